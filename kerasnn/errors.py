@@ -1,0 +1,105 @@
+"""Every error and warning that kerasnn raises on purpose.
+
+::
+
+    KerasnnError                     exit code 2
+    ├── DataError (ValueError)           2   the data cannot be used as they are
+    ├── ConfigError (ValueError)         2   an option, key or name is wrong
+    │   └── UnknownNameError             2   not one of the known names; says the closest
+    ├── MissingDependencyError (ImportError)  2   an extra is not installed
+    ├── ModelRefusedError (ValueError)   3   a bundle is damaged, hostile or too new
+    ├── StorageError (OSError)           4   reading or writing failed
+    └── ResourceError (MemoryError)      4   memory ran out
+
+    KerasnnWarning (UserWarning)             the work goes on, but you should know
+
+A message is one line: what is wrong, where, and how to mend it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from collections.abc import Iterable
+
+
+class KerasnnError(Exception):
+    """One line of text: ``what (place) – fix``.
+
+    Args:
+        what: The rule that was broken and the value that broke it.
+        place: Where, as ``file:row,column`` or the name of a column or key.
+        fix: What to do next, as an imperative.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, place: str | None = None, fix: str | None = None) -> None:
+        self.what = what
+        self.place = place
+        self.fix = fix
+        located = f"{what} ({place})" if place else what
+        super().__init__(f"{located} – {fix}" if fix else located)
+
+
+class DataError(KerasnnError, ValueError):
+    """The data cannot be used as they are."""
+
+
+class ConfigError(KerasnnError, ValueError):
+    """An option, a configuration key or a combination of them is wrong."""
+
+
+class UnknownNameError(ConfigError):
+    """A name that is not among the known ones.
+
+    Args:
+        kind: What the name stands for, such as ``"model"``.
+        name: The name received.
+        choices: The names there are.
+        place: Where the name was read, if anywhere.
+    """
+
+    def __init__(
+        self, kind: str, name: str, choices: Iterable[str], *, place: str | None = None
+    ) -> None:
+        self.name = name
+        self.choices = list(choices)
+        close = difflib.get_close_matches(str(name), self.choices, n=1)
+        fix = f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(self.choices)}"
+        super().__init__(f"unknown {kind} '{name}'", place=place, fix=fix)
+
+
+class MissingDependencyError(KerasnnError, ImportError):
+    """A package of an optional extra is not installed."""
+
+    def __init__(self, feature: str, *, extra: str) -> None:
+        super().__init__(f"{feature} needs an extra", fix=f"pip install 'kerasnn[{extra}]'")
+
+
+class ModelRefusedError(KerasnnError, ValueError):
+    """A bundle is damaged, hostile, or of a newer schema; nothing of it was used."""
+
+    exit_code = 3
+
+
+class StorageError(KerasnnError, OSError):
+    """Reading or writing failed; what was there before is untouched."""
+
+    exit_code = 4
+
+
+class ResourceError(KerasnnError, MemoryError):
+    """The machine has too little memory for what was asked."""
+
+    exit_code = 4
+
+
+class KerasnnWarning(UserWarning):
+    """Something the user should know; the work goes on."""
+
+
+def warn(what: str, *, place: str | None = None, fix: str | None = None) -> None:
+    """Warn with the same one-line form as an error."""
+    message = str(KerasnnError(what, place=place, fix=fix))
+    warnings.warn(message, KerasnnWarning, stacklevel=3)

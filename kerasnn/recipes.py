@@ -1,0 +1,124 @@
+"""How a run is to be done: plain, validated data, without anything heavy.
+
+A model of the zoo brings its own `Recipe` and `PreprocessingOptions`; the user may override each
+field. The fields of these classes *are* the configuration keys, and their defaults the only list
+of defaults.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Missing = Literal["mean", "median", "most_frequent", "constant"]
+Scale = Literal["standard", "minmax", "robust", "robust_smooth_clip", "quantile", "none"]
+Encode = Literal["auto", "one_hot", "embedding"]
+Optimizer = Literal[
+    "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", "lion", "muon"
+]
+Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
+Loss = Literal["auto", "mse", "mae", "huber", "crossentropy", "focal"]
+SplitKind = Literal["auto", "random", "stratified", "group", "time", "column"]
+
+
+@dataclass(frozen=True)
+class SplitOptions:
+    """How rows are divided into a training, a validation and a test part.
+
+    Args:
+        kind: ``auto`` stratifies classes and draws regression at random.
+        column: The group, time or part column, for the kinds that need one. A part column holds
+            ``train``, ``validation`` and ``test``.
+        validation: Share of the rows, in (0, 1).
+        test: Share of the rows, in [0, 1); 0 with a test file.
+    """
+
+    kind: SplitKind = "auto"
+    column: str | None = None
+    validation: float = 0.15
+    test: float = 0.15
+
+
+@dataclass(frozen=True)
+class PreprocessingOptions:
+    """How columns become what a network can take.
+
+    Args:
+        missing: What replaces a missing number.
+        missing_value: The constant, where ``missing`` is ``constant``.
+        indicator: Whether a column with missing numbers gets a 0/1 column that says where.
+        scale: How numbers are scaled.
+        encode: ``auto`` is one-hot up to ``max_one_hot`` codes and an embedding above.
+        max_one_hot: Largest number of codes that is one-hot encoded.
+        embedding_width: Width of learned embeddings; 0 for min(600, round(1.6 n^0.56)).
+        min_count: A category seen in fewer training rows is treated as unknown; >= 1.
+        max_categories: Vocabulary limit of a column; the rest is treated as unknown.
+        scale_target: Whether a regression target is standardised.
+    """
+
+    missing: Missing = "mean"
+    missing_value: float = 0.0
+    indicator: bool = True
+    scale: Scale = "standard"
+    encode: Encode = "auto"
+    max_one_hot: int = 20
+    embedding_width: int = 0
+    min_count: int = 2
+    max_categories: int = 100_000
+    scale_target: bool = True
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Args:
+        epochs: Passes over the training rows, at most.
+        batch_size: Rows a step; 0 chooses by the number of training rows.
+        optimizer: Keras optimizer.
+        learning_rate: Peak learning rate; 0 runs the learning-rate finder.
+        weight_decay: Decoupled decay a step, relative to the learning rate; not on biases,
+            norms and embeddings.
+        momentum: Of ``momentum``, ``nesterov`` and ``rmsprop``.
+        schedule: Shape of the learning rate over the run.
+        warmup: Share of the run in which the rate rises linearly, in [0, 1).
+        schedule_step: Share of the run after which ``step`` divides the rate by 10.
+        final_rate: Last rate as a share of the peak, for ``cosine``, ``exponential``, ``one_cycle``.
+        loss: ``auto`` is cross-entropy for classes and the mean squared error for regression.
+        huber_delta: Where Huber's loss turns from square to linear, in standard deviations.
+        focal_gamma: Focusing exponent of the focal loss; 0 is cross-entropy.
+        label_smoothing: Share of the probability spread over all classes, in [0, 1).
+        class_weight: ``balanced`` weighs each class by the inverse of its frequency.
+        l1: Penalty on the absolute values of kernels.
+        l2: Penalty on the squares of kernels.
+        clip_norm: Largest global norm of the gradients; 0 does not clip.
+        average: Decay of the exponential moving average of the weights; 0 does not average.
+        patience: Epochs without gain before training stops; 0 never stops early.
+        monitor: What picks the best epoch on the validation part; ``loss`` or a metric.
+        precision: ``auto`` uses bfloat16 on a GPU that has it.
+        compile: ``auto`` uses XLA for networks that gain from it.
+    """
+
+    epochs: int = 100
+    batch_size: int = 0
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    momentum: float = 0.9
+    schedule: Schedule = "cosine"
+    warmup: float = 0.05
+    schedule_step: float = 0.33
+    final_rate: float = 0.01
+    loss: Loss = "auto"
+    huber_delta: float = 1.0
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.0
+    class_weight: Literal["none", "balanced"] = "none"
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float = 1.0
+    average: float = 0.0
+    patience: int = 16
+    monitor: str = "auto"
+    precision: Literal["auto", "float32", "mixed"] = "auto"
+    compile: Literal["auto", "xla", "graph"] = "auto"

@@ -1,0 +1,120 @@
+"""What goes into a network and what comes out: the contract between preprocessing and models.
+
+Preprocessing makes arrays that fit a `Signature`; a factory of the zoo builds a network for one.
+Neither knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Task = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Input ``"numbers"``: float32, (batch, len(names)), finite, about unit scale.
+
+    Args:
+        names: One for each column of the matrix.
+    """
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Input ``"categories"``: int32 codes, (batch, len(names)).
+
+    Code 0 stands for a missing value, 1 for an unknown one, the vocabulary starts at 2.
+
+    Args:
+        names: One for each column of the matrix.
+        cardinalities: Number of codes of each column, both special codes counted; >= 2.
+        widths: Width of each column's learned embedding; 0 for one-hot.
+    """
+
+    names: tuple[str, ...]
+    cardinalities: tuple[int, ...]
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a network must return: raw scores (logits, or the standardised target).
+
+    Args:
+        task: Binary has one logit, multiclass one a class, regression one number a target.
+        width: Number of output units.
+    """
+
+    task: Task
+    width: int
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The named inputs of a network and its output.
+
+    An input that does not exist is None: a table without categories has ``categories=None``.
+    """
+
+    output: Output
+    numbers: Numbers | None = None
+    categories: Categories | None = None
+
+    @classmethod
+    def table(
+        cls,
+        *,
+        numbers: int = 0,
+        categories: Sequence[int] = (),
+        embedding_widths: Sequence[int] | None = None,
+        classes: int | None = None,
+    ) -> Signature:
+        """Describe a table by its sizes, for using a factory on its own.
+
+        Args:
+            numbers: How many numeric columns.
+            categories: Number of codes of each categorical column, including 0 (missing) and
+                1 (unknown).
+            embedding_widths: One for each categorical column, 0 for one-hot; all one-hot if None.
+            classes: Number of classes; None for regression.
+
+        >>> Signature.table(numbers=10, classes=3).output.width
+        3
+        """
+        if classes is None:
+            output = Output("regression", 1)
+        else:
+            output = Output("binary", 1) if classes == 2 else Output("multiclass", classes)
+        widths = embedding_widths if embedding_widths is not None else [0] * len(categories)
+        return cls(
+            output,
+            Numbers(tuple(f"number_{i}" for i in range(numbers))) if numbers else None,
+            Categories(
+                tuple(f"category_{i}" for i in range(len(categories))),
+                tuple(categories),
+                tuple(widths),
+            )
+            if categories
+            else None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Signature:
+        """Rebuild from `to_dict`'s data, also after a trip through JSON."""
+        numbers, categories = data["numbers"], data["categories"]
+        return cls(
+            Output(**data["output"]),
+            Numbers(tuple(numbers["names"])) if numbers else None,
+            Categories(**{k: tuple(v) for k, v in categories.items()}) if categories else None,
+        )
