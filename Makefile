@@ -1,0 +1,59 @@
+# For a newcomer: `make demo` and `make test`. Both make their own virtual environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# What a wheel is built from; `build/` would keep files that no longer exist.
+SOURCES = setup.cfg pyproject.toml $(shell find kerasnn cli models -name '*.py' -o -name '*.html' -o -name '*.css')
+
+.PHONY: help demo test slow check install bench clean
+
+help:
+	@echo "make demo     install into $(VENV), then train, evaluate, predict and export on real data"
+	@echo "make test     install with everything into $(VENV), then run the tests"
+	@echo "make slow     the tests that take minutes"
+	@echo "make check    lint, format, types and the import contract"
+	@echo "make install  an editable installation with everything in $(VENV)"
+	@echo "make bench    speed against Keras"
+	@echo "make clean    remove what these commands made"
+
+demo: $(VENV)/.usable
+	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
+
+test: $(VENV)/.developed
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.developed
+	$(BIN)/python -m pytest -m slow
+
+# Type checkers and import-linter see the mapped packages only in an installed copy.
+check: $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf build
+	$(BIN)/python -m pip install --quiet --no-deps --target build/site .
+	cd build/site && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml -p kerasnn
+	cd build/site && PYTHONPATH=. $(abspath $(BIN))/lint-imports --config ../../.importlinter
+
+install: $(VENV)/.developed
+
+bench: $(VENV)/.developed
+	$(BIN)/python benchmarks/throughput.py
+
+clean:
+	rm -rf $(VENV) build dist runs *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "kerasnn needs Python 3.11"'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# An editable installation is usable too, so `make demo` after `make test` installs nothing.
+$(VENV)/.usable: $(SOURCES) | $(BIN)/python
+	@echo "installing kerasnn into $(VENV) (TensorFlow is large: a few minutes the first time)"
+	test -e $(VENV)/.developed || { rm -rf build && $(BIN)/python -m pip install --quiet . ; }
+	touch $@
+
+$(VENV)/.developed: setup.cfg pyproject.toml | $(BIN)/python
+	@echo "installing kerasnn and its development tools into $(VENV) (a few minutes the first time)"
+	$(BIN)/python -m pip install --quiet --editable '.[dev,all]'
+	touch $@
