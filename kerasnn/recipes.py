@@ -7,8 +7,11 @@ of defaults.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from kerasnn.signature import Kind, Task
 
 Missing = Literal["mean", "median", "most_frequent", "constant"]
 Scale = Literal["standard", "minmax", "robust", "robust_smooth_clip", "quantile", "none"]
@@ -19,6 +22,33 @@ Optimizer = Literal[
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
 Loss = Literal["auto", "mse", "mae", "huber", "crossentropy", "focal"]
 SplitKind = Literal["auto", "random", "stratified", "group", "time", "column"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which tables are used, and what is in them.
+
+    Args:
+        source: File of the rows to train on, ``-`` for standard input; None for data in memory.
+        validation: File of the validation rows, in place of a share of the rows.
+        test: File of the test rows, in place of a share of the rows.
+        target: Column to be predicted.
+        task: What kind of prediction; None infers it from the target.
+        columns: Kind of a column, by name, where the inferred one is wrong.
+        drop: Columns that are left out.
+        encoding: Of text files.
+        delimiter: Of text files; None finds it.
+    """
+
+    source: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    target: str | None = None
+    task: Task | None = None
+    columns: Mapping[str, Kind] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    delimiter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,3 +152,22 @@ class Recipe:
     monitor: str = "auto"
     precision: Literal["auto", "float32", "mixed"] = "auto"
     compile: Literal["auto", "xla", "graph"] = "auto"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What belongs to the run as a whole.
+
+    Args:
+        seed: Of the split, the first weights, the order of the rows and dropout.
+        time_limit_s: Seconds after which training stops; None has no limit.
+        output: Folder of the run; None chooses a new one in ``runs/``.
+        baselines: Whether simple models are scored on the same rows.
+        tensorboard: Whether logs for TensorBoard are written.
+    """
+
+    seed: int = 0
+    time_limit_s: float | None = None
+    output: str | None = None
+    baselines: bool = True
+    tensorboard: bool = False

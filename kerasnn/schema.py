@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from kerasnn.signature import Kind as Kind
 from kerasnn.signature import Task
-
-Kind = Literal["number", "category", "boolean", "date", "text", "identifier", "constant"]
 
 USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "regression"]
+Kind = Literal["number", "category", "boolean", "date", "text", "identifier", "constant"]
 
 
 @dataclass(frozen=True)
