@@ -1,0 +1,142 @@
+"""The file of a configuration: YAML with the line of each value, and the text that is written."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import yaml
+
+from kerasnn.errors import ConfigError, UnknownNameError
+from kerasnn.options import SECTIONS, sections_of
+
+_HEADER = """\
+# Everything that this run used, and where each value came from.
+# To repeat it: kerasnn train --config config.yaml
+"""
+
+
+class Value(NamedTuple):
+    """A value as it was written, with the line it stands on."""
+
+    key: str
+    value: Any
+    place: str | None = None
+
+
+def read(path: str | os.PathLike[str]) -> list[Value]:
+    """Read the values of a file; their keys are dotted, and not checked yet.
+
+    Raises:
+        ConfigError: There is no such file, or it is not YAML of sections and keys.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8") as file:
+            root = yaml.compose(file, Loader=yaml.SafeLoader)
+    except FileNotFoundError:
+        raise ConfigError(f"no such file '{name}'", fix="check the path") from None
+    except IsADirectoryError:
+        raise ConfigError(f"'{name}' is a folder", fix="give the file in it") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"'{name}' is not UTF-8 text", fix="save it as UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}" if mark else name
+        raise ConfigError(f"not YAML: {error.problem}", place=place) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {error}", place=name) from None
+    return list(_values(root, name)) if root is not None else []
+
+
+def _values(root: yaml.Node, file: str) -> Iterator[Value]:
+    """The values of each section."""
+    sections = [*SECTIONS, "model"]
+    for section, place, node in _items(root, file, "the configuration"):
+        if keys := sections_of(section) if section not in sections else []:
+            fix = f"write it under '{keys[0].split('.')[0]}:'"
+            raise ConfigError(f"key '{section}' stands outside a section", place=place, fix=fix)
+        if section not in sections:
+            raise UnknownNameError("section", section, sections, place=place)
+        if _is_null(node):
+            continue
+        for name, name_place, value in _items(node, file, f"section '{section}'"):
+            if (section, name) == ("data", "columns"):
+                for column, kind_place, kind in _items(value, file, "`data.columns`"):
+                    yield Value(f"data.columns.{column}", _plain(kind, file), kind_place)
+            else:
+                yield Value(f"{section}.{name}", _plain(value, file), name_place)
+
+
+def _items(node: yaml.Node, file: str, what: str) -> Iterator[tuple[str, str, yaml.Node]]:
+    """Name, place and node of each item of a mapping."""
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{what} must be a mapping of names to values", place=_place(node, file))
+    seen: dict[str, str] = {}
+    for key, value in node.value:
+        place = _place(key, file)
+        if not isinstance(key, yaml.ScalarNode):
+            raise ConfigError("a key must be a name", place=place)
+        if key.value in seen:
+            raise ConfigError(f"key '{key.value}' is given twice", place=place, fix="remove one")
+        seen[key.value] = place
+        yield key.value, place, value
+
+
+def _plain(node: yaml.Node, file: str) -> Any:
+    """The text of a scalar (None where it is null), or a list of them."""
+    if isinstance(node, yaml.ScalarNode):
+        return None if _is_null(node) else node.value
+    if isinstance(node, yaml.SequenceNode):
+        items = [item for item in node.value if isinstance(item, yaml.ScalarNode)]
+        if len(items) == len(node.value):
+            return [item.value for item in items]
+    raise ConfigError("a value must be a number, a text or a list", place=_place(node, file))
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return bool(node.tag == "tag:yaml.org,2002:null")
+
+
+def _place(node: yaml.Node, file: str) -> str:
+    return f"{file}:{node.start_mark.line + 1}"
+
+
+def render(config: Mapping[str, Mapping[str, Any]], origins: Mapping[str, str]) -> str:
+    """The text of a file with each value's origin as a comment."""
+    lines = [_HEADER]
+    for section, values in config.items():
+        lines.append(f"{section}:")
+        for name, value in values.items():
+            lines += _render_value(f"{section}.{name}", value, origins)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _render_value(key: str, value: Any, origins: Mapping[str, str]) -> list[str]:
+    name = key.split(".", 1)[1]
+    if key == "data.columns" and value:
+        lines = [f"  {name}:"]
+        for column, kind in value.items():
+            lines.append(f"    {_one_line(column)}: {kind}  # {origins[f'{key}.{column}']}")
+        return lines
+    return [f"  {name}: {_one_line(value)}  # {origins[key]}"]
+
+
+def _one_line(value: Any) -> str:
+    """A scalar or a list as one line of YAML."""
+    value = list(value) if isinstance(value, tuple) else value
+    for style in (None, '"'):
+        text: str = yaml.safe_dump(
+            value,
+            default_style=style,
+            default_flow_style=True,
+            width=math.inf,
+            allow_unicode=True,
+        )
+        text = text.removesuffix("...\n").rstrip("\n")
+        if "\n" not in text:
+            return text
+    raise AssertionError("quoted YAML has one line")
