@@ -1,0 +1,13 @@
+"""How good a network is, beside honest baselines: metrics, intervals, calibration, slices.
+
+::
+
+    predictions   truth, scores and decisions on the same rows
+    metrics       the measures of each task, and conditions on them
+    intervals     bootstrap intervals, and of the difference between two models
+    baselines     majority or mean, linear, gradient boosting
+    calibration   temperature, decision threshold, reliability curve
+    slices        the scores of each value of a column
+    importance    permutation importance
+    scores        all of it in one object, as JSON data or as a table for the terminal
+"""
