@@ -1,0 +1,74 @@
+"""The preprocessing as a Keras graph, for models that take raw columns.
+
+Only what every export format can carry: string lookup, comparison, arithmetic. Nothing of kerasnn
+is in it, so that a saved model loads without kerasnn.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import keras
+from keras import ops
+
+from kerasnn.preprocessing.categories import FIRST_CODE
+
+if TYPE_CHECKING:
+    from kerasnn.preprocessing.arithmetic import Tensor
+    from kerasnn.preprocessing.categories import Vocabulary
+    from kerasnn.preprocessing.preprocessor import Preprocessor
+
+_DTYPES = {"number": "float32", "boolean": "float32", "category": "string", "date": "int64"}
+
+
+def input_names(columns: list[str]) -> dict[str, str]:
+    """The name of each column's input: letters, digits and ``_``, as SavedModel asks for.
+
+    >>> input_names(["age", "hours per week", "hours-per-week"])
+    {'age': 'age', 'hours per week': 'hours_per_week', 'hours-per-week': 'hours_per_week_2'}
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for column in columns:
+        plain = re.sub(r"[^A-Za-z0-9_]", "_", column)
+        plain = plain if re.match("[A-Za-z]", plain) else f"column_{plain}"
+        name, count = plain, 1
+        while name.lower() in taken:
+            count += 1
+            name = f"{plain}_{count}"
+        taken.add(name.lower())
+        names[column] = name
+    return names
+
+
+def build_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
+    """A ``keras.Input`` of shape (batch, 1) for each feature column, by the column's name."""
+    columns = preprocessor.schema.features
+    names = input_names([column.name for column in columns])
+    return {c.name: keras.Input((1,), dtype=_DTYPES[c.kind], name=names[c.name]) for c in columns}
+
+
+def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The inputs of the network from raw tensors, by the name of their column."""
+    inputs = {}
+    if preprocessor.number_names:
+        inputs["numbers"] = preprocessor.pool_numbers(ops, raw)
+    if preprocessor.vocabularies:
+        codes = [look_up(raw[v.name], v) for v in preprocessor.vocabularies]
+        inputs["categories"] = ops.concatenate(codes, axis=1)
+    return inputs
+
+
+def look_up(words: Tensor, vocabulary: Vocabulary) -> Tensor:
+    """Codes of text: 0 for the empty one, 1 for the unknown, the vocabulary from 2.
+
+    Shape:
+        words: (batch, 1), text; returns (batch, 1), int32.
+    """
+    # StringLookup's own mask token needs a comparison of strings, which ONNX's opset 18 lacks:
+    # the empty text is looked up as a word, which leaves 0 for unknown and 1 for missing.
+    lookup = keras.layers.StringLookup(vocabulary=["", *vocabulary.words], mask_token=None)
+    # Without the reshape LiteRT fails at batch 1.
+    positions = ops.reshape(ops.cast(lookup(words), "int32"), (-1, 1))
+    return ops.where(positions < FIRST_CODE, 1 - positions, positions)

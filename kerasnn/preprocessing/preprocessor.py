@@ -1,0 +1,236 @@
+"""From raw columns to the arrays of a network: fitted once, the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.data.values import as_booleans, as_categories, as_dates, as_numbers
+from kerasnn.errors import DataError
+from kerasnn.preprocessing.arithmetic import LARGEST
+from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
+from kerasnn.preprocessing.dates import MISSING_DATE, DateColumn, date_features
+from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
+from kerasnn.preprocessing.target import TargetCoder
+from kerasnn.recipes import PreprocessingOptions
+from kerasnn.schema import Column, Schema
+from kerasnn.signature import Categories, Numbers, Output, Signature
+
+if TYPE_CHECKING:
+    from kerasnn.preprocessing.arithmetic import Tensor
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows as a network takes them.
+
+    Args:
+        inputs: ``"numbers"``, float32 (n, width), and ``"categories"``, int32 (n, columns).
+        unseen: For each column that had any, how many cells held an unknown or rare category.
+        imputed: For each column that never missed a value in training, how many cells do here.
+    """
+
+    inputs: dict[str, NDArray[Any]]
+    unseen: dict[str, int]
+    imputed: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """What the training rows taught about every column, as plain data.
+
+    Args:
+        schema: The columns and the target.
+        options: How they are encoded.
+        numbers: One for each number and boolean column, in the order of the data.
+        dates: One for each date column.
+        vocabularies: One for each category column.
+        coder: Of the target.
+    """
+
+    schema: Schema
+    options: PreprocessingOptions
+    numbers: tuple[NumberColumn, ...]
+    dates: tuple[DateColumn, ...]
+    vocabularies: tuple[Vocabulary, ...]
+    coder: TargetCoder
+
+    @classmethod
+    def fit(
+        cls, frame: pd.DataFrame, schema: Schema, options: PreprocessingOptions | None = None
+    ) -> Preprocessor:
+        """Learn from training rows alone.
+
+        Raises:
+            DataError: A column is missing or does not hold what the schema says.
+        """
+        options = options or PreprocessingOptions()
+        _check_columns(frame, [column.name for column in schema.features])
+        numbers, dates, vocabularies = [], [], []
+        for column in schema.features:
+            values = _read(frame[column.name], column)
+            if column.kind == "category":
+                vocabularies.append(Vocabulary.fit(column.name, values, options))
+            elif column.kind == "date":
+                dates.append(DateColumn.fit(column.name, values, indicator=options.indicator))
+            else:
+                numbers.append(NumberColumn.fit(column.name, values, options))
+        target = schema.target
+        coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
+        return cls(schema, options, tuple(numbers), tuple(dates), tuple(vocabularies), coder)
+
+    @property
+    def signature(self) -> Signature:
+        """What goes into a network for this table, and what comes out."""
+        target, words = self.schema.target, self.vocabularies
+        width = len(target.classes) if target.task == "multiclass" else 1
+        categories = Categories(
+            tuple(v.name for v in words),
+            tuple(v.cardinality for v in words),
+            tuple(v.width for v in words),
+        )
+        names = self.number_names
+        return Signature(
+            Output(target.task, width),
+            Numbers(names) if names else None,
+            categories if words else None,
+        )
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """Columns of the input ``"numbers"``: numbers, missing indicators, calendar features."""
+        return (
+            *(column.name for column in self.numbers),
+            *(f"{column.name}: missing" for column in self.numbers if column.indicator),
+            *(name for column in self.dates for name in column.features),
+        )
+
+    def raw(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+        """The columns parsed and no more: what an exported model takes.
+
+        Returns:
+            By the name of the column, each (n, 1): float32 with NaN where a number or boolean is
+            missing; text, empty where a category is; int64 seconds since 1970 for dates, the
+            least int64 where one is missing.
+
+        Raises:
+            DataError: Columns are missing, or a column does not hold what it held in training.
+        """
+        _check_columns(frame, [column.name for column in self.schema.features])
+        parsed = {c.name: _read(frame[c.name], c) for c in self.schema.features}
+        for vocabulary in self.vocabularies:
+            words = parsed[vocabulary.name]
+            parsed[vocabulary.name] = np.array([word or "" for word in words], dtype=str)
+        return {name: values.reshape(-1, 1) for name, values in parsed.items()}
+
+    def transform(self, frame: pd.DataFrame) -> Prepared:
+        """Whole columns to the inputs of the network.
+
+        Raises:
+            DataError: Columns are missing, or a column does not hold what it held in training.
+        """
+        _check_columns(frame, [column.name for column in self.schema.features])
+        parsed = {c.name: _read(frame[c.name], c) for c in self.schema.features}
+        inputs = {}
+        if self.number_names:
+            inputs["numbers"] = self.pool_numbers(
+                np, {name: values.reshape(-1, 1) for name, values in parsed.items()}
+            )
+            assert np.isfinite(inputs["numbers"]).all(), "numbers are finite by construction"
+        if self.vocabularies:
+            codes = [v.encode(parsed[v.name]) for v in self.vocabularies]
+            inputs["categories"] = np.stack(codes, axis=1)
+        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed))
+
+    def pool_numbers(self, xp: Any, raw: dict[str, Tensor]) -> Tensor:
+        """The input ``"numbers"`` from parsed columns, by NumPy or by ``keras.ops``.
+
+        Args:
+            xp: The namespace.
+            raw: As from `raw`.
+        """
+        parts = []
+        if self.numbers:
+            together = xp.concatenate([raw[column.name] for column in self.numbers], axis=1)
+            parts.append(scale_numbers(xp, together, self.numbers, self.options.scale))
+        parts += [date_features(xp, raw[column.name], column) for column in self.dates]
+        return xp.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+    def target(self, frame: pd.DataFrame) -> NDArray[Any]:
+        """int32 codes of the labels, or the standardised float32 target.
+
+        Raises:
+            DataError: The column is not there, or a label is missing or unknown.
+        """
+        _check_columns(frame, [self.schema.target.name])
+        return self.coder.encode(frame[self.schema.target.name])
+
+    def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """A regression network's outputs in the unit of the target."""
+        return self.coder.decode(outputs)
+
+    def build_inputs(self) -> dict[str, Tensor]:
+        """A ``keras.Input`` for each feature column, by the column's name."""
+        from kerasnn.preprocessing import graph
+
+        return graph.build_inputs(self)
+
+    def apply(self, raw: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The inputs of the network from raw Keras tensors: `transform` as a graph."""
+        from kerasnn.preprocessing import graph
+
+        return graph.apply(self, raw)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Preprocessor:
+        """Rebuild from `to_dict`'s data, also after a trip through JSON."""
+        return cls(
+            Schema.from_dict(data["schema"]),
+            PreprocessingOptions(**data["options"]),
+            tuple(NumberColumn.from_dict(column) for column in data["numbers"]),
+            tuple(DateColumn.from_dict(column) for column in data["dates"]),
+            tuple(Vocabulary.from_dict(column) for column in data["vocabularies"]),
+            TargetCoder.from_dict(data["coder"]),
+        )
+
+    def _unseen(self, inputs: dict[str, NDArray[Any]]) -> dict[str, int]:
+        if not self.vocabularies:
+            return {}
+        counts = (inputs["categories"] == UNKNOWN_CODE).sum(axis=0).tolist()
+        pairs = zip(self.vocabularies, counts, strict=True)
+        return {vocabulary.name: count for vocabulary, count in pairs if count}
+
+    def _imputed(self, parsed: dict[str, NDArray[Any]]) -> dict[str, int]:
+        """A column without an indicator is one that had no missing value to learn from."""
+        if not self.options.indicator:
+            return {}
+        missing = {c.name: np.isnan(parsed[c.name]) for c in self.numbers if not c.indicator}
+        missing |= {c.name: parsed[c.name] == MISSING_DATE for c in self.dates if not c.indicator}
+        return {name: int(where.sum()) for name, where in missing.items() if where.any()}
+
+
+def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        listed = ", ".join(f"'{name}'" for name in absent)
+        what = "columns are missing" if len(absent) > 1 else "a column is missing"
+        raise DataError(f"{what}: {listed}", fix="add them, or name them as in the training data")
+
+
+def _read(series: pd.Series[Any], column: Column) -> NDArray[Any]:
+    """Parse one column: float32 numbers, int64 seconds, or categories."""
+    if column.kind == "category":
+        return as_categories(series)
+    if column.kind == "date":
+        return as_dates(series)
+    values = as_booleans(series) if column.kind == "boolean" else as_numbers(series)
+    return np.clip(values, -LARGEST, LARGEST).astype("float32")

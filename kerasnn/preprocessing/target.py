@@ -1,0 +1,107 @@
+"""The target: labels become codes, numbers are standardised, and both come back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.data.values import as_categories, as_numbers
+from kerasnn.errors import DataError
+from kerasnn.schema import Target
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class TargetCoder:
+    """What the training rows taught about the target.
+
+    Args:
+        target: The column, the task and the labels.
+        mean: Of a regression target, in its unit; 0 where it is not scaled.
+        deviation: Its standard deviation; 1 where it is not scaled or does not vary.
+    """
+
+    target: Target
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @classmethod
+    def fit(cls, target: Target, series: pd.Series[Any], *, scale: bool) -> TargetCoder:
+        """Learn the mean and the deviation of the training rows' regression target."""
+        if target.task != "regression" or not scale:
+            return cls(target)
+        values = _present_numbers(series)
+        deviation = float(values.std()) if len(values) else 0.0
+        if not deviation > 0 or not np.isfinite(deviation):
+            return cls(target, float(values[0]) if len(values) else 0.0)
+        return cls(target, float(values.mean()), deviation)
+
+    def encode(self, series: pd.Series[Any]) -> NDArray[Any]:
+        """int32 codes of labels, or the standardised float32 target.
+
+        Raises:
+            DataError: A cell is missing, or is not among the classes.
+        """
+        if self.target.task == "regression":
+            return ((_present_numbers(series) - self.mean) / self.deviation).astype("float32")
+        codes = pd.Index(self.target.classes).get_indexer(as_categories(series))
+        if (codes < 0).any():
+            raise _unknown_label(series, codes, self.target.classes)
+        return codes.astype("int32")
+
+    def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """From the standardised target back to its unit."""
+        values: NDArray[np.float64] = np.asarray(outputs, dtype="float64")
+        return values * self.deviation + self.mean
+
+    def labels(self) -> NDArray[Any]:
+        """The classes in the order of their codes, in the type that they had in the data."""
+        classes = self.target.classes
+        if self.target.label_type == "bool":
+            return np.array([label.lower() in _TRUE for label in classes])
+        if self.target.label_type == "str":
+            return np.array(classes, dtype=object)
+        return np.array([float(label) for label in classes]).astype(self.target.label_type)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> TargetCoder:
+        """Rebuild from plain data, also after a trip through JSON."""
+        target = Target(**{**data["target"], "classes": tuple(data["target"]["classes"])})
+        return cls(target, data["mean"], data["deviation"])
+
+
+_TRUE = frozenset({"true", "1", "t", "yes", "y"})
+
+
+def _present_numbers(series: pd.Series[Any]) -> NDArray[np.float64]:
+    values = as_numbers(series)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise DataError(
+            f"{len(bad)} target cells are missing or infinite, the first in row {bad[0] + 1}",
+            place=f"column '{series.name}'",
+            fix="drop these rows",
+        )
+    return values
+
+
+def _unknown_label(
+    series: pd.Series[Any], codes: NDArray[Any], classes: tuple[str, ...]
+) -> DataError:
+    rows = np.flatnonzero(codes < 0)
+    found = list(dict.fromkeys(str(cell) for cell in series.iloc[rows]))[:_SHOWN]
+    return DataError(
+        f"{len(rows)} target cells are missing or not among the {len(classes)} classes: "
+        f"{', '.join(found)}",
+        place=f"column '{series.name}', first in row {rows[0] + 1}",
+        fix=f"use the labels {', '.join(classes[:_SHOWN])}{', …' if len(classes) > _SHOWN else ''}",
+    )
