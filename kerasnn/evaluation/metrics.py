@@ -196,7 +196,8 @@ def _one_against_rest(value: Callable[[np.ndarray], float]) -> Callable[[Predict
 
 
 def _errors(predictions: Predictions) -> np.ndarray:
-    return predictions.decision.astype(np.float64) - predictions.truth
+    errors: np.ndarray = predictions.decision.astype(np.float64) - predictions.truth
+    return errors
 
 
 def _rmse(predictions: Predictions) -> Measure:
