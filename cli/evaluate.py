@@ -1,0 +1,76 @@
+"""`kerasnn evaluate`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasnn.cli.options import State, command, json_option, option, print_json
+
+
+@command(
+    examples=[
+        "kerasnn evaluate runs/adult-mlp-1",
+        "kerasnn evaluate runs/adult-mlp-1 new.csv --by region",
+        "kerasnn evaluate runs/adult-mlp-1 --cost fp=1,fn=5",
+        "kerasnn evaluate runs/adult-mlp-1 --fail-under roc_auc=0.9 --quiet",
+    ]
+)
+@click.argument("run", type=click.Path())
+@click.argument("data", required=False, type=click.Path())
+@option("--by", metavar="COLUMN", group="Scores", help="Score each value of a column apart.")
+@option(
+    "--cost",
+    metavar="fp=COST,fn=COST",
+    group="Scores",
+    help="Choose the decision threshold by what errors cost.",
+)
+@option(
+    "--threshold",
+    metavar="f1|NUMBER",
+    group="Scores",
+    help="Choose the decision threshold by F1, or set it.",
+)
+@option(
+    "--fail-under",
+    metavar="METRIC=VALUE",
+    multiple=True,
+    group="Scores",
+    help="Exit with 1 when a score is worse than this. May be repeated.",
+)
+@json_option
+@click.pass_context
+def evaluate(
+    context: click.Context,
+    run: str,
+    data: str | None,
+    *,
+    by: str | None,
+    cost: str | None,
+    threshold: str | None,
+    fail_under: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score a run on its held-back rows, or on DATA.
+
+    RUN is the folder of a run or its model.kerasnn; DATA is a table with the target.
+    """
+    from kerasnn.cli.checks import check_run, check_table
+
+    check_run(run)
+    check_table(data)
+    import kerasnn
+    from kerasnn.evaluation.calibration import parse_costs
+    from kerasnn.evaluation.conditions import parse_condition
+
+    conditions = [parse_condition(text) for text in fail_under]
+    costs = parse_costs(cost) if cost else None
+    scores = kerasnn.load(run).evaluate(data, by=by, costs=costs, threshold=threshold)
+    if as_json:
+        print_json(scores.to_dict())
+    elif not context.ensure_object(State).quiet:
+        click.echo(scores.table())
+    failures = [text for item in conditions if (text := item.failure(scores.values))]
+    for text in failures:
+        click.echo(f"error: {text}", err=True)
+    if failures:
+        context.exit(1)

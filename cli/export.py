@@ -1,0 +1,64 @@
+"""`kerasnn export`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasnn.cli.checks import check_run
+from kerasnn.cli.options import State, command, json_option, option, print_json
+
+
+def _formats() -> list[str]:
+    from kerasnn import exporting
+
+    return list(exporting.names())
+
+
+@command(
+    examples=[
+        "kerasnn export runs/adult-mlp-1 --format onnx",
+        "kerasnn export runs/adult-mlp-1 --format savedmodel --output adult",
+    ]
+)
+@click.argument("run", type=click.Path())
+@option(
+    "--format",
+    "format_name",
+    metavar="NAME",
+    required=True,
+    choices=_formats,
+    group="Output",
+    help="keras, savedmodel, onnx or litert.",
+)
+@option(
+    "-o",
+    "--output",
+    metavar="PATH",
+    type=click.Path(),
+    group="Output",
+    help="Where the model goes; into the folder of the run otherwise.",
+)
+@option("--force", is_flag=True, group="Output", help="Replace what is there.")
+@json_option
+@click.pass_context
+def export(
+    context: click.Context,
+    run: str,
+    *,
+    format_name: str,
+    output: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write the network with its preprocessing for another runtime, and verify it at once.
+
+    RUN is the folder of a run or its model.kerasnn.
+    """
+    check_run(run)
+    import kerasnn
+
+    result = kerasnn.load(run).export(format_name, output, force=force)
+    if as_json:
+        print_json(result.to_dict())
+    elif not context.ensure_object(State).quiet:
+        click.echo(result.summary())

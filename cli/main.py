@@ -1,0 +1,187 @@
+"""The group of commands, and the one place where errors become a line and an exit code.
+
+::
+
+    0    done                           3    a model was refused
+    1    a score is under its limit     4    reading, writing or memory failed
+    2    data or usage                  130  interrupted
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn, TextIO
+
+import click
+from click.shell_completion import shell_complete
+
+from kerasnn.cli.options import Command, State, common_options
+from kerasnn.errors import KerasnnError, KerasnnWarning, ResourceError, UnknownNameError
+
+VERBS = (
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "report",
+    "models",
+    "completion",
+)
+
+
+_NAME = "kerasnn"
+_COMPLETION = "_KERASNN_COMPLETE"
+
+
+class Commands(Command, click.Group):
+    """Imports the file of a command when it is needed, and handles the errors of all."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names in the order in which one uses them."""
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command in ``cli/NAME.py``."""
+        if name not in VERBS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"kerasnn.cli.{name}"), name)
+        return command
+
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; an unknown one gets a suggestion."""
+        if arguments[0] not in VERBS and not context.resilient_parsing:
+            raise UnknownNameError("command", arguments[0], VERBS)
+        return super().resolve_command(context, arguments)
+
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        """Run a command and exit with its code."""
+        instruction = os.environ.get(_COMPLETION)
+        if instruction:
+            sys.exit(shell_complete(self, {}, _NAME, _COMPLETION, instruction))
+        sys.exit(self._run(list(sys.argv[1:] if args is None else args), State()))
+
+    def _run(self, arguments: list[str], state: State) -> int:
+        try:
+            with (
+                _warnings_as_lines(state),
+                self.make_context(_NAME, arguments, obj=state) as context,
+            ):
+                self.invoke(context)
+                sys.stdout.flush()
+        except click.exceptions.Exit as request:
+            return request.exit_code
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            return error.exit_code
+        except (Exception, KeyboardInterrupt) as error:
+            return _report(error, state)
+        return 0
+
+
+def _report(error: BaseException, state: State) -> int:
+    """Say what went wrong, in one line, and return the exit code."""
+    if _is_broken_pipe(error):
+        # What reads our output is gone; the interpreter must not try to flush it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+    code, message = _explain(error)
+    if state.debug:
+        traceback.print_exception(error)
+    click.echo(f"error: {message}", err=True)
+    return code
+
+
+def _explain(error: BaseException) -> tuple[int, str]:
+    """Exit code and line for an error."""
+    match error:
+        case KerasnnError():
+            return error.exit_code, str(error)
+        case click.ClickException():
+            return 2, _usage(error)
+        case click.Abort() | KeyboardInterrupt():
+            return 130, "interrupted"
+        case MemoryError():
+            return _explain(_memory_error())
+        case OSError():
+            place = error.filename if isinstance(error.filename, str) else None
+            return 4, str(KerasnnError((error.strerror or str(error)).lower(), place=place))
+    if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's own
+        return _explain(_memory_error())
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    fix = "this is a fault of kerasnn; --debug shows where it happened"
+    return 1, str(KerasnnError(what, fix=fix))
+
+
+def _memory_error() -> ResourceError:
+    fix = "train with a smaller batch, such as --batch-size 64"
+    return ResourceError("memory ran out", fix=fix)
+
+
+def _usage(error: click.ClickException) -> str:
+    """A usage error in the form of all errors."""
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.NoSuchOption) and context:
+        options = [name for item in context.command.params for name in item.opts]
+        return str(UnknownNameError("option", error.option_name, [*options, "--help"]))
+    what = error.format_message().rstrip(".")
+    if what[1:2].islower():
+        what = what[0].lower() + what[1:]
+    fix = f"see '{context.command_path} --help'" if context else None
+    return str(KerasnnError(what, fix=fix))
+
+
+def _is_broken_pipe(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.EPIPE
+
+
+@contextmanager
+def _warnings_as_lines(state: State) -> Iterator[None]:
+    """Print our warnings as lines on stderr; those of other packages only when asked."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        ours = issubclass(category, KerasnnWarning)
+        if (ours and not state.quiet) or state.verbose or state.debug:
+            click.echo(f"warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.simplefilter("always", KerasnnWarning)
+        warnings.showwarning = show
+        yield
+
+
+@click.group(cls=Commands, examples=["kerasnn train adult.csv --target income"])
+@click.version_option(package_name="kerasnn", message="%(prog)s %(version)s")
+@common_options
+def commands() -> None:
+    """Train, evaluate, explain and export Keras networks on tables."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    # TensorFlow's native code writes to stderr before anything can be asked of it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    signal.signal(signal.SIGTERM, terminate)
+    commands.main()

@@ -1,0 +1,68 @@
+"""`kerasnn models`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from kerasnn.cli.checks import check_table
+from kerasnn.cli.options import command, json_option, option, print_json
+
+
+@command(
+    examples=[
+        "kerasnn models",
+        "kerasnn models resnet",
+        "kerasnn models resnet --data adult.csv --target income",
+    ]
+)
+@click.argument("name", required=False)
+@option(
+    "--data",
+    metavar="FILE",
+    type=click.Path(),
+    group="Size",
+    help="Say how large the network is for this table.",
+)
+@option("--target", metavar="COLUMN", group="Size", help="Column to predict.")
+@json_option
+@click.pass_context
+def models(
+    context: click.Context,
+    name: str | None,
+    *,
+    data: str | None,
+    target: str | None,
+    as_json: bool,
+) -> None:
+    """List the zoo, or show the hyper-parameters, source and size of a model.
+
+    NAME is a model of the zoo.
+    """
+    check_table(data)
+    if data and not (name and target):
+        raise click.UsageError("--data needs NAME and --target", context)
+    from kerasnn import models as zoo
+
+    if name is None:
+        _list(zoo.summaries(), as_json=as_json)
+        return
+    from kerasnn.card import describe, measure
+
+    card = describe(name)
+    if data and target:
+        card = replace(card, size=measure(name, data, target=target))
+    if as_json:
+        print_json(card.to_dict())
+    else:
+        click.echo(card.text())
+
+
+def _list(summaries: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(summaries)
+        return
+    width = max(map(len, summaries))
+    for name, summary in summaries.items():
+        click.echo(f"{name:{width}}  {summary}")

@@ -1,0 +1,32 @@
+"""`kerasnn report`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasnn.cli.checks import check_run
+from kerasnn.cli.options import State, command, option
+
+
+@command(examples=["kerasnn report runs/adult-mlp-1 --output adult.html"])
+@click.argument("run", type=click.Path())
+@option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(),
+    group="Output",
+    help="Where the page goes; report.html in the folder of the run otherwise.",
+)
+@click.pass_context
+def report(context: click.Context, run: str, *, output: str | None) -> None:
+    """Write the report of a run as one page for a browser.
+
+    RUN is the folder of a run.
+    """
+    check_run(run)
+    import kerasnn
+
+    path = kerasnn.load(run).report(output)
+    if not context.ensure_object(State).quiet:
+        click.echo(path)

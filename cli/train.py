@@ -1,0 +1,230 @@
+"""`kerasnn train`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, get_args
+
+import click
+
+from kerasnn.cli.options import (
+    State,
+    assignment,
+    chosen,
+    column_kind,
+    command,
+    duration,
+    json_option,
+    option,
+    print_json,
+)
+from kerasnn.config import collect
+from kerasnn.options import fields_of
+from kerasnn.signature import Kind, Task
+
+
+def _model_names() -> list[str]:
+    from kerasnn import models
+
+    return list(models.names())
+
+
+def _choices(section: str, name: str) -> Iterable[str]:
+    return get_args(fields_of(section)[name])
+
+
+data_option = partial(option, group="Data")
+split_option = partial(option, group="Split")
+training_option = partial(option, group="Network and training")
+run_option = partial(option, group="Run")
+
+
+def _rate(text: str) -> str:
+    """The finder is what a rate of 0 asks for."""
+    return "0" if text == "find" else text
+
+
+@command(
+    examples=[
+        "kerasnn train adult.csv --target income",
+        "kerasnn train prices.parquet --target price --model resnet --set width=128 --epochs 50",
+        "kerasnn train visits.csv --target returned --split group:patient --drop id",
+        "kerasnn train --config runs/adult-mlp-1/config.yaml",
+        "kerasnn train --resume runs/adult-mlp-1 --epochs 300",
+    ]
+)
+@click.argument("data", required=False, type=click.Path())
+@data_option("--target", metavar="COLUMN", key="data.target", help="Column to predict.")
+@data_option(
+    "--task",
+    metavar="|".join(get_args(Task)),
+    key="data.task",
+    choices=lambda: get_args(Task),
+    help="Kind of prediction; inferred from the target otherwise.",
+)
+@data_option(
+    "--column",
+    type=column_kind,
+    metavar="NAME=KIND",
+    multiple=True,
+    key="data.columns",
+    help=f"Kind of a column: {', '.join(get_args(Kind))}. May be repeated.",
+)
+@data_option(
+    "--drop",
+    metavar="COLUMN",
+    multiple=True,
+    key="data.drop",
+    help="Leave a column out. May be repeated.",
+)
+@data_option("--encoding", metavar="NAME", key="data.encoding", help="Of a text file.")
+@data_option("--delimiter", metavar="TEXT", key="data.delimiter", help="Between the columns.")
+@split_option(
+    "--validation",
+    type=click.Path(),
+    metavar="FILE",
+    key="data.validation",
+    help="Rows that pick the best epoch, in place of a share of DATA.",
+)
+@split_option(
+    "--test",
+    type=click.Path(),
+    metavar="FILE",
+    key="data.test",
+    help="Rows for the scores, in place of a share of DATA.",
+)
+@split_option(
+    "--split",
+    metavar="KIND[:COLUMN]",
+    choices=lambda: _choices("split", "kind"),
+    help="random, stratified, or group, time or column with the name of a column.",
+)
+@training_option(
+    "--model",
+    metavar="NAME",
+    key="model.name",
+    choices=_model_names,
+    help="A model of the zoo; see 'kerasnn models'.",
+)
+@training_option(
+    "--set",
+    "assignments",
+    type=assignment,
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set a hyper-parameter or any key of the configuration. May be repeated.",
+)
+@training_option("--epochs", metavar="N", key="training.epochs", help="At most.")
+@training_option(
+    "--batch-size",
+    metavar="N",
+    key="training.batch_size",
+    help="Rows a step.",
+)
+@training_option(
+    "--learning-rate",
+    type=_rate,
+    metavar="RATE",
+    key="training.learning_rate",
+    help="A number, or 'find' to look for one.",
+)
+@training_option(
+    "--patience",
+    metavar="N",
+    key="training.patience",
+    help="Epochs without gain before training stops; 0 never stops early.",
+)
+@training_option(
+    "--class-weight",
+    metavar="none|balanced",
+    key="training.class_weight",
+    choices=lambda: _choices("training", "class_weight"),
+    help="Weigh classes by the inverse of their frequency.",
+)
+@run_option(
+    "--time-limit",
+    type=duration,
+    metavar="TIME",
+    key="run.time_limit_s",
+    help="Stop after, such as 30s, 10m or 1h.",
+)
+@run_option("--seed", metavar="N", key="run.seed", help="Of everything random.")
+@run_option(
+    "-c",
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    help="Configuration to start from, such as that of an earlier run.",
+)
+@run_option("--resume", type=click.Path(), metavar="RUN", help="Go on with a run that was stopped.")
+@run_option(
+    "--output",
+    type=click.Path(),
+    metavar="FOLDER",
+    key="run.output",
+    help="Folder of the run; a new one in runs/ otherwise.",
+)
+@run_option("--force", is_flag=True, help="Replace a run that is in the folder.")
+@run_option(
+    "--baselines/--no-baselines",
+    default=None,
+    key="run.baselines",
+    help="Score simple models on the same rows.",
+)
+@run_option(
+    "--tensorboard/--no-tensorboard",
+    default=None,
+    key="run.tensorboard",
+    help="Write logs for TensorBoard.",
+)
+@json_option
+@click.pass_context
+def train(
+    context: click.Context,
+    data: str | None,
+    *,
+    split: str | None,
+    assignments: tuple[tuple[str, str], ...],
+    config: str | None,
+    resume: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Train a network on a table and score it on rows that it has not seen.
+
+    DATA is a CSV, TSV, JSON lines or Parquet file, also gzipped, or - for standard input.
+    """
+    values = {**chosen(context), **_split(split), "data.source": data}
+    settings = collect(values, set=dict(assignments), config=config, origin="command line")
+    source = _source(context, settings.data, resume)
+    import kerasnn
+
+    state = context.ensure_object(State)
+    run = kerasnn.train(
+        source, config=settings, resume=resume, force=force, progress=not state.quiet
+    )
+    if as_json:
+        print_json({"run": str(run.folder), "scores": run.scores.to_dict()})
+    elif not state.quiet:
+        click.echo(run.summary())
+
+
+def _split(text: str | None) -> dict[str, str | None]:
+    kind, _, column = (text or "").partition(":")
+    return {"split.kind": kind or None, "split.column": column or None}
+
+
+def _source(context: click.Context, data: Any, resume: str | None) -> str | None:
+    """The file to train on; one that cannot be a table is an error at once."""
+    from kerasnn.data.sources import check_source
+
+    if data.source is None and resume is None:
+        raise click.UsageError("DATA is missing", context)
+    if data.source is not None and data.target is None and resume is None:
+        raise click.UsageError("--target is missing", context)
+    for path in (data.source, data.validation, data.test):
+        if path is not None:
+            check_source(path, encoding=data.encoding)
+    source: str | None = data.source
+    return source

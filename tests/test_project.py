@@ -1,0 +1,87 @@
+"""The project itself: what is packaged, and under which names."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def setup() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def package_folders() -> dict[str, Path]:
+    """Each package by the name under which it installs."""
+    found = {}
+    for top, name in (("kerasnn", "kerasnn"), ("cli", "kerasnn.cli"), ("models", "kerasnn.models")):
+        for file in (ROOT / top).rglob("__init__.py"):
+            inner = file.parent.relative_to(ROOT / top).parts
+            found[".".join([name, *inner])] = file.parent
+    return found
+
+
+def test_packages_are_the_folders(setup: configparser.ConfigParser) -> None:
+    listed = setup["options"]["packages"].split()
+    assert len(listed) == len(set(listed))
+    assert set(listed) == set(package_folders())
+
+
+def test_every_folder_with_modules_is_a_package() -> None:
+    folders = {
+        file.parent for top in ("kerasnn", "cli", "models") for file in (ROOT / top).rglob("*.py")
+    }
+    assert folders == set(package_folders().values())
+
+
+@pytest.mark.parametrize("name", ["cli", "models"])
+def test_second_identity_is_refused(name: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", f"import {name}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert f"this is kerasnn.{name}" in run.stderr
+
+
+def test_tests_are_no_package() -> None:
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+@pytest.mark.slow
+def test_wheel_has_every_file(tmp_path: Path, setup: configparser.ConfigParser) -> None:
+    # From an archive of the commit's files: a build in the checkout would leave files behind.
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        if (ROOT / name).is_file():
+            copy = tmp_path / "source" / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes((ROOT / name).read_bytes())
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "."]
+    subprocess.run([*command, str(tmp_path / "source")], cwd=tmp_path, check=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    expected = {
+        "/".join([*package.split("."), file.name])
+        for package, folder in package_folders().items()
+        for file in folder.iterdir()
+        if file.suffix in (".py", ".html", ".css", ".js", ".typed")
+    }
+    assert {name for name in names if ".dist-info/" not in name} == expected
+    (licence,) = (name for name in names if name.endswith("/licenses/LICENSE"))
+    assert "Apache License" in zipfile.ZipFile(wheel).read(licence).decode()
