@@ -5,13 +5,20 @@ The kind of a column decides how it is read and encoded; nothing else about it d
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from kerasnn.signature import Kind as Kind
-from kerasnn.signature import Task
+import numpy as np
+import pandas as pd
 
-USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date")
+from kerasnn.data import kinds, labels, repeats, values
+from kerasnn.data.frames import Examples, place
+from kerasnn.data.kinds import USED_KINDS
+from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
+from kerasnn.signature import Kind, Task
+
+__all__ = ["USED_KINDS", "Column", "Kind", "Schema", "Target", "check_target", "infer"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +30,15 @@ class Column:
         kind: Number, category, boolean and date are encoded; the other kinds are left out.
         reason: Why the kind was chosen, or why the column is left out, in a few words.
         used: Whether the network sees the column.
+        layout: How its text is read, in training and ever after: the decimal sign of numbers
+            (``.`` or ``,``), the layout of dates (``ISO8601`` or as of ``strptime``).
     """
 
     name: str
     kind: Kind
     reason: str = ""
     used: bool = True
+    layout: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,3 +84,156 @@ class Schema:
             Target(**{**target, "classes": tuple(target["classes"])}),
             tuple(data["notes"]),
         )
+
+
+def infer(
+    examples: Examples,
+    *,
+    target: str,
+    task: Task | None = None,
+    columns: Mapping[str, Kind] | None = None,
+    drop: Sequence[str] = (),
+) -> Schema:
+    """Find the kind of each column and the task, and warn of what looks odd.
+
+    Args:
+        examples: The table; rows without a target are not looked at.
+        target: Name of the column to be predicted.
+        task: Instead of the one that the target suggests.
+        columns: Kinds to take instead of the ones that the cells suggest.
+        drop: Columns to leave out.
+
+    Raises:
+        DataError: If the table can't be learned from.
+        ConfigError: If an argument names no column, kind or task.
+
+    >>> from kerasnn.data import read
+    >>> table = read({"age": [20, 30, 40], "bought": ["no", "yes", "yes"]})
+    >>> infer(table, target="bought").target.classes
+    ('no', 'yes')
+    """
+    given = dict(columns or {})
+    frame = examples.frame
+    check_target(examples, target)
+    _check_arguments(frame, target, task, given, drop)
+    known = ~labels.is_missing(frame[target])
+    table = frame if known.all() else frame[known]
+    notes: list[str] = []
+    found = _target(table[target], task or _task_of_kind(given.get(target)))
+    described = tuple(
+        _column(table[name], given.get(name), dropped=name in drop, notes=notes)
+        for name in map(str, frame.columns)
+        if name != target
+    )
+    schema = Schema(described, found, ())
+    if not schema.features:
+        left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in described)
+        what = f"no column is left to learn from: {left_out}"
+        raise DataError(what, place=examples.origin, fix="give a column a kind with `columns`")
+    _note_repeats(table, schema, notes)
+    return Schema(described, found, tuple(notes))
+
+
+def check_target(examples: Examples, target: str) -> None:
+    """Raise if there is no such column, or no other one."""
+    names = [str(name) for name in examples.frame.columns]
+    if target not in names:
+        raise UnknownNameError("target column", target, names, place=examples.origin)
+    if len(names) == 1:
+        fix = "add columns to learn from"
+        raise DataError(f"no column but the target '{target}'", place=examples.origin, fix=fix)
+
+
+def _check_arguments(
+    frame: pd.DataFrame,
+    target: str,
+    task: str | None,
+    given: Mapping[str, str],
+    drop: Sequence[str],
+) -> None:
+    names = [str(name) for name in frame.columns]
+    for name in [*given, *drop]:
+        if name not in names:
+            raise UnknownNameError("column", name, names)
+    for kind in given.values():
+        if kind not in get_args(Kind):
+            raise UnknownNameError("kind", kind, get_args(Kind))
+    if task is not None and task not in get_args(Task):
+        raise UnknownNameError("task", task, get_args(Task))
+    if target in drop:
+        raise ConfigError(f"the target '{target}' is dropped", fix="take it out of `drop`")
+
+
+def _task_of_kind(kind: Kind | None) -> Task | Literal["classes"] | None:
+    """The kind given for the target says whether it is classes."""
+    if kind in ("category", "boolean"):
+        return "classes"
+    if kind is None or kind == "number":
+        return "regression" if kind else None
+    what = f"a target can't be of kind '{kind}'"
+    raise ConfigError(what, fix="make it a number, category or boolean")
+
+
+def _target(series: pd.Series, task: Task | Literal["classes"] | None) -> Target:
+    name = str(series.name)
+    numbers = labels.numbers_or_none(series)
+    if task == "regression":
+        _check_regression(series, values.as_numbers(series))
+        return Target(name, "regression")
+    found = values.as_categories(series)
+    classes, label_type = labels.classes_of(found)
+    if task is None and len(classes) > 1:
+        task = labels.likely_task(numbers, len(classes))
+        if task == "regression":
+            assert numbers is not None
+            _check_regression(series, numbers)
+            return Target(name, "regression")
+    labels.check_classes(series, classes, len(series))
+    if task in (None, "classes"):
+        task = "binary" if len(classes) == 2 else "multiclass"
+    if task == "binary" and len(classes) != 2:
+        what = f"the target has {len(classes):,} classes, too many for the task 'binary'"
+        raise DataError(what, place=place(series), fix="leave the task out, or merge classes")
+    return Target(name, task, classes, label_type)  # type: ignore[arg-type]
+
+
+def _check_regression(series: pd.Series, numbers: np.ndarray) -> None:
+    kinds.check_numbers(series, numbers, whole=False)
+    if len(pd.unique(numbers)) == 1:
+        what = f"the target is always {numbers[0]:g}"
+        raise DataError(what, place=place(series), fix="choose another target")
+
+
+def _column(series: pd.Series, kind: Kind | None, *, dropped: bool, notes: list[str]) -> Column:
+    name = str(series.name)
+    if dropped:
+        try:
+            found = kind or kinds.guess(series).kind
+        except DataError:
+            found = "text"
+        return Column(name, found, "dropped", used=False)
+    guess = kinds.force(series, kind) if kind else kinds.guess(series)
+    for what, fix in guess.findings:
+        _note(what, notes, at=place(series), fix=fix)
+    return Column(name, guess.kind, guess.reason, guess.used, guess.layout)
+
+
+def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
+    """Warn of rows that repeat another one, or that contradict another one."""
+    features = repeats.row_hashes(table[column.name] for column in schema.features)
+    everything = repeats.row_hashes(table[name] for name in table.columns)
+    n_repeats = repeats.count_repeats(everything)
+    if n_repeats:
+        what = f"{n_repeats:,} of {len(table):,} rows repeat another one"
+        _note(what, notes, at=place(table), fix="remove them if they are copies")
+    if schema.target.classes:
+        labelled = repeats.row_hashes([pd.Series(features), table[schema.target.name]])
+        n_conflicts = repeats.count_conflicts(features, labelled)
+        if n_conflicts:
+            what = f"{n_conflicts:,} rows have the features of another row but another class"
+            _note(what, notes, at=place(table), fix="no model can tell them apart")
+
+
+def _note(what: str, notes: list[str], *, at: str, fix: str) -> None:
+    notes.append(f"{what} ({at})" if at else what)
+    warn(what, place=at or None, fix=fix or None)

@@ -1,0 +1,160 @@
+"""Examples: a table in memory that knows where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.errors import DataError, warn
+
+_ORIGIN = "kerasnn_origin"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A table: one row an example.
+
+    Args:
+        frame: Text cells stay text (their meaning is decided per column, later), missing cells
+            are NA; the index counts from 0.
+        origin: What the table came from, for messages.
+    """
+
+    frame: pd.DataFrame
+    origin: str
+
+
+class Origin(str):
+    """What a table came from, ``""`` for one given in memory; knows how its rows are numbered.
+
+    A str, because pandas writes `attrs` to files as JSON.
+
+    Args:
+        name: File.
+        first_row: Number that the user knows the first row by: 2 below a header.
+        rows: Where the rows of the table were before some were left out; None for all of them.
+    """
+
+    first_row: int
+    rows: np.ndarray | None
+
+    def __new__(cls, name: str, first_row: int, rows: np.ndarray | None = None) -> Origin:
+        """A str with two attributes more."""
+        origin = super().__new__(cls, name)
+        origin.first_row, origin.rows = first_row, rows
+        return origin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Origin:
+        """Itself: pandas copies `attrs` with every column that is taken."""
+        return self
+
+
+def with_origin(
+    frame: pd.DataFrame, name: str, *, first_row: int, rows: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Note in ``frame.attrs`` where its rows are, so that a message can name a cell's place."""
+    frame.attrs[_ORIGIN] = Origin(name, first_row, rows)
+    return frame
+
+
+def origin_of(table: pd.DataFrame | pd.Series) -> Origin:
+    """Where a table came from, as far as known."""
+    found = table.attrs.get(_ORIGIN)
+    return found if isinstance(found, Origin) else Origin("", 0)
+
+
+def place(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
+    """``file:row,column`` of a cell, ``file,column`` without a row label; as far as known."""
+    origin = origin_of(table)
+    row = label
+    if isinstance(label, (int, np.integer)):
+        row = int(label if origin.rows is None else origin.rows[label]) + origin.first_row
+    column = table.name if isinstance(table, pd.Series) else None
+    if not origin:
+        known = [f"row {row}" if row is not None else "", f"column '{column}'" if column else ""]
+        return ", ".join(filter(None, known))
+    at = f"{origin}:{row}" if row is not None else str(origin)
+    return f"{at},{column}" if column is not None else at
+
+
+def keep_rows(examples: Examples, kept: np.ndarray) -> Examples:
+    """The rows at some positions, counted anew; messages still name the row in the source.
+
+    Args:
+        examples: A table.
+        kept: Positions, int64 (n,).
+    """
+    origin = origin_of(examples.frame)
+    rows = kept if origin.rows is None else origin.rows[kept]
+    frame = examples.frame.iloc[kept].reset_index(drop=True)
+    return Examples(
+        with_origin(frame, str(origin), first_row=origin.first_row, rows=rows), examples.origin
+    )
+
+
+def from_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take a DataFrame over: column names as text, a fresh index; its cells are not copied."""
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError("columns with more than one level", fix="flatten the column names")
+    taken = frame.reset_index(drop=True)
+    taken.columns = pd.Index(column_names([str(name) for name in frame.columns], ""))
+    return with_origin(taken, "", first_row=0)
+
+
+def from_mapping(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """A table of named arrays or lists of one length."""
+    arrays = {str(name): _column(str(name), values) for name, values in columns.items()}
+    lengths = {name: len(values) for name, values in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
+        raise DataError(f"columns of different lengths: {listed}", fix="give one value a row")
+    return from_frame(pd.DataFrame(arrays))
+
+
+def _column(name: str, values: Any) -> pd.Series:
+    if isinstance(values, pd.Series):
+        return values.reset_index(drop=True)
+    if np.isscalar(values) or getattr(values, "ndim", 1) != 1:
+        shape = np.shape(values)
+        raise DataError(
+            f"a column must be a list or an array of one dimension; got shape {shape}",
+            place=f"column '{name}'",
+            fix="give each column of a matrix its own name",
+        )
+    return pd.Series(values)
+
+
+def column_names(names: Iterable[str], place: str) -> list[str]:
+    """Column names without blanks around them; a blank name is replaced, a repeated one refused."""
+    stripped = [name.strip() for name in names]
+    filled = [name or f"column_{i}" for i, name in enumerate(stripped, 1)]
+    blank = [new for new, old in zip(filled, stripped, strict=True) if not old]
+    repeated = sorted({name for name in filled if filled.count(name) > 1}, key=filled.index)
+    if repeated:
+        listed = ", ".join(f"'{name}'" for name in repeated)
+        fix = "give each column a name of its own, in a header"
+        raise DataError(f"repeated column name {listed}", place=place or None, fix=fix)
+    if blank:
+        listed = ", ".join(f"'{name}'" for name in blank)
+        warn(f"a column without a name is called {listed}", place=place or None)
+    return filled
+
+
+def check_rows(frame: pd.DataFrame, place: str | None, *, allow_empty: bool) -> None:
+    """Raise if there is no column, or no row where one is needed."""
+    if not len(frame.columns):
+        raise DataError("a table without columns", place=place, fix="check what made it")
+    if not len(frame) and not allow_empty:
+        raise DataError("a header but no rows", place=place, fix="check what made it")
+
+
+def slices(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
+    """Pieces of at most ``rows`` rows, each counting from 0; one empty piece of an empty table."""
+    origin = origin_of(frame)
+    for start in range(0, max(len(frame), 1), rows):
+        piece = frame.iloc[start : start + rows].reset_index(drop=True)
+        yield with_origin(piece, str(origin), first_row=origin.first_row + start)

@@ -1,0 +1,80 @@
+"""JSON lines: one object a line, its keys the columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from kerasnn.data import faults
+from kerasnn.data.frames import column_names
+from kerasnn.data.sources import Source, text_stream
+from kerasnn.errors import DataError
+
+
+def names(source: Source, *, encoding: str) -> list[str]:
+    """The keys of all lines, in the order of their first use."""
+    seen: dict[str, None] = {}
+    for record in _records(source, encoding):
+        if record.keys() - seen.keys():
+            seen.update(dict.fromkeys(record))
+    return column_names(seen, source.origin)
+
+
+def frames(
+    source: Source, keys: list[str], *, encoding: str, rows: int | None
+) -> Iterator[pd.DataFrame]:
+    """All rows at once, or pieces of at most ``rows`` rows; nothing for a file without any."""
+    columns: dict[str, list[Any]] = {key: [] for key in keys}
+    count = 0
+    for record in _records(source, encoding):
+        for key, cells in columns.items():
+            cells.append(record.get(key))
+        count += 1
+        if count == rows:
+            yield pd.DataFrame(columns)
+            columns, count = {key: [] for key in keys}, 0
+    if count:
+        yield pd.DataFrame(columns)
+
+
+def _records(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
+    with source.open() as stream:
+        try:
+            for number, line in enumerate(text_stream(stream, encoding), 1):
+                if line.strip():
+                    yield _record(line, f"{source.origin}:{number}")
+        except UnicodeError:
+            faults.explain(source, [], encoding, ",")
+            raise faults.encoding_error(source.origin, encoding) from None
+
+
+def _record(line: str, place: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        what = f"not JSON: {error.msg} at character {error.colno}"
+        raise DataError(what, place=place, fix="write one JSON object a line") from None
+    except _RepeatedKeyError as error:
+        fix = "give each key once"
+        raise DataError(f"repeated key '{error}'", place=place, fix=fix) from None
+    except RecursionError:
+        raise DataError("JSON nested too deeply", place=place, fix="flatten it") from None
+    if not isinstance(record, dict):
+        what = f"a JSON {type(record).__name__} where an object is meant"
+        raise DataError(what, place=place, fix="write one JSON object a line")
+    return {key.strip(): value for key, value in record.items()}
+
+
+class _RepeatedKeyError(Exception):
+    """A key that an object has twice."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+    return record

@@ -1,0 +1,114 @@
+"""What a target column holds: the task, and the classes in the order of their codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data import cells, numerals, values
+from kerasnn.data.frames import place
+from kerasnn.data.kinds import MANY_ROWS
+from kerasnn.errors import DataError
+from kerasnn.signature import Task
+
+LabelType = Literal["str", "int", "float", "bool"]
+
+MAX_WHOLE_CLASSES = 20
+
+_NEGATIVE_FIRST = (
+    ("no", "yes"),
+    ("n", "y"),
+    ("false", "true"),
+    ("f", "t"),
+    ("off", "on"),
+    ("-", "+"),
+    ("negative", "positive"),
+    ("neg", "pos"),
+    ("absent", "present"),
+    ("bad", "good"),
+    ("fail", "pass"),
+    ("failure", "success"),
+    ("rejected", "accepted"),
+)
+
+
+def numbers_or_none(series: pd.Series) -> np.ndarray | None:
+    """The target as numbers, if it is made of them."""
+    array = cells.to_arrow(series)
+    form = cells.form_of(array)
+    if form == "text":
+        texts, _ = cells.distinct(cells.text_cells(array, dash=True))
+        sign = numerals.decimal_sign(texts) or ""
+        if not texts or any(numerals.parse(text, sign) is None for text in texts):
+            return None
+    return values.as_numbers(series) if form in ("numbers", "text") else None
+
+
+def is_missing(series: pd.Series) -> np.ndarray:
+    """Where the target has no value, bool (n,)."""
+    numbers = numbers_or_none(series)
+    if numbers is not None:
+        return np.isnan(numbers)
+    return np.array([label is None for label in values.as_categories(series)], bool)
+
+
+def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
+    """Classes for text and for few whole numbers in a row; else regression.
+
+    Args:
+        numbers: The known values, if the target is made of numbers.
+        n_classes: How many different values there are.
+    """
+    classes: Task = "binary" if n_classes == 2 else "multiclass"
+    if numbers is None:
+        return classes
+    whole = bool((numbers == np.floor(numbers)).all())
+    if not whole or n_classes > MAX_WHOLE_CLASSES or len(numbers) < 3 * n_classes:
+        return "regression"
+    span = numbers.max() - numbers.min() + 1
+    return classes if n_classes == 2 or span <= 2 * n_classes else "regression"
+
+
+def classes_of(labels: np.ndarray) -> tuple[tuple[str, ...], LabelType]:
+    """The different labels in the order of their codes, and their Python type.
+
+    Numbers are in their own order, text in alphabetical order; of a pair such as no and yes, the
+    positive one is last.
+
+    Args:
+        labels: Of `as_categories`, object (n,).
+    """
+    found = sorted({label for label in labels if label is not None})
+    if set(found) <= {"false", "true"}:
+        return tuple(found), "bool"
+    as_floats = [numerals.parse(label) for label in found]
+    if None not in as_floats:
+        ordered = tuple(sorted(found, key=lambda label: numerals.parse(label) or 0.0))
+        whole = all(label.lstrip("-").isdigit() for label in found)
+        return ordered, "int" if whole else "float"
+    lowered = {label.lower(): label for label in found}
+    for pair in _NEGATIVE_FIRST:
+        if set(lowered) == set(pair) and len(found) == 2:
+            return (lowered[pair[0]], lowered[pair[1]]), "str"
+    return tuple(found), "str"
+
+
+def check_classes(series: pd.Series, classes: Sequence[str], n_rows: int) -> None:
+    """Raise if the target can't be classes: one only, or one for nearly each row."""
+    if len(classes) < 2:
+        shown = f"'{classes[0]}'" if classes else "nothing"
+        what = f"the target has one class only: {shown}"
+        raise DataError(what, place=place(series), fix="add rows of another class")
+    if n_rows >= MANY_ROWS and len(classes) > 0.5 * n_rows:
+        odd = [label for label in classes if numerals.parse(label) is None]
+        what = f"the target has {len(classes):,} different values in {n_rows:,} rows"
+        mostly_numbers = len(odd) < 0.5 * len(classes)
+        fix = (
+            f"for regression, mend cells such as '{odd[0][:40]}'"
+            if mostly_numbers and odd
+            else ("for regression, pass task='regression'; else choose another target")
+        )
+        raise DataError(what, place=place(series), fix=fix)

@@ -1,0 +1,135 @@
+"""Read a table: all of it, or piece by piece in bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from kerasnn.data import delimited, jsonlines, parquet
+from kerasnn.data.frames import (
+    Examples,
+    check_rows,
+    from_frame,
+    from_mapping,
+    slices,
+    with_origin,
+)
+from kerasnn.data.sources import Source, locate
+from kerasnn.errors import ConfigError
+
+
+def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) -> Examples:
+    """Read a whole table.
+
+    Args:
+        source: A path to CSV, TSV, JSON lines or Parquet, or one of these with gzip; ``-`` for
+            standard input; a DataFrame; or a dict of arrays or lists.
+        encoding: Of a text file.
+        delimiter: Between the cells of a text file; a tab for ``.tsv``, else a comma.
+
+    Raises:
+        DataError: If it is not a table; names the file and line.
+
+    >>> read({"age": [31, 42], "bought": ["no", "yes"]}).frame.shape
+    (2, 2)
+    """
+    if isinstance(source, pd.DataFrame | Mapping):
+        frame = from_frame(source) if isinstance(source, pd.DataFrame) else from_mapping(source)
+        check_rows(frame, None, allow_empty=False)
+        return Examples(frame, "the table")
+    located = _locate(source, encoding)
+    pieces = _pieces(located, encoding=encoding, delimiter=delimiter, rows=None)
+    [frame] = list(pieces)
+    check_rows(frame, located.origin, allow_empty=False)
+    return Examples(frame, located.origin)
+
+
+def read_chunks(
+    source: Any,
+    *,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    chunk_rows: int = 65_536,
+    allow_empty: bool = False,
+) -> Iterator[pd.DataFrame]:
+    """Read a table piece by piece, with the same cells as `read`; each piece counts from 0.
+
+    Args:
+        source: As for `read`.
+        encoding: As for `read`.
+        delimiter: As for `read`.
+        chunk_rows: Largest number of rows of a piece; >= 1.
+        allow_empty: Give one piece without rows for a table without rows, instead of an error.
+
+    Raises:
+        DataError: If it is not a table; in its middle, after the pieces before.
+    """
+    if chunk_rows < 1:
+        raise ConfigError(f"`chunk_rows` must be at least 1; got {chunk_rows}")
+    if isinstance(source, pd.DataFrame | Mapping):
+        frame = from_frame(source) if isinstance(source, pd.DataFrame) else from_mapping(source)
+        check_rows(frame, None, allow_empty=allow_empty)
+        yield from slices(frame, chunk_rows)
+        return
+    located = _locate(source, encoding)
+    for piece in _pieces(located, encoding=encoding, delimiter=delimiter, rows=chunk_rows):
+        check_rows(piece, located.origin, allow_empty=allow_empty)
+        yield piece
+
+
+def _locate(source: Any, encoding: str) -> Source:
+    if not isinstance(source, str | os.PathLike):
+        raise ConfigError(
+            f"a table must be a path, '-', a DataFrame or a dict of arrays; got {type(source).__name__}"
+        )
+    return locate(source, encoding=encoding)
+
+
+def _pieces(
+    source: Source, *, encoding: str, delimiter: str | None, rows: int | None
+) -> Iterator[pd.DataFrame]:
+    """One frame with all rows, or frames of at most ``rows``; one without rows if there are none."""
+    first_row = 2 if source.format == "delimited" else 1
+    names, frames = _parsed(source, encoding=encoding, delimiter=delimiter, rows=rows)
+    count = 0
+    for frame in frames:
+        yield with_origin(frame, source.origin, first_row=first_row + count)
+        count += len(frame)
+    if not count:
+        empty = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
+        yield with_origin(empty, source.origin, first_row=first_row)
+
+
+def _parsed(
+    source: Source, *, encoding: str, delimiter: str | None, rows: int | None
+) -> tuple[list[str], Iterator[pd.DataFrame]]:
+    if source.format == "parquet":
+        return parquet.names(source), _nonempty(parquet.frames(source, rows=rows))
+    if source.format == "json_lines":
+        keys = jsonlines.names(source, encoding=encoding)
+        return keys, jsonlines.frames(source, keys, encoding=encoding, rows=rows)
+    found = delimited.layout(source, encoding=encoding, delimiter=delimiter)
+    if not found.has_rows:
+        return found.names, iter(())
+    tables = delimited.tables(source, found, encoding=encoding, at_once=rows is None)
+    return found.names, (table.to_pandas() for table in (_cut(tables, rows) if rows else tables))
+
+
+def _nonempty(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    return (frame for frame in frames if len(frame))
+
+
+def _cut(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Join and cut tables of any length into ones of ``rows`` rows."""
+    held: pa.Table | None = None
+    for table in tables:
+        held = table if held is None else pa.concat_tables([held, table])
+        while held.num_rows >= rows:
+            yield held.slice(0, rows)
+            held = held.slice(rows)
+    if held is not None and held.num_rows:
+        yield held

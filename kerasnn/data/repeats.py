@@ -1,0 +1,53 @@
+"""Rows that occur more than once, and rows that agree on everything but the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data import cells
+
+
+def row_hashes(columns: Iterable[pd.Series]) -> np.ndarray:
+    """A 64-bit number a row; equal rows have equal ones. uint64 (n,)."""
+    total: np.ndarray | None = None
+    for series in columns:
+        mixed = _mix(_codes(series))
+        with np.errstate(over="ignore"):
+            total = mixed if total is None else _mix(total * np.uint64(31) + mixed)
+    assert total is not None
+    return total
+
+
+def count_repeats(hashes: np.ndarray) -> int:
+    """How many rows repeat an earlier one."""
+    return len(hashes) - len(pd.unique(hashes))
+
+
+def count_conflicts(features: np.ndarray, with_target: np.ndarray) -> int:
+    """How many rows have the features of another row but not its target.
+
+    Args:
+        features: Hashes of the features, uint64 (n,).
+        with_target: Hashes of the features and the target, uint64 (n,).
+    """
+    different = pd.Series(with_target).groupby(features).nunique()
+    conflicting = different[different > 1].index
+    return int(np.isin(features, conflicting.to_numpy()).sum()) if len(conflicting) else 0
+
+
+def _codes(series: pd.Series) -> np.ndarray:
+    if series.dtype.kind in "iufb" and isinstance(series.dtype, np.dtype):
+        return series.to_numpy().astype(np.float64).view(np.uint64)
+    indices = cells.to_arrow(series).dictionary_encode().indices.fill_null(-1)
+    return indices.to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)
+
+
+def _mix(numbers: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood, 2014)."""
+    with np.errstate(over="ignore"):
+        mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

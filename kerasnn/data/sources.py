@@ -1,0 +1,233 @@
+"""Where a table comes from: the checks of a file that need no parser.
+
+Imports neither pandas nor pyarrow, so that a wrong path is an error at once.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import gzip
+import io
+import os
+import shutil
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError, UnknownNameError
+
+Format = Literal["delimited", "json_lines", "parquet"]
+
+HEAD_BYTES = 8_192
+
+_FORMATS: dict[str, Format] = {
+    ".csv": "delimited",
+    ".tsv": "delimited",
+    ".tab": "delimited",
+    ".txt": "delimited",
+    ".jsonl": "json_lines",
+    ".ndjson": "json_lines",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checked file (or standard input, set aside in a temporary file).
+
+    Args:
+        path: Where the bytes are.
+        origin: What the user calls it, for messages.
+        format: How the bytes are to be parsed.
+        compressed: Whether they are gzip.
+        keep: Whatever must live as long as the bytes are needed.
+    """
+
+    path: Path
+    origin: str
+    format: Format
+    compressed: bool = False
+    keep: Any = field(default=None, repr=False, compare=False)
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the name, without ``.gz``."""
+        return _suffix(self.path)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The uncompressed bytes, from the start; a damaged archive is a `DataError`."""
+        opener = gzip.open if self.compressed else open
+        try:
+            with opener(self.path, "rb") as stream:
+                yield cast(BinaryIO, stream)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise DataError(
+                "damaged gzip file", place=self.origin, fix="download or compress it again"
+            ) from None
+
+
+def check_source(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> None:
+    """Raise if ``source`` can't be a table: missing, a folder, empty, or of another format.
+
+    Args:
+        source: A path, or ``-`` for standard input, of which nothing is read.
+        encoding: Of the text.
+
+    >>> check_source("-")
+    """
+    check_encoding(encoding)
+    if os.fspath(source) != "-":
+        _check_file(Path(source), os.fspath(source), encoding)
+
+
+def locate(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> Source:
+    """Check a path, or set standard input aside, and say how it is to be parsed."""
+    check_encoding(encoding)
+    if os.fspath(source) != "-":
+        return _check_file(Path(source), os.fspath(source), encoding)
+    spooled = _spool()
+    return _check_file(Path(spooled.name), "standard input", encoding, keep=spooled)
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise if Python does not know the encoding."""
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        choices = ["utf-8", "utf-16", "latin-1", "cp1252"]
+        raise UnknownNameError("encoding", encoding, choices) from None
+
+
+def text_stream(stream: BinaryIO, encoding: str) -> io.TextIOWrapper:
+    """Decode with line ends as they are; a UTF-8 byte order mark is skipped."""
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    return io.TextIOWrapper(stream, encoding="utf-8-sig" if is_utf8 else encoding, newline="")
+
+
+def _check_file(path: Path, origin: str, encoding: str, *, keep: Any = None) -> Source:
+    _check_exists(path, origin)
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        fix = "check its permissions"
+        raise StorageError(f"cannot read: {error.strerror}", place=origin, fix=fix) from None
+    _check_not_empty(head, origin)
+    name = path.name if keep is None else ""
+    compressed = head.startswith(_GZIP)
+    if compressed != name.lower().endswith(".gz") and keep is None:
+        raise _misnamed(name, origin, "gzip", ".gz", really=compressed)
+    if compressed:
+        with Source(path, origin, "delimited", compressed=True).open() as unpacked:
+            head = unpacked.read(HEAD_BYTES)
+        _check_not_empty(head, origin)
+    form = _format(path, head, origin, named=keep is None)
+    if form != "parquet":
+        _check_text(head, origin, encoding)
+    return Source(path, origin, form, compressed, keep)
+
+
+def _check_exists(path: Path, origin: str) -> None:
+    if path.is_dir():
+        example = next((p.name for p in sorted(path.iterdir()) if _suffix(p) in _FORMATS), None)
+        fix = f"name a file in it, such as '{example}'" if example else "name a file"
+        raise DataError("a folder where a file is meant", place=origin, fix=fix)
+    if path.exists():
+        return
+    if not path.parent.is_dir():
+        fix = f"there is no folder '{path.parent}' either"
+    else:
+        names = [p.name for p in path.parent.iterdir()]
+        close = difflib.get_close_matches(path.name, names, n=1)
+        fix = f"did you mean '{path.parent / close[0]}'?" if close else "check the path"
+    raise DataError("no such file", place=origin, fix=fix)
+
+
+def _check_not_empty(head: bytes, origin: str) -> None:
+    if not head.strip():
+        raise DataError("the file is empty", place=origin, fix="check what wrote it")
+
+
+def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
+    """By the name, which the content must not contradict; without a name, by the content."""
+    if head.startswith((_ZIP, _OLE)):
+        what = "an Excel workbook or another archive, not a table"
+        raise DataError(what, place=origin, fix="save the sheet as CSV")
+    form = _FORMATS.get(_suffix(path)) if named else None
+    is_parquet = head.startswith(_PARQUET)
+    if form is None:
+        looks_json = head.lstrip().startswith(b"{")
+        return "parquet" if is_parquet else "json_lines" if looks_json else "delimited"
+    if is_parquet != (form == "parquet"):
+        raise _misnamed(path.name, origin, "Parquet", ".parquet", really=is_parquet)
+    return form
+
+
+def _misnamed(name: str, origin: str, what: str, suffix: str, *, really: bool) -> KerasnnError:
+    if not really:
+        return DataError(
+            f"named {suffix} but not {what}", place=origin, fix="rename it after its content"
+        )
+    better = name + suffix if suffix == ".gz" else Path(name).stem + suffix
+    fix = f"rename it to '{better}'"
+    return DataError(f"a {what} file that is not named {suffix}", place=origin, fix=fix)
+
+
+def _check_text(head: bytes, origin: str, encoding: str) -> None:
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            raise _wide(name, origin)
+    if b"\0" in head:
+        # Latin text in UTF-16 without a mark has a NUL in every other byte.
+        for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+            half = head[offset::2]
+            if half.count(0) > 0.7 * len(half):
+                raise _wide(name, origin)
+        row = head[: head.index(b"\0")].count(b"\n") + 1
+        raise nul_error(f"{origin}:{row}")
+
+
+def _wide(name: str, origin: str) -> DataError:
+    return DataError(
+        f"the text is {name.upper()}, not UTF-8", place=origin, fix=f"pass encoding='{name}'"
+    )
+
+
+def nul_error(place: str) -> DataError:
+    """The error for a NUL byte, which no text has."""
+    fix = "the file is binary or damaged; write it again"
+    return DataError("a NUL byte", place=place, fix=fix)
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+
+
+def _spool() -> Any:
+    """Standard input in a temporary file: errors can be located, and Parquet needs to seek."""
+    spooled = tempfile.NamedTemporaryFile(prefix="kerasnn-")  # noqa: SIM115
+    if sys.stdin is None or sys.stdin.closed:
+        raise ConfigError("there is no standard input", fix="name a file")
+    if hasattr(sys.stdin, "buffer"):
+        shutil.copyfileobj(sys.stdin.buffer, spooled, 1 << 20)
+    else:
+        spooled.write(sys.stdin.read().encode())
+    spooled.flush()
+    return spooled

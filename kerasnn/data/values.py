@@ -1,0 +1,203 @@
+"""From a column to raw values; one way for training, predicting, evaluating and exporting.
+
+Each function takes a column of any type: text as a CSV file has it, or numbers, booleans and
+timestamps. A cell that can't be read is a `DataError` that names it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kerasnn.data import cells, dates, numerals
+from kerasnn.data.dates import MISSING_DATE
+from kerasnn.data.frames import place
+from kerasnn.data.numerals import Decimal
+from kerasnn.errors import DataError, warn
+
+__all__ = [
+    "LONGEST_CATEGORY",
+    "MISSING_DATE",
+    "as_booleans",
+    "as_categories",
+    "as_dates",
+    "as_numbers",
+]
+
+LONGEST_CATEGORY = 1_000
+
+TRUTHS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "on": 1.0, "1": 1.0, "1.0": 1.0}
+FALSEHOODS = {"false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0, "off": 0.0, "0": 0.0, "0.0": 0.0}
+_BOOLEANS = TRUTHS | FALSEHOODS
+_INTEGRAL = re.compile(r"([-+]?\d+)\.0*")
+
+
+def as_numbers(series: pd.Series, *, decimal: str = "") -> np.ndarray:
+    """Read numbers.
+
+    Args:
+        series: Numbers, booleans, or text with or without separated thousands and decimal comma.
+        decimal: The column's decimal sign (`Column.layout`), for text that can be read in two
+            ways, such as ``1,234``; if empty, the other cells of ``series`` decide.
+
+    Shape:
+        float64, (n,); NaN is missing.
+
+    >>> as_numbers(pd.Series(["1.5", "NA", " 2 "])).tolist()
+    [1.5, nan, 2.0]
+    """
+    array = cells.to_arrow(series)
+    form = cells.form_of(array)
+    if form in ("numbers", "booleans"):
+        return _floats(array.cast(pa.float64(), safe=False))
+    if form == "dates":
+        _refuse(series, "number", array)
+    array = cells.text_cells(array, dash=True)
+    try:
+        return (
+            _floats(array.cast(pa.float64())) if decimal != "," else _parsed(series, array, decimal)
+        )
+    except pa.ArrowInvalid:
+        return _parsed(series, array, decimal)
+
+
+def as_booleans(series: pd.Series) -> np.ndarray:
+    """Read yes and no: true/false, yes/no, t/f, y/n, on/off, 1/0, in any case.
+
+    Shape:
+        float64, (n,) of 1 and 0; NaN is missing.
+
+    >>> as_booleans(pd.Series(["yes", "No", None])).tolist()
+    [1.0, 0.0, nan]
+    """
+    array = cells.to_arrow(series)
+    form = cells.form_of(array)
+    if form == "dates":
+        _refuse(series, "boolean", array)
+    if form == "text":
+        array = cells.text_cells(array, dash=True)
+    values, indices = cells.distinct(array)
+    read = [_BOOLEANS.get(str(value).lower(), np.nan) for value in values]
+    _check_known(series, values, indices, ~np.isnan(np.array(read, float)), "boolean")
+    return cells.spread(np.array(read, float), indices, np.nan)
+
+
+def as_categories(series: pd.Series) -> np.ndarray:
+    """Read categories as one text each, whatever the type they came in.
+
+    ``3``, ``3.0`` and ``"3"`` are ``"3"``; ``True`` and ``"TRUE"`` are ``"true"``; a date is its
+    ISO text.
+
+    Shape:
+        object, (n,) of str; None is missing.
+
+    >>> as_categories(pd.Series([3.0, None, 4.5])).tolist()
+    ['3', None, '4.5']
+    """
+    array = cells.to_arrow(series)
+    form = cells.form_of(array)
+    if form == "text":
+        array = cells.text_cells(array, dash=False)
+    elif form == "numbers":
+        array = (
+            pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+            if pa.types.is_floating(array.type)
+            else array
+        )
+    values, indices = cells.distinct(array)
+    texts = [_category(value) for value in values]
+    n_long = sum(len(text) > LONGEST_CATEGORY for text in texts)
+    if n_long:
+        warn(
+            f"{n_long} different texts of more than {LONGEST_CATEGORY:,} characters are cut",
+            place=place(series),
+        )
+    table = np.array([text[:LONGEST_CATEGORY] for text in texts], dtype=object)
+    return cells.spread(table, indices, None)
+
+
+def as_dates(series: pd.Series, *, layout: str = "") -> np.ndarray:
+    """Read dates and times.
+
+    Args:
+        series: Timestamps, or text: ISO 8601 or one of the usual layouts.
+        layout: The column's (`Column.layout`), as of ``strptime``; if empty, the cells decide.
+
+    Shape:
+        int64, (n,), seconds since 1970 in UTC, rounded down; `MISSING_DATE` is missing.
+
+    >>> as_dates(pd.Series(["1970-01-02", "1970-01-01T00:01:00+00:00"])).tolist()
+    [86400, 60]
+    """
+    array = cells.to_arrow(series)
+    form = cells.form_of(array)
+    if form == "dates":
+        # int64 seconds can hold every timestamp; casting may drop a fraction.
+        return _seconds(array)
+    if form != "text":
+        _refuse(series, "date", array)
+    values, indices = cells.distinct(cells.text_cells(array, dash=True))
+    if not layout:
+        layout = next(iter(dates.layouts(values)), dates.ISO)
+    seconds, known = dates.parse_each(values, layout)
+    expected = "date" if layout == dates.ISO else f"date like {layout}"
+    _check_known(series, values, indices, known, expected)
+    return cells.spread(seconds, indices, MISSING_DATE)
+
+
+def _floats(array: pa.Array) -> np.ndarray:
+    return np.array(array.fill_null(np.nan), dtype=np.float64)
+
+
+def _parsed(series: pd.Series, array: pa.Array, decimal: str) -> np.ndarray:
+    values, indices = cells.distinct(array)
+    sign: Decimal | None = "," if decimal == "," else "." if decimal == "." else None
+    if sign is None:
+        sign = numerals.decimal_sign(values) or ""
+    read = np.array([numerals.parse(value, sign) for value in values], float)
+    is_nan = np.array([numerals.parse(value, sign) is None for value in values], bool)
+    _check_known(series, values, indices, ~is_nan, "number")
+    return cells.spread(read, indices, np.nan)
+
+
+def _seconds(array: pa.Array) -> np.ndarray:
+    stamps = array.cast(pa.timestamp("us"), safe=False) if pa.types.is_date(array.type) else array
+    unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[stamps.type.unit]
+    ticks = np.array(stamps.cast(pa.int64()).fill_null(MISSING_DATE), dtype=np.int64)
+    return np.where(ticks == MISSING_DATE, MISSING_DATE, ticks // unit)
+
+
+def _category(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return cells.number_text(value)
+    if not isinstance(value, str):
+        return cells.plain_text(value) or ""
+    if value.lower() in ("true", "false"):
+        return value.lower()
+    integral = _INTEGRAL.fullmatch(value)
+    return str(int(integral[1])) if integral else value
+
+
+def _check_known(
+    series: pd.Series, values: list[str], indices: np.ndarray, known: np.ndarray, expected: str
+) -> None:
+    if known.all():
+        return
+    unknown = np.append(~known, False)[indices]
+    rows = np.flatnonzero(unknown)
+    where = place(series, series.index[rows[0]])
+    shown = ", ".join(f"'{str(values[indices[row]])[:40]}'" for row in rows[:3])
+    fix = f"mend {'it' if len(rows) == 1 else f'the {len(rows):,} such cells'}, or leave empty"
+    raise DataError(f"not a {expected}: {shown}", place=where, fix=fix)
+
+
+def _refuse(series: pd.Series, expected: str, array: pa.Array) -> NoReturn:
+    what = f"{cells.form_of(array)} where a {expected} is meant"
+    raise DataError(what, place=place(series), fix="give the column the type it had in training")

@@ -1,0 +1,263 @@
+"""Which rows train, validate and test: decided before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data import labels, values
+from kerasnn.data.frames import Examples, keep_rows, place
+from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
+from kerasnn.recipes import SplitKind, SplitOptions
+from kerasnn.schema import Schema, check_target
+
+PART_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row numbers of the three parts, each in ascending order.
+
+    Args:
+        train: int64, (n,).
+        validation: int64, (n,).
+        test: int64, (n,); may have no rows.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    @classmethod
+    def from_lengths(cls, train: int, validation: int, test: int = 0) -> Parts:
+        """Of tables read from files of their own and put below each other.
+
+        >>> Parts.from_lengths(2, 1, 1).validation
+        array([2])
+        """
+        rows = np.arange(train + validation + test, dtype=np.int64)
+        return cls(rows[:train], rows[train : train + validation], rows[train + validation :])
+
+
+def drop_unlabelled(examples: Examples, target: str) -> Examples:
+    """Leave out the rows without a target, and say how many.
+
+    Raises:
+        DataError: If they are more than half of the rows.
+    """
+    check_target(examples, target)
+    missing = labels.is_missing(examples.frame[target])
+    n_missing, n_rows = int(missing.sum()), len(missing)
+    if not n_missing:
+        return examples
+    at = place(examples.frame[target])
+    what = f"{n_missing:,} of {n_rows:,} rows have no target"
+    if n_missing > n_rows / 2:
+        raise DataError(what, place=at, fix="fill it in, or choose another target")
+    warn(f"{what} and are left out", place=at)
+    return keep_rows(examples, np.flatnonzero(~missing))
+
+
+def split(examples: Examples, schema: Schema, options: SplitOptions, *, seed: int) -> Parts:
+    """Divide the rows.
+
+    ``random`` draws; ``stratified`` draws so that each class has its share in each part;
+    ``group`` keeps the rows of a group together; ``time`` tests on the latest rows, validates on
+    those before; ``column`` obeys a column; ``auto`` is stratified for classes, else random.
+
+    Args:
+        examples: The table, each row with a target.
+        schema: Of the table.
+        options: Kind, column and shares.
+        seed: Of the draw; the same gives the same parts.
+
+    Raises:
+        DataError: If there are too few rows, classes or groups.
+    """
+    kind = _kind(options, schema)
+    frame = examples.frame
+    _check_column(frame, options, kind)
+    random = np.random.default_rng(seed)
+    if kind == "column":
+        return _by_column(frame[str(options.column)])
+    _check_count(len(frame), "rows", options, examples.origin)
+    if kind == "stratified":
+        return _stratified(frame[schema.target.name], options, random)
+    if kind == "group":
+        return _by_group(frame[str(options.column)], options, random)
+    if kind == "time":
+        return _by_time(frame[str(options.column)], schema, options)
+    return _cut(random.permutation(len(frame)), options)
+
+
+def _kind(options: SplitOptions, schema: Schema) -> SplitKind:
+    if options.kind not in get_args(SplitKind):
+        raise UnknownNameError("split kind", options.kind, get_args(SplitKind))
+    shares = (options.validation, options.test)
+    if not (0 < shares[0] < 1 and 0 <= shares[1] < 1 and sum(shares) < 1):
+        what = "`validation` must be in (0, 1), `test` in [0, 1), their sum below 1"
+        raise ConfigError(f"{what}; got {shares[0]:g} and {shares[1]:g}")
+    if options.kind == "stratified" and not schema.target.classes:
+        fix = "use 'random'"
+        raise ConfigError("a stratified split needs a target with classes", fix=fix)
+    if options.kind == "auto":
+        return "stratified" if schema.target.classes else "random"
+    return options.kind
+
+
+def _check_column(frame: pd.DataFrame, options: SplitOptions, kind: SplitKind) -> None:
+    if kind not in ("group", "time", "column"):
+        return
+    if options.column is None:
+        raise ConfigError(f"a split by {kind} needs a column", fix="name it in `column`")
+    if options.column not in frame.columns:
+        raise UnknownNameError("split column", options.column, map(str, frame.columns))
+
+
+def _check_count(n: int, what: str, options: SplitOptions, at: str) -> None:
+    needed = 3 if options.test else 2
+    if n < needed:
+        found = f"1 {what.removesuffix('s')}" if n == 1 else f"{n} {what}"
+        parts = "training, validation and test" if options.test else "training and validation"
+        raise DataError(f"{found}, too few for {parts}", place=at, fix=f"give at least {needed}")
+
+
+def _sizes(n: int, options: SplitOptions) -> tuple[int, int]:
+    """Rows of validation and test; each has one at least, and so has training."""
+    test = max(1, round(n * options.test)) if options.test else 0
+    validation = max(1, round(n * options.validation))
+    while validation + test >= n:
+        validation, test = (validation - 1, test) if validation > test else (validation, test - 1)
+    return validation, test
+
+
+def _cut(order: np.ndarray, options: SplitOptions) -> Parts:
+    """Train on the first rows of an order, validate on the next, test on the last."""
+    validation, test = _sizes(len(order), options)
+    ends = [len(order) - validation - test, len(order) - test]
+    return _parts(*np.split(order, ends))
+
+
+def _parts(train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Parts:
+    train, validation, test = (np.sort(p).astype(np.int64) for p in (train, validation, test))
+    return Parts(train, validation, test)
+
+
+def _stratified(series: pd.Series, options: SplitOptions, random: np.random.Generator) -> Parts:
+    classes, codes = np.unique(values.as_categories(series).astype(str), return_inverse=True)
+    counts = np.bincount(codes)
+    if counts.min() < 2:
+        rare = classes[counts.argmin()]
+        row = series.index[int(np.flatnonzero(codes == counts.argmin())[0])]
+        fix = "add rows, merge it with another class, or split by 'random'"
+        raise DataError(f"class '{rare}' has one row only", place=place(series, row), fix=fix)
+    shuffled = random.permutation(len(codes))
+    order = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    validation, test = _sizes(len(codes), options)
+    n_test, n_validation = _allot(counts, test), _allot(counts, validation)
+    # A class must be seen in training: a rare one gives up its place in validation, then in test.
+    n_validation = np.minimum(n_validation, np.maximum(counts - 1 - n_test, 0))
+    n_test = np.minimum(n_test, counts - 1 - n_validation)
+    rank = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    limit_test = np.repeat(n_test, counts)
+    is_test = rank < limit_test
+    is_validation = ~is_test & (rank < limit_test + np.repeat(n_validation, counts))
+    if not is_validation.any() or (test and not is_test.any()):
+        return _cut(shuffled, options)
+    return _parts(order[~is_test & ~is_validation], order[is_validation], order[is_test])
+
+
+def _allot(counts: np.ndarray, total: int) -> np.ndarray:
+    """Divide a total over classes by their size, each within one of its exact share."""
+    reached = np.round(np.cumsum(counts) * (total / counts.sum())).astype(np.int64)
+    return np.diff(reached, prepend=0)
+
+
+def _by_group(series: pd.Series, options: SplitOptions, random: np.random.Generator) -> Parts:
+    names = values.as_categories(series)
+    codes, groups = pd.factorize(pd.Series(names, dtype=object))
+    # A row without a group is one of its own.
+    alone = codes < 0
+    codes[alone] = len(groups) + np.arange(alone.sum())
+    counts = np.bincount(codes)
+    _check_count(len(counts), "groups", options, place(series))
+    part_of = _fill(counts, random.permutation(len(counts)), _sizes(len(codes), options))
+    rows = part_of[codes]
+    return _parts(*(np.flatnonzero(rows == part) for part in range(3)))
+
+
+def _fill(counts: np.ndarray, order: np.ndarray, sizes: tuple[int, int]) -> np.ndarray:
+    """Give each group, in a random order, to the part that lacks the largest share of its rows."""
+    wanted = np.array([counts.sum() - sum(sizes), *sizes], float)
+    have = np.zeros(3)
+    part_of = np.zeros(len(counts), np.int64)
+    needed = [part for part in (0, 1, 2) if wanted[part] > 0]
+    for position, group in enumerate(order):
+        empty = [part for part in needed if not have[part]]
+        last_chance = len(order) - position <= len(empty)
+        open_parts = empty if last_chance else needed
+        lacking = [(wanted[part] - have[part]) / wanted[part] for part in open_parts]
+        part = open_parts[int(np.argmax(lacking))]
+        part_of[group], have[part] = part, have[part] + counts[group]
+    return part_of
+
+
+def _by_time(series: pd.Series, schema: Schema, options: SplitOptions) -> Parts:
+    times = _times(series, schema)
+    order = np.argsort(times, kind="stable")
+    validation, test = _sizes(len(times), options)
+    in_order = times[order]
+    ends = [len(order) - validation - test, len(order) - test]
+    # Rows of one moment stay in one part, the later one.
+    starts = [
+        int(np.searchsorted(in_order, in_order[end])) if end < len(order) else end for end in ends
+    ]
+    if not 0 < starts[0] < starts[1]:
+        n = len(np.unique(times))
+        what = f"{n:,} different times, too few or too uneven for the split"
+        raise DataError(what, place=place(series), fix="split by 'random'")
+    return _parts(*np.split(order, starts))
+
+
+def _times(series: pd.Series, schema: Schema) -> np.ndarray:
+    described = {column.name: column for column in schema.columns}.get(str(series.name))
+    if described is not None and described.kind == "number":
+        times = values.as_numbers(series, decimal=described.layout)
+        missing = np.isnan(times)
+    else:
+        times = values.as_dates(series, layout=described.layout if described else "")
+        missing = times == values.MISSING_DATE
+    if missing.any():
+        at = place(series, series.index[int(np.flatnonzero(missing)[0])])
+        raise DataError(f"{missing.sum():,} rows have no time", place=at, fix="fill it in")
+    return times
+
+
+def _by_column(series: pd.Series) -> Parts:
+    names = [str(name).lower() if name is not None else "" for name in values.as_categories(series)]
+    unknown = [row for row, name in enumerate(names) if name not in PART_NAMES]
+    if unknown:
+        what = f"'{names[unknown[0]]}' is not the name of a part"
+        fix = "use train, validation and test"
+        raise DataError(what, place=place(series, series.index[unknown[0]]), fix=fix)
+    found = np.array([PART_NAMES[name] for name in names])
+    parts = [np.flatnonzero(found == part) for part in ("train", "validation", "test")]
+    _check_parts(parts, place(series))
+    return _parts(*parts)
+
+
+def _check_parts(parts: Sequence[np.ndarray], at: str) -> None:
+    for name, rows in zip(("train", "validation"), parts, strict=False):
+        if not len(rows):
+            raise DataError(f"no row is '{name}'", place=at, fix=f"mark some rows '{name}'")
