@@ -231,6 +231,9 @@ def _read(series: pd.Series[Any], column: Column) -> NDArray[Any]:
     if column.kind == "category":
         return as_categories(series)
     if column.kind == "date":
-        return as_dates(series)
-    values = as_booleans(series) if column.kind == "boolean" else as_numbers(series)
+        return as_dates(series, layout=column.layout)
+    if column.kind == "boolean":
+        values = as_booleans(series)
+    else:
+        values = as_numbers(series, decimal=column.layout)
     return np.clip(values, -LARGEST, LARGEST).astype("float32")
