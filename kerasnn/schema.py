@@ -220,14 +220,14 @@ def _column(series: pd.Series, kind: Kind | None, *, dropped: bool, notes: list[
 
 def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
     """Warn of rows that repeat another one, or that contradict another one."""
-    features = repeats.row_hashes(table[column.name] for column in schema.features)
-    everything = repeats.row_hashes(table[name] for name in table.columns)
-    n_repeats = repeats.count_repeats(everything)
+    hashes = {name: repeats.cell_hashes(table[name]) for name in table.columns}
+    n_repeats = repeats.count_repeats(repeats.row_hashes(hashes.values()))
     if n_repeats:
         what = f"{n_repeats:,} of {len(table):,} rows repeat another one"
         _note(what, notes, at=place(table), fix="remove them if they are copies")
     if schema.target.classes:
-        labelled = repeats.row_hashes([pd.Series(features), table[schema.target.name]])
+        features = repeats.row_hashes(hashes[column.name] for column in schema.features)
+        labelled = repeats.row_hashes([features, hashes[schema.target.name]])
         n_conflicts = repeats.count_conflicts(features, labelled)
         if n_conflicts:
             what = f"{n_conflicts:,} rows have the features of another row but another class"

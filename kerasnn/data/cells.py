@@ -96,7 +96,8 @@ def spread(values: np.ndarray, indices: np.ndarray, missing: Any) -> np.ndarray:
     table = np.empty(len(values) + 1, values.dtype)
     table[:-1] = values
     table[-1] = missing
-    return table[indices]
+    result: np.ndarray = table[indices]
+    return result
 
 
 def _as_text_array(series: pd.Series) -> pa.Array:

@@ -96,22 +96,36 @@ def force(series: pd.Series, kind: Kind) -> Guess:
 
 def _of_text(series: pd.Series, raw: pa.Array) -> Guess:
     array = cells.text_cells(raw, dash=False)
-    texts, indices = cells.distinct(array)
-    found = _of_distinct(series, texts, indices)
-    n_markers = array.null_count - raw.null_count
-    without_dash = [text for text in texts if text != "-"]
-    if len(without_dash) < len(texts) and found.kind in ("number", "date", "boolean"):
-        n_markers += int(np.sum(indices == texts.index("-")))
-        markers = {"-"}
-    else:
-        markers = set()
-    if n_markers and found.kind != "constant":
-        markers |= _markers(raw)
-        shown = ", ".join(f"'{marker}'" for marker in sorted(markers - {""}))
+    n_missing = array.null_count - raw.null_count
+    found = _plain_numbers(series, raw)
+    if found is None:
+        texts, indices = cells.distinct(array)
+        found = _of_distinct(series, texts, indices)
+    dash = found.kind in ("number", "date", "boolean")
+    if dash:
+        n_missing = cells.text_cells(raw, dash=True).null_count - raw.null_count
+    if n_missing and found.kind != "constant":
+        shown = ", ".join(f"'{marker}'" for marker in _markers(raw, dash=dash))
         if shown:
             fix = "nothing to do, if that is right"
-            found.findings.append((f"{n_markers:,} cells such as {shown} are read as missing", fix))
+            found.findings.append((f"{n_missing:,} cells such as {shown} are read as missing", fix))
     return found
+
+
+def _plain_numbers(series: pd.Series, raw: pa.Array) -> Guess | None:
+    """The frequent case of numbers as any program writes them, without a look at each cell."""
+    array = cells.text_cells(raw, dash=True)
+    codes = pc.any(pc.match_substring_regex(array, r"^0\d{4,}$")).as_py()
+    if codes or array.null_count == len(array):
+        return None
+    try:
+        # Most columns of text show it at once; a failed cast of all cells is slow.
+        array.drop_null().slice(0, 20).cast(pa.float64())
+        numbers = np.array(array.cast(pa.float64()).fill_null(np.nan), dtype=np.float64)
+    except pa.ArrowInvalid:
+        return None
+    whole = not pc.any(pc.match_substring_regex(array, "[.eE]")).as_py()
+    return _of_numbers(series, numbers, whole=whole)
 
 
 def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Guess:
@@ -124,10 +138,10 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     sample = known[:_SAMPLE]
     share = sum(numerals.parse(text) is not None for text in sample) / len(sample)
     if share == 1 and not _are_codes(known):
-        number = _numbers_of_text(series, known)
+        number = _separated_numbers(series, known)
         if number is not None:
             return number
-    if {text.lower() for text in known} in _PAIRS:
+    if len(known) <= 6 and {text.lower() for text in known} in _PAIRS:
         return Guess("boolean", " or ".join(sorted(known)))
     date = _dates_of_text(series, known)
     if date is not None:
@@ -137,9 +151,9 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     return found
 
 
-def _numbers_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
-    parsed = [numerals.parse(text) for text in texts]
-    if None in parsed:
+def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
+    """Numbers some of which have a decimal comma or separated thousands."""
+    if any(numerals.parse(text) is None for text in texts):
         return None
     sign = numerals.decimal_sign(texts)
     if sign is None:
@@ -148,14 +162,14 @@ def _numbers_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
         what = f"numbers with a decimal comma and with a decimal point: '{comma}', '{point}'"
         raise DataError(what, place=place(series), fix="write them in one way")
     layout = sign or "."
-    whole = not any("." in text or "e" in text.lower() for text in texts)
-    found = _of_numbers(series, values.as_numbers(series, decimal=layout), whole=whole)
-    found.layout = layout
+    numbers = values.as_numbers(series, decimal=layout)
+    found = _of_numbers(series, numbers, whole=bool((numbers == np.floor(numbers)).all()))
     separated = next((text for text in texts if numerals.has_separators(text)), None)
-    if separated is not None and found.used:
+    if found.used and separated is not None:
         number = numerals.parse(separated, layout)
-        what = f"numbers with separators: '{separated}' is read as {number:g}"
+        what = f"numbers with separators: '{separated}' is read as {number:.12g}"
         found.findings.insert(0, (what, "write plain numbers, if that is wrong"))
+    found.layout = layout
     return found
 
 
@@ -217,9 +231,9 @@ def _dates_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
         if not dates.looks_like_dates(texts):
             return None
         one = dates.layouts(texts[:1])
-        other = next((text for text in texts if not set(dates.layouts([text])) & set(one)), None)
-        if other is None:
+        if not one:
             return None
+        other = texts[int(np.argmin(dates.parse_each(texts, one[0])[1]))]
         what = f"dates in different layouts: '{texts[0]}', '{other}'"
         raise DataError(what, place=place(series), fix="write them as 2026-01-31")
     shown = "ISO 8601" if layouts[0] == dates.ISO else layouts[0]
@@ -284,9 +298,11 @@ def _are_codes(texts: list[str]) -> bool:
     )
 
 
-def _markers(raw: pa.Array) -> set[str]:
-    unique = pc.unique(pc.utf8_trim_whitespace(raw)).to_pylist()
-    return {text for text in unique if text in cells.MARKERS}
+def _markers(raw: pa.Array, *, dash: bool) -> list[str]:
+    markers = pa.array([*cells.MARKERS[1:], "-"] if dash else cells.MARKERS[1:], raw.type)
+    trimmed = pc.utf8_trim_whitespace(raw)
+    found = pc.unique(pc.filter(trimmed, pc.is_in(trimmed, value_set=markers)))
+    return sorted(found.to_pylist())
 
 
 def _sign_of(series: pd.Series) -> str:

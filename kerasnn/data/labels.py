@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,6 +18,8 @@ from kerasnn.signature import Task
 LabelType = Literal["str", "int", "float", "bool"]
 
 MAX_WHOLE_CLASSES = 20
+
+_PLAIN = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 _NEGATIVE_FIRST = (
     ("no", "yes"),
@@ -51,7 +54,8 @@ def is_missing(series: pd.Series) -> np.ndarray:
     """Where the target has no value, bool (n,)."""
     numbers = numbers_or_none(series)
     if numbers is not None:
-        return np.isnan(numbers)
+        missing: np.ndarray = np.isnan(numbers)
+        return missing
     return np.array([label is None for label in values.as_categories(series)], bool)
 
 
@@ -84,11 +88,12 @@ def classes_of(labels: np.ndarray) -> tuple[tuple[str, ...], LabelType]:
     found = sorted({label for label in labels if label is not None})
     if set(found) <= {"false", "true"}:
         return tuple(found), "bool"
-    as_floats = [numerals.parse(label) for label in found]
-    if None not in as_floats:
-        ordered = tuple(sorted(found, key=lambda label: numerals.parse(label) or 0.0))
-        whole = all(label.lstrip("-").isdigit() for label in found)
-        return ordered, "int" if whole else "float"
+    if all(_PLAIN.fullmatch(label) for label in found):
+        ordered = tuple(sorted(found, key=float))
+        whole = all(label.lstrip("+-").isdigit() for label in found)
+        # Codes such as 007 and 7 are one number but two labels.
+        if len({float(label) for label in found}) == len(found):
+            return ordered, "int" if whole else "float"
     lowered = {label.lower(): label for label in found}
     for pair in _NEGATIVE_FIRST:
         if set(lowered) == set(pair) and len(found) == 2:

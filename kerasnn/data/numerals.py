@@ -21,7 +21,10 @@ _COMMA = re.compile(
     r"[-+]?([1-9]\d{0,2}((\.|[ '\u00a0\u202f])\d{3})(\3\d{3})*|\d*),\d+([eE][-+]?\d+)?"
 )
 _DOTTED = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+")
-_UNIT = re.compile(r"(?P<before>[^\d\s.,+-]{0,4}\s?)[-+]?[\d.,']*\d(?P<after>\s?[^\d\s.,+-]{0,6})")
+_CURRENCY = r"[$€£¥₹]|USD|EUR|GBP|CHF|JPY|CNY|INR"
+_UNIT = re.compile(
+    rf"(?P<before>(?:{_CURRENCY})?)\s?[-+]?\d[\d.,']*\s?(?P<after>(?:[a-zA-Zµ°%€£²³/]{{1,6}})?)"
+)
 
 
 def parse(text: str, decimal: Decimal = "") -> float | None:
@@ -69,13 +72,7 @@ def unit(text: str) -> str:
     ('kg', '$', '')
     """
     found = _UNIT.fullmatch(text)
-    if not found:
-        return ""
-    before, after = found["before"].strip(), found["after"].strip()
-    # A code such as A12 is not a number with a unit; a currency before it is.
-    if before and (after or (before.isalpha() and len(before) < 3)):
-        return ""
-    return before or after
+    return (found["before"] or found["after"]) if found else ""
 
 
 def _sign(text: str) -> str:

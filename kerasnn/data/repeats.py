@@ -10,13 +10,17 @@ import pandas as pd
 from kerasnn.data import cells
 
 
-def row_hashes(columns: Iterable[pd.Series]) -> np.ndarray:
-    """A 64-bit number a row; equal rows have equal ones. uint64 (n,)."""
+def cell_hashes(series: pd.Series) -> np.ndarray:
+    """A 64-bit number a cell; equal cells of a column have equal ones. uint64 (n,)."""
+    return _mix(_codes(series))
+
+
+def row_hashes(columns: Iterable[np.ndarray]) -> np.ndarray:
+    """A 64-bit number a row, of its cells' ones. uint64 (n,)."""
     total: np.ndarray | None = None
-    for series in columns:
-        mixed = _mix(_codes(series))
+    for hashes in columns:
         with np.errstate(over="ignore"):
-            total = mixed if total is None else _mix(total * np.uint64(31) + mixed)
+            total = hashes if total is None else _mix(total * np.uint64(31) + hashes)
     assert total is not None
     return total
 
@@ -42,7 +46,8 @@ def _codes(series: pd.Series) -> np.ndarray:
     if series.dtype.kind in "iufb" and isinstance(series.dtype, np.dtype):
         return series.to_numpy().astype(np.float64).view(np.uint64)
     indices = cells.to_arrow(series).dictionary_encode().indices.fill_null(-1)
-    return indices.to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)
+    codes: np.ndarray = indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes.view(np.uint64)
 
 
 def _mix(numbers: np.ndarray) -> np.ndarray:
@@ -50,4 +55,5 @@ def _mix(numbers: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+        result: np.ndarray = mixed ^ (mixed >> np.uint64(31))
+    return result
