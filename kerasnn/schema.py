@@ -118,6 +118,9 @@ def infer(
     _check_arguments(frame, target, task, given, drop)
     known = ~labels.is_missing(frame[target])
     table = frame if known.all() else frame[known]
+    if len(table) < 2:
+        what = f"{len(table)} row{'' if len(table) == 1 else 's'}, too few to learn from"
+        raise DataError(what, place=examples.origin, fix="add rows")
     notes: list[str] = []
     found = _target(table[target], task or _task_of_kind(given.get(target)))
     described = tuple(

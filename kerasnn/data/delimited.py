@@ -45,6 +45,8 @@ def layout(source: Source, *, encoding: str, delimiter: str | None) -> Layout:
         raise DataError("the file is empty", place=source.origin, fix="check what wrote it")
     _check_delimiter(lines, source, chosen)
     header, rows = lines[0], lines[1:]
+    if not rows:
+        faults.explain(source, header, encoding, chosen)
     names = column_names(header, f"{source.origin}:1")
     _check_header(header, rows, f"{source.origin}:1")
     return Layout(names, chosen, bool(rows))
@@ -107,8 +109,9 @@ class _Watched(io.RawIOBase):
 def _first_records(source: Source, encoding: str, delimiter: str) -> list[list[str]]:
     with source.open() as stream, faults.large_cells():
         try:
-            reader = csv.reader(text_stream(stream, encoding), delimiter=delimiter)
-            return list(islice((record for record in reader if record), 6))
+            with text_stream(stream, encoding) as text:
+                reader = csv.reader(text, delimiter=delimiter)
+                return list(islice((record for record in reader if record), 6))
         except UnicodeError:
             faults.explain(source, [], encoding, delimiter)
             raise faults.encoding_error(source.origin, encoding) from None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from kerasnn.data.sources import Source, nul_error, text_stream
 from kerasnn.errors import DataError
@@ -20,10 +20,11 @@ def explain(source: Source, names: Sequence[str], encoding: str, delimiter: str)
         encoding: Of the text.
         delimiter: Between cells.
     """
-    with source.open() as stream:
-        _check_bytes(stream, source.origin, names, encoding, delimiter)
-    with source.open() as stream, large_cells():
-        _check_records(text_stream(stream, encoding), source.origin, len(names), delimiter)
+    check_bytes(
+        source, encoding, lambda line: names or _cells(line, encoding, delimiter), delimiter
+    )
+    with source.open() as stream, large_cells(), text_stream(stream, encoding) as lines:
+        _check_records(lines, source.origin, len(names), delimiter)
 
 
 def encoding_error(place: str, encoding: str, byte: int | None = None) -> DataError:
@@ -44,24 +45,48 @@ def large_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _check_bytes(
-    stream: BinaryIO, origin: str, names: Sequence[str], encoding: str, delimiter: str
+def check_bytes(
+    source: Source,
+    encoding: str,
+    header: Callable[[bytes], Sequence[str]] | None = None,
+    delimiter: str = ",",
 ) -> None:
-    """Find the first line with a NUL byte or undecodable text; wide encodings have no byte lines."""
-    if encoding.lower().startswith(("utf-16", "utf-32", "utf16", "utf32", "u16", "u32")):
+    """Raise for the first line with a NUL byte or text that is not in the encoding.
+
+    Args:
+        source: The file.
+        encoding: Of the text; nothing is found in wide ones, whose lines don't end at a byte.
+        header: From the first line to the column names, where the lines have columns.
+        delimiter: Between cells.
+    """
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
         return
-    for number, line in enumerate(stream, 1):
-        try:
-            line.decode(encoding)
-            if b"\0" not in line:
+    names: Sequence[str] = []
+    with source.open() as stream:
+        for number, line in enumerate(stream, 1):
+            if number == 1 and header:
+                names = header(line)
+            fault = _fault(line, encoding)
+            if fault is None:
                 continue
-            before, byte = line[: line.index(b"\0")], None
-        except UnicodeDecodeError as error:
-            before, byte = line[: error.start], line[error.start]
-        column = len(next(csv.reader([before.decode("latin-1")], delimiter=delimiter), [""])) - 1
-        name = f",{names[column]}" if 0 <= column < len(names) and number > 1 else ""
-        place = f"{origin}:{number}{name}"
-        raise nul_error(place) if byte is None else encoding_error(place, encoding, byte)
+            column = len(_cells(line[:fault], "latin-1", delimiter)) - 1
+            name = f",{names[column]}" if column < len(names) and number > 1 else ""
+            place = f"{source.origin}:{number}{name}"
+            raise encoding_error(place, encoding, line[fault]) if line[fault] else nul_error(place)
+
+
+def _fault(line: bytes, encoding: str) -> int | None:
+    """Where the first byte is that text can't have."""
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start
+    return line.index(b"\0") if b"\0" in line else None
+
+
+def _cells(line: bytes, encoding: str, delimiter: str) -> list[str]:
+    text = line.decode(encoding, "replace").strip("\ufeff\r\n")
+    return next(csv.reader([text], delimiter=delimiter), []) or [""]
 
 
 def _check_records(lines: Iterator[str], origin: str, width: int, delimiter: str) -> None:

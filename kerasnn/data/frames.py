@@ -149,7 +149,8 @@ def check_rows(frame: pd.DataFrame, place: str | None, *, allow_empty: bool) -> 
     if not len(frame.columns):
         raise DataError("a table without columns", place=place, fix="check what made it")
     if not len(frame) and not allow_empty:
-        raise DataError("a header but no rows", place=place, fix="check what made it")
+        what = "a header but no rows" if place else "a table without rows"
+        raise DataError(what, place=place, fix="check what made it")
 
 
 def slices(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:

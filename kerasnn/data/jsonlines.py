@@ -20,6 +20,8 @@ def names(source: Source, *, encoding: str) -> list[str]:
     for record in _records(source, encoding):
         if record.keys() - seen.keys():
             seen.update(dict.fromkeys(record))
+    if not seen:
+        raise DataError("objects without a key", place=source.origin, fix="check what wrote it")
     return column_names(seen, source.origin)
 
 
@@ -43,11 +45,12 @@ def frames(
 def _records(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
     with source.open() as stream:
         try:
-            for number, line in enumerate(text_stream(stream, encoding), 1):
-                if line.strip():
-                    yield _record(line, f"{source.origin}:{number}")
+            with text_stream(stream, encoding) as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        yield _record(line.rstrip(), f"{source.origin}:{number}")
         except UnicodeError:
-            faults.explain(source, [], encoding, ",")
+            faults.check_bytes(source, encoding)
             raise faults.encoding_error(source.origin, encoding) from None
 
 

@@ -57,7 +57,9 @@ def guess(series: pd.Series) -> Guess:
     """
     first = next((value for value in series.head(100) if value is not None), None)
     if isinstance(first, list | dict | np.ndarray):
-        return _left_out("text", "lists or objects", "holds lists or objects", "flatten it")
+        return _left_out(
+            "text", "lists or objects", "holds lists or objects, left out", "flatten it"
+        )
     array = cells.to_arrow(series)
     form = cells.form_of(array)
     if form == "text":
@@ -179,7 +181,8 @@ def _of_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> Guess
     distinct = pd.unique(present)
     if not len(distinct):
         return _empty()
-    if len(distinct) == 1 and len(present) == len(numbers):
+    # Whole numbers beyond 2^53 may differ and still be one float.
+    if len(distinct) == 1 and len(present) == len(numbers) and abs(distinct[0]) <= 2**53:
         return _constant(cells.number_text(distinct[0]))
     named = bool(_NAMED_ID.search(str(series.name)) or _CAMEL_ID.search(str(series.name)))
     if whole and len(distinct) == len(numbers) >= MANY_ROWS:
@@ -268,8 +271,9 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
             return found
         if share > 0.5:
             what = f"{len(texts):,} different texts in {n_rows:,} rows say little"
-            findings.append((what, f"drop=['{series.name}'] if it only names rows"))
-    return Guess("category", f"{len(texts):,} different texts", findings=findings)
+            findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
+    reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"
+    return Guess("category", reason, findings=findings)
 
 
 def _oddities(sample: list[str], share: float) -> list[tuple[str, str]]:
@@ -283,7 +287,7 @@ def _oddities(sample: list[str], share: float) -> list[tuple[str, str]]:
         return [(what, "mend or empty the cells that are no numbers")]
     units = [unit for text in sample if (unit := numerals.unit(text))]
     common = max(set(units), key=units.count, default="")
-    if common and common not in _ORDINAL and units.count(common) >= 0.9 * len(sample) > 2:
+    if common and common not in _ORDINAL and units.count(common) >= 0.9 * len(sample) > 1:
         shown = next(text for text in sample if numerals.unit(text) == common)
         what = f"numbers with a unit, such as '{shown}', are read as text"
         return [(what, f"remove '{common}' from the cells")]

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from kerasnn.data import cells, numerals, values
+from kerasnn.data import cells, dates, numerals, values
 from kerasnn.data.frames import place
 from kerasnn.data.kinds import MANY_ROWS
 from kerasnn.errors import DataError
@@ -108,12 +108,14 @@ def check_classes(series: pd.Series, classes: Sequence[str], n_rows: int) -> Non
         what = f"the target has one class only: {shown}"
         raise DataError(what, place=place(series), fix="add rows of another class")
     if n_rows >= MANY_ROWS and len(classes) > 0.5 * n_rows:
-        odd = [label for label in classes if numerals.parse(label) is None]
         what = f"the target has {len(classes):,} different values in {n_rows:,} rows"
-        mostly_numbers = len(odd) < 0.5 * len(classes)
-        fix = (
-            f"for regression, mend cells such as '{odd[0][:40]}'"
-            if mostly_numbers and odd
-            else ("for regression, pass task='regression'; else choose another target")
-        )
-        raise DataError(what, place=place(series), fix=fix)
+        raise DataError(what, place=place(series), fix=_many_fix(classes))
+
+
+def _many_fix(classes: Sequence[str]) -> str:
+    if dates.looks_like_dates(classes[:3]):
+        return "a date can't be predicted; turn it into a number such as days"
+    odd = [label for label in classes if numerals.parse(label) is None]
+    if odd and len(odd) < 0.5 * len(classes):
+        return f"for regression, mend cells such as '{odd[0][:40]}'"
+    return "for regression, make them numbers; else choose another target"

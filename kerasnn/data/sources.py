@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ _FORMATS: dict[str, Format] = {
     ".tsv": "delimited",
     ".tab": "delimited",
     ".txt": "delimited",
+    ".json": "json_lines",
     ".jsonl": "json_lines",
     ".ndjson": "json_lines",
     ".parquet": "parquet",
@@ -100,7 +102,7 @@ def locate(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> Source
     check_encoding(encoding)
     if os.fspath(source) != "-":
         return _check_file(Path(source), os.fspath(source), encoding)
-    spooled = _spool()
+    spooled = _Spool()
     return _check_file(Path(spooled.name), "standard input", encoding, keep=spooled)
 
 
@@ -113,10 +115,15 @@ def check_encoding(encoding: str) -> None:
         raise UnknownNameError("encoding", encoding, choices) from None
 
 
-def text_stream(stream: BinaryIO, encoding: str) -> io.TextIOWrapper:
+@contextmanager
+def text_stream(stream: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
     """Decode with line ends as they are; a UTF-8 byte order mark is skipped."""
     is_utf8 = codecs.lookup(encoding).name == "utf-8"
-    return io.TextIOWrapper(stream, encoding="utf-8-sig" if is_utf8 else encoding, newline="")
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig" if is_utf8 else encoding, newline="")
+    try:
+        yield text
+    finally:
+        text.detach()
 
 
 def _check_file(path: Path, origin: str, encoding: str, *, keep: Any = None) -> Source:
@@ -180,9 +187,8 @@ def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
 
 def _misnamed(name: str, origin: str, what: str, suffix: str, *, really: bool) -> KerasnnError:
     if not really:
-        return DataError(
-            f"named {suffix} but not {what}", place=origin, fix="rename it after its content"
-        )
+        fix = f"rename it to '{name[:-3]}'" if suffix == ".gz" else "rename it after its content"
+        return DataError(f"named {suffix} but not {what}", place=origin, fix=fix)
     better = name + suffix if suffix == ".gz" else Path(name).stem + suffix
     fix = f"rename it to '{better}'"
     return DataError(f"a {what} file that is not named {suffix}", place=origin, fix=fix)
@@ -220,14 +226,16 @@ def _suffix(path: Path) -> str:
     return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
 
 
-def _spool() -> Any:
+class _Spool:
     """Standard input in a temporary file: errors can be located, and Parquet needs to seek."""
-    spooled = tempfile.NamedTemporaryFile(prefix="kerasnn-")  # noqa: SIM115
-    if sys.stdin is None or sys.stdin.closed:
-        raise ConfigError("there is no standard input", fix="name a file")
-    if hasattr(sys.stdin, "buffer"):
-        shutil.copyfileobj(sys.stdin.buffer, spooled, 1 << 20)
-    else:
-        spooled.write(sys.stdin.read().encode())
-    spooled.flush()
-    return spooled
+
+    def __init__(self) -> None:
+        if sys.stdin is None or sys.stdin.closed:
+            raise ConfigError("there is no standard input", fix="name a file")
+        handle, self.name = tempfile.mkstemp(prefix="kerasnn-")
+        weakref.finalize(self, os.unlink, self.name)
+        with open(handle, "wb") as file:
+            if hasattr(sys.stdin, "buffer"):
+                shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
+            else:
+                file.write(sys.stdin.read().encode())
