@@ -1,0 +1,225 @@
+"""Whole epochs of gradient steps in one compiled function.
+
+`keras.Model.fit` enters Python once a step; here Python is entered once an epoch (or a few times,
+for a long one). The rows lie on the device, a permuted index picks each batch, and the learning
+rates of the epoch come as a vector. What is random is the order, a function of seed and epoch, and
+the states of the network's seed generators: both survive a checkpoint, so a killed run ends with
+the bits of one that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kerasnn.recipes import Recipe
+from kerasnn.training.losses import RowLoss
+from kerasnn.training.optimizers import build_optimizer, is_kernel
+
+# Steps in one call of the compiled function last about this long, so that Ctrl-C, a time limit and
+# the progress bar do not wait for the end of a long epoch.
+CALL_SECONDS = 0.5
+FIRST_CALL_STEPS = 64
+# XLA takes seconds to compile; below this many steps in all it costs more than it gains.
+XLA_STEPS = 1500
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Rows as a network is trained on them.
+
+    Args:
+        inputs: By name, (n, …) each.
+        target: (n,) int32 codes or float32 values.
+        weights: (n,) float32 with mean 1, or None.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    target: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def batch_size_for(n_rows: int) -> int:
+    """Rows a step by the number of training rows (Holzmüller et al., 2024, arXiv 2407.04491)."""
+    for limit, size in ((1024, 64), (8192, 128), (30_000, 256), (100_000, 512)):
+        if n_rows <= limit:
+            return size
+    return 1024
+
+
+def gains_from_xla(network: keras.Model) -> bool:
+    """Whether XLA speeds a network up on a CPU: dense ones yes, convolutions and loops no."""
+    slow = (keras.layers.RNN, keras.layers.Bidirectional)
+    layers = list(network._flatten_layers())
+    return not any(isinstance(x, slow) or "Conv" in type(x).__name__ for x in layers)
+
+
+class Engine:
+    """Trains a network on rows that fit in memory.
+
+    Args:
+        network: Inputs by name, raw outputs.
+        rows: The training rows.
+        recipe: Its learning rate must be set.
+        row_loss: From `kerasnn.training.losses.loss_function`.
+        seed: Of the order of the rows.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        rows: Arrays,
+        *,
+        recipe: Recipe,
+        row_loss: RowLoss,
+        seed: int,
+    ) -> None:
+        self.network, self.recipe, self.seed = network, recipe, seed
+        self.n_rows = len(rows)
+        self.batch_size = min(recipe.batch_size or batch_size_for(self.n_rows), self.n_rows)
+        # The rows that do not fill a batch are others in each epoch.
+        self.steps_per_epoch = self.n_rows // self.batch_size
+        self.optimizer = build_optimizer(recipe, network.trainable_variables)
+        self.averages = [tf.Variable(v.value) for v in self._averaged]
+        self._row_loss = row_loss
+        self._inputs = {name: tf.constant(values) for name, values in rows.inputs.items()}
+        self._target = tf.constant(rows.target)
+        self._weights = None if rows.weights is None else tf.constant(rows.weights)
+        self._call_steps = FIRST_CALL_STEPS
+        self._compiled = tf.function(self._run, jit_compile=self._uses_xla())
+
+    @property
+    def _averaged(self) -> list[Any]:
+        return self.network.trainable_variables if self.recipe.average else []
+
+    def _uses_xla(self) -> bool:
+        if self.recipe.compile != "auto":
+            return self.recipe.compile == "xla"
+        # By rule, not by a stopwatch: the same seed must give the same bits twice.
+        enough = self.steps_per_epoch * self.recipe.epochs >= XLA_STEPS
+        return enough and gains_from_xla(self.network)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Row numbers of each step of an epoch, int32, (steps_per_epoch, batch_size)."""
+        generator = np.random.default_rng([self.seed, epoch])
+        used = self.steps_per_epoch * self.batch_size
+        rows = generator.permutation(self.n_rows)[:used].astype(np.int32)
+        return rows.reshape(self.steps_per_epoch, self.batch_size)
+
+    def run_epoch(
+        self,
+        epoch: int,
+        rates: np.ndarray,
+        *,
+        on_call: Callable[[int], None] | None = None,
+    ) -> dict[str, float]:
+        """Train for one epoch.
+
+        Args:
+            epoch: From 0; with the seed it decides the order of the rows.
+            rates: Learning rate of each step, float32 (steps_per_epoch,).
+            on_call: Told how many steps are done after each call of the compiled function. What
+                it raises ends the epoch.
+
+        Returns:
+            Means over the steps: ``loss`` and ``gradient_norm``.
+        """
+        order, rates = tf.constant(self.order(epoch)), tf.constant(rates)
+        totals = tf.zeros(2, "float32")
+        for start, stop in self._calls():
+            totals += self._compiled(order, rates, start, stop)
+            if on_call:
+                on_call(stop)
+        loss, norm = (totals / self.steps_per_epoch).numpy().tolist()
+        return {"loss": loss, "gradient_norm": norm}
+
+    def _calls(self) -> Iterator[tuple[int, int]]:
+        """First and last step of each call; calls grow until they last `CALL_SECONDS`."""
+        start = 0
+        while start < self.steps_per_epoch:
+            stop = min(start + self._call_steps, self.steps_per_epoch)
+            began = time.perf_counter()
+            yield start, stop
+            if time.perf_counter() - began < CALL_SECONDS / 2:
+                self._call_steps *= 2
+            start = stop
+
+    def step_loss(self, rows: np.ndarray, rate: float) -> float:
+        """One gradient step on the given rows, (batch_size,); its loss."""
+        order = np.broadcast_to(rows.astype(np.int32), (self.steps_per_epoch, len(rows)))
+        rates = np.full(self.steps_per_epoch, rate, "float32")
+        totals = self._compiled(tf.constant(order), tf.constant(rates), 0, 1)
+        return float(totals[0])
+
+    def _run(self, order: tf.Tensor, rates: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
+        """Steps ``start`` to ``stop - 1``: the sums of their losses and gradient norms."""
+        totals = tf.zeros(2, "float32")
+        for step in tf.range(start, stop):
+            self.optimizer.learning_rate.assign(rates[step])
+            totals += self._step(order[step])
+        return totals
+
+    def _step(self, rows: tf.Tensor) -> tf.Tensor:
+        inputs = {name: tf.gather(values, rows) for name, values in self._inputs.items()}
+        target = tf.gather(self._target, rows)
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            outputs = self.network(inputs, training=True)
+            losses = self._row_loss(target, outputs)
+            if self._weights is not None:
+                losses *= tf.gather(self._weights, rows)
+            loss = ops.mean(losses)
+            penalized = loss + self._penalty()
+        gradients = tape.gradient(penalized, [v.value for v in variables])
+        norm = tf.linalg.global_norm(gradients)
+        self.optimizer.apply(gradients, variables)
+        self._average()
+        return tf.stack([loss, norm])
+
+    def _penalty(self) -> Any:
+        """L1 and L2 penalties of the kernels, and the losses that layers add."""
+        penalty = sum(self.network.losses, start=tf.zeros(()))
+        kernels = [v.value for v in self.network.trainable_variables if is_kernel(v)]
+        if self.recipe.l1:
+            penalty += self.recipe.l1 * sum(ops.sum(ops.abs(kernel)) for kernel in kernels)
+        if self.recipe.l2:
+            penalty += self.recipe.l2 * sum(ops.sum(ops.square(kernel)) for kernel in kernels)
+        return penalty
+
+    def _average(self) -> None:
+        """Move the averages towards the weights; faster at first, when little is behind them."""
+        if not self.averages:
+            return
+        done = ops.cast(self.optimizer.iterations, "float32")
+        keep = ops.minimum(self.recipe.average, done / (done + 10))
+        for average, variable in zip(self.averages, self._averaged, strict=True):
+            average.assign(keep * average + (1 - keep) * variable.value)
+
+    def weights_to_judge(self) -> list[np.ndarray]:
+        """What validation looks at, in the order of ``network.variables``: averages, if any."""
+        averages = {id(v): a for v, a in zip(self._averaged, self.averages, strict=True)}
+        return [np.array(averages.get(id(v), v.value)) for v in self.network.variables]
+
+    @property
+    def state(self) -> list[Any]:
+        """All variables that the next step depends on, always in the same order."""
+        return [*self.network.variables, *self.optimizer.variables, *self.averages]
+
+    def read_state(self) -> list[np.ndarray]:
+        """A copy of the state."""
+        return [np.array(variable.value if hasattr(variable, "value") and not callable(variable.value) else variable) for variable in self.state]
+
+    def write_state(self, values: list[np.ndarray]) -> None:
+        """Put back what `read_state` gave."""
+        for variable, value in zip(self.state, values, strict=True):
+            variable.assign(value)

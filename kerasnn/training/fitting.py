@@ -1,0 +1,297 @@
+"""From a network and its rows to trained weights and the history of how they came about."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasnn.errors import DataError, warn
+from kerasnn.forward import Forward
+from kerasnn.recipes import Recipe
+from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.engine import Arrays, Engine
+from kerasnn.training.losses import RowLoss
+from kerasnn.training.schedules import learning_rates
+from kerasnn.training.stopping import Monitor, Progress
+
+# Of the time since the last checkpoint, writing the next one may take this share.
+CHECKPOINT_SHARE = 0.05
+# Epochs measured before a time limit sets the horizon of the schedule.
+TIMED_EPOCHS = 2
+
+Row = dict[str, float]
+
+
+class Watcher(Protocol):
+    """Is told what happens; `kerasnn.progress` and `kerasnn.training.probes` have some."""
+
+    def on_steps(self, epoch: int, done: int, total: int) -> None:
+        """Some steps of an epoch are done."""
+
+    def on_epoch(self, row: Row, engine: Engine) -> None:
+        """An epoch is done and validated."""
+
+
+@dataclass
+class Fitted:
+    """How a training went.
+
+    Args:
+        history: One row an epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``, the
+            monitor's value, ``learning_rate`` (of the last step), ``gradient_norm``.
+        progress: Where it ended, and why.
+        resumed_at: Epochs that an earlier sitting had done.
+    """
+
+    history: list[Row] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
+    resumed_at: int = 0
+
+
+class TimeIsUp(Exception):
+    """The time limit passed within an epoch."""
+
+
+def fit(
+    network: keras.Model,
+    train: Arrays,
+    validation: Arrays,
+    *,
+    recipe: Recipe,
+    row_loss: RowLoss,
+    monitor: Monitor,
+    seed: int,
+    time_limit_s: float | None = None,
+    checkpoints: Checkpoints | None = None,
+    fingerprint: dict[str, Any] | None = None,
+    watchers: tuple[Watcher, ...] = (),
+) -> Fitted:
+    """Train a network; afterwards it holds the weights of the best epoch.
+
+    With checkpoints, a run that was killed goes on where it stood and ends with the same bits; one
+    that had ended goes on when the recipe now asks for more epochs. Ctrl-C ends the training and
+    keeps the best weights: see ``progress.stopped``.
+
+    Args:
+        network: Uncompiled; inputs by name, raw outputs.
+        train: Rows to learn from.
+        validation: Rows that pick the best epoch.
+        recipe: With a learning rate above 0.
+        row_loss: From `kerasnn.training.losses.loss_function`.
+        monitor: What picks the best epoch.
+        seed: Of the order of the rows.
+        time_limit_s: Seconds of training at most, over all sittings.
+        checkpoints: Where to keep the state; none are kept if None.
+        fingerprint: What must be equal for a checkpoint to be used.
+        watchers: Told what happens.
+
+    Raises:
+        DataError: The loss is not finite in the first epoch.
+        ConfigError: There is a checkpoint of another fingerprint.
+    """
+    with _deterministic():
+        engine = Engine(network, train, recipe=recipe, row_loss=row_loss, seed=seed)
+        sitting = _Sitting(engine, validation, recipe, monitor, time_limit_s, watchers)
+        sitting.checkpoints, sitting.fingerprint = checkpoints, fingerprint or {}
+        sitting.restore()
+        try:
+            sitting.train()
+        except KeyboardInterrupt:
+            sitting.end("interrupted")
+        except TimeIsUp:
+            sitting.end("time limit")
+        sitting.keep_best()
+    return sitting.fitted
+
+
+class _Sitting:
+    """One uninterrupted stretch of a run."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        validation: Arrays,
+        recipe: Recipe,
+        monitor: Monitor,
+        time_limit_s: float | None,
+        watchers: tuple[Watcher, ...],
+    ) -> None:
+        self.engine, self.validation = engine, validation
+        self.recipe, self.monitor = recipe, monitor
+        self.limit, self.watchers = time_limit_s or math.inf, watchers
+        self.checkpoints: Checkpoints | None = None
+        self.fingerprint: dict[str, Any] = {}
+        self.fitted = Fitted(progress=Progress(horizon=recipe.epochs))
+        self.best: list[np.ndarray] = []
+        self._forward = Forward(engine.network)
+        self._epoch_start = engine.read_state()
+        self._began = self._saved = time.perf_counter()
+        self._save_seconds = 0.0
+
+    @property
+    def progress(self) -> Progress:
+        return self.fitted.progress
+
+    @property
+    def seconds(self) -> float:
+        """Time trained, over all sittings."""
+        return self._earlier + time.perf_counter() - self._began
+
+    _earlier = 0.0
+
+    def restore(self) -> None:
+        """Go on from a checkpoint, if there is one."""
+        found = self.checkpoints.load(self.fingerprint) if self.checkpoints else None
+        if found is None:
+            return
+        self.fitted.history = [dict(row) for row in found.metadata["history"]]
+        self.fitted.progress = progress = Progress(**found.metadata["progress"])
+        self.fitted.resumed_at, self._earlier = progress.epoch, progress.seconds
+        if self.recipe.epochs > progress.epoch and progress.stopped != "no gain":
+            progress.stopped = ""
+        if self.recipe.epochs != found.metadata["epochs"]:
+            progress.stopped, progress.horizon = "", self.recipe.epochs
+            progress.wait = progress.plateau_wait = 0
+        count = len(self.engine.state)
+        self.engine.write_state([found.arrays[f"state.{i:04d}"] for i in range(count)])
+        n_best = sum(name.startswith("best.") for name in found.arrays)
+        self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
+
+    def train(self) -> None:
+        """Epoch after epoch until something says stop."""
+        while not self.progress.stopped:
+            if self.progress.epoch >= self.progress.horizon:
+                return self.end("all epochs done")
+            self._one_epoch()
+            if self.recipe.patience and self.progress.wait >= self.recipe.patience:
+                return self.end("no gain")
+            self._fit_into_time()
+            self._save_if_due()
+
+    def _one_epoch(self) -> None:
+        epoch, engine = self.progress.epoch, self.engine
+        steps = engine.steps_per_epoch
+        total = self.progress.horizon * steps
+        rates = learning_rates(self.recipe, first=epoch * steps, count=steps, total=total)
+        rates *= np.float32(self.progress.rate_factor)
+        self._epoch_start = engine.read_state()
+        means = engine.run_epoch(epoch, rates, on_call=self._on_call)
+        row = {"epoch": epoch + 1, **means, "learning_rate": float(rates[-1])}
+        if not math.isfinite(means["loss"]):
+            return self._diverged()
+        self._validate(row)
+        for watcher in self.watchers:
+            watcher.on_epoch(row, engine)
+
+    def _on_call(self, done: int) -> None:
+        for watcher in self.watchers:
+            watcher.on_steps(self.progress.epoch, done, self.engine.steps_per_epoch)
+        if self.seconds > self.limit and self.best:
+            raise TimeIsUp
+
+    def _validate(self, row: Row) -> None:
+        judged = self.engine.weights_to_judge()
+        with self._weights(judged):
+            outputs = self._forward(self.validation.inputs)
+        losses = self.engine._row_loss(tf.constant(self.validation.target), tf.constant(outputs))
+        row["validation_loss"] = float(np.mean(losses))
+        row[self.monitor.name] = value = float(self.monitor.measure(outputs))
+        self.fitted.history.append(row)
+        if self.progress.observe(value, self.monitor):
+            self.best = judged
+        if self.recipe.schedule == "plateau":
+            self.progress.lower_rate(max(2, self.recipe.patience // 3))
+
+    @contextmanager
+    def _weights(self, values: list[np.ndarray]) -> Iterator[None]:
+        """The network with other values, for a moment."""
+        if not self.engine.averages:
+            yield
+            return
+        variables = self.engine.network.variables
+        own = [np.array(variable.value) for variable in variables]
+        try:
+            _assign(variables, values)
+            yield
+        finally:
+            _assign(variables, own)
+
+    def _diverged(self) -> None:
+        if not self.best:
+            raise DataError(
+                "the loss is not a finite number in the first epoch",
+                fix="lower `training.learning_rate`, or scale the numbers",
+            )
+        epoch = self.progress.epoch + 1
+        warn(f"the loss is not finite in epoch {epoch}; the weights of the best epoch are kept")
+        self.engine.write_state(self._epoch_start)
+        self.end("diverged")
+
+    def _fit_into_time(self) -> None:
+        """Once an epoch's cost is known, lay the schedule out for as many as there is time for."""
+        if self.progress.epoch != TIMED_EPOCHS or not math.isfinite(self.limit):
+            return
+        # The first epoch holds the compilation, so only the later ones tell the pace.
+        pace = max(self.seconds - self._first_epoch_s, 1e-6) / (TIMED_EPOCHS - 1)
+        affordable = TIMED_EPOCHS + int((self.limit - self.seconds) * 0.95 / pace)
+        self.progress.horizon = max(TIMED_EPOCHS, min(self.progress.horizon, affordable))
+
+    _first_epoch_s = 0.0
+
+    def end(self, why: str) -> None:
+        """Note why the run ends and keep its last state."""
+        if why in ("interrupted", "time limit"):
+            # The epoch that was cut short is done again from its start on resume.
+            self.engine.write_state(self._epoch_start)
+        self.progress.stopped = why
+        if self.checkpoints:
+            self._save()
+
+    def keep_best(self) -> None:
+        """Leave the best epoch's weights in the network."""
+        if self.best:
+            _assign(self.engine.network.variables, self.best)
+
+    def _save_if_due(self) -> None:
+        if self.progress.epoch == 1:
+            self._first_epoch_s = self.seconds
+        if not self.checkpoints:
+            return
+        since = time.perf_counter() - self._saved
+        if self._save_seconds <= CHECKPOINT_SHARE * since:
+            self._save()
+
+    def _save(self) -> None:
+        began = time.perf_counter()
+        self.progress.seconds = self.seconds
+        assert self.checkpoints is not None
+        arrays = {f"state.{i:04d}": value for i, value in enumerate(self.engine.read_state())}
+        arrays |= {f"best.{i:04d}": value for i, value in enumerate(self.best)}
+        metadata = {
+            "progress": self.progress.to_dict(),
+            "history": self.fitted.history,
+            "epochs": self.recipe.epochs,
+        }
+        self.checkpoints.save(arrays, metadata, self.fingerprint)
+        self._saved = time.perf_counter()
+        self._save_seconds = self._saved - began
+
+
+def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """TensorFlow's deterministic operations, which cost nothing measurable on a CPU."""
+    tf.config.experimental.enable_op_determinism()
+    yield

@@ -1,0 +1,94 @@
+"""Losses of raw network outputs, one value a row.
+
+Written on ``keras.ops`` from logits, so that they are exact where a probability rounds to 0 or 1
+and run inside the compiled epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from kerasnn.errors import ConfigError
+from kerasnn.recipes import Recipe
+from kerasnn.signature import Output
+
+Tensor = Any
+RowLoss = Callable[[Tensor, Tensor], Tensor]
+
+_CLASS_LOSSES = ("crossentropy", "focal")
+
+
+def loss_function(recipe: Recipe, output: Output) -> RowLoss:
+    """The loss that a recipe names, for what a network returns.
+
+    Returns:
+        From the target — (batch,) int32 codes, or float32 values — and the raw outputs,
+        (batch, width), to the loss of each row, (batch,).
+
+    Raises:
+        ConfigError: The loss does not fit the task.
+    """
+    name = recipe.loss
+    if output.task == "regression":
+        if name in _CLASS_LOSSES:
+            raise ConfigError(
+                f"loss '{name}' is for classes and the task is regression",
+                fix="choose mse, mae or huber",
+            )
+        distance = _distance("mse" if name == "auto" else name, recipe)
+        return lambda target, outputs: ops.mean(
+            distance(ops.reshape(target, ops.shape(outputs)) - outputs), axis=-1
+        )
+    if name in ("auto", *_CLASS_LOSSES):
+        gamma = recipe.focal_gamma if name == "focal" else 0.0
+        return lambda target, outputs: _cross_entropy(
+            one_hot(target, output), outputs, recipe.label_smoothing, gamma
+        )
+    distance = _distance(name, recipe)
+    return lambda target, outputs: ops.sum(
+        distance(one_hot(target, output) - probabilities(outputs)), axis=-1
+    )
+
+
+def one_hot(target: Tensor, output: Output) -> Tensor:
+    """Codes to (batch, classes), two columns for a binary task."""
+    classes = 2 if output.task == "binary" else output.width
+    return ops.one_hot(target, classes, dtype="float32")
+
+
+def two_sided(logits: Tensor) -> Tensor:
+    """The one logit of a binary task as the two of a softmax: (batch, 1) → (batch, 2)."""
+    return ops.concatenate([ops.zeros_like(logits), logits], axis=-1)
+
+
+def probabilities(outputs: Tensor) -> Tensor:
+    """Class probabilities, (batch, classes), of raw outputs, (batch, width)."""
+    return ops.softmax(two_sided(outputs) if outputs.shape[-1] == 1 else outputs, axis=-1)
+
+
+def _cross_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: float) -> Tensor:
+    """−Σ t log p, each term times (1 − p)^γ (Lin et al., Focal Loss, 2017, arXiv 1708.02002)."""
+    logits = two_sided(outputs) if outputs.shape[-1] == 1 else outputs
+    log_p = ops.log_softmax(logits, axis=-1)
+    truth = truth * (1 - smoothing) + smoothing / truth.shape[-1]
+    if gamma:
+        log_p = log_p * ops.power(ops.maximum(1 - ops.exp(log_p), 1e-7), gamma)
+    return -ops.sum(truth * log_p, axis=-1)
+
+
+def _distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+    """Square, absolute value, or Huber's mixture of both (Huber, 1964)."""
+    if name == "mse":
+        return ops.square
+    if name == "mae":
+        return ops.abs
+    delta = recipe.huber_delta
+
+    def huber(error: Tensor) -> Tensor:
+        size = ops.abs(error)
+        return ops.where(size <= delta, 0.5 * ops.square(error), delta * (size - 0.5 * delta))
+
+    return huber

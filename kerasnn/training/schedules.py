@@ -1,0 +1,59 @@
+"""Learning rates over a run, as plain functions of how far it has come.
+
+The engine asks for the rates of a whole epoch at once, so a schedule is NumPy and never part of a
+compiled graph; changing the number of epochs needs no new trace.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kerasnn.recipes import Recipe
+
+ONE_CYCLE_START = 0.04
+STEP_FACTOR = 0.1
+
+
+def learning_rates(recipe: Recipe, *, first: int, count: int, total: int) -> np.ndarray:
+    """The learning rates of steps ``first`` to ``first + count - 1`` of a run of ``total``.
+
+    ``plateau`` is constant here: `kerasnn.training.stopping.Plateau` lowers it by what it sees.
+
+    Returns:
+        float32, (count,).
+
+    Reference:
+        Loshchilov and Hutter, SGDR, 2016, arXiv 1608.03983 (cosine); Smith and Topin,
+        Super-Convergence, 2017, arXiv 1708.07120 (one cycle).
+    """
+    # Counted from 1, so that the first step of a warm-up is not lost on a rate of 0.
+    done = np.arange(first + 1, first + count + 1) / max(total, 1)
+    shape = one_cycle if recipe.schedule == "one_cycle" else _after_warmup
+    return (recipe.learning_rate * shape(done, recipe)).astype("float32")
+
+
+def one_cycle(done: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Up by half a cosine over the first 30 % of the run, then down to ``final_rate``."""
+    peak = max(recipe.warmup, 0.3)
+    rising = ONE_CYCLE_START + (1 - ONE_CYCLE_START) * _half_cosine(1 - done / peak)
+    falling = recipe.final_rate + (1 - recipe.final_rate) * _half_cosine((done - peak) / (1 - peak))
+    return np.where(done < peak, rising, falling)
+
+
+def _after_warmup(done: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """A straight rise over the warm-up, then the named decay over what is left of the run."""
+    left = np.clip((done - recipe.warmup) / (1 - recipe.warmup), 0, 1)
+    decay = {
+        "constant": np.ones_like(left),
+        "plateau": np.ones_like(left),
+        "step": STEP_FACTOR ** np.floor(left / recipe.schedule_step + 1e-9),
+        "exponential": max(recipe.final_rate, 1e-8) ** left,
+        "cosine": recipe.final_rate + (1 - recipe.final_rate) * _half_cosine(left),
+    }[recipe.schedule]
+    rise = np.minimum(1, done / recipe.warmup) if recipe.warmup else 1.0
+    return rise * decay
+
+
+def _half_cosine(share: np.ndarray) -> np.ndarray:
+    """From 1 at 0 to 0 at 1."""
+    return 0.5 * (1 + np.cos(np.pi * np.clip(share, 0, 1)))
