@@ -165,23 +165,24 @@ def _stratified(series: pd.Series, options: SplitOptions, random: np.random.Gene
     shuffled = random.permutation(len(codes))
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     validation, test = _sizes(len(codes), options)
-    n_test, n_validation = _allot(counts, test), _allot(counts, validation)
-    # A class must be seen in training: a rare one gives up its place in validation, then in test.
-    n_validation = np.minimum(n_validation, np.maximum(counts - 1 - n_test, 0))
-    n_test = np.minimum(n_test, counts - 1 - n_validation)
+    # One row of each class is kept for training, and one row at all for validation.
+    spare = counts - 1
+    n_test = _allot(counts, min(test, spare.sum() - 1), spare)
+    n_validation = _allot(counts, validation, spare - n_test)
     rank = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
     limit_test = np.repeat(n_test, counts)
     is_test = rank < limit_test
     is_validation = ~is_test & (rank < limit_test + np.repeat(n_validation, counts))
-    if not is_validation.any() or (test and not is_test.any()):
-        return _cut(shuffled, options)
     return _parts(order[~is_test & ~is_validation], order[is_validation], order[is_test])
 
 
-def _allot(counts: np.ndarray, total: int) -> np.ndarray:
-    """Divide a total over classes by their size, each within one of its exact share."""
-    reached = np.round(np.cumsum(counts) * (total / counts.sum())).astype(np.int64)
-    return np.diff(reached, prepend=0)
+def _allot(counts: np.ndarray, total: int, most: np.ndarray) -> np.ndarray:
+    """Divide a total over classes by their size, and give none more than it may have at most."""
+    exact = counts * (total / counts.sum())
+    given: np.ndarray = np.minimum(np.floor(exact).astype(np.int64), most)
+    for _ in range(min(total, int(most.sum())) - int(given.sum())):
+        given[np.argmax(np.where(given < most, exact - given, -np.inf))] += 1
+    return given
 
 
 def _by_group(series: pd.Series, options: SplitOptions, random: np.random.Generator) -> Parts:
@@ -231,12 +232,12 @@ def _by_time(series: pd.Series, schema: Schema, options: SplitOptions) -> Parts:
 
 
 def _times(series: pd.Series, schema: Schema) -> np.ndarray:
-    described = {column.name: column for column in schema.columns}.get(str(series.name))
-    if described is not None and described.kind == "number":
-        times = values.as_numbers(series, decimal=described.layout)
+    times = labels.numbers_or_none(series)
+    if times is not None:
         missing = np.isnan(times)
     else:
-        times = values.as_dates(series, layout=described.layout if described else "")
+        layouts = {c.name: c.layout for c in schema.columns if c.kind == "date"}
+        times = values.as_dates(series, layout=layouts.get(str(series.name), ""))
         missing = times == values.MISSING_DATE
     if missing.any():
         at = place(series, series.index[int(np.flatnonzero(missing)[0])])

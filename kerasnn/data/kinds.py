@@ -24,7 +24,7 @@ MANY_ROWS = 20
 
 _PAIRS = [{"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"}]
 _SAMPLE = 1_000
-_NAMED_ID = re.compile(r"(?:^|[_\W])(?:id|uuid|guid|key|index|idx)$|[a-z]I[dD]$", re.IGNORECASE)
+_NAMED_ID = re.compile(r"(?:^|[_\W])(?:id|uuid|guid|key|index|idx)$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z]I[dD]$")
 _CODE = re.compile(r"\d{5,}")
 _ORDINAL = ("st", "nd", "rd", "th")
