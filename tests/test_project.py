@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
@@ -54,6 +56,35 @@ def test_second_identity_is_refused(name: str) -> None:
     )
     assert run.returncode == 1
     assert f"this is kerasnn.{name}" in run.stderr
+
+
+def test_every_import_is_a_requirement(setup: configparser.ConfigParser) -> None:
+    extras = setup["options.extras_require"]
+    listed = "\n".join(
+        [
+            setup["options"]["install_requires"],
+            extras["onnx"],
+            extras["litert"],
+            extras["tensorboard"],
+        ]
+    )
+    required = {re.split("[<>=]", line)[0].lower() for line in listed.split("\n") if line}
+    files = [file for folder in package_folders().values() for file in folder.glob("*.py")]
+    imported = set[str]().union(*map(imports, files))
+    third_party = imported - set(sys.stdlib_module_names) - {"kerasnn"}
+    names = {"sklearn": "scikit-learn", "yaml": "pyyaml", "ai_edge_litert": "ai-edge-litert"}
+    assert {names.get(name, name) for name in third_party} == required
+
+
+def imports(file: Path) -> set[str]:
+    """The top-level packages that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
 
 
 def test_tests_are_no_package() -> None:

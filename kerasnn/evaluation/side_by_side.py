@@ -1,0 +1,48 @@
+"""The scores of several runs beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kerasnn.errors import ConfigError, DataError, warn
+from kerasnn.evaluation.metrics import METRICS
+from kerasnn.evaluation.scores import Scores, render_table
+
+
+def side_by_side(scores: Mapping[str, Scores]) -> str:
+    """A table with a column a run; the best value of each metric has a star.
+
+    Args:
+        scores: By the name of the run; at least one.
+
+    Raises:
+        ConfigError: There is no run.
+        DataError: The runs are of different tasks.
+    """
+    if not scores:
+        raise ConfigError("there is nothing to compare", fix="name at least one run")
+    _check_comparable(scores)
+    first = next(iter(scores.values()))
+    rows = [["rows", *(f"{each.n_rows:,} " for each in scores.values())]]
+    for name in first.values:
+        metric = METRICS[name]
+        values = [each.values.get(name) for each in scores.values()]
+        known = [value for value in values if value is not None]
+        best = (max if metric.direction == "higher" else min)(known) if known else None
+        starred = [
+            f"{metric.format(v)}{'*' if v == best and v is not None else ' '}" for v in values
+        ]
+        rows.append([f"{metric.title} {'↑' if metric.direction == 'higher' else '↓'}", *starred])
+        if name == first.main:
+            pairs = (each.intervals.get(name) for each in scores.values())
+            rows.append(["  95 % interval", *(f"{metric.format_interval(p)} " for p in pairs)])
+    return render_table(["", *(f"{name} " for name in scores)], rows)
+
+
+def _check_comparable(scores: Mapping[str, Scores]) -> None:
+    tasks = {each.task for each in scores.values()}
+    if len(tasks) > 1:
+        shown = ", ".join(f"{name}: {each.task}" for name, each in scores.items())
+        raise DataError(f"runs of different tasks ({shown})", fix="compare runs of one task")
+    if len({each.n_rows for each in scores.values()}) > 1:
+        warn("the runs were scored on different rows", fix="evaluate them on the same file")
