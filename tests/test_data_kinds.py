@@ -273,6 +273,30 @@ def test_repeated_whole_numbers_with_a_name_are_numbers_with_a_hint() -> None:
     assert found.findings == [("named like an identifier but read as a number", fix)]
 
 
+def test_one_bad_cell_among_many_numbers_is_shown() -> None:
+    for position in (0, 1_999):
+        cells = [str(i / 7) for i in range(2_000)]
+        cells[position] = "abc"
+        found = guess(column(cells))
+        number = cells[1] if position == 0 else cells[0]
+        what = f"numbers and text mixed: '{number}', 'abc', left out"
+        assert (found.kind, found.used, found.reason) == ("text", False, "numbers and text mixed")
+        assert found.findings == [(what, "mend or empty the cells that are no numbers")]
+
+
+def test_objects_that_are_no_cells_become_text() -> None:
+    mixed = guess(column(cycle(1, "a", 2.5, None), dtype=object))
+    assert (mixed.kind, mixed.used) == ("category", True)
+    spans = guess(column(cycle(pd.Timedelta("1h"), pd.Timedelta("2h"))))
+    assert (spans.kind, spans.reason) == ("category", "2 different texts")
+
+
+def test_times_of_day_and_odd_dates_are_categories() -> None:
+    assert guess(column(cycle("12:30", "13:30"))).kind == "category"
+    assert guess(column(cycle("2020-01-31", "soon"))).kind == "category"
+    assert guess(column(cycle("2020-13-45", "2020-99-99"))).kind == "category"
+
+
 def test_many_categories_with_many_rows_each_are_no_identifier() -> None:
     found = guess(column(cycle(*[f"N{i}UA" for i in range(400)], n=20_000)))
     assert (found.kind, found.findings) == ("category", [])

@@ -97,6 +97,24 @@ def test_a_late_unclosed_quote_in_a_large_file(tmp_path: Path) -> None:
     assert str(caught.value) == f"a quote that is never closed ({path}:2) – close or remove it"
 
 
+def test_a_wide_encoding_without_rows_or_with_half_a_character(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^the file is empty \("):
+        read(write(tmp_path, "t.csv", b"\xff\xfe"), encoding="utf-16")
+    path = write(tmp_path, "t.csv", "a,b\n1,2\n".encode("utf-16")[:-1])
+    with pytest.raises(DataError) as caught:
+        read(path, encoding="utf-16")
+    expected = f"not UTF-16 text ({path}) – save it as UTF-8, or pass encoding='utf-8'"
+    assert str(caught.value) == expected
+
+
+def test_a_row_of_many_megabytes_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "a,b\n1," + "x" * 9_000_000 + "\n1,2\n")
+    with pytest.raises(DataError) as caught:
+        read(path)
+    expected = f"a row of more than 4,194,304 bytes ({path}) – check what wrote it"
+    assert str(caught.value) == expected
+
+
 def test_line_ends_marks_quotes_and_blanks(tmp_path: Path) -> None:
     expected = {"a": ["1", "3"], "b": ["x", None]}
     for content in (b"a,b\n1,x\n3,\n", b"a,b\r\n1,x\r\n3,\r\n", b"a,b\r1,x\r3,"):

@@ -6,7 +6,6 @@ What a cell means is looked at once per distinct value, which is what makes larg
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -129,16 +128,3 @@ def number_text(value: float) -> str:
     if float(value).is_integer() and abs(value) < 2**63:
         return str(int(value))
     return repr(float(value))
-
-
-def first_where(
-    array: pa.Array, claim: Callable[[Any], bool], *, limit: int = 3
-) -> list[tuple[int, Any]]:
-    """Row and value of the first cells of which a claim is true."""
-    found = []
-    for row, value in enumerate(array.to_pylist()):
-        if value is not None and claim(value):
-            found.append((row, value))
-            if len(found) == limit:
-                break
-    return found

@@ -65,7 +65,9 @@ def tables(source: Source, found: Layout, *, encoding: str, at_once: bool) -> It
                         yield pa.Table.from_batches([batch])
         except (pa.ArrowInvalid, UnicodeError) as error:
             faults.explain(source, found.names, encoding, found.delimiter)
-            what = f"cannot be read: {str(error).splitlines()[0]}"
+            # Arrow says that an object straddles two blocks.
+            too_long = "straddl" in str(error)
+            what = f"a row of more than {BLOCK_BYTES:,} bytes" if too_long else str(error)
             raise DataError(what, place=source.origin, fix="check what wrote it") from None
     # Arrow takes a last quote that never closes, and NUL bytes, without a word.
     wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
@@ -114,10 +116,7 @@ def _first_records(source: Source, encoding: str, delimiter: str) -> list[list[s
                 return list(islice((record for record in reader if record), 6))
         except UnicodeError:
             faults.explain(source, [], encoding, delimiter)
-            raise faults.encoding_error(source.origin, encoding) from None
-        except csv.Error as error:
-            faults.explain(source, [], encoding, delimiter)
-            raise DataError(f"cannot be read: {error}", place=source.origin) from None
+            raise
 
 
 def _check_delimiter(lines: list[list[str]], source: Source, delimiter: str) -> None:

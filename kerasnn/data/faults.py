@@ -24,7 +24,10 @@ def explain(source: Source, names: Sequence[str], encoding: str, delimiter: str)
         source, encoding, lambda line: names or _cells(line, encoding, delimiter), delimiter
     )
     with source.open() as stream, large_cells(), text_stream(stream, encoding) as lines:
-        _check_records(lines, source.origin, len(names), delimiter)
+        try:
+            _check_records(lines, source.origin, len(names), delimiter)
+        except UnicodeError:
+            raise encoding_error(source.origin, encoding) from None
 
 
 def encoding_error(place: str, encoding: str, byte: int | None = None) -> DataError:
@@ -114,7 +117,5 @@ def _check_records(lines: Iterator[str], origin: str, width: int, delimiter: str
 def _quote_error(error: str, start: str, end: str) -> DataError:
     if "unexpected end of data" in error:
         return DataError("a quote that is never closed", place=start, fix="close or remove it")
-    if "expected after" in error:
-        fix = 'double a quote inside a cell: ""'
-        return DataError("text after a closing quote", place=end, fix=fix)
-    return DataError(f"not a line of a table: {error}", place=end, fix="mend the line")
+    fix = 'double a quote inside a cell: ""'
+    return DataError("text after a closing quote", place=end, fix=fix)

@@ -149,7 +149,10 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     if date is not None:
         return date
     found = _of_strings(series, texts, indices)
-    found.findings = _oddities(sample, share) + found.findings
+    mixed = _mixed(known) if share >= 0.5 else None
+    if mixed and found.kind == "identifier":
+        return _left_out("text", "numbers and text mixed", f"{mixed[0]}, left out", mixed[1])
+    found.findings = [mixed, *found.findings] if mixed else _units(sample) + found.findings
     return found
 
 
@@ -276,15 +279,18 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
     return Guess("category", reason, findings=findings)
 
 
-def _oddities(sample: list[str], share: float) -> list[tuple[str, str]]:
-    """Text that is nearly numbers: some cells that are none, or a unit around each."""
-    if share >= 0.5:
-        numbers = [text for text in sample if numerals.parse(text) is not None]
-        others = [text for text in sample if numerals.parse(text) is None]
-        if not others:
-            return []
-        what = f"numbers and text mixed: '{numbers[0]}', '{others[0][:40]}'"
-        return [(what, "mend or empty the cells that are no numbers")]
+def _mixed(texts: list[str]) -> tuple[str, str] | None:
+    """Numbers among which some cells are none, with an example of each."""
+    other = next((text for text in texts if numerals.parse(text) is None), None)
+    if other is None:
+        return None
+    number = next(text for text in texts if numerals.parse(text) is not None)
+    what = f"numbers and text mixed: '{number}', '{other[:40]}'"
+    return what, "mend or empty the cells that are no numbers"
+
+
+def _units(sample: list[str]) -> list[tuple[str, str]]:
+    """Numbers each of which has the same unit around it."""
     units = [unit for text in sample if (unit := numerals.unit(text))]
     common = max(set(units), key=units.count, default="")
     if common and common not in _ORDINAL and units.count(common) >= 0.9 * len(sample) > 1:

@@ -49,8 +49,6 @@ def _opened(source: Source) -> Iterator[Any]:
             with parquet.ParquetFile(unpacked) as file:
                 yield file
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, DataError):
-            raise
         what = f"not a readable Parquet file: {str(error).splitlines()[0].split('. ')[0]}"
         raise DataError(what, place=source.origin, fix="write or download it again") from None
 
