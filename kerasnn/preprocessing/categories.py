@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,8 @@ class Vocabulary:
         table = dict(zip(self.words, range(FIRST_CODE, self.cardinality), strict=True))
         codes = [table.get(word, UNKNOWN_CODE) for word in distinct]
         # The last entry is what position -1 takes.
-        return np.array([*codes, MISSING_CODE], dtype="int32")[positions]
+        coded: NDArray[np.int32] = np.array([*codes, MISSING_CODE], dtype="int32")[positions]
+        return coded
 
 
 def embedding_width(cardinality: int) -> int:
@@ -72,7 +74,7 @@ def embedding_width(cardinality: int) -> int:
     >>> embedding_width(10)
     6
     """
-    return min(600, round(1.6 * float(cardinality) ** 0.56))
+    return min(600, round(1.6 * math.pow(cardinality, 0.56)))
 
 
 def _width(cardinality: int, options: PreprocessingOptions) -> int:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnn.data.dates import MISSING_DATE
 from kerasnn.preprocessing.arithmetic import Namespace, Tensor, cast, rounded
 
-# As in kerasnn.data.values: the seconds that stand for a missing date.
-MISSING_DATE = int(np.iinfo(np.int64).min)
 DAY_S = 86_400
 # Days from 0000-03-01, where the calendar's cycles start, to 1970-01-01.
 EPOCH_DAY = 719_468

@@ -10,15 +10,23 @@ import re
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 from keras import ops
 
-from kerasnn.preprocessing.categories import FIRST_CODE
+from kerasnn.data.cells import MARKERS
+from kerasnn.preprocessing.categories import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor
     from kerasnn.preprocessing.categories import Vocabulary
     from kerasnn.preprocessing.preprocessor import Preprocessor
 
+# What Keras calls the operations here and in the models that take raw columns, on its own.
+_OPERATION = re.compile(
+    r"(absolute|add|cast|clip|concatenate|cos|divide|embedding|equal|floor_divide|functional"
+    r"|get_item|greater_equal|input_layer|isnan|logical_not|mod|multiply|negative|reshape"
+    r"|rescaling|sigmoid|sin|softmax|sqrt|string_lookup|subtract|sum|take|true_divide|where|zeros_like)(_\d+)?"
+)
 _DTYPES = {"number": "float32", "boolean": "float32", "category": "string", "date": "int64"}
 
 
@@ -32,7 +40,9 @@ def input_names(columns: list[str]) -> dict[str, str]:
     taken: set[str] = set()
     for column in columns:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", column)
-        plain = plain if re.match("[A-Za-z]", plain) else f"column_{plain}"
+        # All names in a model are different, those of its operations too.
+        if not re.match("[A-Za-z]", plain) or _OPERATION.fullmatch(plain):
+            plain = f"column_{plain}"
         name, count = plain, 1
         while name.lower() in taken:
             count += 1
@@ -61,14 +71,20 @@ def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tenso
 
 
 def look_up(words: Tensor, vocabulary: Vocabulary) -> Tensor:
-    """Codes of text: 0 for the empty one, 1 for the unknown, the vocabulary from 2.
+    """Codes of text: 0 for a missing value, 1 for the unknown, the vocabulary from 2.
 
     Shape:
         words: (batch, 1), text; returns (batch, 1), int32.
     """
-    # StringLookup's own mask token needs a comparison of strings, which ONNX's opset 18 lacks:
-    # the empty text is looked up as a word, which leaves 0 for unknown and 1 for missing.
-    lookup = keras.layers.StringLookup(vocabulary=["", *vocabulary.words], mask_token=None)
+    # StringLookup's own mask token compares strings, which ONNX can't before opset 19: what
+    # stands for a missing value is looked up as a word, and a table puts the codes right.
+    words_and_markers = [*MARKERS, *vocabulary.words]
+    lookup = keras.layers.StringLookup(vocabulary=words_and_markers, mask_token=None)
+    codes = [
+        UNKNOWN_CODE,
+        *[MISSING_CODE] * len(MARKERS),
+        *range(FIRST_CODE, vocabulary.cardinality),
+    ]
     # Without the reshape LiteRT fails at batch 1.
     positions = ops.reshape(ops.cast(lookup(words), "int32"), (-1, 1))
-    return ops.where(positions < FIRST_CODE, 1 - positions, positions)
+    return ops.take(np.array(codes, dtype="int32"), positions)

@@ -10,11 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data.values import as_booleans, as_categories, as_dates, as_numbers
-from kerasnn.errors import DataError
+from kerasnn.data.frames import origin_of, place
+from kerasnn.data.values import (
+    MISSING_DATE,
+    as_booleans,
+    as_categories,
+    as_dates,
+    as_numbers,
+)
+from kerasnn.errors import DataError, ModelRefusedError
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
-from kerasnn.preprocessing.dates import MISSING_DATE, DateColumn, date_features
+from kerasnn.preprocessing.checks import check_state
+from kerasnn.preprocessing.dates import DateColumn, date_features
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
 from kerasnn.preprocessing.target import TargetCoder
 from kerasnn.recipes import PreprocessingOptions
@@ -192,7 +200,20 @@ class Preprocessor:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Preprocessor:
-        """Rebuild from `to_dict`'s data, also after a trip through JSON."""
+        """Rebuild from `to_dict`'s data, also after a trip through JSON.
+
+        Raises:
+            ModelRefusedError: The data are not what a fitted preprocessor writes.
+        """
+        try:
+            found = cls._from_plain(data)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise ModelRefusedError(f"the preprocessing is malformed: {error}") from error
+        check_state(found)
+        return found
+
+    @classmethod
+    def _from_plain(cls, data: dict[str, Any]) -> Preprocessor:
         return cls(
             Schema.from_dict(data["schema"]),
             PreprocessingOptions(**data["options"]),
@@ -223,17 +244,27 @@ def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     if absent:
         listed = ", ".join(f"'{name}'" for name in absent)
         what = "columns are missing" if len(absent) > 1 else "a column is missing"
-        raise DataError(f"{what}: {listed}", fix="add them, or name them as in the training data")
+        fix = "add them, or name them as in the training data"
+        raise DataError(f"{what}: {listed}", place=origin_of(frame) or None, fix=fix)
 
 
-def _read(series: pd.Series[Any], column: Column) -> NDArray[Any]:
+def _read(series: pd.Series, column: Column) -> NDArray[Any]:
     """Parse one column: float32 numbers, int64 seconds, or categories."""
     if column.kind == "category":
         return as_categories(series)
     if column.kind == "date":
         return as_dates(series, layout=column.layout)
     if column.kind == "boolean":
-        values = as_booleans(series)
-    else:
-        values = as_numbers(series, decimal=column.layout)
-    return np.clip(values, -LARGEST, LARGEST).astype("float32")
+        return as_booleans(series).astype("float32")
+    values = as_numbers(series, decimal=column.layout)
+    _check_finite(series, values)
+    numbers: NDArray[np.float32] = np.clip(values, -LARGEST, LARGEST).astype("float32")
+    return numbers
+
+
+def _check_finite(series: pd.Series, values: NDArray[np.float64]) -> None:
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        what = f"{len(infinite):,} infinite numbers" if len(infinite) > 1 else "an infinite number"
+        at = place(series, series.index[infinite[0]])
+        raise DataError(what, place=at, fix="give a finite number, or leave the cell empty")

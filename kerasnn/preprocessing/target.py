@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data.frames import place
 from kerasnn.data.values import as_categories, as_numbers
 from kerasnn.errors import DataError
 from kerasnn.schema import Target
@@ -31,7 +32,7 @@ class TargetCoder:
     deviation: float = 1.0
 
     @classmethod
-    def fit(cls, target: Target, series: pd.Series[Any], *, scale: bool) -> TargetCoder:
+    def fit(cls, target: Target, series: pd.Series, *, scale: bool) -> TargetCoder:
         """Learn the mean and the deviation of the training rows' regression target."""
         if target.task != "regression" or not scale:
             return cls(target)
@@ -41,7 +42,7 @@ class TargetCoder:
             return cls(target, float(values[0]) if len(values) else 0.0)
         return cls(target, float(values.mean()), deviation)
 
-    def encode(self, series: pd.Series[Any]) -> NDArray[Any]:
+    def encode(self, series: pd.Series) -> NDArray[Any]:
         """int32 codes of labels, or the standardised float32 target.
 
         Raises:
@@ -49,7 +50,9 @@ class TargetCoder:
         """
         if self.target.task == "regression":
             return ((_present_numbers(series) - self.mean) / self.deviation).astype("float32")
-        codes = pd.Index(self.target.classes).get_indexer(as_categories(series))
+        codes = pd.Index(self.target.classes, dtype=object).get_indexer(
+            pd.Index(as_categories(series), dtype=object)
+        )
         if (codes < 0).any():
             raise _unknown_label(series, codes, self.target.classes)
         return codes.astype("int32")
@@ -82,26 +85,24 @@ class TargetCoder:
 _TRUE = frozenset({"true", "1", "t", "yes", "y"})
 
 
-def _present_numbers(series: pd.Series[Any]) -> NDArray[np.float64]:
+def _present_numbers(series: pd.Series) -> NDArray[np.float64]:
     values = as_numbers(series)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        raise DataError(
-            f"{len(bad)} target cells are missing or infinite, the first in row {bad[0] + 1}",
-            place=f"column '{series.name}'",
-            fix="drop these rows",
-        )
+        what = f"{_cells(len(bad))} missing or infinite"
+        raise DataError(what, place=place(series, series.index[bad[0]]), fix="drop these rows")
     return values
 
 
-def _unknown_label(
-    series: pd.Series[Any], codes: NDArray[Any], classes: tuple[str, ...]
-) -> DataError:
+def _unknown_label(series: pd.Series, codes: NDArray[Any], classes: tuple[str, ...]) -> DataError:
     rows = np.flatnonzero(codes < 0)
-    found = list(dict.fromkeys(str(cell) for cell in series.iloc[rows]))[:_SHOWN]
+    found = list(dict.fromkeys(str(cell)[:40] for cell in series.iloc[rows]))[:_SHOWN]
     return DataError(
-        f"{len(rows)} target cells are missing or not among the {len(classes)} classes: "
-        f"{', '.join(found)}",
-        place=f"column '{series.name}', first in row {rows[0] + 1}",
+        f"{_cells(len(rows))} missing or not among the classes: {', '.join(found)}",
+        place=place(series, series.index[rows[0]]),
         fix=f"use the labels {', '.join(classes[:_SHOWN])}{', …' if len(classes) > _SHOWN else ''}",
     )
+
+
+def _cells(count: int) -> str:
+    return "a target cell is" if count == 1 else f"{count:,} target cells are"

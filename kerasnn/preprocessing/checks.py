@@ -1,0 +1,150 @@
+"""Whether a preprocessor read from a file is one that `Preprocessor.fit` could have made.
+
+A bundle may come from a stranger: what is not plain, bounded and consistent is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from kerasnn.data.cells import MARKERS
+from kerasnn.errors import ModelRefusedError
+from kerasnn.preprocessing.arithmetic import LARGEST
+from kerasnn.recipes import PreprocessingOptions
+from kerasnn.schema import USED_KINDS, Column, Target
+from kerasnn.signature import Kind, Task
+
+if TYPE_CHECKING:
+    from kerasnn.preprocessing.categories import Vocabulary
+    from kerasnn.preprocessing.dates import DateColumn
+    from kerasnn.preprocessing.numbers import NumberColumn
+    from kerasnn.preprocessing.preprocessor import Preprocessor
+
+WIDEST_EMBEDDING = 4_096
+MOST_KNOTS = 1_000
+LATEST_DAY = 4_000_000
+
+
+def check_state(preprocessor: Preprocessor) -> None:
+    """Refuse a state that fitting can't lead to.
+
+    Raises:
+        ModelRefusedError: Says the first thing that is wrong.
+    """
+    for is_right, what in _claims(preprocessor):
+        if not is_right:
+            raise ModelRefusedError(f"the preprocessing is malformed: {what}")
+
+
+def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
+    """What must hold, lazily: a later claim may count on the earlier ones."""
+    schema = preprocessor.schema
+    for column in schema.columns:
+        yield _is_column(column), f"column {column.name!r}"
+    names = [column.name for column in schema.columns]
+    yield len({*names, schema.target.name}) == len(names) + 1, "names are repeated"
+    yield _is_target(schema.target), "the target"
+    yield all(isinstance(note, str) for note in schema.notes), "the notes"
+    yield _are_options(preprocessor.options), "the options"
+    for kinds, state in (
+        (("number", "boolean"), preprocessor.numbers),
+        (("date",), preprocessor.dates),
+        (("category",), preprocessor.vocabularies),
+    ):
+        expected = [column.name for column in schema.features if column.kind in kinds]
+        yield [column.name for column in state] == expected, f"the columns of kind {kinds[0]}"
+    is_quantile = preprocessor.options.scale == "quantile"
+    yield all(_is_number_column(c, is_quantile) for c in preprocessor.numbers), "numbers"
+    yield all(_is_date_column(column) for column in preprocessor.dates), "dates"
+    yield all(_is_vocabulary(v) for v in preprocessor.vocabularies), "vocabularies"
+    coder = preprocessor.coder
+    yield coder.target == schema.target, "two targets"
+    yield _are_floats([coder.mean, coder.deviation], limit=math.inf), "the target's scale"
+    yield coder.deviation > 0, "the target's scale"
+
+
+def _is_column(column: Column) -> bool:
+    texts = (column.name, column.reason, column.layout)
+    return (
+        all(isinstance(text, str) for text in texts)
+        and column.kind in get_args(Kind)
+        and isinstance(column.used, bool)
+        and (column.kind in USED_KINDS or not column.used)
+    )
+
+
+def _is_target(target: Target) -> bool:
+    classes = target.classes
+    least, most = {"binary": (2, 2), "regression": (0, 0)}.get(target.task, (2, math.inf))
+    return (
+        isinstance(target.name, str)
+        and target.task in get_args(Task)
+        and target.label_type in ("str", "int", "float", "bool")
+        and least <= len(classes) <= most
+        and _are_words(classes)
+        and (target.label_type in ("str", "bool") or all(_is_numeral(label) for label in classes))
+    )
+
+
+def _are_options(options: PreprocessingOptions) -> bool:
+    for name, kind in get_type_hints(PreprocessingOptions).items():
+        value, choices = getattr(options, name), get_args(kind)
+        if choices:
+            is_right = isinstance(value, str) and value in choices
+        elif kind is float:
+            is_right = _are_floats([value], limit=math.inf)
+        else:
+            is_right = type(value) is kind and abs(value) < 2**31
+        if not is_right:
+            return False
+    return options.embedding_width >= 0
+
+
+def _is_number_column(column: NumberColumn, is_quantile: bool) -> bool:
+    knots, scores = column.knots, column.scores
+    return (
+        _are_floats([column.fill, column.centre, column.factor, *knots, *scores])
+        and isinstance(column.indicator, bool)
+        and len(knots) == len(scores) <= (MOST_KNOTS if is_quantile else 0)
+        and all(left < right for left, right in pairwise(knots))
+    )
+
+
+def _is_date_column(column: DateColumn) -> bool:
+    return (
+        type(column.centre_day) is int
+        and 0 <= column.centre_day <= LATEST_DAY
+        and _are_floats([column.centre_share, column.factor], limit=1e7)
+        and isinstance(column.has_time, bool)
+        and isinstance(column.indicator, bool)
+    )
+
+
+def _is_vocabulary(vocabulary: Vocabulary) -> bool:
+    return (
+        _are_words(vocabulary.words)
+        and not set(vocabulary.words) & set(MARKERS)
+        and type(vocabulary.width) is int
+        and 0 <= vocabulary.width <= WIDEST_EMBEDDING
+    )
+
+
+def _are_words(words: tuple[Any, ...]) -> bool:
+    return all(isinstance(w, str) and w for w in words) and len(set(words)) == len(words)
+
+
+def _are_floats(values: Iterable[Any], *, limit: float = LARGEST * 1.001) -> bool:
+    return all(
+        type(value) in (int, float) and math.isfinite(value) and abs(value) <= limit
+        for value in values
+    )
+
+
+def _is_numeral(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
