@@ -294,6 +294,8 @@ def test_objects_that_are_no_cells_become_text() -> None:
 def test_times_of_day_and_odd_dates_are_categories() -> None:
     assert guess(column(cycle("12:30", "13:30"))).kind == "category"
     assert guess(column(cycle("2020-01-31", "soon"))).kind == "category"
+    days = ("2020-01-30", "2020-01-31", "2020-02-01", "soon")
+    assert guess(column(cycle(*days))).kind == "category"
     assert guess(column(cycle("2020-13-45", "2020-99-99"))).kind == "category"
 
 
@@ -321,6 +323,17 @@ def test_a_given_kind_is_obeyed() -> None:
 def test_a_given_kind_needs_values(kind: Any) -> None:
     found = force(column(["", None], dtype="str"), kind)
     assert (found.kind, found.used, found.reason) == ("constant", False, "no values")
+
+
+def test_native_columns_with_a_given_kind() -> None:
+    assert force(column([1.5, 2]), "number").layout == "."
+    assert force(column(pd.to_datetime(["2020-01-01", "2020-01-02"])), "date").layout == ""
+    assert force(column([1, 0]), "boolean").kind == "boolean"
+
+
+def test_columns_of_not_a_number() -> None:
+    for cells in ([np.nan] * N, ["NAN"] * N, pd.array([None] * N, "Int64")):
+        assert guess(column(cells)).reason == "no values"
 
 
 @pytest.mark.parametrize("kind", ["number", "boolean", "date"])

@@ -107,6 +107,12 @@ def test_a_wide_encoding_without_rows_or_with_half_a_character(tmp_path: Path) -
     assert str(caught.value) == expected
 
 
+def test_json_lines_with_half_a_character(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.jsonl", '{"a": 1}\n'.encode("utf-16")[:-1])
+    with pytest.raises(DataError, match=r"^not UTF-16 text \("):
+        read(path, encoding="utf-16")
+
+
 def test_a_row_of_many_megabytes_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "t.csv", "a,b\n1," + "x" * 9_000_000 + "\n1,2\n")
     with pytest.raises(DataError) as caught:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kerasnn.data.sources import check_source, locate
-from kerasnn.errors import DataError, KerasnnError
+from kerasnn.errors import DataError, KerasnnError, StorageError
 
 TABLE = b"a,b\n1,2\n"
 
@@ -96,6 +96,18 @@ def test_folder_names_a_table_in_it(tmp_path: Path) -> None:
     write(tmp_path, "t.csv", TABLE)
     with pytest.raises(DataError, match=r"name a file in it, such as 't.csv'$"):
         check_source(tmp_path)
+
+
+def test_a_file_that_can_not_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, "t.csv", TABLE)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(StorageError) as caught:
+        check_source(path)
+    assert str(caught.value) == f"cannot read: Permission denied ({path}) – check its permissions"
 
 
 def test_unknown_encoding(tmp_path: Path) -> None:

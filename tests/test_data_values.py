@@ -169,6 +169,23 @@ def test_booleans_of_any_type(series: pd.Series) -> None:
     np.testing.assert_array_equal(as_booleans(series), [1, 0, NAN])
 
 
+def test_arrow_columns_in_pieces_and_with_codes() -> None:
+    pieces = [column(["a", None], pd.ArrowDtype(pa.string())), column(["b"], "string[pyarrow]")]
+    joined = pd.concat([pieces[0], pieces[0]], ignore_index=True)
+    assert as_categories(joined).tolist() == ["a", None, "a", None]
+    assert as_categories(pieces[1]).tolist() == ["b"]
+    codes = pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))
+    assert as_categories(column(["a", None], codes)).tolist() == ["a", None]
+    views = pd.ArrowDtype(pa.string_view())
+    assert as_numbers(column(["1", "NA"], views)).tolist()[0] == 1
+    assert as_numbers(column(np.array([0.5, 2], "float16"))).tolist() == [0.5, 2]
+    assert as_categories(column([True, "x", np.bool_(False)], object)).tolist() == [
+        "true",
+        "x",
+        "false",
+    ]
+
+
 def test_plain_booleans_are_numbers_too() -> None:
     assert as_numbers(column([True, False])).tolist() == [1, 0]
 

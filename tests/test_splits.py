@@ -58,6 +58,13 @@ def test_random_parts(n: int, validation: float, test: float, seed: int) -> None
     np.testing.assert_array_equal(parts.test, again.test)
 
 
+def test_each_part_has_a_row_if_there_are_three() -> None:
+    for validation, test in ((0.5, 0.45), (0.01, 0.9), (0.9, 0.01)):
+        options = SplitOptions("random", validation=validation, test=test)
+        parts = split(table(3), REGRESSION, options, seed=0)
+        assert [len(parts.train), len(parts.validation), len(parts.test)] == [1, 1, 1]
+
+
 def test_the_seed_matters() -> None:
     first, second = (split(table(50), REGRESSION, SplitOptions(), seed=seed) for seed in (0, 1))
     assert first.train.tolist() != second.train.tolist()

@@ -64,7 +64,7 @@ def form_of(array: pa.Array) -> Form | None:
         return "numbers"
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return "dates"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "text"
     return None
 
@@ -76,8 +76,6 @@ def text_cells(array: pa.Array, *, dash: bool) -> pa.Array:
         array: Text.
         dash: Whether ``-`` stands for a missing value.
     """
-    if pa.types.is_string_view(array.type):
-        array = array.cast(pa.large_string())
     trimmed = pc.utf8_trim(array, _BLANKS)
     markers = pa.array([*MARKERS, "-"] if dash else MARKERS, type=trimmed.type)
     return pc.if_else(pc.is_in(trimmed, value_set=markers), pa.scalar(None, trimmed.type), trimmed)
