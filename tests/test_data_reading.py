@@ -162,6 +162,14 @@ def test_blank_names_are_numbered(tmp_path: Path) -> None:
     assert list(frame) == ["a", "column_2", "c"]
 
 
+def test_blank_names_of_other_formats(tmp_path: Path) -> None:
+    lines = write(tmp_path, "t.jsonl", '{"": 1, " b ": 2}\n')
+    pd.DataFrame({"": [1], " b ": [2]}).to_parquet(tmp_path / "t.parquet")
+    for path in (lines, tmp_path / "t.parquet"):
+        with pytest.warns(KerasnnWarning, match="^a column without a name is called 'column_1'"):
+            assert cells(path) == {"column_1": [1], "b": [2]}
+
+
 def test_long_cells(tmp_path: Path) -> None:
     path = write(tmp_path, "t.csv", 'a,b\n1,"' + "x" * 200_000 + '"\n')
     assert read(path).frame["b"].str.len().tolist() == [200_000]

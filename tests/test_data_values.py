@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerasnn.data import numerals, read
+from kerasnn.data import numerals, read, read_chunks
 from kerasnn.data.values import (
     MISSING_DATE,
     as_booleans,
@@ -139,6 +139,17 @@ def test_a_bad_cell_of_a_file_is_named_by_its_row(tmp_path: Any) -> None:
         as_numbers(part["age"])
     expected = f"not a number: 'old' ({path}:3,age) – mend it, or leave empty"
     assert str(caught.value) == expected
+
+
+def test_a_bad_cell_of_a_late_piece_is_named_by_its_row(tmp_path: Any) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("age,b\n" + "1,x\n" * 5 + "old,y\n")
+    *_, last = read_chunks(path, chunk_rows=2)
+    with pytest.raises(DataError, match=r"t\.csv:7,age\)"):
+        as_numbers(last["age"])
+    *_, last = read_chunks({"age": ["1", "2", "old"]}, chunk_rows=2)
+    with pytest.raises(DataError, match=r"\(row 2, column 'age'\)"):
+        as_numbers(last["age"])
 
 
 def test_a_changed_type_is_refused() -> None:

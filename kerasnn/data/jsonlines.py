@@ -14,19 +14,19 @@ from kerasnn.data.sources import Source, text_stream
 from kerasnn.errors import DataError
 
 
-def names(source: Source, *, encoding: str) -> list[str]:
-    """The keys of all lines, in the order of their first use."""
+def names(source: Source, *, encoding: str) -> dict[str, str]:
+    """The keys of all lines, in the order of their first use, and the columns they become."""
     seen: dict[str, None] = {}
     for record in _records(source, encoding):
         if record.keys() - seen.keys():
             seen.update(dict.fromkeys(record))
     if not seen:
         raise DataError("objects without a key", place=source.origin, fix="check what wrote it")
-    return column_names(seen, source.origin)
+    return dict(zip(seen, column_names(seen, source.origin), strict=True))
 
 
 def frames(
-    source: Source, keys: list[str], *, encoding: str, rows: int | None
+    source: Source, keys: dict[str, str], *, encoding: str, rows: int | None
 ) -> Iterator[pd.DataFrame]:
     """All rows at once, or pieces of at most ``rows`` rows; nothing for a file without any."""
     columns: dict[str, list[Any]] = {key: [] for key in keys}
@@ -36,10 +36,10 @@ def frames(
             cells.append(record.get(key))
         count += 1
         if count == rows:
-            yield pd.DataFrame(columns)
+            yield pd.DataFrame(columns).rename(columns=keys)
             columns, count = {key: [] for key in keys}, 0
     if count:
-        yield pd.DataFrame(columns)
+        yield pd.DataFrame(columns).rename(columns=keys)
 
 
 def _records(source: Source, encoding: str) -> Iterator[dict[str, Any]]:

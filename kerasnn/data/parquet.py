@@ -17,15 +17,15 @@ from kerasnn.data.sources import Source
 from kerasnn.errors import DataError
 
 
-def frames(source: Source, *, rows: int | None) -> Iterator[pd.DataFrame]:
+def frames(source: Source, names: list[str], *, rows: int | None) -> Iterator[pd.DataFrame]:
     """All rows at once, or pieces of at most ``rows`` rows; nothing for a file without any."""
     with _opened(source) as file:
         keep = _columns(file)
         if rows is None:
-            yield _frame(file.read(columns=keep))
+            yield _frame(file.read(columns=keep), names)
             return
         for batch in file.iter_batches(batch_size=rows, columns=keep):
-            yield _frame(pa.Table.from_batches([batch]))
+            yield _frame(pa.Table.from_batches([batch]), names)
 
 
 def names(source: Source) -> list[str]:
@@ -57,7 +57,7 @@ def _columns(file: Any) -> list[str]:
     return [name for name in file.schema_arrow.names if not re.match(r"__index_level_\d+__$", name)]
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _frame(table: pa.Table, names: list[str]) -> pd.DataFrame:
     frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-    frame.columns = pd.Index([name.strip() for name in frame.columns])
+    frame.columns = pd.Index(names)
     return frame

@@ -108,10 +108,11 @@ def _parsed(
     source: Source, *, encoding: str, delimiter: str | None, rows: int | None
 ) -> tuple[list[str], Iterator[pd.DataFrame]]:
     if source.format == "parquet":
-        return parquet.names(source), _nonempty(parquet.frames(source, rows=rows))
+        names = parquet.names(source)
+        return names, _nonempty(parquet.frames(source, names, rows=rows))
     if source.format == "json_lines":
         keys = jsonlines.names(source, encoding=encoding)
-        return keys, jsonlines.frames(source, keys, encoding=encoding, rows=rows)
+        return list(keys.values()), jsonlines.frames(source, keys, encoding=encoding, rows=rows)
     found = delimited.layout(source, encoding=encoding, delimiter=delimiter)
     if not found.has_rows:
         return found.names, iter(())
