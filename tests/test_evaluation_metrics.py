@@ -168,7 +168,7 @@ def test_equal_true_values_leave_r2_undefined() -> None:
     assert math.isnan(values["mape"])
     assert values["mae"] == 1.0
     assert metrics.notes(flat) == [
-        "MAPE leaves out 3 rows whose true value is 0",
+        "MAPE leaves out the rows whose true value is 0 (3 of 3)",
         "R² is not defined: all true values are equal",
     ]
 
@@ -187,7 +187,7 @@ def test_predictions_that_cannot_be_evaluated_are_refused() -> None:
         Predictions.from_scores("binary", labels, truth=truth[:0], scores=scores[:0])
     with pytest.raises(DataError, match=r"`scores` must be of shape \(2, 2\); got \(2, 1\)"):
         Predictions("binary", labels, truth, scores[:, :1], truth)
-    with pytest.raises(DataError, match=r"predictions of 1 rows are not finite \(first at row 1"):
+    with pytest.raises(DataError, match=r"are not finite in 1 of 2 rows \(first at row 1\)"):
         Predictions.from_scores("regression", (), truth=np.zeros(2), scores=np.array([0.0, np.nan]))
     with pytest.raises(DataError, match="`truth` must be codes from 0 to 1"):
         Predictions.from_scores("binary", labels, truth=truth + 1, scores=scores)
@@ -248,3 +248,22 @@ def test_a_condition_on_another_tasks_metric_names_the_tasks_own() -> None:
     assert str(raised.value) == (
         "metric 'auc' is not one of a regression task – choose from rmse, mae, r2, mape"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("auc", 1.0, "1.0000"),
+        ("r2", -0.00001, "0.0000"),
+        ("r2", -12.3, "-12.3000"),
+        ("rmse", 0.0, "0.0000"),
+        ("rmse", 0.01234567, "0.01235"),
+        ("rmse", 1.0, "1.000"),
+        ("rmse", 999.96, "1000.0"),
+        ("rmse", -12345.6, "-12,346"),
+        ("rmse", 0.000012345, "1.234e-05"),
+        ("mae", float("nan"), "–"),
+    ],
+)
+def test_values_for_people(name: str, value: float, text: str) -> None:
+    assert METRICS[name].format(value) == text

@@ -3,10 +3,12 @@
 ::
 
     predictions   truth, scores and decisions on the same rows
-    metrics       the measures of each task, and conditions on them
+    metrics       the measures of each task
+    conditions    the least good values that are accepted
     intervals     bootstrap intervals, and of the difference between two models
-    baselines     majority or mean, linear, gradient boosting
     calibration   temperature, decision threshold, reliability curve
+    baselines     majority or mean, linear, gradient boosting
+    comparison    whether the network wins against them
     slices        the scores of each value of a column
     importance    permutation importance
     scores        all of it in one object, as JSON data or as a table for the terminal

@@ -37,6 +37,7 @@ class Metric:
         ranks: Whether it sorts the rows once a class, which is the most costly.
         biased: Whether resampling alone makes the value larger, as the mean of absolute
             deviations.
+        in_unit: Whether it has the target's unit, so that any size is possible.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Metric:
     prepare: Callable[[Predictions], Measure]
     ranks: bool = False
     biased: bool = False
+    in_unit: bool = False
 
     def __call__(self, predictions: Predictions) -> float:
         """The value on all rows, NaN where it is not defined."""
@@ -54,6 +56,25 @@ class Metric:
     def gain(self, value: float, reference: float) -> float:
         """How much better `value` is than `reference`; negative when worse."""
         return value - reference if self.direction == "higher" else reference - value
+
+    def format(self, value: float | None) -> str:
+        """For people: four decimals, or four digits in the target's unit; a dash for no value.
+
+        >>> METRICS["auc"].format(0.91428), METRICS["rmse"].format(543.21), METRICS["mae"].format(None)
+        ('0.9143', '543.2', '–')
+        """
+        if value is None or not np.isfinite(value):
+            return "–"
+        if not self.in_unit or value == 0:
+            return f"{round(value, 4) + 0.0:.4f}"  # + 0.0 turns -0.0 into 0.0
+        size = abs(value)
+        if size >= 1000:
+            return f"{value:,.0f}"
+        return f"{value:.{3 - int(np.floor(np.log10(size)))}f}" if size >= 1e-3 else f"{value:.3e}"
+
+    def format_interval(self, interval: tuple[float, float] | None) -> str:
+        """Both bounds for people; a dash for no interval."""
+        return " to ".join(self.format(bound) for bound in interval) if interval else "–"
 
 
 def _mean_of(values: np.ndarray) -> Measure:
@@ -266,8 +287,8 @@ METRICS: dict[str, Metric] = {
             _calibration_error,
             biased=True,
         ),
-        Metric("rmse", "RMSE", "lower", _VALUES, _rmse),
-        Metric("mae", "MAE", "lower", _VALUES, _mae),
+        Metric("rmse", "RMSE", "lower", _VALUES, _rmse, in_unit=True),
+        Metric("mae", "MAE", "lower", _VALUES, _mae, in_unit=True),
         Metric("r2", "R²", "higher", _VALUES, _r2),
         Metric("mape", "MAPE", "lower", _VALUES, _mape),
     )
@@ -336,7 +357,8 @@ def notes(predictions: Predictions) -> list[str]:
     """What a reader of the values must know about the rows."""
     if predictions.task == "regression":
         zeros, several = np.count_nonzero(predictions.truth == 0), len(np.unique(predictions.truth))
-        found = [f"MAPE leaves out {zeros} rows whose true value is 0"] if zeros else []
+        share = f"{zeros:,} of {len(predictions):,}"
+        found = [f"MAPE leaves out the rows whose true value is 0 ({share})"] if zeros else []
         return [*found, "R² is not defined: all true values are equal"] if several < 2 else found
     counts = np.bincount(predictions.truth, minlength=len(predictions.classes))
     absent = [f"'{predictions.classes[code]}'" for code in np.flatnonzero(counts == 0)]

@@ -43,7 +43,7 @@ class Predictions:
         if not np.isfinite(self.scores).all():
             rows = np.flatnonzero(~np.isfinite(self.scores.reshape(n_rows, -1)).all(axis=1))
             raise DataError(
-                f"the predictions of {len(rows)} rows are not finite",
+                f"the predictions are not finite in {len(rows):,} of {n_rows:,} rows",
                 place=f"first at row {rows[0]}",
                 fix="train again with a lower learning rate",
             )

@@ -1,0 +1,221 @@
+"""What simple models reach on the same rows, so that a score can be judged.
+
+Each is fitted on the training rows alone, through the same preprocessing as the network.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.errors import warn
+from kerasnn.evaluation.predictions import Predictions
+from kerasnn.preprocessing.categories import MISSING_CODE, UNKNOWN_CODE
+from kerasnn.preprocessing.preprocessor import Preprocessor
+
+# scikit-learn's boosting bins categories natively up to this many.
+MAX_NATIVE = 255
+MAX_ONE_HOT = 1_000
+# One tree a class and round: more classes than this would take minutes.
+MAX_BOOSTED_CLASSES = 200
+MAX_TREES = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """A simple model's predictions.
+
+    Args:
+        name: ``majority`` or ``mean``, ``linear``, ``boosting``.
+        title: For people.
+        predictions: On the test rows.
+        seconds: To fit and to predict.
+        note: What was left out to be quick, if anything.
+    """
+
+    name: str
+    title: str
+    predictions: Predictions
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Prepared rows: numbers and where they had been missing, category codes, the target."""
+
+    numbers: np.ndarray
+    missing: np.ndarray
+    codes: np.ndarray
+    target: np.ndarray
+
+    @classmethod
+    def of(cls, preprocessor: Preprocessor, frame: pd.DataFrame) -> _Rows:
+        inputs = preprocessor.transform(frame).inputs
+        empty = np.zeros((len(frame), 0))
+        numbers = inputs.get("numbers", empty).astype(np.float64)
+        raw, missing = preprocessor.raw(frame), np.zeros(numbers.shape, dtype=bool)
+        for index, column in enumerate(preprocessor.numbers):
+            missing[:, index] = np.isnan(raw[column.name][:, 0])
+        codes = inputs.get("categories", empty).astype(np.int32)
+        return cls(numbers, missing, codes, preprocessor.target(frame))
+
+
+def baselines(
+    preprocessor: Preprocessor,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    *,
+    seed: int = 0,
+    max_rows: int = 250_000,
+    max_cells: int = 40_000_000,
+) -> list[Baseline]:
+    """The majority class or the mean, a linear model, and gradient boosted trees.
+
+    Args:
+        preprocessor: As fitted for the network.
+        train: Its training rows.
+        test: The rows that the network is evaluated on.
+        seed: Of the drawing of rows and of the boosting.
+        max_rows: The last two are fitted on that many training rows, drawn at random.
+        max_cells: Bound on rows times columns times classes, for the same reason.
+
+    Returns:
+        The simplest first. Only the first where the training rows hold one class.
+    """
+    target = preprocessor.schema.target
+    tested = _Rows.of(preprocessor, test)
+    judge = _Judge(preprocessor, tested.target)
+    found = [_constant(judge, preprocessor.target(train))]
+    width = (tested.numbers.shape[1] + tested.codes.shape[1]) * max(1, len(target.classes))
+    n_rows = min(len(train), max_rows, max(1_000, max_cells // max(1, width)))
+    note = ""
+    if n_rows < len(train):
+        note = f"fitted on {n_rows:,} of {len(train):,} training rows"
+        drawn = np.random.default_rng(seed).choice(len(train), n_rows, replace=False)
+        train = train.iloc[np.sort(drawn)].reset_index(drop=True)
+    rows = _Rows.of(preprocessor, train)
+    if target.task == "regression" or len(np.unique(rows.target)) > 1:
+        found.append(_linear(judge, rows, tested, note))
+        found += _boosting(judge, rows, tested, note, seed=seed)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Turns a model's outputs into `Predictions`, in the target's unit."""
+
+    preprocessor: Preprocessor
+    target: np.ndarray
+
+    def predictions(self, outputs: np.ndarray, codes: np.ndarray | None = None) -> Predictions:
+        """From standardised values, or from probabilities of the classes of these codes."""
+        target = self.preprocessor.schema.target
+        if target.task == "regression":
+            decode = self.preprocessor.decode
+            return Predictions.from_scores(
+                target.task, (), truth=decode(self.target), scores=decode(outputs)
+            )
+        scores = np.zeros((len(outputs), len(target.classes)))
+        scores[:, codes if codes is not None else slice(None)] = outputs
+        return Predictions.from_scores(
+            target.task, target.classes, truth=self.target.astype(np.int64), scores=scores
+        )
+
+
+def _constant(judge: _Judge, train: np.ndarray) -> Baseline:
+    """The mean, or the shares of the classes: the best that can be known without a column."""
+    start = time.perf_counter()
+    n_rows, target = len(judge.target), judge.preprocessor.schema.target
+    if target.task == "regression":
+        outputs = np.full(n_rows, train.mean(dtype=np.float64))
+        name, title = "mean", "the mean"
+    else:
+        shares = np.bincount(train, minlength=len(target.classes)) / len(train)
+        outputs = np.tile(shares, (n_rows, 1))
+        name, title = "majority", "the majority class"
+    return Baseline(name, title, judge.predictions(outputs), time.perf_counter() - start)
+
+
+def _fit(judge: _Judge, model: Any, train: Any, test: Any, target: np.ndarray) -> Predictions:
+    with warnings.catch_warnings():
+        # Not quite converged is converged enough for a yardstick.
+        warnings.simplefilter("ignore")
+        model.fit(train, target)
+        if judge.preprocessor.schema.target.task == "regression":
+            return judge.predictions(model.predict(test))
+        return judge.predictions(model.predict_proba(test), model.classes_)
+
+
+def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:
+    from sklearn.linear_model import LogisticRegression, Ridge
+
+    start = time.perf_counter()
+    mean, deviation = train.numbers.mean(axis=0), train.numbers.std(axis=0)
+    deviation[deviation == 0] = 1.0
+    cardinalities = [
+        min(vocabulary.cardinality, MAX_ONE_HOT) for vocabulary in judge.preprocessor.vocabularies
+    ]
+    columns = [
+        _sparse((rows.numbers - mean) / deviation, rows.codes, cardinalities)
+        for rows in (train, test)
+    ]
+    regression = judge.preprocessor.schema.target.task == "regression"
+    model = Ridge() if regression else LogisticRegression(max_iter=200)
+    predictions = _fit(judge, model, columns[0], columns[1], train.target)
+    title = "ridge regression" if regression else "logistic regression"
+    return Baseline("linear", title, predictions, time.perf_counter() - start, note)
+
+
+def _sparse(numbers: np.ndarray, codes: np.ndarray, cardinalities: list[int]) -> Any:
+    """Numbers and one-hot codes side by side; the rarest of very many categories as unknown."""
+    from scipy import sparse
+
+    codes = np.where(codes >= np.array(cardinalities, dtype=int), UNKNOWN_CODE, codes)
+    offsets = np.concatenate([[0], np.cumsum(cardinalities)]).astype(int)
+    n_rows, n_columns = codes.shape
+    indices = (codes + offsets[:-1]).ravel()
+    starts = np.arange(0, n_rows * n_columns + 1, n_columns) if n_columns else np.zeros(n_rows + 1)
+    one_hot = sparse.csr_matrix(
+        (np.ones(len(indices)), indices, starts), shape=(n_rows, offsets[-1])
+    )
+    return sparse.hstack([sparse.csr_matrix(numbers), one_hot], format="csr")
+
+
+def _boosting(judge: _Judge, train: _Rows, test: _Rows, note: str, *, seed: int) -> list[Baseline]:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    target = judge.preprocessor.schema.target
+    if len(target.classes) > MAX_BOOSTED_CLASSES:
+        warn(f"no gradient boosting beside the network: {len(target.classes)} classes are too many")
+        return []
+    start = time.perf_counter()
+    rounds = min(100, MAX_TREES // max(1, len(target.classes) if len(target.classes) > 2 else 1))
+    notes = [note] if note else []
+    if rounds < 100:
+        notes.append(f"{rounds} rounds instead of 100")
+    native = [v.cardinality <= MAX_NATIVE for v in judge.preprocessor.vocabularies]
+    settings = {
+        "categorical_features": [False] * train.numbers.shape[1] + native,
+        "max_iter": rounds,
+        "random_state": seed,
+    }
+    regression = target.task == "regression"
+    boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    predictions = _fit(
+        judge, boosting(**settings), _with_missing(train), _with_missing(test), train.target
+    )
+    seconds = time.perf_counter() - start
+    return [Baseline("boosting", "gradient boosting", predictions, seconds, ", ".join(notes))]
+
+
+def _with_missing(rows: _Rows) -> np.ndarray:
+    """Numbers and codes side by side, NaN where missing, as trees can take them."""
+    numbers = np.where(rows.missing, np.nan, rows.numbers)
+    codes = np.where(rows.codes == MISSING_CODE, np.nan, rows.codes)
+    return np.concatenate([numbers, codes], axis=1)

@@ -1,0 +1,93 @@
+"""Permutation importance: what a network loses when a column is shuffled.
+
+Reference: Breiman, Random Forests, 2001; Fisher, Rudin and Dominici, 2019, arXiv:1801.01489.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.evaluation.metrics import MAIN_METRIC, Metric, get_metric
+from kerasnn.evaluation.predictions import Predictions
+from kerasnn.signature import Task
+
+Score = Callable[[pd.DataFrame], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """How much the network relies on a column.
+
+    Args:
+        column: Of the raw data.
+        loss: How much worse the metric is with the column shuffled, the mean of the repeats;
+            about 0, or under it, for a column of no use.
+        deviation: Standard deviation of the repeats.
+    """
+
+    column: str
+    loss: float
+    deviation: float
+
+
+def importance(
+    score: Score,
+    frame: pd.DataFrame,
+    truth: np.ndarray,
+    *,
+    task: Task,
+    columns: Sequence[str],
+    classes: tuple[str, ...] = (),
+    metric: str | None = None,
+    repeats: int = 3,
+    max_rows: int = 2_000,
+    seed: int = 0,
+) -> list[Importance]:
+    """Shuffle one raw column at a time; of columns that tell the same, each may seem useless.
+
+    Args:
+        score: From raw rows to probabilities of all classes, or to values.
+        frame: Labelled rows.
+        truth: Their codes or values, (n,).
+        task: Of the target.
+        columns: Those to shuffle.
+        classes: Labels in the order of their codes; empty for regression.
+        metric: The task's main one if None.
+        repeats: Shuffles of each column, scored in one call.
+        max_rows: More are not used; drawn at random.
+        seed: Of the drawing and the shuffling.
+
+    Returns:
+        The most important first; none where the metric is not defined on these rows.
+    """
+    chosen = get_metric(metric or MAIN_METRIC[task], task)
+    generator = np.random.default_rng(seed)
+    rows = np.arange(len(frame))
+    if len(rows) > max_rows:
+        rows = np.sort(generator.choice(rows, max_rows, replace=False))
+    frame, truth = frame.iloc[rows].reset_index(drop=True), truth[rows]
+
+    def value(scores: np.ndarray) -> float:
+        return chosen(Predictions.from_scores(task, classes, truth=truth, scores=scores))
+
+    reference = value(score(frame))
+    if math.isnan(reference):
+        return []
+    stacked = pd.concat([frame] * repeats, ignore_index=True)
+    found = []
+    for column in columns:
+        order = np.concatenate([generator.permutation(len(frame)) for _ in range(repeats)])
+        shuffled = frame[column].take(order).reset_index(drop=True)
+        scores = score(stacked.assign(**{column: shuffled}))
+        losses = _losses(chosen, reference, [value(part) for part in np.split(scores, repeats)])
+        found.append(Importance(column, float(losses.mean()), float(losses.std())))
+    return sorted(found, key=lambda item: -item.loss)
+
+
+def _losses(metric: Metric, reference: float, shuffled: list[float]) -> np.ndarray:
+    return np.array([metric.gain(reference, value) for value in shuffled])
