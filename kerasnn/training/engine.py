@@ -217,7 +217,7 @@ class Engine:
 
     def read_state(self) -> list[np.ndarray]:
         """A copy of the state."""
-        return [np.array(variable.value if hasattr(variable, "value") and not callable(variable.value) else variable) for variable in self.state]
+        return [np.array(variable) for variable in self.state]
 
     def write_state(self, values: list[np.ndarray]) -> None:
         """Put back what `read_state` gave."""

@@ -7,16 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnn.errors import DataError, warn
+from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.forward import Forward
 from kerasnn.recipes import Recipe
-from kerasnn.training.checkpoints import Checkpoints
+if TYPE_CHECKING:
+    from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.losses import RowLoss
 from kerasnn.training.schedules import learning_rates
@@ -149,9 +150,10 @@ class _Sitting:
 
     def restore(self) -> None:
         """Go on from a checkpoint, if there is one."""
-        found = self.checkpoints.load(self.fingerprint) if self.checkpoints else None
+        found = self.checkpoints.load() if self.checkpoints else None
         if found is None:
             return
+        check_fingerprint(found.metadata["fingerprint"], self.fingerprint)
         self.fitted.history = [dict(row) for row in found.metadata["history"]]
         self.fitted.progress = progress = Progress(**found.metadata["progress"])
         self.fitted.resumed_at, self._earlier = progress.epoch, progress.seconds
@@ -279,10 +281,25 @@ class _Sitting:
             "progress": self.progress.to_dict(),
             "history": self.fitted.history,
             "epochs": self.recipe.epochs,
+            "fingerprint": self.fingerprint,
         }
-        self.checkpoints.save(arrays, metadata, self.fingerprint)
+        self.checkpoints.save(arrays, metadata)
         self._saved = time.perf_counter()
         self._save_seconds = self._saved - began
+
+
+def check_fingerprint(before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Refuse to go on with a run under other circumstances.
+
+    Raises:
+        ConfigError: Say which differ.
+    """
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if changed:
+        raise ConfigError(
+            f"the run can't go on as it began: {', '.join(changed)} changed",
+            fix="undo the change, or start a new run",
+        )
 
 
 def _assign(variables: list[Any], values: list[np.ndarray]) -> None:

@@ -1,0 +1,58 @@
+"""Predictions as CSV, written piece by piece; a file appears only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from kerasnn.errors import ConfigError, StorageError
+
+Write = Callable[[pd.DataFrame], None]
+
+
+@contextmanager
+def csv_writer(output: str | os.PathLike[str], *, force: bool = False) -> Iterator[Write]:
+    """A function that appends rows to a CSV file, or to standard output for ``-``.
+
+    Raises:
+        ConfigError: The file exists and is not to be replaced.
+        StorageError: It can't be written.
+    """
+    if os.fspath(output) == "-":
+        yield _appender(sys.stdout)
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise ConfigError(f"'{path}' is a folder", fix="give the name of a file")
+    if path.exists() and not force:
+        raise ConfigError(f"'{path}' exists", fix="choose another name, or force its replacement")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", encoding="utf-8", newline="") as file:
+            yield _appender(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        what = f"can't be written: {(error.strerror or str(error)).lower()}"
+        raise StorageError(what, place=str(path), fix="check the folder and the disk") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _appender(file: object) -> Write:
+    header = True
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal header
+        frame.to_csv(file, index=False, header=header)  # type: ignore[call-overload]
+        header = False
+
+    return write

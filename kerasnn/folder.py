@@ -1,0 +1,255 @@
+"""The folder of a run: what is in it, who may write to it, and how it is resumed.
+
+::
+
+    runs/adult-mlp-1/
+      config.yaml      the complete configuration; `kerasnn train -c config.yaml` repeats the run
+      model.kerasnn    the bundle
+      scores.json      history.csv      predictions.csv (of the test rows)
+      held_back.parquet  split.csv.gz   raw rows that were not trained on; the part of each row
+      report.html      checkpoints/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn import storage
+from kerasnn.config import Config, Settings, collect
+from kerasnn.errors import ConfigError, DataError
+from kerasnn.learning import Learned, Table
+from kerasnn.training.checkpoints import Checkpoints
+
+if TYPE_CHECKING:
+    from kerasnn.run import Run
+
+CONFIG, BUNDLE, HELD_BACK, SPLIT = (
+    "config.yaml",
+    "model.kerasnn",
+    "held_back.parquet",
+    "split.csv.gz",
+)
+FILES = (
+    CONFIG,
+    BUNDLE,
+    HELD_BACK,
+    SPLIT,
+    "scores.json",
+    "history.csv",
+    "predictions.csv",
+    "report.html",
+)
+PART_COLUMN = "kerasnn:part"
+# What may differ when a run goes on: nothing of it changes what an epoch does.
+_FREE = {
+    "training": ("epochs",),
+    "run": ("output", "time_limit_s", "baselines", "tensorboard", "threshold"),
+    "data": ("source", "validation", "test", "columns", "task"),
+}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Reads and writes the files of a run."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The state to resume from."""
+        return Checkpoints(self.path / "checkpoints")
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Be the only run that writes here."""
+        return storage.lock_folder(self.path)
+
+    def begin(self, config: Config, table: Table) -> None:
+        """Write what is known before the training."""
+        config.write(self.path / CONFIG)
+        parts = np.full(len(table.examples.frame), "train", dtype=object)
+        parts[table.parts.validation] = "validation"
+        parts[table.parts.test] = "test"
+        pd.DataFrame({"row": np.arange(len(parts)), "part": parts}).to_csv(
+            self.path / SPLIT, index=False, compression={"method": "gzip", "mtime": 0}
+        )
+        held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
+        frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
+        frame.attrs = {}
+        _to_parquet(frame, self.path / HELD_BACK)
+
+    def finish(self, run: Run, learned: Learned) -> None:
+        """Write what came out; the bundle last, as the sign that the rest is there."""
+        learned.config.write(self.path / CONFIG)
+        history = pd.DataFrame(learned.fitted.history)
+        storage.write_atomically(self.path / "history.csv", history.to_csv(index=False).encode())
+        if run.scores:
+            text = json.dumps(run.scores.to_dict(), indent=2, ensure_ascii=False)
+            storage.write_atomically(self.path / "scores.json", text.encode())
+        frame = run._held_back["test"]
+        if len(frame):
+            table = run.predictor.predict(frame)
+            table.insert(0, "truth", frame[run.predictor.preprocessor.schema.target.name])
+            content = table.to_csv(index=False).encode()
+            storage.write_atomically(self.path / "predictions.csv", content)
+        run.bundle.save(self.path / BUNDLE)
+
+    def read_held_back(self) -> dict[str, pd.DataFrame]:
+        """Raw rows of the validation and the test part, as far as the folder has them."""
+        try:
+            frame = pd.read_parquet(self.path / HELD_BACK)
+        except OSError:
+            return {}
+        parts = frame.pop(PART_COLUMN)
+        return {
+            name: frame[parts == name].reset_index(drop=True) for name in ("validation", "test")
+        }
+
+    def read_train(self, config: Mapping[str, Any]) -> pd.DataFrame | None:
+        """The training rows from where they were read; None if they can't be had any more."""
+        from kerasnn.run import read_table
+
+        try:
+            if hash_files(config["data"]) != (self.path / "data.sha256").read_text():
+                return None
+            table, _ = read_table(collect(config=self.path / CONFIG), {})
+        except (OSError, DataError, ConfigError):
+            return None
+        return table.rows("train")
+
+    def fingerprint(self, config: Config, table: Table) -> dict[str, Any]:
+        """What must be equal for a resumed run to end with the same bits."""
+        import keras
+        import tensorflow as tf
+
+        values = config.to_dict()
+        kept: dict[str, Any] = {
+            f"{section}.{name}": json.loads(json.dumps(value))
+            for section, items in values.items()
+            for name, value in items.items()
+            if name not in _FREE.get(section, ())
+        }
+        return kept | {
+            "the data": hash_table(table),
+            "keras": keras.__version__,
+            "tensorflow": tf.__version__,
+            "numpy": np.__version__,
+            "python": f"{sys.version_info.major}.{sys.version_info.minor}",
+            "the number of processors": os.cpu_count(),
+            "the number of threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        }
+
+
+def open_folder(
+    config: Config,
+    table: Table,
+    *,
+    resume: str | os.PathLike[str] | None,
+    force: bool,
+) -> RunFolder | None:
+    """The folder to write to, made if need be; None for a run in memory.
+
+    Raises:
+        StorageError: It can't be written.
+        ConfigError: There is a run in it already.
+    """
+    if resume is not None:
+        return RunFolder(_folder_of(resume))
+    if config.run.output is None and config.data.source is None:
+        return None
+    path = Path(config.run.output) if config.run.output else _new_path(config)
+    storage.check_writable(path)
+    if path.exists() and any(path.iterdir()):
+        _make_way(path, force=force)
+    path.mkdir(parents=True, exist_ok=True)
+    folder = RunFolder(path)
+    if config.data.source not in (None, "-"):
+        digest = hash_files(config.to_dict()["data"])
+        storage.write_atomically(path / "data.sha256", digest.encode())
+    return folder
+
+
+def resumed_settings(
+    run: str | os.PathLike[str],
+    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None,
+) -> Settings:
+    """The settings of a run, with those on top that are given now."""
+    before = collect(config=_folder_of(run) / CONFIG)
+    if config is None:
+        return before
+    now = config if isinstance(config, Settings) else collect(config=config)
+    return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
+
+
+def _folder_of(run: str | os.PathLike[str]) -> Path:
+    path = Path(run)
+    path = path.parent if path.name == BUNDLE else path
+    if not (path / CONFIG).is_file():
+        raise ConfigError(f"no run in '{path}'", fix="give the folder of a run")
+    return path
+
+
+def _new_path(config: Config) -> Path:
+    """``runs/adult-mlp-1``, with the first number that is free."""
+    source = config.data.source or "table"
+    stem = "stdin" if source == "-" else Path(source).name.split(".")[0]
+    stem = re.sub(r"[^\w-]+", "-", stem).strip("-") or "table"
+    number = 1
+    while (path := Path("runs") / f"{stem}-{config.model.name}-{number}").exists():
+        number += 1
+    return path
+
+
+def _make_way(path: Path, *, force: bool) -> None:
+    """Remove an earlier run's files, and nothing else."""
+    if not force:
+        raise ConfigError(
+            f"'{path}' is not empty", fix="choose another folder, or force its replacement"
+        )
+    if not (path / CONFIG).is_file():
+        raise ConfigError(f"'{path}' holds something else than a run", fix="choose another folder")
+    with storage.lock_folder(path):
+        Checkpoints(path / "checkpoints").clear()
+        for name in FILES:
+            (path / name).unlink(missing_ok=True)
+
+
+def hash_files(data: Mapping[str, Any]) -> str:
+    """SHA-256 of the files that a run reads."""
+    digest = hashlib.sha256()
+    for name in ("source", "validation", "test"):
+        if data[name] is not None and data[name] != "-":
+            with open(data[name], "rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def hash_table(table: Table) -> str:
+    """SHA-256 of all cells, and of which row is in which part."""
+    frame = table.examples.frame
+    digest = hashlib.sha256("\0".join(map(str, frame.columns)).encode())
+    for name in frame.columns:
+        digest.update(pd.util.hash_pandas_object(frame[name].astype(str), index=False).to_numpy())
+    for part in (table.parts.train, table.parts.validation, table.parts.test):
+        digest.update(part.tobytes())
+    return digest.hexdigest()
+
+
+def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Columns of mixed Python objects, which Parquet has no type for, are written as text."""
+    try:
+        frame.to_parquet(path, index=False)
+    except (TypeError, ValueError):
+        texts = {c: frame[c].astype("string") for c in frame.columns if frame[c].dtype == object}
+        frame.assign(**texts).to_parquet(path, index=False)

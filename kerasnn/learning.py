@@ -1,0 +1,255 @@
+"""From a table in memory to a trained, calibrated predictor: the part that every entrance shares.
+
+`kerasnn.run` adds a folder around it, `kerasnn.estimators` the interface of scikit-learn.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kerasnn import models
+from kerasnn.config import Config
+from kerasnn.data import Examples
+from kerasnn.errors import ConfigError
+from kerasnn.evaluation.calibration import (
+    fit_temperature,
+    fit_threshold,
+    parse_costs,
+    probabilities,
+)
+from kerasnn.evaluation.metrics import MAIN_METRIC, get_metric
+from kerasnn.evaluation.predictions import Predictions
+from kerasnn.predictor import Decision, Predictor
+from kerasnn.preprocessing import Preprocessor
+from kerasnn.recipes import Recipe
+from kerasnn.schema import Schema
+from kerasnn.splits import Parts
+from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.engine import Arrays
+from kerasnn.training.finder import Sweep, find_learning_rate
+from kerasnn.training.fitting import Fitted, Watcher, fit
+from kerasnn.training.losses import loss_function
+from kerasnn.training.stopping import Monitor
+
+
+@dataclass(frozen=True)
+class Table:
+    """Labelled rows, what their columns are, and which of them train, validate and test."""
+
+    examples: Examples
+    schema: Schema
+    parts: Parts
+
+    def rows(self, part: str) -> pd.DataFrame:
+        """The rows of a part, counted from 0."""
+        rows = getattr(self.parts, part)
+        return self.examples.frame.iloc[rows].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a training.
+
+    Args:
+        config: With what the data decided.
+        sweep: Of the learning-rate finder, if it ran.
+    """
+
+    predictor: Predictor
+    fitted: Fitted
+    config: Config
+    sweep: Sweep | None = None
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A network and its rows, ready to be trained; made anew and equal by each sitting."""
+
+    preprocessor: Preprocessor
+    network: keras.Model
+    train: Arrays
+    validation: Arrays
+
+
+def prepare(table: Table, config: Config) -> Lesson:
+    """Fit the preprocessing to the training rows, transform all, and build the network."""
+    train, validation = table.rows("train"), table.rows("validation")
+    preprocessor = Preprocessor.fit(train, table.schema, config.preprocessing)
+    weights = class_weights(preprocessor.target(train), config.training)
+    return Lesson(
+        preprocessor,
+        build_network(config, preprocessor),
+        Arrays(preprocessor.transform(train).inputs, preprocessor.target(train), weights),
+        Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation)),
+    )
+
+
+def build_network(config: Config, preprocessor: Preprocessor) -> keras.Model:
+    """The network of a configuration, with the first weights that its seed gives."""
+    name, values = config.model.name, config.model.hyperparameters
+    with _seeded(config.run.seed), _precision(config.training):
+        return models.build(name, preprocessor.signature, **values)
+
+
+def learn(
+    lesson: Lesson,
+    config: Config,
+    *,
+    checkpoints: Checkpoints | None = None,
+    fingerprint: dict[str, Any] | None = None,
+    watchers: tuple[Watcher, ...] = (),
+) -> Learned:
+    """Train, then fit the temperature and the threshold on the validation rows.
+
+    Args:
+        lesson: From `prepare`.
+        config: The same.
+        checkpoints: As for `kerasnn.training.fitting.fit`.
+        fingerprint: Likewise.
+        watchers: Likewise.
+    """
+    output = lesson.preprocessor.signature.output
+    recipe, sweep = config.training, None
+    row_loss = loss_function(recipe, output)
+    if recipe.learning_rate == 0:
+        sweep = find_learning_rate(
+            lesson.network, lesson.train, recipe=recipe, row_loss=row_loss, seed=config.run.seed
+        )
+        config = config.with_inferred({"training.learning_rate": sweep.suggestion})
+        recipe = replace(recipe, learning_rate=sweep.suggestion)
+    fitted = fit(
+        lesson.network,
+        lesson.train,
+        lesson.validation,
+        recipe=recipe,
+        row_loss=row_loss,
+        monitor=monitor_for(recipe, lesson.preprocessor, lesson.validation),
+        seed=config.run.seed,
+        time_limit_s=config.run.time_limit_s,
+        checkpoints=checkpoints,
+        fingerprint=fingerprint,
+        watchers=watchers,
+    )
+    predictor = Predictor(lesson.preprocessor, lesson.network)
+    decision = decide(predictor.outputs(lesson.validation.inputs), lesson, config.run.threshold)
+    return Learned(replace_decision(predictor, decision), fitted, config, sweep)
+
+
+def replace_decision(predictor: Predictor, decision: Decision) -> Predictor:
+    """The same predictor with another temperature or threshold."""
+    return Predictor(predictor.preprocessor, predictor.network, decision)
+
+
+def decide(outputs: np.ndarray, lesson: Lesson, threshold: str) -> Decision:
+    """Temperature and threshold from raw outputs, (n, width), on the validation rows."""
+    if lesson.preprocessor.schema.target.task == "regression":
+        return Decision()
+    truth = lesson.validation.target
+    temperature = fit_temperature(outputs, truth)
+    likely = probabilities(outputs, temperature=temperature)
+    return Decision(temperature, choose_threshold(threshold, likely, truth))
+
+
+def choose_threshold(rule: str, likely: np.ndarray, truth: np.ndarray) -> float:
+    """The probability of class 1 from which on to decide for it.
+
+    Args:
+        rule: A number in [0, 1], ``f1``, or costs such as ``fp=1,fn=5``.
+        likely: Probabilities on validation rows, (n, classes).
+        truth: Their codes, (n,).
+
+    Raises:
+        ConfigError: The rule is none of these, or there are more than two classes.
+    """
+    if rule == "0.5":
+        return 0.5
+    if likely.shape[1] != 2:
+        raise ConfigError(f"a decision threshold needs two classes; there are {likely.shape[1]}")
+    if rule == "f1":
+        return fit_threshold(likely[:, 1], truth)
+    if "=" in rule:
+        return fit_threshold(likely[:, 1], truth, costs=parse_costs(rule))
+    try:
+        value = float(rule)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ConfigError(
+            f"the decision threshold must be a number in [0, 1], 'f1' or costs; got '{rule}'",
+            fix="write 0.3, f1, or fp=1,fn=5",
+        )
+    return value
+
+
+def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
+    """A weight for each row, (n,), n / (classes · rows of its class); None for equal ones."""
+    if recipe.class_weight == "none" or not np.issubdtype(target.dtype, np.integer):
+        return None
+    counts = np.bincount(target)
+    seen = np.count_nonzero(counts)
+    return (len(target) / (seen * np.maximum(counts, 1)))[target].astype("float32")
+
+
+def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) -> Monitor:
+    """What picks the best epoch, measured in the unit of the target.
+
+    ``auto`` is the log loss for classes, which is the first to see overconfidence, and the root
+    mean squared error for regression.
+    """
+    target, truth = preprocessor.schema.target, validation.target
+    if recipe.monitor in ("auto", "loss"):
+        name = "rmse" if target.task == "regression" else "log_loss"
+    else:
+        name = MAIN_METRIC[target.task] if recipe.monitor == "main" else recipe.monitor
+    metric = get_metric(name, target.task)
+    if target.task == "regression":
+        truth = preprocessor.decode(truth).reshape(-1)
+
+    def measure(outputs: np.ndarray) -> float:
+        if not np.isfinite(outputs).all():
+            return float("nan")
+        regression = target.task == "regression"
+        scores = preprocessor.decode(outputs)[:, 0] if regression else probabilities(outputs)
+        return metric(
+            Predictions.from_scores(target.task, target.classes, truth=truth, scores=scores)
+        )
+
+    return Monitor(f"validation_{name}", metric.direction, measure)
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Keras' first weights from a seed; Python's and NumPy's own generators stay as they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextmanager
+def _precision(recipe: Recipe) -> Iterator[None]:
+    """Layers compute in bfloat16 where the machine gains from it; variables stay float32."""
+    before = keras.config.dtype_policy()
+    if recipe.precision == "mixed" or (recipe.precision == "auto" and _has_gpu()):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _has_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

@@ -1,0 +1,93 @@
+"""The learning-rate finder: train with an ever higher rate and look when the loss falls fastest.
+
+Reference: Smith, Cyclical Learning Rates for Training Neural Networks, 2015, arXiv 1506.01186.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerasnn.recipes import Recipe
+from kerasnn.training.engine import Arrays, Engine
+from kerasnn.training.losses import RowLoss
+
+STEPS = 120
+LOWEST, HIGHEST = 1e-6, 1.0
+SMOOTHING = 0.9
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the finder saw.
+
+    Args:
+        rates: Learning rate of each step.
+        losses: Smoothed loss of each step.
+        suggestion: The rate to train with.
+    """
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+
+def find_learning_rate(
+    network: keras.Model,
+    rows: Arrays,
+    *,
+    recipe: Recipe,
+    row_loss: RowLoss,
+    seed: int,
+) -> Sweep:
+    """Raise the rate from 1e-6 to 1 step by step; the network is left as it was.
+
+    Args:
+        network: Uncompiled.
+        rows: The training rows.
+        recipe: What to train with; its learning rate is not used.
+        row_loss: From `kerasnn.training.losses.loss_function`.
+        seed: Of the order of the rows.
+    """
+    engine = Engine(network, rows, recipe=recipe, row_loss=row_loss, seed=seed)
+    before = engine.read_state()
+    rates = np.geomspace(LOWEST, HIGHEST, STEPS)
+    order = np.concatenate([engine.order(e) for e in range(-(-STEPS // engine.steps_per_epoch))])
+    losses: list[float] = []
+    for batch, rate in zip(order, rates, strict=False):
+        losses.append(engine.step_loss(batch, float(rate)))
+        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+            break
+    engine.write_state(before)
+    smooth = smoothed([loss for loss in losses if math.isfinite(loss)])
+    return Sweep(
+        tuple(rates[: len(smooth)].tolist()), tuple(smooth.tolist()), suggest(rates, smooth)
+    )
+
+
+def smoothed(losses: list[float]) -> np.ndarray:
+    """Exponential moving average with its start corrected, (n,)."""
+    mean, result = 0.0, []
+    for step, loss in enumerate(losses, 1):
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * loss
+        result.append(mean / (1 - SMOOTHING**step))
+    return np.array(result)
+
+
+def suggest(rates: np.ndarray, losses: np.ndarray) -> float:
+    """A third of the rate at which the loss is lowest: as high as is still safe.
+
+    The average lags behind, and a rate is safe for longer in a sweep than in a whole run.
+    """
+    if len(losses) < 10:
+        return 1e-3
+    suggestion = float(rates[int(np.argmin(losses))]) / 3
+    return float(f"{suggestion:.2g}")
