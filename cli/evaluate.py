@@ -12,7 +12,7 @@ from kerasnn.cli.options import State, command, json_option, option, print_json
         "kerasnn evaluate runs/adult-mlp-1",
         "kerasnn evaluate runs/adult-mlp-1 new.csv --by region",
         "kerasnn evaluate runs/adult-mlp-1 --cost fp=1,fn=5",
-        "kerasnn evaluate runs/adult-mlp-1 --fail-under roc_auc=0.9 --quiet",
+        "kerasnn evaluate runs/adult-mlp-1 --fail-under auc=0.9 --quiet",
     ]
 )
 @click.argument("run", type=click.Path())
