@@ -8,6 +8,7 @@
     │   └── UnknownNameError             2   not one of the known names; says the closest
     ├── MissingDependencyError (ImportError)  2   an extra is not installed
     ├── ModelRefusedError (ValueError)   3   a bundle is damaged, hostile or too new
+    ├── ExportError (RuntimeError)       3   an exported model does not do what it should
     ├── StorageError (OSError)           4   reading or writing failed
     └── ResourceError (MemoryError)      4   memory ran out
 
@@ -79,6 +80,12 @@ class MissingDependencyError(KerasnnError, ImportError):
 
 class ModelRefusedError(KerasnnError, ValueError):
     """A bundle is damaged, hostile, or of a newer schema; nothing of it was used."""
+
+    exit_code = 3
+
+
+class ExportError(KerasnnError, RuntimeError):
+    """An exported model can't be made or disagrees with the original; nothing of it is left."""
 
     exit_code = 3
 

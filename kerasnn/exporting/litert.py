@@ -1,0 +1,67 @@
+"""LiteRT: one file, for phones and small computers, without TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from kerasnn.exporting import saved_model
+from kerasnn.exporting.formats import Run
+
+if TYPE_CHECKING:
+    import keras
+
+TITLE = "LiteRT"
+EXTRA = "litert"
+PACKAGES = ("ai_edge_litert",)
+ARRAYS = {
+    "float32": 'np.array([[{cell}]], dtype="float32")',
+    "int64": 'np.array([[{cell}]], dtype="int64")',
+    "text": "np.array([[{cell}.encode()]], dtype=object)",
+}
+CALL = """\
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter("{path}")
+row = {{
+{row}
+}}
+print(interpreter.get_signature_runner()(**row)["{output}"])
+"""
+
+
+def write(model: keras.Model, path: Path) -> None:
+    """Convert through a SavedModel: the converter fails on a Keras model."""
+    with TemporaryDirectory(dir=path.parent) as folder:
+        saved = Path(folder) / "model"
+        saved_model.write(model, saved)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            str(saved), signature_keys=["serving_default"]
+        )
+        path.write_bytes(converter.convert())
+
+
+def load(path: Path) -> Run:
+    """Load with LiteRT's own interpreter."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(path)).get_signature_runner()
+
+    def run(raw: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        (output,) = runner(**{name: _as_bytes(cells) for name, cells in raw.items()}).values()
+        return np.asarray(output)
+
+    return run
+
+
+def _as_bytes(cells: NDArray[Any]) -> NDArray[Any]:
+    if cells.dtype.kind != "U":
+        return cells
+    return np.array([[cell.encode()] for cell in cells[:, 0]], dtype=object)

@@ -1,0 +1,86 @@
+"""ONNX: one file, for ONNX Runtime in any language, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnn.errors import ExportError
+from kerasnn.exporting import saved_model
+from kerasnn.exporting.formats import Run
+
+if TYPE_CHECKING:
+    import keras
+
+TITLE = "ONNX"
+EXTRA = "onnx"
+PACKAGES = ("onnx", "onnxruntime", "tf2onnx")
+OPSET = 18
+ARRAYS = {
+    "float32": 'np.array([[{cell}]], dtype="float32")',
+    "int64": 'np.array([[{cell}]], dtype="int64")',
+    "text": "np.array([[{cell}]], dtype=object)",
+}
+CALL = """\
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession("{path}")
+row = {{
+{row}
+}}
+print(session.run(["{output}"], row)[0])
+"""
+
+
+def write(model: keras.Model, path: Path) -> None:
+    """Convert through a SavedModel: Keras's own ONNX export makes invalid files.
+
+    In a process of its own, because the converter changes TensorFlow's global state.
+    """
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        saved = Path(folder) / "model"
+        saved_model.write(model, saved)
+        command = [sys.executable, "-m", "tf2onnx.convert", "--opset", str(OPSET)]
+        command += ["--saved-model", str(saved), "--tag", "serve"]
+        command += ["--signature_def", "serving_default", "--output", str(path)]
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode or not path.exists() or "is not supported" in done.stderr:
+        raise ExportError(_reason(done.stderr), fix="use a network without this operation")
+
+
+def load(path: Path) -> Run:
+    """Load with ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    wanted = {tensor.name for tensor in session.get_inputs()}
+
+    def run(raw: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        feed = {name: _as_objects(cells) for name, cells in raw.items() if name in wanted}
+        return np.asarray(session.run(None, feed)[0])
+
+    return run
+
+
+def _as_objects(cells: NDArray[Any]) -> NDArray[Any]:
+    return cells.astype(object) if cells.dtype.kind == "U" else cells
+
+
+def _reason(messages: str) -> str:
+    """The line of the converter's messages that says most."""
+    lines = [line for line in messages.splitlines() if line.strip()]
+    telling = [line for line in lines if "is not supported" in line or "Error" in line]
+    last = (telling or lines or ["no message"])[-1]
+    return f"the network can't be converted to ONNX: {last.strip()[-200:]}"

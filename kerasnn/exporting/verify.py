@@ -1,0 +1,139 @@
+"""Whether an exported model does what the original does, on plain and on nasty rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.errors import ExportError
+from kerasnn.exporting.formats import Run
+from kerasnn.exporting.serving import raw_inputs, rows
+
+if TYPE_CHECKING:
+    from kerasnn.predictor import Predictor
+    from kerasnn.preprocessing import Preprocessor
+
+LARGEST_DIFFERENCE = 1e-5
+FEWEST_ROWS = 100
+MOST_ROWS = 2_000
+SINGLE_ROWS = 8
+BLANK_SHARE = 0.1
+UNSEEN = ("never seen before", "ünseen – 未知 🦆", " x", "0.1")
+
+
+def compare(predictor: Predictor, run: Run, frame: pd.DataFrame) -> float:
+    """The largest difference between a loaded model and the predictor.
+
+    Of probabilities as they are; of a regression in standard deviations of the target, beyond
+    what float32 can't tell apart in the target's unit.
+
+    Raises:
+        ExportError: An output has another shape or is not finite.
+    """
+    raw = raw_inputs(predictor.preprocessor, frame)
+    expected = predictor.scores(frame).reshape(len(frame), -1)
+    count = min(SINGLE_ROWS, len(frame))
+    singles = [run(rows(raw, i, i + 1)) for i in range(len(frame) - count, len(frame))]
+    found = np.concatenate([run(raw), *singles])
+    expected = np.concatenate([expected, expected[len(frame) - count :]])
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        raise ExportError(f"the exported model returns {_describe(found, expected)}")
+    return float(_distance(predictor, expected, found).max(initial=0.0))
+
+
+def check(predictor: Predictor, run: Run, frame: pd.DataFrame) -> float:
+    """As `compare`, but raise if the difference is too large.
+
+    Raises:
+        ExportError: It is above `LARGEST_DIFFERENCE`.
+    """
+    difference = compare(predictor, run, frame)
+    if difference > LARGEST_DIFFERENCE:
+        raise ExportError(
+            f"the exported model differs from the original by {difference:.1e}, "
+            f"more than {LARGEST_DIFFERENCE:g}",
+            fix="use another format, and report the network",
+        )
+    return difference
+
+
+def nasty_rows(
+    preprocessor: Preprocessor, sample: pd.DataFrame | None, *, seed: int = 0
+) -> pd.DataFrame:
+    """Rows to compare on: those of the sample, and copies with blank cells and new categories.
+
+    Args:
+        preprocessor: Knows the columns.
+        sample: Raw rows that training did not see; made up from what was learned if None.
+        seed: Of the choice of cells.
+    """
+    names = [column.name for column in preprocessor.schema.features]
+    if sample is None or not len(sample):
+        sample = made_up_rows(preprocessor, FEWEST_ROWS, seed=seed)
+    kept = sample[names].iloc[:MOST_ROWS]
+    repeats = -(-FEWEST_ROWS // len(kept))
+    plain = pd.concat([kept] * repeats, ignore_index=True).astype(object)
+    return pd.concat([plain, spoil(preprocessor, plain, seed=seed)], ignore_index=True)
+
+
+def spoil(
+    preprocessor: Preprocessor, frame: pd.DataFrame, *, share: float = BLANK_SHARE, seed: int = 0
+) -> pd.DataFrame:
+    """Copy with a share of the cells blank, as many categories unseen, and a row all blank."""
+    random = np.random.default_rng(seed)
+    categories = {vocabulary.name for vocabulary in preprocessor.vocabularies}
+    spoiled = frame.astype(object)
+    for name in spoiled.columns:
+        draw = random.random(len(spoiled))
+        draw[-1:] = 0.0
+        cells = spoiled[name].to_numpy(dtype=object, copy=True)
+        if name in categories:
+            cells[draw < 2 * share] = random.choice(UNSEEN, (draw < 2 * share).sum())
+        cells[draw < share] = None
+        spoiled[name] = pd.Series(cells, index=spoiled.index, dtype=object)
+    return spoiled
+
+
+def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> pd.DataFrame:
+    """Rows that look like training rows as far as the fitted state tells."""
+    random = np.random.default_rng(seed)
+    columns: dict[str, Any] = {}
+    booleans = {c.name for c in preprocessor.schema.features if c.kind == "boolean"}
+    for number in preprocessor.numbers:
+        spread = 1 / number.factor if number.factor else 1.0
+        knots = number.knots or (number.centre - spread, number.centre + spread)
+        drawn = random.uniform(min(knots), max(knots), n_rows)
+        columns[number.name] = drawn > knots[0] if number.name in booleans else drawn
+    for date in preprocessor.dates:
+        middle = np.datetime64("1970-01-01", "s") + np.timedelta64(
+            (date.centre_day - 719_468) * 86_400, "s"
+        )
+        days = random.normal(0, min(1 / date.factor, 1e5) if date.factor else 1.0, n_rows)
+        columns[date.name] = middle + (days * 86_400).astype("timedelta64[s]")
+    for vocabulary in preprocessor.vocabularies:
+        columns[vocabulary.name] = random.choice([*vocabulary.words, UNSEEN[0]], n_rows)
+    names = [column.name for column in preprocessor.schema.features]
+    return pd.DataFrame(columns)[names]
+
+
+def _distance(
+    predictor: Predictor, expected: NDArray[Any], found: NDArray[Any]
+) -> NDArray[np.float64]:
+    apart: NDArray[np.float64] = np.abs(found.astype("float64") - expected)
+    preprocessor = predictor.preprocessor
+    if preprocessor.schema.target.task != "regression":
+        return apart
+    rounding = 2 * np.spacing(np.abs(expected).astype("float32")).astype("float64")
+    is_scaled = preprocessor.options.scale_target
+    unit = preprocessor.coder.deviation if is_scaled else float(expected.std()) or 1.0
+    beyond: NDArray[np.float64] = np.maximum(apart - rounding, 0) / unit
+    return beyond
+
+
+def _describe(found: NDArray[Any], expected: NDArray[Any]) -> str:
+    if found.shape != expected.shape:
+        return f"the shape {found.shape}, not {expected.shape}"
+    return f"{(~np.isfinite(found)).sum()} values that are not finite"
