@@ -18,10 +18,9 @@ def compare(runs: tuple[str, ...], *, as_json: bool) -> None:
     """
     for run in runs:
         check_run(run)
-    import kerasnn
-    from kerasnn.evaluation.side_by_side import side_by_side
+    from kerasnn.evaluation.side_by_side import read_scores, side_by_side
 
-    scores = {run.rstrip("/"): kerasnn.load(run).scores for run in runs}
+    scores = {run.rstrip("/"): read_scores(run) for run in runs}
     if as_json:
         print_json({run: each.to_dict() for run, each in scores.items()})
     else:

@@ -6,6 +6,7 @@ import click
 
 from kerasnn.cli.checks import check_run
 from kerasnn.cli.options import State, command, json_option, option, print_json
+from kerasnn.errors import UnknownNameError
 
 
 def _formats() -> list[str]:
@@ -17,7 +18,7 @@ def _formats() -> list[str]:
 @command(
     examples=[
         "kerasnn export runs/adult-mlp-1 --format onnx",
-        "kerasnn export runs/adult-mlp-1 --format savedmodel --output adult",
+        "kerasnn export runs/adult-mlp-1 --format saved_model --output adult",
     ]
 )
 @click.argument("run", type=click.Path())
@@ -28,7 +29,7 @@ def _formats() -> list[str]:
     required=True,
     choices=_formats,
     group="Output",
-    help="keras, savedmodel, onnx or litert.",
+    help="keras, saved_model, onnx or litert.",
 )
 @option(
     "-o",
@@ -55,6 +56,8 @@ def export(
     RUN is the folder of a run or its model.kerasnn.
     """
     check_run(run)
+    if format_name not in _formats():
+        raise UnknownNameError("format", format_name, _formats())
     import kerasnn
 
     result = kerasnn.load(run).export(format_name, output, force=force)

@@ -33,6 +33,7 @@ VERBS = (
     "predict",
     "export",
     "report",
+    "compare",
     "models",
     "completion",
 )

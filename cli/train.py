@@ -205,9 +205,13 @@ def train(
         source, config=settings, resume=resume, force=force, progress=not state.quiet
     )
     if as_json:
-        print_json({"run": str(run.folder), "scores": run.scores.to_dict()})
+        scores = run.scores.to_dict() if run.scores else None
+        print_json({"run": str(run.folder), "scores": scores})
     elif not state.quiet:
         click.echo(run.summary())
+    if run.interrupted:
+        click.echo(f"interrupted – to go on: kerasnn train --resume {run.folder}", err=True)
+        context.exit(130)
 
 
 def _split(text: str | None) -> dict[str, str | None]:

@@ -21,6 +21,7 @@ from kerasnn.config_file import Value, read, render
 from kerasnn.errors import ConfigError, UnknownNameError, warn
 from kerasnn.options import SECTIONS, check, fields_of, parse_scalar, sections_of
 from kerasnn.recipes import DataOptions, PreprocessingOptions, Recipe, RunOptions, SplitOptions
+from kerasnn.storage import write_atomically
 
 Origin = Literal["default", "model recipe", "config file", "argument", "command line", "inferred"]
 
@@ -73,10 +74,7 @@ class Config:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write every value with its origin as a comment; the file is replaced at once."""
-        temporary = f"{os.fspath(path)}.tmp"
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(render(self.to_dict(), self.origins))
-        os.replace(temporary, path)
+        write_atomically(path, render(self.to_dict(), self.origins).encode())
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain data, laid out like the file."""
@@ -232,7 +230,11 @@ def collect(
     values += [Value(_dotted(name), value) for name, value in (set or {}).items()]
     chosen = _checked(values, origin)
     base = _without_other_model(base, chosen)
-    return Settings({**base.chosen, **chosen}, base.bare | bare)
+    # What was chosen before and is now chosen again was chosen before.
+    news = {
+        k: v for k, v in chosen.items() if k not in base.chosen or v.value != base.chosen[k].value
+    }
+    return Settings({**base.chosen, **news}, base.bare | bare)
 
 
 def resolve(

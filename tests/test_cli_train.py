@@ -23,6 +23,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         folder=Path("runs/x-1"),
         scores=SimpleNamespace(to_dict=lambda: {"accuracy": 1.0}),
         summary=lambda: "summary",
+        interrupted=False,
     )
 
     def train(data: Any, **keywords: Any) -> Any:

@@ -81,7 +81,7 @@ def test_none_is_not_an_argument_but_can_be_set() -> None:
 
 def test_settings_continue_with_their_origins() -> None:
     settings = collect({"data.target": "y"}, set={"width": "8"}, origin="command line")
-    config = resolve({"data.source": "a.csv"}, config=settings)
+    config = resolve({"data.source": "a.csv", "data.target": "y"}, config=settings)
     assert config.origins["data.target"] == "command line"
     assert config.origins["model.width"] == "command line"
     assert config.origins["data.source"] == "argument"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores, score
-from kerasnn.evaluation.side_by_side import side_by_side
+from kerasnn.evaluation.side_by_side import read_scores, side_by_side
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +57,12 @@ def test_other_tasks_are_an_error(good: Scores) -> None:
         side_by_side({"a": good, "b": replace(good, task="binary")})
     with pytest.raises(ConfigError, match="nothing to compare"):
         side_by_side({})
+
+
+def test_scores_are_read_from_the_folder(good: Scores, tmp_path: Path) -> None:
+    file = tmp_path / "scores.json"
+    file.write_text(json.dumps(good.to_dict()), encoding="utf-8")
+    assert read_scores(tmp_path) == good
+    file.write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match=r"^not a file of scores"):
+        read_scores(tmp_path)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.evaluation.metrics import METRICS
@@ -37,6 +40,33 @@ def side_by_side(scores: Mapping[str, Scores]) -> str:
             pairs = (each.intervals.get(name) for each in scores.values())
             rows.append(["  95 % interval", *(f"{metric.format_interval(p)} " for p in pairs)])
     return render_table(["", *(f"{name} " for name in scores)], rows)
+
+
+def read_scores(run: str | os.PathLike[str]) -> Scores:
+    """The scores of a run on its test rows, without loading its network where that can be.
+
+    Args:
+        run: Folder of the run, or its bundle.
+
+    Raises:
+        DataError: The run was not scored.
+    """
+    path = Path(run)
+    if (path / "scores.json").is_file():
+        text = (path / "scores.json").read_text(encoding="utf-8")
+        try:
+            return Scores.from_dict(json.loads(text))
+        except (ValueError, KeyError, TypeError):
+            fix = "evaluate the run again"
+            raise DataError(
+                "not a file of scores", place=str(path / "scores.json"), fix=fix
+            ) from None
+    from kerasnn.bundle import Bundle
+
+    scores = Bundle.load(path).report.get("scores")
+    if not scores:
+        raise DataError("the run was not scored", place=str(path), fix="give it test rows")
+    return Scores.from_dict(scores)
 
 
 def _check_comparable(scores: Mapping[str, Scores]) -> None:
