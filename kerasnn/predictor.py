@@ -1,0 +1,135 @@
+"""From raw rows to predictions: preprocessing, network, decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.evaluation.calibration import probabilities
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.forward import Forward
+    from kerasnn.preprocessing import Preprocessor
+
+PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How raw scores of classes become probabilities and a choice; fitted on validation rows.
+
+    Args:
+        temperature: Divides the logits; > 0.
+        threshold: Probability of the second of two classes from which on it is chosen, in [0, 1].
+    """
+
+    temperature: float = 1.0
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions, and what was odd about the rows.
+
+    Args:
+        table: One row for each row given, in its order and with its index.
+        unseen: By column, how many cells held a category that training did not know.
+        imputed: By column that never missed a value in training, how many cells do here.
+    """
+
+    table: pd.DataFrame
+    unseen: dict[str, int]
+    imputed: dict[str, int]
+
+
+class Predictor:
+    """Predicts raw rows.
+
+    Args:
+        preprocessor: Makes the inputs of the network.
+        network: Returns raw scores.
+        decision: Turns scores into probabilities and labels.
+    """
+
+    def __init__(
+        self,
+        preprocessor: Preprocessor,
+        network: keras.Model,
+        decision: Decision | None = None,
+    ) -> None:
+        self.preprocessor = preprocessor
+        self.network = network
+        self.decision = decision or Decision()
+        self._forwards: dict[int, Forward] = {}
+
+    def outputs(
+        self, inputs: Mapping[str, NDArray[Any]], *, batch_size: int = 4096
+    ) -> NDArray[np.float32]:
+        """Raw scores of the network: logits, or the standardised target.
+
+        Args:
+            inputs: As the preprocessor makes them.
+            batch_size: Rows at once; only memory and speed depend on it.
+
+        Shape:
+            (n, output units).
+        """
+        from kerasnn.forward import Forward
+
+        if batch_size not in self._forwards:
+            self._forwards[batch_size] = Forward(self.network, batch_size=batch_size)
+        return self._forwards[batch_size](inputs)
+
+    def calibrated(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, classes), or values (n,) in the unit of the target."""
+        if self.preprocessor.schema.target.task == "regression":
+            return self.preprocessor.decode(outputs)[:, 0]
+        return probabilities(outputs, temperature=self.decision.temperature)
+
+    def scores(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """Probabilities (n, classes) of raw rows, or values (n,) in the unit of the target.
+
+        Raises:
+            DataError: Columns are missing, or don't hold what they held in training.
+        """
+        return self.calibrated(self.outputs(self.preprocessor.transform(frame).inputs))
+
+    def decide(self, scores: NDArray[np.float64]) -> NDArray[Any]:
+        """Codes of the classes (n,) from probabilities; values stay as they are."""
+        task = self.preprocessor.schema.target.task
+        if task == "regression":
+            return scores
+        if task == "binary":
+            return (scores[:, 1] >= self.decision.threshold).astype(np.int64)
+        likeliest: NDArray[np.int64] = scores.argmax(axis=1)
+        return likeliest
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Column ``prediction``, and for classes a ``probability:<class>`` each.
+
+        Raises:
+            DataError: Columns are missing, or don't hold what they held in training.
+        """
+        return self.predict_and_count(frame).table
+
+    def predict_and_count(self, frame: pd.DataFrame) -> Predicted:
+        """As `predict`, and count the cells that are unlike those of training."""
+        prepared = self.preprocessor.transform(frame)
+        scores = self.calibrated(self.outputs(prepared.inputs))
+        return Predicted(self._table(scores, frame.index), prepared.unseen, prepared.imputed)
+
+    def _table(self, scores: NDArray[np.float64], index: pd.Index[Any]) -> pd.DataFrame:
+        decided = self.decide(scores)
+        classes = self.preprocessor.schema.target.classes
+        if not classes:
+            return pd.DataFrame({PREDICTION: decided}, index=index)
+        labels = self.preprocessor.coder.labels()[decided]
+        columns = {f"probability:{name}": scores[:, code] for code, name in enumerate(classes)}
+        return pd.DataFrame({PREDICTION: labels, **columns}, index=index)

@@ -1,0 +1,157 @@
+"""The state of a run on disk: the two last generations, each with a checksum.
+
+A file is three parts: a line that names the format, the SHA-256 of the rest in hexadecimal on a
+line, and a safetensors file whose metadata holds the rest of the state as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from kerasnn.errors import ModelRefusedError, StorageError, warn
+from kerasnn.storage import remove_leftovers, write_atomically
+
+MAGIC = b"kerasnn checkpoint 1\n"
+KEPT = 2
+_DIGEST_LENGTH = 64
+_NAME = re.compile(r"generation-(\d{6,})\.checkpoint")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state as it was saved.
+
+    Args:
+        arrays: By name.
+        metadata: What JSON can hold.
+        generation: Counted from 1.
+        damaged: Newer files that could not be used.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    metadata: dict[str, Any]
+    generation: int
+    damaged: tuple[Path, ...] = ()
+
+
+class Checkpoints:
+    """Saves and loads the state of one run.
+
+    Args:
+        folder: Made by the first save; nobody else may write there.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        self._newest_intact: int | None = None
+
+    def save(self, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
+        """Write the next generation, then forget all but it and the one before.
+
+        Raises:
+            StorageError: It could not be written; the earlier generations are intact.
+        """
+        before = self._newest_intact or self._find_intact()
+        generation = max(self._generations(), default=0) + 1
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError("can't be made", place=str(self.folder)) from error
+        remove_leftovers(self.folder)
+        write_atomically(self._path(generation), _encode(arrays, metadata))
+        self._newest_intact = generation
+        for old in self._generations():
+            if old not in (generation, before):
+                self._path(old).unlink(missing_ok=True)
+
+    def load(self) -> Checkpoint | None:
+        """The newest intact generation, with a warning of damaged ones; None if there is none.
+
+        Raises:
+            ModelRefusedError: There are some, and all are damaged.
+        """
+        damaged: list[Path] = []
+        for generation in sorted(self._generations(), reverse=True):
+            path = self._path(generation)
+            try:
+                arrays, metadata = _decode(_read(path))
+            except ModelRefusedError:
+                damaged.append(path)
+                continue
+            if damaged:
+                what = f"the checkpoint {damaged[0].name} is damaged"
+                warn(what, place=str(self.folder), fix=f"the run goes on from {path.name}")
+            self._newest_intact = generation
+            return Checkpoint(arrays, metadata, generation, tuple(damaged))
+        if damaged:
+            names = " and ".join(path.name for path in damaged)
+            what = f"no checkpoint is intact: {names}"
+            raise ModelRefusedError(what, place=str(self.folder), fix="train from the start")
+        return None
+
+    def clear(self) -> None:
+        """Forget every generation."""
+        for generation in self._generations():
+            self._path(generation).unlink(missing_ok=True)
+        self._newest_intact = None
+
+    def _find_intact(self) -> int | None:
+        """The generation that must outlive the next save."""
+        for generation in sorted(self._generations(), reverse=True):
+            try:
+                _check(_read(self._path(generation)))
+            except ModelRefusedError:
+                continue
+            return generation
+        return None
+
+    def _generations(self) -> list[int]:
+        if not self.folder.is_dir():
+            return []
+        names = (_NAME.fullmatch(name) for name in os.listdir(self.folder))
+        return [int(name[1]) for name in names if name]
+
+    def _path(self, generation: int) -> Path:
+        return self.folder / f"generation-{generation:06d}.checkpoint"
+
+
+def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> list[bytes]:
+    state = {"state": json.dumps(metadata)}
+    # safetensors takes the memory as it lies, so it must lie in the order of the axes.
+    ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    content = safetensors.numpy.save(ordered, metadata=state)
+    return [MAGIC, hashlib.sha256(content).hexdigest().encode() + b"\n", content]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"can't be read: {error.strerror}", place=str(path)) from error
+
+
+def _check(data: bytes) -> memoryview:
+    """The safetensors part of a file, if it is what was written."""
+    start = len(MAGIC) + _DIGEST_LENGTH + 1
+    head, content = data[:start], memoryview(data)[start:]
+    if head != MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n":
+        raise ModelRefusedError("the checkpoint is damaged")
+    return content
+
+
+def _decode(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    content = bytes(_check(data))
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    return safetensors.numpy.load(content), json.loads(header["__metadata__"]["state"])
