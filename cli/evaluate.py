@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kerasnn.cli.options import State, command, json_option, option, print_json
+from kerasnn.cli.options import State, command, json_option, option, print_json, start_keras
 
 
 @command(
@@ -58,6 +58,7 @@ def evaluate(
 
     check_run(run)
     check_table(data)
+    start_keras(context)
     import kerasnn
     from kerasnn.evaluation.calibration import parse_costs
     from kerasnn.evaluation.conditions import parse_condition

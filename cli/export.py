@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run
-from kerasnn.cli.options import State, command, json_option, option, print_json
+from kerasnn.cli.options import State, command, json_option, option, print_json, start_keras
 from kerasnn.errors import UnknownNameError
 
 
@@ -58,6 +58,7 @@ def export(
     check_run(run)
     if format_name not in _formats():
         raise UnknownNameError("format", format_name, _formats())
+    start_keras(context)
     import kerasnn
 
     result = kerasnn.load(run).export(format_name, output, force=force)

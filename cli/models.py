@@ -7,7 +7,7 @@ from dataclasses import replace
 import click
 
 from kerasnn.cli.checks import check_table
-from kerasnn.cli.options import command, json_option, option, print_json
+from kerasnn.cli.options import command, json_option, option, print_json, start_keras
 
 
 @command(
@@ -48,6 +48,7 @@ def models(
     if name is None:
         _list(zoo.summaries(), as_json=as_json)
         return
+    start_keras(context)
     from kerasnn.card import describe, measure
 
     card = describe(name)

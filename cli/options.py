@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -136,6 +138,21 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
 def _set_state(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and parameter.name:
         setattr(context.ensure_object(State), parameter.name, True)
+
+
+def start_keras(context: click.Context) -> None:
+    """Import Keras, without what TensorFlow's native code then writes to stderr."""
+    if context.ensure_object(State).verbose or "keras" in sys.modules:
+        return
+    sys.stderr.flush()
+    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
 
 
 def assignment(text: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run, check_table
-from kerasnn.cli.options import State, command, option
+from kerasnn.cli.options import State, command, option, start_keras
 
 
 @command(
@@ -35,6 +35,7 @@ def predict(context: click.Context, run: str, data: str, *, output: str, force: 
     """
     check_run(run)
     check_table(data)
+    start_keras(context)
     import kerasnn
 
     done = kerasnn.load(run).predict_file(data, output, force=force)

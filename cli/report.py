@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run
-from kerasnn.cli.options import State, command, option
+from kerasnn.cli.options import State, command, option, start_keras
 
 
 @command(examples=["kerasnn report runs/adult-mlp-1 --output adult.html"])
@@ -25,6 +25,7 @@ def report(context: click.Context, run: str, *, output: str | None) -> None:
     RUN is the folder of a run.
     """
     check_run(run)
+    start_keras(context)
     import kerasnn
 
     path = kerasnn.load(run).report(output)

@@ -18,6 +18,7 @@ from kerasnn.cli.options import (
     json_option,
     option,
     print_json,
+    start_keras,
 )
 from kerasnn.config import collect
 from kerasnn.options import fields_of
@@ -198,6 +199,7 @@ def train(
     values = {**chosen(context), **_split(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
     source = _source(context, settings.data, resume)
+    start_keras(context)
     import kerasnn
 
     state = context.ensure_object(State)

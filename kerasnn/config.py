@@ -185,9 +185,12 @@ class Settings:
         for name in self.bare & defaults.keys():
             if keys := sections_of(name):
                 raise _ambiguous(name, [*keys, f"model.{name}"])
-        values = {k.removeprefix("model."): s.value for k, s in chosen.items() if k != "model.name"}
-        models.check_hyperparameters(self.model_name, values)
-        return {**defaults, **values}
+        values = dict(defaults)
+        for key, setting in chosen.items():
+            if key != "model.name":
+                name = key.removeprefix("model.")
+                values |= _checked_hyperparameter(models, self.model_name, name, setting)
+        return values
 
     def _origins(self, config: Config) -> Iterator[tuple[str, Origin]]:
         """The origin of each value."""
@@ -290,6 +293,16 @@ def _model_value(key: str, value: object, place: str | None) -> object:
     if value not in models.names():
         raise UnknownNameError("model", str(value), models.names(), place=place)
     return value
+
+
+def _checked_hyperparameter(models: Any, model: str, name: str, setting: Setting) -> dict[str, Any]:
+    """The value as the model converts it; its error gets the place where the value stands."""
+    try:
+        return dict(models.check_hyperparameters(model, {name: setting.value}))
+    except ConfigError as error:
+        if setting.place is None:
+            raise
+        raise ConfigError(error.what, place=setting.place, fix=error.fix) from None
 
 
 def _dotted(name: str) -> str:

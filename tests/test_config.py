@@ -22,9 +22,10 @@ ZOO: dict[str, dict[str, Any]] = {
 }
 
 
-def check_hyperparameters(name: str, values: Mapping[str, Any]) -> None:
+def check_hyperparameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     if values.get("width", 1) < 1:
         raise ConfigError(f"`width` must be at least 1; got {values['width']}")
+    return dict(values)
 
 
 @pytest.fixture(autouse=True)
@@ -173,6 +174,7 @@ def test_inferred_values_are_checked_and_leave_the_original_alone() -> None:
         ("a: b\x00", "not YAML: unacceptable character #x0000: special characters are not allowed"),
         ("model:\n  name: mpl\n", "unknown model 'mpl' ({}:2) – did you mean 'mlp'?"),
         ("model:\n  widt: 3\n", "unknown key of model 'mlp' 'widt' ({}:2) – did you mean 'width'?"),
+        ("model:\n  width: 0\n", "`width` must be at least 1; got 0 ({}:2)"),
         ("data:\n  target: y\n  drop: [y]\n", "the target 'y' is dropped ({}:3)"),
     ],
 )

@@ -55,7 +55,7 @@ def test_second_identity_is_refused(name: str) -> None:
         check=False,
     )
     assert run.returncode == 1
-    assert f"this is kerasnn.{name}" in run.stderr
+    assert f"ImportError: import kerasnn.{name}, not {name}" in run.stderr
 
 
 def test_every_import_is_a_requirement(setup: configparser.ConfigParser) -> None:
