@@ -22,7 +22,7 @@ from kerasnn.data.dates import MISSING_DATE
 from kerasnn.errors import DataError, ModelRefusedError
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.preprocessing.categories import embedding_width
-from kerasnn.preprocessing.dates import DateColumn, calendar, date_features
+from kerasnn.preprocessing.dates import DateColumn, calendar, date_features, split_days
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import Column, Schema, Target
 from kerasnn.splits import SplitOptions, split
@@ -235,6 +235,14 @@ def test_calendar_is_that_of_python(moment):
     days = np.array([[(moment - datetime(1970, 1, 1)) // timedelta(days=1) + 719_468]], "int32")
     month, day, weekday = (int(part[0, 0]) for part in calendar(np, days))
     assert (month + 1, day + 1, weekday) == (moment.month, moment.day, moment.weekday())
+
+
+def test_every_day_until_the_year_10000_is_split_exactly():
+    expected = np.arange(0, 719_468 + 2_932_897)
+    for second in (0, 1, 86_399):
+        days, rest = split_days(np, expected * 86_400 + second)
+        np.testing.assert_array_equal(days, expected)
+        assert (rest == second).all()
 
 
 def test_date_features():

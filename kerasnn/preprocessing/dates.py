@@ -88,8 +88,8 @@ def date_features(xp: Namespace, seconds: Tensor, column: DateColumn) -> Tensor:
     missing = xp.equal(seconds, MISSING_DATE)
     seconds = xp.clip(xp.where(missing, xp.zeros_like(seconds), seconds), EARLIEST_S, LATEST_S)
     from_start = seconds + EPOCH_DAY * DAY_S
-    days = cast(xp, xp.floor_divide(from_start, DAY_S), "int32")
-    time = cast(xp, xp.mod(from_start, DAY_S), "float32") / float(DAY_S)  # in [0, 1)
+    days, second = split_days(xp, from_start)
+    time = cast(xp, second, "float32") / float(DAY_S)  # in [0, 1)
     month, day, weekday = calendar(xp, days)
     angles = [month / 12.0, day / 31.0, weekday / 7.0]
     features = [_elapsed(xp, days, time, column)]
@@ -100,6 +100,20 @@ def date_features(xp: Namespace, seconds: Tensor, column: DateColumn) -> Tensor:
     if not column.indicator:
         return together
     return xp.concatenate([together, cast(xp, missing, "float32")], axis=1)
+
+
+def split_days(xp: Namespace, seconds: Tensor) -> tuple[Tensor, Tensor]:
+    """Whole days, int32, and the seconds of the rest, int64, of seconds from 0 up to year 9999.
+
+    LiteRT has no division of int64, but its remainder. So blocks of days and days are divided as
+    float32, where they are too few to round to another integer.
+    """
+    block_s = 4_096 * DAY_S
+    in_block = xp.mod(seconds, block_s)
+    second = xp.mod(seconds, DAY_S)
+    blocks = xp.round(cast(xp, seconds - in_block, "float32") / float(block_s))
+    days = xp.round(cast(xp, in_block - second, "float32") / float(DAY_S))
+    return cast(xp, blocks, "int32") * 4_096 + cast(xp, days, "int32"), second
 
 
 def calendar(xp: Namespace, days: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _OPERATION = re.compile(
     r"(absolute|add|cast|clip|concatenate|cos|divide|embedding|equal|floor_divide|functional"
     r"|get_item|greater_equal|input_layer|isnan|logical_not|mod|multiply|negative|reshape"
-    r"|rescaling|sigmoid|sin|softmax|sqrt|string_lookup|subtract|sum|take|true_divide|where|zeros_like)(_\d+)?"
+    r"|rescaling|round|sigmoid|sin|softmax|sqrt|string_lookup|subtract|sum|take|true_divide|where|zeros_like)(_\d+)?"
 )
 _DTYPES = {"number": "float32", "boolean": "float32", "category": "string", "date": "int64"}
 
