@@ -33,6 +33,7 @@ VERBS = (
     "predict",
     "export",
     "report",
+    "inspect",
     "compare",
     "models",
     "completion",

@@ -125,7 +125,8 @@ def chosen(context: click.Context) -> dict[str, Any]:
 
 def print_json(data: Any) -> None:
     """Print plain data for machines."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+    # In ASCII, so that nothing in a stranger's bundle can command the terminal.
+    click.echo(json.dumps(data, indent=2, allow_nan=False))
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -1,0 +1,37 @@
+"""`kerasnn inspect`."""
+
+from __future__ import annotations
+
+import click
+
+from kerasnn.cli.checks import check_run
+from kerasnn.cli.options import command, json_option, print_json
+
+
+@command(examples=["kerasnn inspect runs/adult-mlp-1", "kerasnn inspect stranger.kerasnn --json"])
+@click.argument("run", type=click.Path())
+@json_option
+def inspect(run: str, *, as_json: bool) -> None:
+    """Print what is in a bundle, without building its network.
+
+    RUN is the folder of a run or its model.kerasnn.
+    """
+    check_run(run)
+    from kerasnn.bundle.members import read_members
+    from kerasnn.bundle.summary import summary
+
+    if as_json:
+        print_json(_plain(read_members(run)))
+    else:
+        click.echo(summary(run))
+
+
+def _plain(members: dict[str, bytes]) -> dict[str, object]:
+    """The members that are plain data, without the story of the training."""
+    from kerasnn.bundle.plain import loads
+
+    return {
+        name.removesuffix(".json"): loads(content, place=name)
+        for name, content in members.items()
+        if name.endswith(".json") and name != "report.json"
+    }
