@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kerasnn.errors import UnknownNameError
+
 if TYPE_CHECKING:
     from kerasnn.exporting.exporter import ExportResult, export
 
-__all__ = ["ExportResult", "export", "names", "suffix"]
+__all__ = ["ExportResult", "default_name", "export", "names", "suffix"]
 
 # Each format's module, and how its files end; a SavedModel is a folder.
-_FORMATS = {
+FORMATS = {
     "keras": ("keras_file", ".keras"),
     "saved_model": ("saved_model", ""),
     "onnx": ("onnx_file", ".onnx"),
@@ -24,16 +26,37 @@ def names() -> list[str]:
     >>> names()
     ['keras', 'saved_model', 'onnx', 'litert']
     """
-    return list(_FORMATS)
+    return list(FORMATS)
+
+
+def default_name(format: str) -> str:
+    """What a file of a format is called if nothing is said.
+
+    Raises:
+        UnknownNameError: There is no such format.
+
+    >>> default_name("onnx")
+    'model.onnx'
+    """
+    return f"model{suffix(format)}"
 
 
 def suffix(format: str) -> str:
     """How files of a format end; empty for a folder.
 
+    Raises:
+        UnknownNameError: There is no such format.
+
     >>> suffix("litert")
     '.tflite'
     """
-    return _FORMATS[format][1]
+    return FORMATS[_known(format)][1]
+
+
+def _known(format: str) -> str:
+    if format not in FORMATS:
+        raise UnknownNameError("format", format, FORMATS)
+    return format
 
 
 def __getattr__(name: str) -> Any:

@@ -54,7 +54,7 @@ def get(name: str) -> Format:
     """
     if name not in exporting.names():
         raise UnknownNameError("format", name, exporting.names())
-    module = importlib.import_module(f"kerasnn.exporting.{exporting._FORMATS[name][0]}")
+    module = importlib.import_module(f"kerasnn.exporting.{exporting.FORMATS[name][0]}")
     found = cast(Format, module)
     if any(importlib.util.find_spec(package) is None for package in found.PACKAGES):
         raise MissingDependencyError(f"exporting to {found.TITLE}", extra=found.EXTRA)

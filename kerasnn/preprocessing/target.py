@@ -36,7 +36,7 @@ class TargetCoder:
         """Learn the mean and the deviation of the training rows' regression target."""
         if target.task != "regression" or not scale:
             return cls(target)
-        values = _present_numbers(series)
+        values = cls(target).values(series)
         deviation = float(values.std()) if len(values) else 0.0
         if not deviation > 0 or not np.isfinite(deviation):
             return cls(target, float(values[0]) if len(values) else 0.0)
@@ -49,13 +49,26 @@ class TargetCoder:
             DataError: A cell is missing, or is not among the classes.
         """
         if self.target.task == "regression":
-            return ((_present_numbers(series) - self.mean) / self.deviation).astype("float32")
+            return ((self.values(series) - self.mean) / self.deviation).astype("float32")
         codes = pd.Index(self.target.classes, dtype=object).get_indexer(
             pd.Index(as_categories(series), dtype=object)
         )
         if (codes < 0).any():
             raise _unknown_label(series, codes, self.target.classes)
         return codes.astype("int32")
+
+    def values(self, series: pd.Series) -> NDArray[np.float64]:
+        """A regression target in its own unit.
+
+        Raises:
+            DataError: A cell is missing or infinite.
+        """
+        values = as_numbers(series)
+        bad = np.flatnonzero(~np.isfinite(values))
+        if len(bad):
+            what = f"{_cells(len(bad))} missing or infinite"
+            raise DataError(what, place=place(series, series.index[bad[0]]), fix="drop these rows")
+        return values
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """From the standardised target back to its unit."""
@@ -83,15 +96,6 @@ class TargetCoder:
 
 
 _TRUE = frozenset({"true", "1", "t", "yes", "y"})
-
-
-def _present_numbers(series: pd.Series) -> NDArray[np.float64]:
-    values = as_numbers(series)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        what = f"{_cells(len(bad))} missing or infinite"
-        raise DataError(what, place=place(series, series.index[bad[0]]), fix="drop these rows")
-    return values
 
 
 def _unknown_label(series: pd.Series, codes: NDArray[Any], classes: tuple[str, ...]) -> DataError:
