@@ -25,7 +25,7 @@ def log_probabilities(logits: np.ndarray, *, temperature: float = 1.0) -> np.nda
         (n, 1) or (n,) for two classes, (n, n_classes) for many; the result is (n, n_classes).
     """
     scaled = np.asarray(logits, dtype=np.float64) / temperature
-    scaled = scaled.reshape(len(scaled), -1)
+    scaled = scaled[:, None] if scaled.ndim == 1 else scaled
     if scaled.shape[1] == 1:
         scaled = np.concatenate([np.zeros_like(scaled), scaled], axis=1)
     shifted = scaled - scaled.max(axis=1, keepdims=True)

@@ -1,0 +1,147 @@
+"""A trained network with everything that a prediction needs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from kerasnn.bundle import members as files
+from kerasnn.bundle.plain import dumps, loads, to_plain
+from kerasnn.bundle.summary import summary_of
+from kerasnn.errors import KerasnnError, ModelRefusedError
+from kerasnn.recipes import Recipe
+
+if TYPE_CHECKING:
+    from kerasnn.bundle.description import Description
+    from kerasnn.predictor import Predictor
+    from kerasnn.preprocessing import Preprocessor
+
+
+@dataclass
+class Bundle:
+    """What is needed to predict, and the story of the training.
+
+    Args:
+        model: Name of the network in the zoo.
+        hyperparameters: Those that were chosen; the others are at their defaults.
+        recipe: How it was trained.
+        predictor: Preprocessing, network and decision.
+        config: The configuration of the run, as plain data.
+        report: What the report shows, as plain data.
+    """
+
+    model: str
+    hyperparameters: Mapping[str, Any]
+    recipe: Recipe
+    predictor: Predictor
+    config: Mapping[str, Any] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it as one file, at once or not at all.
+
+        Raises:
+            StorageError: It could not be written; an earlier file is intact.
+        """
+        files.write_members(path, self._members())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Bundle:
+        """Read a bundle, which may be a stranger's: no code in it is run, for there is none.
+
+        Args:
+            path: A file, a folder of its members, or the folder of a run.
+
+        Raises:
+            DataError: There is no such model.
+            ModelRefusedError: It is damaged, hostile or too new; nothing of it was used.
+        """
+        members = files.read_members(path)
+        try:
+            return cls._from_members(members)
+        except ModelRefusedError as refusal:
+            what = f"the model is refused: {refusal.what}"
+            fix = refusal.fix or "get it again from where it was made"
+            raise ModelRefusedError(what, place=os.fspath(path), fix=fix) from None
+
+    def describe(self) -> str:
+        """What it is, in a few lines for a terminal."""
+        return summary_of(self._members())
+
+    def _members(self) -> dict[str, bytes]:
+        from kerasnn.bundle.weights import save_weights
+
+        return {
+            files.RECIPE: dumps(self._description().to_dict()),
+            files.PREPROCESSING: dumps(self.predictor.preprocessor.to_dict()),
+            files.WEIGHTS: save_weights(self.predictor.network),
+            files.REPORT: dumps(to_plain(self.report)),
+        }
+
+    def _description(self) -> Description:
+        from kerasnn import models
+        from kerasnn.bundle.description import Description
+
+        return Description(
+            kerasnn=version("kerasnn"),
+            model=self.model,
+            hyperparameters=models.hyperparameters(self.model) | dict(self.hyperparameters),
+            signature=self.predictor.preprocessor.signature,
+            decision=self.predictor.decision,
+            training=self.recipe,
+            config=to_plain(self.config),
+        )
+
+    @classmethod
+    def _from_members(cls, members: Mapping[str, bytes]) -> Bundle:
+        from kerasnn.bundle.description import Description
+        from kerasnn.predictor import Predictor
+
+        described = Description.from_dict(loads(members[files.RECIPE], place=files.RECIPE))
+        report = loads(members[files.REPORT], place=files.REPORT)
+        if not isinstance(report, dict):
+            raise ModelRefusedError(f"{files.REPORT} is malformed")
+        preprocessor = _preprocessor(loads(members[files.PREPROCESSING], place=files.PREPROCESSING))
+        if preprocessor.signature != described.signature:
+            raise ModelRefusedError("the preprocessing does not fit the network")
+        network = _network(described, members[files.WEIGHTS])
+        return cls(
+            model=described.model,
+            hyperparameters=described.hyperparameters,
+            recipe=described.training,
+            predictor=Predictor(preprocessor, network, described.decision),
+            config=described.config,
+            report=report,
+        )
+
+
+def _preprocessor(data: Any) -> Preprocessor:
+    from kerasnn.preprocessing import Preprocessor
+
+    try:
+        return Preprocessor.from_dict(data)
+    except ModelRefusedError:
+        raise
+    except (KerasnnError, ValueError, TypeError, LookupError, AttributeError) as error:
+        what = f"{files.PREPROCESSING} is malformed: {type(error).__name__}"
+        raise ModelRefusedError(what) from None
+
+
+def _network(described: Description, weights: bytes) -> Any:
+    from kerasnn import models
+    from kerasnn.bundle.weights import load_network
+
+    if described.model not in models.names():
+        raise ModelRefusedError("its network is not one of the zoo")
+    try:
+        return load_network(
+            lambda: models.build(described.model, described.signature, **described.hyperparameters),
+            weights,
+        )
+    except ModelRefusedError:
+        raise
+    except KerasnnError as error:
+        raise ModelRefusedError(f"the recipe is malformed: {error.what}") from None

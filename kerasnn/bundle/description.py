@@ -1,0 +1,107 @@
+"""recipe.json: which network of the zoo it is, how it was trained, and how it decides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from kerasnn.bundle.plain import conform, shown
+from kerasnn.errors import ModelRefusedError
+from kerasnn.options import RANGES
+from kerasnn.predictor import Decision
+from kerasnn.recipes import Recipe
+from kerasnn.signature import Signature
+
+MOST_HYPERPARAMETERS = 64
+LONGEST_TEXT = 64
+LARGEST_NUMBER = 2**31
+# Codes of one column and outputs; more would be taken for the sizes of an attack.
+LARGEST_SIZE = 2**24
+
+
+@dataclass(frozen=True)
+class Description:
+    """All of a bundle that is neither tables of the preprocessing nor weights.
+
+    Args:
+        kerasnn: Version that wrote it.
+        model: A name of the zoo.
+        hyperparameters: All of them: a later version may have other defaults.
+        signature: What the network takes and returns.
+        decision: How scores are read.
+        training: How it was trained.
+        config: The whole configuration of the run.
+    """
+
+    kerasnn: str
+    model: str
+    hyperparameters: Mapping[str, Any]
+    signature: Signature
+    decision: Decision
+    training: Recipe
+    config: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {**asdict(self), "signature": self.signature.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Description:
+        """Check a stranger's data and take it.
+
+        Raises:
+            ModelRefusedError: Says the first thing that is wrong.
+        """
+        conform(data, cls, place="the recipe")
+        _check_hyperparameters(data["hyperparameters"])
+        _check_training(data["training"])
+        decision = Decision(**data["decision"])
+        _check(decision.temperature > 0, "the temperature is not above 0")
+        _check(0 <= decision.threshold <= 1, "the threshold is not in [0, 1]")
+        signature = Signature.from_dict({"numbers": None, "categories": None} | data["signature"])
+        _check_signature(signature)
+        rest = {
+            "signature": signature,
+            "decision": decision,
+            "training": Recipe(**data["training"]),
+        }
+        return cls(**{**data, **rest})
+
+
+def _check(holds: bool, what: str) -> None:
+    if not holds:
+        raise ModelRefusedError(f"the recipe is malformed: {what}")
+
+
+def _check_hyperparameters(values: Mapping[str, Any]) -> None:
+    _check(len(values) <= MOST_HYPERPARAMETERS, "too many hyper-parameters")
+    for name, value in values.items():
+        if isinstance(value, str):
+            small = len(value) <= LONGEST_TEXT
+        else:
+            small = isinstance(value, int | float | None) and abs(value or 0) <= LARGEST_NUMBER
+        _check(small, f"hyper-parameter '{shown(name)}' can't be {shown(repr(value), limit=40)}")
+
+
+def _check_training(values: Mapping[str, Any]) -> None:
+    for field in fields(Recipe):
+        key = f"training.{field.name}"
+        if field.name in values and key in RANGES:
+            value = values[field.name]
+            _check(value in RANGES[key] and value < math.inf, f"{key} is {value:g}")
+
+
+def _check_signature(signature: Signature) -> None:
+    output, numbers, categories = signature.output, signature.numbers, signature.categories
+    least = 2 if output.task == "multiclass" else 1
+    _check(least <= output.width <= LARGEST_SIZE, f"{output.width} outputs")
+    _check(output.task == "multiclass" or output.width == 1, f"{output.width} outputs")
+    _check(bool(numbers or categories), "a network without inputs")
+    _check(numbers is None or bool(numbers.names), "no number")
+    if categories:
+        lengths = {len(categories.names), len(categories.cardinalities), len(categories.widths)}
+        _check(len(lengths) == 1 and lengths != {0}, "the categories disagree")
+        _check(all(2 <= n <= LARGEST_SIZE for n in categories.cardinalities), "cardinalities")
+        _check(all(0 <= n <= LARGEST_SIZE for n in categories.widths), "widths")

@@ -1,0 +1,179 @@
+"""JSON without surprises, and whether plain data has the form of a type."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import re
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+
+from kerasnn.errors import ModelRefusedError
+
+DEEPEST = 32
+LONGEST_INTEGER = 20
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_OTHERS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def dumps(data: Any) -> bytes:
+    """JSON in ASCII; NaN and infinity have no place in it."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).encode()
+
+
+def loads(content: bytes, *, place: str) -> Any:
+    """Parse JSON that is bounded in depth, and says each thing once.
+
+    Raises:
+        ModelRefusedError: It is deeper than 32, repeats a key, holds NaN or infinity, or is no
+            JSON.
+    """
+    if _is_deeper(content, DEEPEST):
+        raise ModelRefusedError(f"{place} is nested deeper than {DEEPEST} levels")
+    try:
+        return json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=_integer,
+        )
+    except (ValueError, RecursionError) as error:
+        what = str(error) if isinstance(error, _Refusal) else "it is not JSON"
+        raise ModelRefusedError(f"{place} can't be read: {what}") from None
+
+
+def to_plain(value: Any) -> Any:
+    """What JSON can hold: NumPy's numbers become Python's, NaN and infinity become None.
+
+    >>> to_plain({"auc": np.float64("nan"), "rows": np.arange(2)})
+    {'auc': None, 'rows': [0, 1]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return to_plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_plain(dataclasses.asdict(value))
+    if isinstance(value, Sequence | set | frozenset):
+        return [to_plain(item) for item in value]
+    return str(value)
+
+
+def conform(data: Any, annotation: Any, *, place: str) -> None:
+    """Refuse data, as from JSON, that doesn't have the form of a type.
+
+    Args:
+        data: Plain data.
+        annotation: A dataclass, whose fields are the keys; those with a default may be absent. Or
+            ``bool``, ``int``, ``float``, ``str``, ``None``, ``Any``, ``Literal``, a union, a
+            tuple of one type, or a mapping from text.
+        place: What the data is, for the message.
+
+    Raises:
+        ModelRefusedError: Says what is wrong where.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is Any:
+        return
+    if dataclasses.is_dataclass(annotation):
+        return _conform_object(data, annotation, place)
+    if origin in (Union, types.UnionType):
+        return _conform_union(data, arguments, place)
+    if origin is Literal:
+        return _require(isinstance(data, str) and data in arguments, place, data)
+    if origin is tuple:
+        _require(isinstance(data, list), place, data)
+        return _conform_each(enumerate(data), arguments[0], place)
+    if origin is not None and issubclass(origin, Mapping):
+        _require(isinstance(data, dict), place, data)
+        return _conform_each(data.items(), arguments[1], place)
+    if annotation is float:
+        return _require(type(data) in (int, float), place, data)
+    _require(type(data) is (annotation or types.NoneType), place, data)
+
+
+def shown(value: object, *, limit: int = 60) -> str:
+    """Text of a stranger for one line of a terminal: cut, and without control characters."""
+    text = str(value)
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class _Refusal(ValueError):
+    """JSON that Python would take and kerasnn does not."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise _Refusal("a key is there twice")
+    return result
+
+
+def _constant(text: str) -> Any:
+    raise _Refusal(f"it holds {text}")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _Refusal("a number is too large")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > LONGEST_INTEGER:
+        raise _Refusal("a number is too large")
+    return int(text)
+
+
+def _is_deeper(content: bytes, limit: int) -> bool:
+    """Whether brackets are nested deeper; strings are left out."""
+    brackets = _STRING.sub(b"", content).translate(None, _OTHERS).translate(_BRACKETS)
+    for _ in range(limit):
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
+    return bool(brackets)
+
+
+def _conform_object(data: Any, cls: type[Any], place: str) -> None:
+    _require(isinstance(data, dict), place, data)
+    hints = get_type_hints(cls)
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name in data:
+        if name not in fields:
+            raise ModelRefusedError(f"{place} has an unknown key '{shown(name)}'")
+    for name, field in fields.items():
+        if name in data:
+            conform(data[name], hints[name], place=f"{place}.{name}")
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise ModelRefusedError(f"{place} has no key '{name}'")
+
+
+def _conform_union(data: Any, choices: tuple[Any, ...], place: str) -> None:
+    if data is None:
+        return _require(types.NoneType in choices, place, data)
+    (choice,) = (choice for choice in choices if choice is not types.NoneType)
+    conform(data, choice, place=place)
+
+
+def _conform_each(items: Iterable[tuple[Any, Any]], annotation: Any, place: str) -> None:
+    for _, item in items:
+        conform(item, annotation, place=place)
+
+
+def _require(holds: bool, place: str, data: Any) -> None:
+    if not holds:
+        raise ModelRefusedError(f"{place} can't be {shown(repr(data), limit=40)}")

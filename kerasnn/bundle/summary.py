@@ -1,0 +1,88 @@
+"""What is in a bundle, in a few lines: read from its data, without building the network."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kerasnn.bundle import members as files
+from kerasnn.bundle.plain import conform, loads, shown
+from kerasnn.errors import ModelRefusedError
+from kerasnn.schema import Schema
+
+MOST_COLUMNS = 40
+
+
+def summary(path: str | os.PathLike[str]) -> str:
+    """Describe a bundle that may be a stranger's.
+
+    Raises:
+        DataError: There is no such model.
+        ModelRefusedError: It is damaged, hostile or too new.
+    """
+    return summary_of(files.read_members(path))
+
+
+def summary_of(members: Mapping[str, bytes]) -> str:
+    """Describe a bundle by its members."""
+    return "\n".join(_lines(members))
+
+
+def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
+    from kerasnn.bundle.description import Description
+
+    described = Description.from_dict(loads(members[files.RECIPE], place=files.RECIPE))
+    schema = _schema(loads(members[files.PREPROCESSING], place=files.PREPROCESSING))
+    target, output = schema.target, described.signature.output
+    yield f"{shown(described.model)}, made by kerasnn {shown(described.kerasnn)}"
+    yield ""
+    yield f"target      {shown(target.name)} ({target.task}, {_outputs(target.classes)})"
+    if target.task != output.task or (target.task == "binary") != (len(target.classes) == 2):
+        raise ModelRefusedError("the preprocessing does not fit the network")
+    if target.task != "regression":
+        decision = described.decision
+        text = f"temperature {decision.temperature:.3g}"
+        if target.task == "binary":
+            text += f", {shown(target.classes[1])} from a probability of {decision.threshold:.3g}"
+        yield f"decision    {text}"
+    yield f"parameters  {_count_parameters(members[files.WEIGHTS]):,}"
+    yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
+    yield from _table("Columns", {c.name: c.kind for c in schema.features})
+    yield from _table("Hyper-parameters", described.hyperparameters)
+
+
+def _outputs(classes: tuple[str, ...]) -> str:
+    if not classes:
+        return "a number"
+    names = ", ".join(map(shown, classes[:5]))
+    return f"{len(classes)} classes: {names}{', …' if len(classes) > 5 else ''}"
+
+
+def _table(title: str, values: Mapping[str, Any]) -> Iterator[str]:
+    if not values:
+        return
+    yield from ("", title)
+    listed = {shown(name): shown(value) for name, value in list(values.items())[:MOST_COLUMNS]}
+    width = max(map(len, listed))
+    yield from (f"  {name:{width}}  {value}" for name, value in listed.items())
+    if len(values) > MOST_COLUMNS:
+        yield f"  and {len(values) - MOST_COLUMNS} more"
+
+
+def _schema(data: Any) -> Schema:
+    if not isinstance(data, dict) or "schema" not in data:
+        raise ModelRefusedError(f"{files.PREPROCESSING} is malformed")
+    conform(data["schema"], Schema, place="the schema")
+    return Schema.from_dict({"notes": [], **data["schema"]})
+
+
+def _count_parameters(content: bytes) -> int:
+    """From the safetensors header alone."""
+    length = int.from_bytes(content[:8], "little")
+    try:
+        header = loads(content[8 : 8 + length], place=files.WEIGHTS)
+        return sum(math.prod(entry["shape"]) for entry in header.values())
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise ModelRefusedError(f"{files.WEIGHTS} is malformed") from None
