@@ -50,10 +50,11 @@ def suffix(format: str) -> str:
     >>> suffix("litert")
     '.tflite'
     """
-    return FORMATS[_known(format)][1]
+    return FORMATS[known(format)][1]
 
 
-def _known(format: str) -> str:
+def known(format: str) -> str:
+    """The name itself; raises UnknownNameError if there is no such format."""
     if format not in FORMATS:
         raise UnknownNameError("format", format, FORMATS)
     return format

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from numpy.typing import NDArray
 
 from kerasnn import exporting
-from kerasnn.errors import MissingDependencyError, UnknownNameError
+from kerasnn.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     import keras
@@ -52,9 +52,8 @@ def get(name: str) -> Format:
         UnknownNameError: There is no such format.
         MissingDependencyError: Its extra is not installed.
     """
-    if name not in exporting.names():
-        raise UnknownNameError("format", name, exporting.names())
-    module = importlib.import_module(f"kerasnn.exporting.{exporting.FORMATS[name][0]}")
+    file, _ = exporting.FORMATS[exporting.known(name)]
+    module = importlib.import_module(f"kerasnn.exporting.{file}")
     found = cast(Format, module)
     if any(importlib.util.find_spec(package) is None for package in found.PACKAGES):
         raise MissingDependencyError(f"exporting to {found.TITLE}", extra=found.EXTRA)
