@@ -106,10 +106,10 @@ def check(key: str, value: object, *, place: str | None = None) -> Any:
     section, name = key.split(".", 1)
     if key.startswith("data.columns."):
         (_, annotation) = get_args(fields_of("data")["columns"])
-        return _convert(key, annotation, value, place)
+        return convert(key, annotation, value, place=place)
     if name not in fields_of(section):
         raise UnknownNameError(f"key of {section}", name, fields_of(section), place=place)
-    result = _convert(key, fields_of(section)[name], value, place)
+    result = convert(key, fields_of(section)[name], value, place=place)
     if key in RANGES and result is not None and result not in RANGES[key]:
         raise ConfigError(f"`{key}` must be {RANGES[key]}; got {result:g}", place=place)
     return result
@@ -132,17 +132,27 @@ def parse_scalar(text: str) -> object:
     return text
 
 
-def _convert(key: str, annotation: Any, value: object, place: str | None) -> Any:
-    """The value as the annotated type."""
+def convert(key: str, annotation: Any, value: object, *, place: str | None = None) -> Any:
+    """The value as the annotated type.
+
+    Args:
+        key: What the value is for; only its last part where it is dotted.
+        annotation: A type, a ``Literal``, or either with None.
+        value: Of the type itself, or text that spells it.
+        place: Where the value was read.
+
+    Raises:
+        ConfigError: The value is of another type, or not among the choices.
+    """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         if value is None or (value == "" and str not in arguments):
             return None
         (annotation,) = (argument for argument in arguments if argument is not types.NoneType)
-        return _convert(key, annotation, value, place)
+        return convert(key, annotation, value, place=place)
     if origin is Literal:
         if value not in arguments:
-            name = "kind" if key.startswith("data.columns.") else key.split(".")[1]
+            name = "kind" if key.startswith("data.columns.") else key.rpartition(".")[2]
             raise UnknownNameError(name.replace("_", " "), str(value), arguments, place=place)
         return value
     reader, wanted = _READERS[origin or annotation]

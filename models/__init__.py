@@ -1,57 +1,57 @@
-"""The zoo: networks by name, each with how it wants to be trained.
+"""The zoo: networks that fit a table's signature, and how each wants to be trained.
 
->>> import kerasnn
->>> signature = kerasnn.Signature.table(numbers=10, classes=3)
->>> kerasnn.models.mlp(signature, width=16, depth=1).output_shape
-(None, 3)
+A model is one file and one line below. Its factory also works alone, and returns a plain Keras
+model that can be compiled and fitted::
 
-To add a model: a file with the factory, ``RECIPE`` and ``PREPROCESSING``, and a line below.
+    network = kerasnn.models.mlp(Signature.table(numbers=10, classes=2), width=128)
+
+Nothing here imports Keras before a network is built.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-import re
-import types
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.signature import Signature
+if __name__ != "kerasnn.models":
+    raise ImportError("this is kerasnn.models: install kerasnn, then `import kerasnn.models`")
+
+from kerasnn.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import keras
 
+    from kerasnn.models.descriptions import Description
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
     from kerasnn.models.tabular.resnet import resnet
     from kerasnn.models.tabular.wide_deep import wide_deep
+    from kerasnn.recipes import PreprocessingOptions, Recipe
+    from kerasnn.signature import Signature
 
-if __name__ != "kerasnn.models":
-    # A checkout's top level is importable too, and would be a second copy of the same code.
-    raise ImportError("import kerasnn.models, not models")
-
-Factory = Callable[..., "keras.Model"]
-
-# What can be said without importing Keras: module and summary.
-_MODELS: dict[str, tuple[str, str]] = {
-    "linear": ("tabular.linear", "logistic or linear regression, as a network"),
-    "mlp": ("tabular.mlp", "dense layers; the default"),
-    "resnet": ("tabular.resnet", "dense residual blocks with batch normalisation"),
-    "wide_deep": ("tabular.wide_deep", "a linear part beside a deep one"),
-    "dcnv2": ("tabular.dcnv2", "crosses of features beside or below a deep part"),
+# From a model, which is also the name of its factory, to its module and one line about it.
+_ZOO = {
+    "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
+    "linear": ("tabular.linear", "linear, logistic or softmax regression"),
+    "mlp": ("tabular.mlp", "multilayer perceptron, the default"),
+    "resnet": ("tabular.resnet", "residual network with batch normalization"),
+    "wide_deep": ("tabular.wide_deep", "the sum of a linear model and a perceptron"),
 }
+
+# What the annotations of a factory name, and its module imports for type checks alone.
+_LATER = {"keras": SimpleNamespace(Model=object), "Signature": object}
 
 __all__ = [
     "Entry",
     "build",
     "check_hyperparameters",
     "dcnv2",
+    "describe",
     "get",
     "hyperparameters",
     "linear",
@@ -68,16 +68,16 @@ class Entry:
     """A model of the zoo.
 
     Args:
-        name: As in the registry.
-        factory: From a `Signature` and keyword-only hyper-parameters to an uncompiled model.
-        recipe: How it is best trained.
-        preprocessing: What it wants to be fed.
-        summary: A few words.
+        name: As in its paper, lower case.
+        factory: Takes a `Signature` and hyper-parameters, returns an uncompiled ``keras.Model``.
+        recipe: How it wants to be trained.
+        preprocessing: How it wants its columns.
+        summary: One line.
         reference: Where it comes from.
     """
 
     name: str
-    factory: Factory
+    factory: Callable[..., keras.Model]
     recipe: Recipe
     preprocessing: PreprocessingOptions
     summary: str
@@ -85,43 +85,36 @@ class Entry:
 
 
 def names() -> list[str]:
-    """The names of all models, the simplest first."""
-    return list(_MODELS)
+    """Every model of the zoo, in the order of the alphabet."""
+    return sorted(_ZOO)
 
 
 def summaries() -> dict[str, str]:
-    """A few words on each model."""
-    return {name: summary for name, (_, summary) in _MODELS.items()}
+    """One line about each model."""
+    return {name: _ZOO[name][1] for name in names()}
 
 
 def get(name: str) -> Entry:
-    """A model with its recipe.
+    """The entry of a model.
 
     Raises:
         UnknownNameError: There is no such model.
+
+    >>> get("mlp").recipe.optimizer
+    'adamw'
     """
-    if name not in _MODELS:
-        raise UnknownNameError("model", name, _MODELS)
-    module = importlib.import_module(f"{__name__}.{_MODELS[name][0]}")
+    if name not in _ZOO:
+        raise UnknownNameError("model", name, names())
+    module_name, summary = _ZOO[name]
+    module = importlib.import_module(f"{__name__}.{module_name}")
     factory = getattr(module, name)
     return Entry(
-        name, factory, module.RECIPE, module.PREPROCESSING, _MODELS[name][1], _reference(factory)
+        name, factory, module.RECIPE, module.PREPROCESSING, summary, _section(factory, "Reference")
     )
 
 
-def build(name: str, signature: Signature, **values: Any) -> keras.Model:
-    """Build a network for a signature.
-
-    Raises:
-        UnknownNameError: There is no such model or hyper-parameter.
-        ConfigError: A hyper-parameter is of a wrong type or out of range.
-    """
-    checked = check_hyperparameters(name, values)
-    return get(name).factory(signature, **checked)
-
-
 def hyperparameters(name: str) -> dict[str, Any]:
-    """The hyper-parameters of a model with their defaults: the factory's own signature.
+    """Name and default of each hyper-parameter, from the signature of the factory.
 
     Raises:
         UnknownNameError: There is no such model.
@@ -131,64 +124,72 @@ def hyperparameters(name: str) -> dict[str, Any]:
 
 
 def check_hyperparameters(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert hyper-parameters, also from text, to the types that the factory asks for.
+    """The values in the types that the factory takes, within their ranges.
+
+    Args:
+        name: Of the model.
+        values: Of the types themselves, or texts that spell them, such as ``"128"``.
 
     Raises:
-        UnknownNameError: There is no such hyper-parameter, or no such choice of one.
-        ConfigError: A value is of another type.
+        UnknownNameError: There is no such model or hyper-parameter or choice.
+        ConfigError: A value is of another type, or out of its range.
+
+    >>> check_hyperparameters("mlp", {"width": "128", "dropout": 0})
+    {'width': 128, 'dropout': 0.0}
     """
-    defaults, hints = hyperparameters(name), typing.get_type_hints(get(name).factory)
-    for key in values:
-        if key not in defaults:
-            raise UnknownNameError(f"hyper-parameter of '{name}'", key, defaults)
-    return {key: _convert(key, hints[key], value) for key, value in values.items()}
+    from kerasnn.layers import choices
+    from kerasnn.options import convert
+
+    known = hyperparameters(name)
+    annotations = get_type_hints(get(name).factory, localns=_LATER)
+    checked = {}
+    for key, value in values.items():
+        if key not in known:
+            raise UnknownNameError(f"hyper-parameter of {name}", key, known)
+        checked[key] = convert(key, annotations[key], value)
+    choices.check(**checked)
+    return checked
 
 
-def _convert(key: str, hint: Any, value: Any) -> Any:
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise UnknownNameError(key, str(value), [str(choice) for choice in get_args(hint)])
-        return value
-    if get_origin(hint) in (typing.Union, types.UnionType):
-        if value is None or value == "none":
-            return None
-        (hint,) = (each for each in get_args(hint) if each is not types.NoneType)
-    try:
-        return _READERS[hint](value)
-    except (TypeError, ValueError, OverflowError):
-        what = {int: "a whole number", float: "a number", bool: "true or false"}[hint]
-        raise ConfigError(f"`{key}` must be {what}; got {value!r}") from None
+def build(name: str, signature: Signature, **values: Any) -> keras.Model:
+    """A new, uncompiled network.
+
+    Args:
+        name: Of the model.
+        signature: What goes in and what must come out.
+        **values: Hyper-parameters that differ from the defaults.
+
+    Raises:
+        UnknownNameError: There is no such model or hyper-parameter or choice.
+        ConfigError: A value is of another type, or out of its range.
+    """
+    return get(name).factory(signature, **check_hyperparameters(name, values))
 
 
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or int(value) != float(value):
-        raise TypeError
-    return int(value)
+def describe(name: str, signature: Signature, **values: Any) -> Description:
+    """Size and layers of a network.
 
+    Args:
+        name: Of the model.
+        signature: What goes in and what must come out.
+        **values: Hyper-parameters that differ from the defaults.
 
-def _float(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError
-    return float(value)
+    Raises:
+        UnknownNameError: There is no such model or hyper-parameter or choice.
+        ConfigError: A value is of another type, or out of its range.
+    """
+    from kerasnn.models.descriptions import describe_network
 
-
-def _boolean(value: Any) -> bool:
-    text = str(value).lower()
-    if text not in ("true", "false"):
-        raise ValueError
-    return text == "true"
-
-
-_READERS: dict[Any, Callable[[Any], Any]] = {int: _integer, float: _float, bool: _boolean}
-
-
-def _reference(factory: Factory) -> str:
-    """The reference of a factory's docstring, on one line."""
-    found = re.search(r"Reference:\n(.+?)(\n\s*\n|\Z)", inspect.getdoc(factory) or "", re.DOTALL)
-    return " ".join(found[1].split()) if found else ""
+    return describe_network(build(name, signature, **values))
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODELS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return get(name).factory
+    if name in _ZOO:
+        return get(name).factory
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _section(factory: Callable[..., keras.Model], title: str) -> str:
+    """A section of a docstring as one line."""
+    _, _, rest = (inspect.getdoc(factory) or "").partition(f"\n{title}:\n")
+    return " ".join(line.strip() for line in rest.partition("\n\n")[0].splitlines())

@@ -1,60 +1,197 @@
-"""Dense blocks shared by the models for tables."""
+"""Dense blocks, and how a network begins and ends, of plain Keras layers."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from keras import layers
+import keras
 
-from kerasnn.errors import UnknownNameError
-from kerasnn.layers.activations import Activation, Initializer, Normalization, activate, initializer
+from kerasnn.layers import choices
+from kerasnn.layers.activations import activate
+from kerasnn.layers.initializers import initializer_for
 
-Tensor = Any
+if TYPE_CHECKING:
+    from keras import KerasTensor
 
-
-def normalize(inputs: Tensor, kind: Normalization) -> Tensor:
-    """Batch normalisation, layer normalisation, or nothing.
-
-    Raises:
-        UnknownNameError: There is no such normalisation.
-
-    Reference:
-        Ioffe and Szegedy, 2015, arXiv 1502.03167; Ba et al., 2016, arXiv 1607.06450.
-    """
-    if kind == "none":
-        return inputs
-    if kind == "batch":
-        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(inputs)
-    if kind == "layer":
-        return layers.LayerNormalization(epsilon=1e-5)(inputs)
-    raise UnknownNameError("normalization", kind, ("none", "batch", "layer"))
-
-
-def drop(inputs: Tensor, rate: float) -> Tensor:
-    """Dropout; nothing at rate 0."""
-    return layers.Dropout(rate)(inputs) if rate else inputs
+    from kerasnn.layers.choices import Activation, Initializer, Normalization
+    from kerasnn.signature import Signature
 
 
 def dense_block(
-    inputs: Tensor,
-    width: int,
+    x: KerasTensor,
     *,
-    activation: Activation = "relu",
+    width: int,
+    activation: Activation,
     normalization: Normalization = "none",
     dropout: float = 0.0,
-    initial: Initializer = "auto",
-    name: str | None = None,
-) -> Tensor:
-    """Dense → normalisation → activation → dropout: (batch, d) → (batch, width)."""
-    kernel = initializer(initial, activation=activation)
-    # Its shift would be undone by the mean that the normalisation takes away.
-    dense = layers.Dense(
-        width, use_bias=normalization == "none", kernel_initializer=kernel, name=name
+    initializer: Initializer = "auto",
+    name: str,
+) -> KerasTensor:
+    """Dense → normalization → activation → dropout.
+
+    Args:
+        x: What goes in.
+        width: Units.
+        activation: Which function.
+        normalization: Of the units before the activation.
+        dropout: Share of the units dropped, in [0, 1); alpha dropout after SELU.
+        initializer: Of the kernel.
+        name: Prefix of the layers' names.
+
+    Shape:
+        x: (batch, any); returns (batch, width)
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    choices.check(width=width, dropout=dropout)
+    x = keras.layers.Dense(
+        width,
+        kernel_initializer=initializer_for(initializer, activation=activation),
+        # Batch normalization subtracts any bias.
+        use_bias=normalization != "batch",
+        name=name,
+    )(x)
+    x = normalize(x, normalization, name=f"{name}_norm")
+    x = activate(x, activation, name=f"{name}_activation")
+    return _drop(x, dropout, activation=activation, name=f"{name}_dropout")
+
+
+def dense_stack(
+    x: KerasTensor,
+    *,
+    depth: int,
+    width: int,
+    activation: Activation,
+    normalization: Normalization,
+    dropout: float,
+    initializer: Initializer,
+) -> KerasTensor:
+    """A number of equal `dense_block`, named ``hidden_1`` and so on.
+
+    Shape:
+        x: (batch, any); returns (batch, width)
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    choices.check(depth=depth)
+    for i in range(depth):
+        x = dense_block(
+            x,
+            width=width,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            initializer=initializer,
+            name=f"hidden_{i + 1}",
+        )
+    return x
+
+
+def residual_block(
+    x: KerasTensor,
+    *,
+    expansion: float,
+    activation: Activation,
+    normalization: Normalization,
+    dropout: float,
+    residual_dropout: float,
+    initializer: Initializer,
+    name: str,
+) -> KerasTensor:
+    """Residual block: x + dropout(W₂ dropout(σ(W₁ norm(x)))).
+
+    Args:
+        x: What goes in.
+        expansion: Width of the hidden layer over that of x.
+        activation: σ.
+        normalization: Of x.
+        dropout: Share of the hidden units dropped.
+        residual_dropout: Share of the block's outputs dropped.
+        initializer: Of both kernels.
+        name: Prefix of the layers' names.
+
+    Shape:
+        x: (batch, width); returns the same
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    choices.check(expansion=expansion, residual_dropout=residual_dropout)
+    width = x.shape[-1]
+    inner = dense_block(
+        normalize(x, normalization, name=f"{name}_norm"),
+        width=max(1, round(expansion * width)),
+        activation=activation,
+        dropout=dropout,
+        initializer=initializer,
+        name=f"{name}_hidden",
     )
-    hidden = normalize(dense(inputs), normalization)
-    return drop(activate(hidden, activation), dropout)
+    inner = keras.layers.Dense(
+        width,
+        kernel_initializer=initializer_for(initializer, activation=activation),
+        use_bias=normalization != "batch",
+        name=f"{name}_output",
+    )(inner)
+    inner = _drop(inner, residual_dropout, activation="relu", name=f"{name}_dropout")
+    return add([x, inner], name=name)
 
 
-def head(inputs: Tensor, width: int) -> Tensor:
-    """The last layer: raw scores in float32, (batch, width)."""
-    return layers.Dense(width, dtype="float32", name="head")(inputs)
+def normalize(x: KerasTensor, normalization: Normalization, *, name: str) -> KerasTensor:
+    """Batch or layer normalization over the last axis, ε = 1e-5.
+
+    Batch statistics have momentum 0.9: a small table gives few steps to learn them.
+
+    Raises:
+        UnknownNameError: There is no such normalization.
+    """
+    choices.check(normalization=normalization)
+    if normalization == "batch":
+        return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    if normalization == "layer":
+        return keras.layers.LayerNormalization(epsilon=1e-5, name=name)(x)
+    return x
+
+
+def project(x: KerasTensor, *, width: int, normalization: Normalization, name: str) -> KerasTensor:
+    """One linear layer, without a bias that a later batch normalization would subtract.
+
+    Shape:
+        x: (batch, any); returns (batch, width)
+    """
+    return keras.layers.Dense(width, use_bias=normalization != "batch", name=name)(x)
+
+
+def side_by_side(parts: list[KerasTensor], *, name: str) -> KerasTensor:
+    """The columns of all parts; a single part as it is."""
+    return keras.layers.Concatenate(name=name)(parts) if len(parts) > 1 else parts[0]
+
+
+def add(parts: list[KerasTensor], *, name: str) -> KerasTensor:
+    """The sum of tensors of one shape."""
+    return keras.layers.Add(name=name)(parts)
+
+
+def output_layer(x: KerasTensor, signature: Signature, *, name: str = "output") -> KerasTensor:
+    """Raw scores, in float32 also where the network computes in less.
+
+    Shape:
+        x: (batch, any); returns (batch, output.width)
+    """
+    return keras.layers.Dense(signature.output.width, dtype="float32", name=name)(x)
+
+
+def network(inputs: dict[str, KerasTensor], scores: KerasTensor, *, name: str) -> keras.Model:
+    """The functional model from the inputs to raw scores in float32."""
+    if scores.dtype != "float32":
+        scores = keras.layers.Activation("linear", dtype="float32", name="scores")(scores)
+    return keras.Model(inputs, scores, name=name)
+
+
+def _drop(x: KerasTensor, dropout: float, *, activation: Activation, name: str) -> KerasTensor:
+    if not dropout:
+        return x
+    # Alpha dropout keeps the mean and variance that SELU settles on.
+    layer = keras.layers.AlphaDropout if activation == "selu" else keras.layers.Dropout
+    return layer(dropout, name=name)(x)

@@ -1,76 +1,134 @@
-"""From the inputs of a signature to one vector a row, in a few large operations."""
+"""From the inputs of a `Signature` to one matrix of features.
+
+Few large operations, because a step on a small network is bound by their number: all one-hot
+columns come from one comparison, all embeddings of one width from one table.
+"""
 
 from __future__ import annotations
 
-from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
-from kerasnn.signature import Categories, Signature
+from kerasnn.errors import ConfigError
+from kerasnn.layers.blocks import add, side_by_side
 
-Tensor = Any
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+    from kerasnn.signature import Categories, Signature
+
+# Codes of the contract in `kerasnn.signature.Categories`.
+MISSING, UNKNOWN = 0, 1
 
 
-def build_inputs(signature: Signature) -> dict[str, Tensor]:
-    """A ``keras.Input`` for each input of a signature, by its name."""
+def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
+    """A ``keras.Input`` for each input of the signature, by its name.
+
+    Shape:
+        numbers: (batch, columns), float32; categories: (batch, columns), int32.
+
+    Raises:
+        ConfigError: The signature has no input.
+    """
     inputs = {}
     if signature.numbers:
         inputs["numbers"] = keras.Input((len(signature.numbers.names),), name="numbers")
     if signature.categories:
         width = len(signature.categories.names)
         inputs["categories"] = keras.Input((width,), dtype="int32", name="categories")
+    if not inputs:
+        raise ConfigError("a network needs an input; got none", fix="add a column to learn from")
     return inputs
 
 
-def encode(signature: Signature, inputs: dict[str, Tensor]) -> Tensor:
-    """Numbers as they are, categories one-hot or embedded, side by side.
+def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
+    """All features side by side: numbers, one-hot categories, learned embeddings.
+
+    An unknown category is all zeros as one-hot. In an embedding, missing and unknown start as
+    zeros, and so stay silent where training never saw them.
+
+    Args:
+        inputs: From `build_inputs`.
+        signature: What the inputs hold.
 
     Shape:
-        ``numbers`` (batch, N) and ``categories`` (batch, C) to (batch, width).
+        returns (batch, numbers + one-hot columns + embedding widths)
     """
     parts = [inputs["numbers"]] if signature.numbers else []
     if signature.categories:
-        codes, described = inputs["categories"], signature.categories
-        widths = sorted(set(described.widths))
-        parts += [_encode(described, codes, width) for width in widths]
-    return layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
+        codes, widths = inputs["categories"], signature.categories.widths
+        if columns := [i for i, width in enumerate(widths) if not width]:
+            parts.append(_one_hot(codes, signature.categories, columns))
+        for width in sorted({width for width in widths if width}):
+            columns = [i for i, each in enumerate(widths) if each == width]
+            vectors = _look_up(codes, signature.categories, columns, width, scale=0.1)
+            parts.append(keras.layers.Flatten(name=f"embedding_{width}_flat")(vectors))
+    return side_by_side(parts, name="features")
 
 
-def _encode(described: Categories, codes: Tensor, width: int) -> Tensor:
-    """The columns whose embeddings are of one width; 0 is one-hot."""
-    columns = [i for i, each in enumerate(described.widths) if each == width]
-    cardinalities = [described.cardinalities[i] for i in columns]
-    if width == 0:
-        return one_hot(codes, columns, cardinalities)
-    return embed(ops.take(codes, columns, axis=1), cardinalities, width)
+def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
+    """A linear model of all columns, as if every category were one-hot; starts at zero.
 
-
-def one_hot(codes: Tensor, columns: list[int], cardinalities: list[int]) -> Tensor:
-    """All one-hot columns by a single comparison.
-
-    Shape:
-        codes: (batch, C); returns (batch, Σ cardinalities).
-    """
-    source = np.repeat(columns, cardinalities).astype("int32")
-    wanted = np.concatenate([np.arange(n) for n in cardinalities]).astype("int32")
-    return ops.cast(ops.equal(ops.take(codes, source, axis=1), wanted), "float32")
-
-
-def embed(codes: Tensor, cardinalities: list[int], width: int) -> Tensor:
-    """Learned embeddings of all columns from one table, each column with rows of its own.
+    Args:
+        inputs: From `build_inputs`.
+        signature: What the inputs hold.
 
     Shape:
-        codes: (batch, C); returns (batch, C · width).
+        returns (batch, output.width)
     """
-    offsets = np.array([0, *accumulate(cardinalities[:-1])], dtype="int32")
-    table = layers.Embedding(
-        sum(cardinalities),
+    narrow = [inputs["numbers"]] if signature.numbers else []
+    scores, width = [], signature.output.width
+    if signature.categories:
+        codes, widths = inputs["categories"], signature.categories.widths
+        if columns := [i for i, each in enumerate(widths) if not each]:
+            narrow.append(_one_hot(codes, signature.categories, columns))
+        if columns := [i for i, each in enumerate(widths) if each]:
+            # The sum of one number a category is what a one-hot column times a kernel is.
+            vectors = _look_up(codes, signature.categories, columns, width, scale=0.0)
+            scores.append(ops.sum(vectors, axis=1))
+    if narrow:
+        features = side_by_side(narrow, name="linear_features")
+        scores.append(
+            keras.layers.Dense(width, kernel_initializer="zeros", name="linear")(features)
+        )
+    return add(scores, name="linear_scores") if len(scores) > 1 else scores[0]
+
+
+def _one_hot(codes: KerasTensor, categories: Categories, columns: list[int]) -> KerasTensor:
+    """(batch, one-hot columns): each compares the code of its column with its own."""
+    sizes = [categories.cardinalities[i] for i in columns]
+    own = [[code for code in range(size) if code != UNKNOWN] for size in sizes]
+    source = np.repeat(columns, [len(codes) for codes in own]).tolist()
+    wanted = np.concatenate(own)[None].astype("int32")
+    hits = ops.equal(ops.take(codes, source, axis=1), wanted)
+    return ops.cast(hits, "float32")
+
+
+def _look_up(
+    codes: KerasTensor, categories: Categories, columns: list[int], width: int, *, scale: float
+) -> KerasTensor:
+    """(batch, columns, width): embeddings from one table, where each column has its rows."""
+    sizes = [categories.cardinalities[i] for i in columns]
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    if len(columns) < len(categories.names):
+        codes = ops.take(codes, columns, axis=1)
+    table = keras.layers.Embedding(
+        sum(sizes),
         width,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
-        name=f"embedding_{width}",
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=scale) if scale else "zeros",
+        name=f"embedding_{width}" if scale else "linear_embedding",
     )
-    vectors = table(codes + offsets)  # (batch, C, width)
-    return ops.reshape(vectors, (-1, len(cardinalities) * width))
+    vectors = table(ops.add(codes, np.array([starts], dtype="int32")))
+    if scale:
+        _silence(table.embeddings, starts)
+    return vectors
+
+
+def _silence(table: keras.Variable, starts: list[int]) -> None:
+    """Set the rows of missing and unknown categories to zero."""
+    values = np.array(ops.convert_to_numpy(table))
+    values[[start + code for start in starts for code in (MISSING, UNKNOWN)]] = 0
+    table.assign(values)

@@ -1,0 +1,1 @@
+"""Models for tables of numbers and categories."""

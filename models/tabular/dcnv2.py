@@ -1,75 +1,79 @@
-"""Deep and cross network, second version."""
+"""Deep & cross network, version 2."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
-import keras
-from keras import layers
-
-from kerasnn.errors import UnknownNameError
-from kerasnn.layers.activations import Activation
-from kerasnn.layers.blocks import dense_block, head
-from kerasnn.layers.features import build_inputs, encode
-from kerasnn.layers.ranges import check_count, check_network
+from kerasnn import layers
+from kerasnn.layers import choices
+from kerasnn.layers.choices import Activation, Initializer, Normalization, Structure
 from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.signature import Signature
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.signature import Signature
 
 RECIPE = Recipe(learning_rate=1e-3)
 PREPROCESSING = PreprocessingOptions(scale="quantile")
-
-Structure = Literal["parallel", "stacked"]
 
 
 def dcnv2(
     signature: Signature,
     *,
-    crosses: int = 3,
+    cross_depth: int = 3,
+    cross_rank: int = 0,
+    structure: Structure = "parallel",
     width: int = 256,
     depth: int = 2,
-    structure: Structure = "parallel",
     activation: Activation = "relu",
+    normalization: Normalization = "none",
     dropout: float = 0.1,
+    initializer: Initializer = "auto",
 ) -> keras.Model:
-    """Products of features of bounded degree, x ← x₀ ∘ (Wx + b) + x, and a deep part.
+    """Deep & cross network: explicit products of features, x₀ ∘ (W x + b) + x, and a perceptron.
 
     Args:
-        signature: Of the table.
-        crosses: Number of cross layers, 1 to 16; the degree is one more.
-        width: Units of each hidden layer of the deep part, 1 to 16,384.
-        depth: Number of its hidden layers, 0 to 256.
-        structure: Whether the deep part stands beside the crosses or on top of them.
-        activation: Of the hidden layers.
-        dropout: In the deep part, in [0, 1).
+        signature: The inputs and the output.
+        cross_depth: Number of cross layers; their products reach degree cross_depth + 1.
+        cross_rank: Inner width of a low-rank W; 0 for a full matrix.
+        structure: ``parallel`` puts both parts side by side before the output, ``stacked`` feeds
+            the perceptron with the crossed features.
+        width: Units of each hidden layer of the perceptron.
+        depth: Number of hidden layers.
+        activation: Of the hidden units.
+        normalization: Of the hidden units, before their activation.
+        dropout: Share of hidden units dropped in training, in [0, 1).
+        initializer: Of the hidden kernels; ``auto`` goes by the activation.
 
     Shape:
-        Inputs of the signature to raw scores, (batch, output width).
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
 
     Raises:
-        ConfigError: A hyper-parameter is out of range.
-        UnknownNameError: There is no such structure.
+        ConfigError: A value is out of its range, or the signature has no input.
 
     Reference:
-        Wang et al., DCN V2, 2020, arXiv 2008.13535.
+        Wang et al., "DCN V2: improved deep & cross network", 2021, arXiv 2008.13535.
+
+    >>> from kerasnn.signature import Signature
+    >>> dcnv2(Signature.table(numbers=3, classes=2), width=4, depth=1).output_shape
+    (None, 1)
     """
-    check_count("crosses", crosses, high=16)
-    check_network(width=width, depth=depth, dropout=dropout)
-    if structure not in ("parallel", "stacked"):
-        raise UnknownNameError("structure", structure, ("parallel", "stacked"))
-    inputs = build_inputs(signature)
-    features = encode(signature, inputs)  # (batch, features)
-    crossed = features
-    for _ in range(crosses):
-        crossed = cross(features, crossed)
-    deep = crossed if structure == "stacked" else features
-    for _ in range(depth):
-        deep = dense_block(deep, width, activation=activation, dropout=dropout)
+    choices.check(structure=structure, cross_depth=cross_depth)
+    inputs = layers.build_inputs(signature)
+    first = layers.encode(inputs, signature)
+    crossed = first
+    for i in range(cross_depth):
+        crossed = layers.cross_layer(first, crossed, rank=cross_rank, name=f"cross_{i + 1}")
+    x = layers.dense_stack(
+        crossed if structure == "stacked" else first,
+        depth=depth,
+        width=width,
+        activation=activation,
+        normalization=normalization,
+        dropout=dropout,
+        initializer=initializer,
+    )
     if structure == "parallel":
-        deep = layers.Concatenate()([crossed, deep])  # (batch, features + width)
-    return keras.Model(inputs, head(deep, signature.output.width))
-
-
-def cross(first: Any, current: Any) -> Any:
-    """x₀ ∘ (Wx + b) + x: (batch, d) → (batch, d)."""
-    product = layers.Multiply()([first, layers.Dense(first.shape[-1])(current)])
-    return layers.Add()([product, current])
+        x = layers.side_by_side([crossed, x], name="cross_and_deep")
+    return layers.network(inputs, layers.output_layer(x, signature), name="dcnv2")

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
 
-from kerasnn.layers.blocks import head
-from kerasnn.layers.features import build_inputs, encode
+from kerasnn import layers
 from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.signature import Signature
 
-RECIPE = Recipe(learning_rate=1e-2, weight_decay=1e-3)
-PREPROCESSING = PreprocessingOptions(max_one_hot=1000)
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.signature import Signature
+
+RECIPE = Recipe(learning_rate=1e-2, weight_decay=0.0)
+PREPROCESSING = PreprocessingOptions()
 
 
 def linear(signature: Signature) -> keras.Model:
-    """A weighted sum of the features: logistic, softmax or linear regression.
+    """Linear, logistic or softmax regression: one weight a feature and output.
+
+    Categories enter one-hot, those with an embedding too (as one weight a category); all weights
+    start at zero. What any network must beat.
 
     Args:
-        signature: Of the table.
+        signature: The inputs and the output.
 
     Shape:
-        Inputs of the signature to raw scores, (batch, output width).
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+
+    Raises:
+        ConfigError: The signature has no input.
 
     Reference:
-        Cox, The Regression Analysis of Binary Sequences, 1958.
+        Cox, "The regression analysis of binary sequences", 1958.
+
+    >>> from kerasnn.signature import Signature
+    >>> linear(Signature.table(numbers=3, classes=2)).count_params()
+    4
     """
-    inputs = build_inputs(signature)
-    return keras.Model(inputs, head(encode(signature, inputs), signature.output.width))
+    inputs = layers.build_inputs(signature)
+    return layers.network(inputs, layers.linear_scores(inputs, signature), name="linear")

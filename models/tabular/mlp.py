@@ -1,18 +1,20 @@
-"""The multi-layer perceptron."""
+"""The multilayer perceptron."""
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
 
-from kerasnn.layers.activations import Activation, Initializer, Normalization
-from kerasnn.layers.blocks import dense_block, head
-from kerasnn.layers.features import build_inputs, encode
-from kerasnn.layers.ranges import check_network
+from kerasnn import layers
+from kerasnn.layers.choices import Activation, Initializer, Normalization
 from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.signature import Signature
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.signature import Signature
 
 RECIPE = Recipe(learning_rate=2e-3)
-PREPROCESSING = PreprocessingOptions()
+PREPROCESSING = PreprocessingOptions(scale="quantile")
 
 
 def mlp(
@@ -25,37 +27,40 @@ def mlp(
     dropout: float = 0.1,
     initializer: Initializer = "auto",
 ) -> keras.Model:
-    """A stack of dense layers: h ← dropout(f(norm(Wh + b))).
+    """Multilayer perceptron: dense layers of equal width over all features.
 
     Args:
-        signature: Of the table.
-        width: Units of each hidden layer, 1 to 16,384.
-        depth: Number of hidden layers, 0 to 256.
-        activation: Of the hidden layers.
-        normalization: Between the matrix and the activation.
-        dropout: Share of hidden units that a step leaves out, in [0, 1).
-        initializer: Of the hidden layers' kernels; ``auto`` suits the activation.
+        signature: The inputs and the output.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        activation: Of the hidden units.
+        normalization: Of the hidden units, before their activation.
+        dropout: Share of hidden units dropped in training, in [0, 1).
+        initializer: Of the hidden kernels; ``auto`` goes by the activation.
 
     Shape:
-        Inputs of the signature to raw scores, (batch, output width).
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
 
     Raises:
-        ConfigError: A hyper-parameter is out of range.
+        ConfigError: A value is out of its range, or the signature has no input.
 
     Reference:
-        Rumelhart, Hinton and Williams, 1986; as a baseline for tables Gorishniy et al., 2021,
-        arXiv 2106.11959.
+        Gorishniy et al., "Revisiting deep learning models for tabular data", 2021,
+        arXiv 2106.11959. Tuned, mean of 15 seeds, in arXiv 2410.24210: California housing RMSE
+        0.4948, Adult accuracy 0.8540, Churn 0.8553, Diamond RMSE 0.1404 (of the logarithm).
+
+    >>> from kerasnn.signature import Signature
+    >>> mlp(Signature.table(numbers=3, classes=2), width=4, depth=1).count_params()
+    21
     """
-    check_network(width=width, depth=depth, dropout=dropout)
-    inputs = build_inputs(signature)
-    hidden = encode(signature, inputs)  # (batch, features)
-    for _ in range(depth):
-        hidden = dense_block(
-            hidden,
-            width,
-            activation=activation,
-            normalization=normalization,
-            dropout=dropout,
-            initial=initializer,
-        )  # (batch, width)
-    return keras.Model(inputs, head(hidden, signature.output.width))
+    inputs = layers.build_inputs(signature)
+    x = layers.dense_stack(
+        layers.encode(inputs, signature),
+        depth=depth,
+        width=width,
+        activation=activation,
+        normalization=normalization,
+        dropout=dropout,
+        initializer=initializer,
+    )
+    return layers.network(inputs, layers.output_layer(x, signature), name="mlp")

@@ -1,16 +1,18 @@
-"""Residual blocks for tables."""
+"""The residual network for tables."""
 
 from __future__ import annotations
 
-import keras
-from keras import layers
+from typing import TYPE_CHECKING
 
-from kerasnn.layers.activations import Activation, Normalization, activate, initializer
-from kerasnn.layers.blocks import drop, head, normalize
-from kerasnn.layers.features import build_inputs, encode
-from kerasnn.layers.ranges import check_count, check_network, check_rate
+from kerasnn import layers
+from kerasnn.layers import choices
+from kerasnn.layers.choices import Activation, Initializer, Normalization
 from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.signature import Signature
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.signature import Signature
 
 RECIPE = Recipe(learning_rate=1e-3)
 PREPROCESSING = PreprocessingOptions(scale="quantile")
@@ -21,45 +23,56 @@ def resnet(
     *,
     width: int = 192,
     depth: int = 2,
-    expansion: int = 2,
+    expansion: float = 2.0,
     activation: Activation = "relu",
     normalization: Normalization = "batch",
     dropout: float = 0.15,
     residual_dropout: float = 0.0,
+    initializer: Initializer = "auto",
 ) -> keras.Model:
-    """x ← x + drop(W₂ drop(f(W₁ norm(x)))), then norm, activation and the last layer.
+    """Residual network: x + W₂ σ(W₁ norm(x)) a block, after one linear layer.
 
     Args:
-        signature: Of the table.
-        width: Of the stream, 1 to 16,384.
-        depth: Number of blocks, 0 to 256.
-        expansion: Width within a block over the width of the stream, 1 to 16.
-        activation: Within the blocks and before the last layer.
-        normalization: At the start of each block.
-        dropout: Within a block, in [0, 1).
-        residual_dropout: At the end of a block, in [0, 1).
+        signature: The inputs and the output.
+        width: Of the residual stream.
+        depth: Number of blocks.
+        expansion: Hidden width of a block over ``width``.
+        activation: Of the hidden units.
+        normalization: Of the input of each block and of the head.
+        dropout: Share of hidden units dropped in training, in [0, 1).
+        residual_dropout: Share of a block's outputs dropped in training, in [0, 1).
+        initializer: Of the kernels inside the blocks; ``auto`` goes by the activation.
 
     Shape:
-        Inputs of the signature to raw scores, (batch, output width).
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
 
     Raises:
-        ConfigError: A hyper-parameter is out of range.
+        ConfigError: A value is out of its range, or the signature has no input.
 
     Reference:
-        Gorishniy et al., Revisiting Deep Learning Models for Tabular Data, 2021,
+        Gorishniy et al., "Revisiting deep learning models for tabular data", 2021,
         arXiv 2106.11959.
+
+    >>> from kerasnn.signature import Signature
+    >>> resnet(Signature.table(numbers=3, classes=2), width=4, depth=1).output_shape
+    (None, 1)
     """
-    check_network(width=width, depth=depth, dropout=dropout)
-    check_count("expansion", expansion, high=16)
-    check_rate("residual_dropout", residual_dropout)
-    inputs = build_inputs(signature)
-    stream = layers.Dense(width)(encode(signature, inputs))  # (batch, width)
-    kernel = initializer("auto", activation=activation)
-    for _ in range(depth):
-        hidden = layers.Dense(width * expansion, kernel_initializer=kernel)(
-            normalize(stream, normalization)
-        )  # (batch, width · expansion)
-        hidden = drop(activate(hidden, activation), dropout)
-        stream = layers.Add()([stream, drop(layers.Dense(width)(hidden), residual_dropout)])
-    hidden = activate(normalize(stream, normalization), activation)
-    return keras.Model(inputs, head(hidden, signature.output.width))
+    choices.check(width=width, depth=depth)
+    inputs = layers.build_inputs(signature)
+    x = layers.project(
+        layers.encode(inputs, signature), width=width, normalization=normalization, name="stem"
+    )
+    for i in range(depth):
+        x = layers.residual_block(
+            x,
+            expansion=expansion,
+            activation=activation,
+            normalization=normalization,
+            dropout=dropout,
+            residual_dropout=residual_dropout,
+            initializer=initializer,
+            name=f"block_{i + 1}",
+        )
+    x = layers.normalize(x, normalization, name="head_norm")
+    x = layers.activate(x, activation, name="head_activation")
+    return layers.network(inputs, layers.output_layer(x, signature), name="resnet")

@@ -1,19 +1,20 @@
-"""Wide and deep."""
+"""Wide & deep."""
 
 from __future__ import annotations
 
-import keras
-from keras import layers
+from typing import TYPE_CHECKING
 
-from kerasnn.layers.activations import Activation
-from kerasnn.layers.blocks import dense_block, head
-from kerasnn.layers.features import build_inputs, encode
-from kerasnn.layers.ranges import check_network
+from kerasnn import layers
+from kerasnn.layers.choices import Activation, Initializer, Normalization
 from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.signature import Signature
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.signature import Signature
 
 RECIPE = Recipe(learning_rate=1e-3)
-PREPROCESSING = PreprocessingOptions()
+PREPROCESSING = PreprocessingOptions(scale="quantile")
 
 
 def wide_deep(
@@ -22,33 +23,47 @@ def wide_deep(
     width: int = 256,
     depth: int = 3,
     activation: Activation = "relu",
+    normalization: Normalization = "none",
     dropout: float = 0.1,
+    initializer: Initializer = "auto",
 ) -> keras.Model:
-    """The sum of a linear model, which memorises, and a deep one, which generalises.
+    """Wide & deep: the sum of a linear model and a multilayer perceptron, trained together.
+
+    The wide part sees every category one-hot and remembers; the deep part sees embeddings and
+    generalises. There are no hand-made crossed columns.
 
     Args:
-        signature: Of the table.
-        width: Units of each hidden layer of the deep part, 1 to 16,384.
-        depth: Number of its hidden layers, 0 to 256.
-        activation: Of the hidden layers.
-        dropout: In the deep part, in [0, 1).
+        signature: The inputs and the output.
+        width: Units of each hidden layer of the deep part.
+        depth: Number of hidden layers.
+        activation: Of the hidden units.
+        normalization: Of the hidden units, before their activation.
+        dropout: Share of hidden units dropped in training, in [0, 1).
+        initializer: Of the hidden kernels; ``auto`` goes by the activation.
 
     Shape:
-        Inputs of the signature to raw scores, (batch, output width).
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
 
     Raises:
-        ConfigError: A hyper-parameter is out of range.
+        ConfigError: A value is out of its range, or the signature has no input.
 
     Reference:
-        Cheng et al., Wide & Deep Learning for Recommender Systems, 2016, arXiv 1606.07792; the
-        width of its embeddings as of Guo and Berkhahn, 2016, arXiv 1604.06737.
+        Cheng et al., "Wide & deep learning for recommender systems", 2016, arXiv 1606.07792.
+
+    >>> from kerasnn.signature import Signature
+    >>> wide_deep(Signature.table(numbers=3, classes=2), width=4, depth=1).count_params()
+    25
     """
-    check_network(width=width, depth=depth, dropout=dropout)
-    inputs = build_inputs(signature)
-    features = encode(signature, inputs)  # (batch, features)
-    deep = features
-    for _ in range(depth):
-        deep = dense_block(deep, width, activation=activation, dropout=dropout)
-    wide = layers.Dense(signature.output.width, use_bias=False, dtype="float32", name="wide")
-    scores = layers.Add()([wide(features), head(deep, signature.output.width)])
-    return keras.Model(inputs, scores)
+    inputs = layers.build_inputs(signature)
+    x = layers.dense_stack(
+        layers.encode(inputs, signature),
+        depth=depth,
+        width=width,
+        activation=activation,
+        normalization=normalization,
+        dropout=dropout,
+        initializer=initializer,
+    )
+    wide = layers.linear_scores(inputs, signature)
+    deep = layers.output_layer(x, signature, name="deep")
+    return layers.network(inputs, layers.add([wide, deep], name="sum"), name="wide_deep")

@@ -1,0 +1,81 @@
+"""What the hyper-parameters of the zoo may be: closed choices and ranges, without Keras.
+
+A name means the same in every model, so that its range stands here once.
+"""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, Literal, get_args
+
+from kerasnn.errors import ConfigError, UnknownNameError
+from kerasnn.options import Range
+
+Activation = Literal[
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+]
+Normalization = Literal["none", "batch", "layer"]
+Initializer = Literal[
+    "auto",
+    "glorot_uniform",
+    "glorot_normal",
+    "he_uniform",
+    "he_normal",
+    "lecun_uniform",
+    "lecun_normal",
+    "normal",
+    "orthogonal",
+    "zeros",
+]
+Structure = Literal["parallel", "stacked"]
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "activation": get_args(Activation),
+    "normalization": get_args(Normalization),
+    "initializer": get_args(Initializer),
+    "structure": get_args(Structure),
+}
+RANGES: dict[str, Range] = {
+    "width": Range("[1, 65536]"),
+    "depth": Range("[1, 1000]"),
+    "cross_depth": Range("[1, 100]"),
+    "cross_rank": Range("[0, 65536]"),
+    "expansion": Range("[1, 64]"),
+    "dropout": Range("[0, 1)"),
+    "residual_dropout": Range("[0, 1)"),
+}
+WHOLE = {"width", "depth", "cross_depth", "cross_rank"}
+
+
+def check(**values: object) -> None:
+    """Hold hyper-parameters to their choices and ranges.
+
+    Raises:
+        ConfigError: A value is of another type, or out of its range.
+        UnknownNameError: A value is not among the choices.
+
+    >>> check(width=128, dropout=0.1, activation="silu")
+    """
+    for name, value in values.items():
+        if name in CHOICES:
+            if value not in CHOICES[name]:
+                raise UnknownNameError(name, str(value), CHOICES[name])
+        else:
+            _check_number(name, value)
+
+
+def _check_number(name: str, value: Any) -> None:
+    kind, text = (numbers.Integral, "whole") if name in WHOLE else (numbers.Real, "finite")
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise ConfigError(f"`{name}` must be a {text} number; got {value!r}")
+    if value not in RANGES[name]:  # type: ignore[operator]
+        raise ConfigError(f"`{name}` must be {RANGES[name]}; got {value}")
