@@ -79,8 +79,13 @@ def locate(path: str | os.PathLike[str]) -> Path:
     given = Path(path)
     if not given.exists():
         raise DataError("no such model", place=os.fspath(path), fix="check the path")
+    if not given.is_dir():
+        return given
     inner = given / BUNDLE_NAME
-    return inner if given.is_dir() and inner.exists() else given
+    if not inner.exists() and not (given / MANIFEST).exists():
+        fix = "name a folder that training made"
+        raise DataError("there is no model in the folder", place=os.fspath(path), fix=fix)
+    return inner if inner.exists() else given
 
 
 def make_manifest(members: Mapping[str, bytes]) -> bytes:
@@ -132,6 +137,9 @@ def _read_file(file: BinaryIO) -> dict[str, bytes]:
     if size > LARGEST_MANIFEST:
         raise ModelRefusedError(f"{MANIFEST} is larger than {LARGEST_MANIFEST // 1024} KiB")
     described = _read_manifest(archive.read(MANIFEST, size))
+    # Before memory is taken for what the manifest says is there.
+    if sum(entry["size"] for entry in described.values()) > os.fstat(file.fileno()).st_size:
+        raise ModelRefusedError("it is cut off")
     members = {}
     for name, entry in described.items():
         members[name] = archive.read(name, entry["size"])
@@ -149,7 +157,9 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
     members = {}
     for name, entry in described.items():
         with _open(folder / name) as file:
-            members[name] = file.read(entry["size"] + 1)
+            if os.fstat(file.fileno()).st_size != entry["size"]:
+                raise ModelRefusedError(f"{name} is damaged")
+            members[name] = file.read(entry["size"])
         _verify(name, members[name], entry)
     return members
 

@@ -9,7 +9,7 @@ import os
 import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def loads(content: bytes, *, place: str) -> Any:
             parse_int=_integer,
         )
     except (ValueError, RecursionError) as error:
-        what = str(error) if isinstance(error, _Refusal) else "it is not JSON"
+        what = str(error) if isinstance(error, _ForbiddenError) else "it is not JSON"
         raise ModelRefusedError(f"{place} can't be read: {what}") from None
 
 
@@ -89,7 +89,7 @@ def conform(data: Any, annotation: Any, *, place: str) -> None:
     if annotation is Any:
         return
     if dataclasses.is_dataclass(annotation):
-        return _conform_object(data, annotation, place)
+        return _conform_object(data, cast("type[Any]", annotation), place)
     if origin in (Union, types.UnionType):
         return _conform_union(data, arguments, place)
     if origin is Literal:
@@ -112,31 +112,31 @@ def shown(value: object, *, limit: int = 60) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-class _Refusal(ValueError):
+class _ForbiddenError(ValueError):
     """JSON that Python would take and kerasnn does not."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise _Refusal("a key is there twice")
+        raise _ForbiddenError("a key is there twice")
     return result
 
 
 def _constant(text: str) -> Any:
-    raise _Refusal(f"it holds {text}")
+    raise _ForbiddenError(f"it holds {text}")
 
 
 def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise _Refusal("a number is too large")
+        raise _ForbiddenError("a number is too large")
     return value
 
 
 def _integer(text: str) -> int:
     if len(text) > LONGEST_INTEGER:
-        raise _Refusal("a number is too large")
+        raise _ForbiddenError("a number is too large")
     return int(text)
 
 
