@@ -1,0 +1,17 @@
+"""A run as one page for a browser, drawn from its story alone.
+
+::
+
+    page          the story as one HTML page
+    drawing       matplotlib figures as SVG in the colours of the page
+    learning      learning curves, learning rate, the finder's sweep
+    mistakes      of classes: confusion, ROC, precision and recall, calibration
+    distances     of values: predicted against true, residuals
+    columns       importance and the decision boundary
+    inside        weights, activations and gradients over the epochs
+    network       the network as a picture
+"""
+
+from kerasnn.evaluation.report.page import render
+
+__all__ = ["render"]

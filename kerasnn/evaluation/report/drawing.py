@@ -1,0 +1,193 @@
+"""Figures of matplotlib as inline SVG that takes its colours and its font from the page.
+
+A figure is drawn with stand-in colours, which then become CSS variables: the same page is good in
+the light and in the dark.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib.style
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from kerasnn.evaluation.metrics import METRICS
+
+INK, MUTED, GRID, CARD = "#010203", "#020304", "#030405", "#040506"
+ACCENT, WARM = "#050607", "#060708"
+SERIES = tuple(f"#0708{index:02x}" for index in range(16, 24))
+
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    GRID: "line",
+    CARD: "card",
+    ACCENT: "accent",
+    WARM: "warm",
+    **{colour: f"series-{index}" for index, colour in enumerate(SERIES)},
+}
+
+WIDTH, HEIGHT = 4.9, 3.3
+SMALL = (2.5, 1.75)
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "kerasnn",
+    # A label may hold a dollar sign.
+    "text.parse_math": False,
+    "text.color": INK,
+    "font.size": 9.5,
+    "axes.labelsize": 9.5,
+    "axes.labelcolor": MUTED,
+    "axes.edgecolor": GRID,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.use_mathtext": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "lines.linewidth": 1.7,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture with what it is and what it shows in this run.
+
+    Args:
+        title: What it is.
+        sentence: What it shows.
+        svg: The picture.
+    """
+
+    title: str
+    sentence: str
+    svg: Markup
+
+
+def draw(
+    title: str,
+    sentence: str,
+    paint: Callable[[Axes], Any],
+    *,
+    size: tuple[float, float] = (WIDTH, HEIGHT),
+) -> Drawing:
+    """Make a drawing with one pair of axes.
+
+    Args:
+        title: What it is.
+        sentence: What it shows in this run.
+        paint: Draws into the axes, with the colours of this module.
+        size: In inches.
+    """
+    with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
+        # The browser has glyphs for scripts that the font for measuring lacks.
+        warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure.add_subplot())
+        file = io.StringIO()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+    return Drawing(title, sentence, themed(file.getvalue(), label=f"{title}. {sentence}"))
+
+
+def themed(svg: str, *, label: str) -> Markup:
+    """A figure's SVG file as an element of the page.
+
+    Args:
+        svg: As matplotlib writes it.
+        label: Read out in place of the picture.
+    """
+    head, body = re.search(r"<svg(.*?)>(.*)</svg>", svg, re.DOTALL).groups()  # type: ignore[union-attr]
+    (view,) = re.findall(r'viewBox="([\d. ]+)"', head)
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
+    body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
+    body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
+    body = body.replace("xlink:href", "href")
+    body = _with_own_ids(body)
+    # Text that names a colour is not touched: a stand-in is followed by the end of a declaration.
+    body = re.sub(r"(: )(#[0-9a-f]{6})(?=[;\"])", _variable, body)
+    body = re.sub(r"\s*\n\s*", " ", body)
+    opening = Markup('<svg class="plot" viewBox="{}" role="img" aria-label="{}">')
+    return opening.format(view, label) + Markup(body) + Markup("</svg>")
+
+
+def _variable(match: re.Match[str]) -> str:
+    name = _VARIABLES.get(match[2])
+    return f"{match[1]}var(--{name})" if name else match[0]
+
+
+def _with_own_ids(body: str) -> str:
+    """Only the names that are referred to, and each picture its own."""
+    mark = hashlib.sha256(body.encode()).hexdigest()[:8]
+    used = set(re.findall(r'(?:href="#|url\(#)([\w.-]+)', body))
+    body = re.sub(r' id="([^"]*)"', lambda m: f' id="{mark}-{m[1]}"' if m[1] in used else "", body)
+    return re.sub(r'(href="#|url\(#)', rf"\g<1>{mark}-", body)
+
+
+def shorten(text: str, length: int = 22) -> str:
+    """At most that many characters, for a label."""
+    text = " ".join(str(text).split()) or "(blank)"
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def figure_of(value: float | None) -> str:
+    """A number for people, three digits or so.
+
+    >>> figure_of(12345.6), figure_of(0.01234), figure_of(None)
+    ('12,346', '0.0123', '–')
+    """
+    if value is None:
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def percent(share: float | None) -> str:
+    """A share for people.
+
+    >>> percent(0.123), percent(0.0004), percent(0.9999), percent(1.0)
+    ('12 %', 'under 0.1 %', 'over 99.9 %', '100 %')
+    """
+    if share is None:
+        return "–"
+    if 0 < share < 0.001:
+        return "under 0.1 %"
+    if 0.999 < share < 1:
+        return "over 99.9 %"
+    digits = 0 if 0.1 <= share <= 0.9 or share in (0, 1) else 1
+    return f"{100 * share:.{digits}f} %"
+
+
+def metric_title(name: str) -> str:
+    """For people, of a metric or of a column of the history."""
+    name = name.removeprefix("validation_")
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
+
+
+def use_log(values: Sequence[float]) -> bool:
+    """Whether positive values are spread so widely that a linear axis would hide the small."""
+    return bool(values) and min(values) > 0 and max(values) > 20 * min(values)
+
+
+def whole_epochs(axes: Axes) -> None:
+    """An axis of epochs, with whole numbers on it."""
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))

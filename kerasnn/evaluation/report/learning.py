@@ -1,0 +1,207 @@
+"""How the training went: learning curves, the monitored measure, the learning rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from kerasnn.evaluation.metrics import METRICS
+from kerasnn.evaluation.report.drawing import (
+    ACCENT,
+    INK,
+    MUTED,
+    WARM,
+    Drawing,
+    draw,
+    figure_of,
+    metric_title,
+    use_log,
+    whole_epochs,
+)
+
+Story = dict[str, Any]
+Series = list[tuple[float, float]]
+
+_ENDINGS = {
+    "all epochs done": "It ran through all its epochs.",
+    "no gain": "It ended early, as validation gained no more.",
+    "time limit": "It ended at the time limit.",
+    "interrupted": "It was interrupted.",
+    "diverged": "It ended because the loss was no longer finite.",
+}
+
+
+def drawings(story: Story) -> list[Drawing]:
+    """Loss, the measure that picked the best epoch if it is another one, the rate, the sweep."""
+    training = story["training"]
+    if not training["n_epochs"]:
+        return []
+    found = [_losses(story)]
+    history, monitor = training["history"], training["monitor"]
+    if monitor and not _same(history[monitor], history.get("validation_loss", [])):
+        found.append(_measure(story, monitor))
+    if "learning_rate" in history:
+        found.append(_rate(story))
+    if story.get("sweep"):
+        found.append(_sweep(story["sweep"]))
+    return found
+
+
+def summary(story: Story) -> str:
+    """How the training ended and which epoch was kept."""
+    training = story["training"]
+    best, count = training["best_epoch"], training["n_epochs"]
+    if not count:
+        return "No epoch was finished."
+    ending = _ENDINGS.get(story["stopped"], "")
+    if not best:
+        return f"{_epochs(count)} done; none was better than the others. {ending}".strip()
+    if best == count:
+        after = "the last one, so more epochs might help"
+    else:
+        after = f"after that validation got {'worse' if _got_worse(training) else 'no better'}"
+    return f"Best at epoch {best} of {count}; {after}. {ending}".strip()
+
+
+def _epochs(count: int) -> str:
+    return "1 epoch" if count == 1 else f"{count} epochs"
+
+
+def _series(training: Story, name: str) -> Series:
+    history = training["history"]
+    pairs = zip(history["epoch"], history.get(name, []), strict=False)
+    return [(epoch, value) for epoch, value in pairs if value is not None]
+
+
+def _same(one: list[float | None], other: list[float | None]) -> bool:
+    """Whether the monitor is the validation loss by another name."""
+    return len(one) == len(other) and all(
+        a is not None and b is not None and abs(a - b) <= 1e-3 * abs(b)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _got_worse(training: Story) -> bool:
+    """Whether the later half of what came after the best is clearly on the wrong side of it."""
+    name = training["monitor"] or "validation_loss"
+    after = [value for epoch, value in _series(training, name) if epoch > training["best_epoch"]]
+    best = [value for epoch, value in _series(training, name) if epoch == training["best_epoch"]]
+    if not after or not best:
+        return False
+    late = float(np.median(after[len(after) // 2 :]))
+    worse = late > best[0] if _lower_is_better(name) else late < best[0]
+    return worse and abs(late - best[0]) > 0.01 * abs(best[0])
+
+
+def _lower_is_better(name: str) -> bool:
+    metric = METRICS.get(name.removeprefix("validation_"))
+    return metric is None or metric.direction == "lower"
+
+
+def _line(axes: Axes, series: Series, colour: str, label: str) -> None:
+    if series:
+        epochs, values = zip(*series, strict=True)
+        marker = "o" if len(series) < 4 else ""
+        axes.plot(epochs, values, color=colour, label=label, marker=marker, markersize=4)
+
+
+def _mark_best(axes: Axes, training: Story, series: Series) -> None:
+    best = training["best_epoch"]
+    value = dict(series).get(best)
+    if value is None:
+        return
+    axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+    label = f"best: epoch {best}"
+    axes.plot([best], [value], "o", color=WARM, markersize=6, zorder=5, label=label)
+
+
+def _losses(story: Story) -> Drawing:
+    training = story["training"]
+    train, validation = _series(training, "loss"), _series(training, "validation_loss")
+    values = [value for _, value in [*train, *validation]]
+
+    def paint(axes: Axes) -> None:
+        _line(axes, train, ACCENT, "training")
+        _line(axes, validation, WARM, "validation")
+        _mark_best(axes, training, validation)
+        axes.set_yscale("log" if use_log(values) else "linear")
+        whole_epochs(axes)
+        axes.set_ylabel("loss")
+        axes.legend()
+
+    return draw("Learning curves", summary(story), paint)
+
+
+def _measure(story: Story, name: str) -> Drawing:
+    training = story["training"]
+    series = _series(training, name)
+    values = [value for _, value in series]
+    best = dict(series).get(training["best_epoch"])
+    sentence = f"On the validation rows it came to {figure_of(best)}"
+    if len(values) > 1:
+        sentence += f", from {figure_of(values[0])} after the first epoch"
+
+    def paint(axes: Axes) -> None:
+        _line(axes, series, WARM, "validation")
+        _mark_best(axes, training, series)
+        axes.set_yscale("log" if use_log(values) else "linear")
+        whole_epochs(axes)
+        axes.set_ylabel(metric_title(name))
+
+    return draw(f"{_capital(metric_title(name))} by epoch", f"{sentence}.", paint)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _rate(story: Story) -> Drawing:
+    training = story["training"]
+    series = _series(training, "learning_rate")
+    values = [value for _, value in series]
+    schedule = (story["config"].get("training") or {}).get("schedule", "")
+    peak = f"{max(values):.2g}" if values else "–"
+    sentence = f"The step size peaked at {peak} and ended at {values[-1]:.2g}" if values else ""
+    if len(set(values)) == 1:
+        sentence = f"The step size was {peak} all along"
+    if schedule:
+        sentence += f" (schedule: {str(schedule).replace('_', ' ')})"
+
+    def paint(axes: Axes) -> None:
+        _line(axes, series, ACCENT, "learning rate")
+        axes.set_yscale("log" if use_log(values) else "linear")
+        axes.ticklabel_format(axis="y", style="plain") if not use_log(values) else None
+        whole_epochs(axes)
+        axes.set_ylabel("learning rate")
+
+    return draw("Learning rate", f"{sentence}.", paint)
+
+
+def _sweep(sweep: Story) -> Drawing:
+    pairs = [(x, y) for x, y in zip(sweep["rates"], sweep["losses"], strict=False) if y is not None]
+    chosen = sweep["suggestion"]
+
+    def paint(axes: Axes) -> None:
+        if pairs:
+            rates, losses = zip(*pairs, strict=True)
+            axes.plot(rates, losses, color=ACCENT)
+            axes.axvline(chosen, color=WARM, linewidth=1.2)
+            axes.annotate(
+                f" {chosen:.2g}",
+                (chosen, 1),
+                xycoords=("data", "axes fraction"),
+                color=WARM,
+                va="top",
+            )
+        axes.set_xscale("log")
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss, smoothed")
+        axes.tick_params(which="minor", color=INK, length=0)
+
+    sentence = (
+        f"The rate rose with every step until the loss did; {chosen:.2g} was chosen, a third of "
+        "the rate at which the loss was lowest."
+    )
+    return draw("Learning-rate finder", sentence, paint)

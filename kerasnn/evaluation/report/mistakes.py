@@ -1,0 +1,212 @@
+"""How a classifier errs: confusion, ROC, precision against recall, calibration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from kerasnn.evaluation.report.drawing import (
+    ACCENT,
+    INK,
+    MUTED,
+    SERIES,
+    WARM,
+    WIDTH,
+    Drawing,
+    draw,
+    figure_of,
+    percent,
+    shorten,
+)
+
+Story = dict[str, Any]
+
+# Beyond this the numbers in the cells would not be legible.
+MAX_NUMBERED = 12
+
+
+def drawings(story: Story) -> list[Drawing]:
+    """All that are defined on the rows."""
+    errors = story["errors"]
+    found = []
+    if errors["confusion"]["labels"]:
+        found.append(_confusion(errors["confusion"]))
+    if any(each["roc"] for each in errors["curves"]):
+        found += [_roc(story), _precision_recall(story)]
+    if errors["calibration"]["count"]:
+        found.append(_calibration(story))
+    return found
+
+
+def _confusion(confusion: Story) -> Drawing:
+    counts = np.array(confusion["counts"], dtype=float)
+    labels = [shorten(label, 14) for label in confusion["labels"]]
+    size = len(labels)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def paint(axes: Axes) -> None:
+        for row, column in np.ndindex(size, size):
+            colour = ACCENT if row == column else WARM
+            # Faint where a share is small, so that the text stays legible on any cell.
+            alpha = 0.75 * float(shares[row, column])
+            corner = (column - 0.47, row - 0.47)
+            axes.add_patch(Rectangle(corner, 0.94, 0.94, color=colour, alpha=alpha, linewidth=0))
+            if size <= MAX_NUMBERED and counts[row, column]:
+                _cell(axes, (row, column), counts, shares)
+        axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))
+        crowded = size > 4 or max(map(len, labels)) > 9
+        axes.set_xticks(
+            range(size), labels, rotation=40 if crowded else 0, ha="right" if crowded else "center"
+        )
+        axes.set_yticks(range(size), labels)
+        axes.tick_params(length=0)
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("decided")
+        axes.set_ylabel("true")
+
+    side = WIDTH if size <= 4 else WIDTH * min(1.6, 0.8 + size * 0.05)
+    height = min(side, 2.1 + 0.42 * size)
+    return draw("Confusion matrix", _confusion_sentence(confusion), paint, size=(side, height))
+
+
+def _cell(axes: Axes, at: tuple[int, int], counts: np.ndarray, shares: np.ndarray) -> None:
+    row, column = at
+    text = f"{counts[at]:,.0f}"
+    if len(counts) <= 5:
+        text += f"\n{100 * shares[at]:.0f} %"
+    size = 9.5 if len(counts) <= 8 else 7.5
+    axes.text(column, row, text, ha="center", va="center", color=INK, fontsize=size)
+
+
+def _confusion_sentence(confusion: Story) -> str:
+    more = confusion["left_out"]
+    shown = f" Shown are the classes with the most mistakes; {more} more are not." if more else ""
+    if not confusion["worst"]:
+        return f"No mistake on these rows.{shown}"
+    worst = confusion["worst"][0]
+    share = percent(worst["count"] / worst["of"])
+    return (
+        f"The most common mistake: {worst['count']:,} of {worst['of']:,} rows of "
+        f"‘{shorten(worst['truth'], 40)}’ ({share}) were taken for "
+        f"‘{shorten(worst['decided'], 40)}’.{shown}"
+    )
+
+
+def _curves(story: Story, name: str) -> list[tuple[str, Story]]:
+    """Colour and curve of each class that has one."""
+    curves = [each for each in story["errors"]["curves"] if each[name]]
+    if story["task"] == "binary":
+        return [(ACCENT, curve) for curve in curves]
+    return [(SERIES[i % len(SERIES)], curve) for i, curve in enumerate(curves)]
+
+
+def _hidden(story: Story) -> str:
+    more = story["n_classes"] - len(story["errors"]["curves"])
+    return f" {more} rarer classes are not shown." if story["task"] != "binary" and more else ""
+
+
+def _roc(story: Story) -> Drawing:
+    curves = _curves(story, "roc")
+    area = story["scores"]["values"].get("auc")
+
+    def paint(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        for colour, curve in curves:
+            points, at = curve["roc"], curve["at"]
+            axes.plot(points["x"], points["y"], color=colour, label=shorten(curve["label"]))
+            if at["false_positive_rate"] is not None and at["recall"] is not None:
+                axes.plot([at["false_positive_rate"]], [at["recall"]], "o", color=colour)
+        axes.set(xlabel="false positive rate", ylabel="true positive rate")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        if len(curves) > 1:
+            axes.legend(loc="lower right")
+
+    if story["task"] == "binary":
+        label = shorten(curves[0][1]["label"], 40)
+        sentence = (
+            f"A random row of ‘{label}’ scores above a random other row {percent(area)} of the "
+            "time (ROC AUC); the dot is where the network decides."
+        )
+    else:
+        sentence = (
+            f"Each class against the rest; mean ROC AUC {figure_of(area)}. The dots are where the "
+            f"network decides.{_hidden(story)}"
+        )
+    return draw("ROC curve", sentence, paint)
+
+
+def _precision_recall(story: Story) -> Drawing:
+    curves = _curves(story, "precision_recall")
+
+    def paint(axes: Axes) -> None:
+        for colour, curve in curves:
+            points, at = curve["precision_recall"], curve["at"]
+            label = shorten(curve["label"])
+            axes.plot(points["x"], points["y"], color=colour, label=label)
+            if at["recall"] is not None and at["precision"] is not None:
+                axes.plot([at["recall"]], [at["precision"]], "o", color=colour)
+        if story["task"] == "binary":
+            share = curves[0][1]["share"]
+            axes.axhline(share, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+            axes.annotate("by chance", (0.01, share), color=MUTED, va="bottom", fontsize=8.5)
+        axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
+        if len(curves) > 1:
+            axes.legend(loc="lower left")
+
+    return draw("Precision and recall", _precision_sentence(story, curves), paint)
+
+
+def _precision_sentence(story: Story, curves: list[tuple[str, Story]]) -> str:
+    if story["task"] != "binary":
+        known = [each for _, each in curves if each["at"]["recall"] is not None]
+        worst = min(known, key=lambda each: each["at"]["recall"])
+        return (
+            f"‘{shorten(worst['label'], 40)}’ is found least often: "
+            f"{percent(worst['at']['recall'])} of its rows.{_hidden(story)}"
+        )
+    curve = curves[0][1]
+    label, at = shorten(curve["label"], 40), curve["at"]
+    if at["precision"] is None:
+        return f"No row was decided to be ‘{label}’; a lower threshold would find some."
+    return (
+        f"Of the rows called ‘{label}’, {percent(at['precision'])} are; of those that are, "
+        f"{percent(at['recall'])} are found."
+    )
+
+
+def _calibration(story: Story) -> Drawing:
+    curve = story["errors"]["calibration"]
+    probability, frequency = np.array(curve["probability"]), np.array(curve["frequency"])
+    count = np.array(curve["count"])
+
+    def paint(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        heights = 0.22 * count / count.max()
+        axes.bar(probability, heights, width=0.045, color=MUTED, alpha=0.3, linewidth=0)
+        axes.plot(probability, frequency, color=ACCENT, marker="o", markersize=4)
+        seen = "probability of the decided class" if story["task"] != "binary" else "probability"
+        axes.set(xlabel=f"{seen}, as predicted", ylabel="share that came true")
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
+
+    return draw("Calibration", _calibration_sentence(story, probability, frequency, count), paint)
+
+
+def _calibration_sentence(
+    story: Story, probability: np.ndarray, frequency: np.ndarray, count: np.ndarray
+) -> str:
+    off = float(np.abs(probability - frequency) @ count / count.sum())
+    excess = float((probability - frequency) @ count / count.sum())
+    if off < 0.03:
+        verdict = "they can be read as they are"
+    elif story["task"] == "binary":
+        verdict = f"on the whole they are too {'high' if excess > 0 else 'low'}"
+    else:
+        verdict = f"the network is too {'sure' if excess > 0 else 'cautious'}"
+    return (
+        f"Probabilities are off by {percent(off)} on average; {verdict}. Bars show how many rows "
+        "there are."
+    )

@@ -1,0 +1,265 @@
+"""The story of a run as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from kerasnn.errors import ModelRefusedError
+from kerasnn.evaluation.metrics import METRICS
+from kerasnn.evaluation.report import columns, distances, inside, learning, mistakes, network
+from kerasnn.evaluation.report.drawing import figure_of, percent, shorten
+from kerasnn.evaluation.story import VERSION
+
+Story = dict[str, Any]
+
+_HERE = Path(__file__).parent
+_CARDS = {
+    "binary": ("auc", "accuracy", "f1"),
+    "multiclass": ("accuracy", "f1", "log_loss"),
+    "regression": ("rmse", "mae", "r2"),
+}
+MAX_CLASSES = 20
+_PARTS = (("train", "training"), ("validation", "validation"), ("test", "test"))
+_SPLITS = {
+    "random": "drawn at random",
+    "stratified": "drawn at random, each class in proportion",
+    "group": "by group: rows of one ‘{column}’ stay together",
+    "time": "by time: ‘{column}’ of the test rows is the latest",
+    "column": "as the column ‘{column}’ says",
+}
+
+
+def render(story: Story) -> str:
+    """The page.
+
+    Args:
+        story: As of `kerasnn.evaluation.story.tell`, also after a trip through JSON.
+
+    Raises:
+        ModelRefusedError: It was told by a later version.
+    """
+    version = story.get("version")
+    if version != VERSION:
+        raise ModelRefusedError(
+            f"the report of the run has version {version!r}, and this is version {VERSION}",
+            fix="install the kerasnn that made the run",
+        )
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "figure": figure_of, "shorten": shorten}
+    return environment.get_template("page.html").render(**context(story))
+
+
+def context(story: Story) -> Story:
+    """Everything that the template shows."""
+    classes = story["task"] != "regression"
+    return {
+        "story": story,
+        "css": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        "subtitle": _subtitle(story),
+        "standing": standing(story["scores"]),
+        "cards": _cards(story),
+        "parts": _parts(story["data"]["n_rows"]),
+        "split": _split(story),
+        "part_scored": "test" if story["data"]["n_rows"].get("test") else "validation",
+        "metrics": _metrics(story["scores"]),
+        "bars": _bars(story["scores"]),
+        "per_class": _per_class(story["scores"]),
+        "training": learning.summary(story),
+        "curves": learning.drawings(story),
+        "errors": mistakes.drawings(story) if classes else distances.drawings(story),
+        "columns": columns.drawings(story),
+        "network": network.picture(story),
+        "network_sentence": network.sentence(story),
+        "gradients": inside.gradients(story),
+        "panels": [each for each in (inside.weights(story), inside.activations(story)) if each],
+        "config": _settings(story["config"]),
+    }
+
+
+def _subtitle(story: Story) -> str:
+    task = {
+        "binary": "two classes",
+        "multiclass": f"{story['n_classes']} classes",
+        "regression": "a number",
+    }[story["task"]]
+    return f"{story['model']} · predicts {task} · trained in {duration(story['seconds'])}"
+
+
+def duration(seconds: float) -> str:
+    """For people.
+
+    >>> duration(0.52), duration(34.4), duration(125), duration(7260)
+    ('0.5 s', '34 s', '2 min 5 s', '2 h 1 min')
+    """
+    if seconds < 9.5:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def standing(scores: Story) -> str:
+    """How the network stands beside the baselines: ``wins``, ``level``, ``loses`` or ``alone``."""
+    pairs = [each["gain_interval"] for each in scores["baselines"].values()]
+    if not pairs or not all(pairs):
+        return "alone"
+    if all(low > 0 for low, _ in pairs):
+        return "wins"
+    return "loses" if any(high < 0 for _, high in pairs) else "level"
+
+
+def _cards(story: Story) -> list[Story]:
+    scores = story["scores"]
+    found = [
+        {
+            "title": METRICS[name].title,
+            "value": METRICS[name].format(scores["values"][name]),
+            "note": _interval(scores, name),
+        }
+        for name in _CARDS[story["task"]]
+    ]
+    total = sum(story["data"]["n_rows"].values())
+    used = story["data"]["n_used"]
+    rows = f"{used} of {story['data']['n_columns']} columns used"
+    parameters = f"{story['training']['n_epochs']} epochs"
+    return [
+        *found,
+        {"title": "rows", "value": f"{total:,}", "note": rows},
+        {
+            "title": "parameters",
+            "value": f"{story['network']['parameters']:,}",
+            "note": parameters,
+        },
+    ]
+
+
+def _interval(scores: Story, name: str) -> str:
+    pair = scores["intervals"].get(name)
+    return METRICS[name].format_interval(pair) if pair else "no interval"
+
+
+def _parts(n_rows: Mapping[str, int]) -> list[Story]:
+    total = max(1, sum(n_rows.values()))
+    return [
+        {
+            "name": name,
+            "title": title,
+            "rows": n_rows.get(name, 0),
+            "share": n_rows.get(name, 0) / total,
+        }
+        for name, title in _PARTS
+    ]
+
+
+def _split(story: Story) -> str:
+    kind = story["split"]["kind"]
+    if kind == "auto":
+        kind = "random" if story["task"] == "regression" else "stratified"
+    column = shorten(story["split"]["column"] or "", 60)
+    return _SPLITS[kind].format(column=column) if kind in _SPLITS else kind
+
+
+def _metrics(scores: Story) -> list[Story]:
+    """Rows of the table of scores."""
+    return [
+        {
+            "title": METRICS[name].title,
+            "better": "higher is better"
+            if METRICS[name].direction == "higher"
+            else "lower is better",
+            "arrow": "↑" if METRICS[name].direction == "higher" else "↓",
+            "main": name == scores["main"],
+            "value": METRICS[name].format(value),
+            "interval": METRICS[name].format_interval(scores["intervals"].get(name)),
+            "others": [
+                METRICS[name].format(each["values"][name]) for each in scores["baselines"].values()
+            ],
+        }
+        for name, value in scores["values"].items()
+        if name in METRICS
+    ]
+
+
+def _bars(scores: Story) -> list[Story]:
+    """The main metric of the network and of each baseline, as places on a common axis."""
+    metric, main = METRICS[scores["main"]], scores["main"]
+    entries = [("the network", scores["values"][main], scores["intervals"].get(main))]
+    entries += [
+        (each["title"], each["values"][main], None) for each in scores["baselines"].values()
+    ]
+    known: list[float] = [value for _, value, _ in entries if value is not None]
+    known += [bound for _, _, pair in entries if pair for bound in pair]
+    if len(entries) < 2 or not known:
+        return []
+    low, high = min(known), max(known)
+    margin = 0.08 * (high - low) or 1.0
+
+    def at(value: float) -> float:
+        return round(100 * (value - low + margin) / (high - low + 2 * margin), 2)
+
+    return [
+        {
+            "title": title,
+            "ours": index == 0,
+            "value": metric.format(value),
+            "at": at(value) if value is not None else None,
+            "from": at(pair[0]) if pair else None,
+            "to": at(pair[1]) if pair else None,
+        }
+        for index, (title, value, pair) in enumerate(entries)
+    ]
+
+
+def _per_class(scores: Story) -> Story:
+    """The classes with the lowest F1, if they are too many for a table."""
+    items = list(scores["per_class"].items())
+    shown = items
+    if len(items) > MAX_CLASSES:
+        shown = sorted(items, key=lambda item: (item[1]["f1"] is None, item[1]["f1"] or 0))
+        shown = shown[:MAX_CLASSES]
+    formatted = [
+        {
+            "label": label,
+            "rows": each["support"],
+            "values": [METRICS["f1"].format(each[name]) for name in ("precision", "recall", "f1")],
+            "recall": each["recall"],
+        }
+        for label, each in shown
+    ]
+    return {"rows": formatted, "left_out": len(items) - len(shown)}
+
+
+def _settings(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Sections of keys and values."""
+    found, bare = [], []
+    for section, values in config.items():
+        if isinstance(values, Mapping):
+            found.append((section, [(str(k), _value(v)) for k, v in values.items()]))
+        else:
+            bare.append((str(section), _value(values)))
+    return [("run", bare), *found] if bare else found
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_value(each)}" for key, each in value.items()) or "–"
+    if isinstance(value, list):
+        return ", ".join(map(_value, value)) or "–"
+    return f"{value:g}" if isinstance(value, float) else str(value)
