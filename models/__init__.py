@@ -10,6 +10,7 @@ Nothing here imports Keras before a network is built.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -141,7 +142,7 @@ def check_hyperparameters(name: str, values: Mapping[str, Any]) -> dict[str, Any
     from kerasnn.options import convert
 
     known = hyperparameters(name)
-    annotations = get_type_hints(get(name).factory, localns=_LATER)
+    annotations = _annotations(name)
     checked = {}
     for key, value in values.items():
         if key not in known:
@@ -181,6 +182,12 @@ def describe(name: str, signature: Signature, **values: Any) -> Description:
     from kerasnn.models.descriptions import describe_network
 
     return describe_network(build(name, signature, **values))
+
+
+@functools.cache
+def _annotations(name: str) -> dict[str, Any]:
+    """Evaluated once: no load of a bundle evaluates anything."""
+    return get_type_hints(get(name).factory, localns=_LATER)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -19,6 +20,8 @@ DEEPEST = 32
 LONGEST_INTEGER = 20
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
+# Python evaluates the text of annotations: once for each class of ours, not at each load.
+_hints = functools.cache(get_type_hints)
 _OTHERS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -150,7 +153,7 @@ def _is_deeper(content: bytes, limit: int) -> bool:
 
 def _conform_object(data: Any, cls: type[Any], place: str) -> None:
     _require(isinstance(data, dict), place, data)
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for name in data:
         if name not in fields:

@@ -5,6 +5,7 @@ A bundle may come from a stranger: what is not plain, bounded and consistent is 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing.numbers import NumberColumn
     from kerasnn.preprocessing.preprocessor import Preprocessor
 
+# Python evaluates the text of annotations: once, not at each load of a bundle.
+_hints = functools.cache(get_type_hints)
 WIDEST_EMBEDDING = 4_096
 MOST_KNOTS = 1_000
 LATEST_DAY = 4_000_000
@@ -90,7 +93,7 @@ def _is_target(target: Target) -> bool:
 
 
 def _are_options(options: PreprocessingOptions) -> bool:
-    for name, kind in get_type_hints(PreprocessingOptions).items():
+    for name, kind in _hints(PreprocessingOptions).items():
         value, choices = getattr(options, name), get_args(kind)
         if choices:
             is_right = isinstance(value, str) and value in choices
