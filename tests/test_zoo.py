@@ -1,0 +1,221 @@
+"""The contract of a factory, held over every model of the zoo."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kerasnn import models
+from kerasnn.errors import ConfigError
+from kerasnn.signature import Signature
+
+Inputs = dict[str, NDArray[Any]]
+
+SIGNATURES = {
+    "numbers": Signature.table(numbers=3),
+    "categories": Signature.table(categories=(4, 7, 9), embedding_widths=(0, 2, 3), classes=2),
+    "wide_categories": Signature.table(categories=(7, 5), embedding_widths=(2, 2), classes=2),
+    "mixed": Signature.table(
+        numbers=2, categories=(4, 7, 3, 8), embedding_widths=(0, 2, 0, 2), classes=3
+    ),
+}
+# Small enough to build in no time; whatever else a model has stays at its default.
+SMALL = {"width": 8, "depth": 2}
+
+
+def small(name: str, **values: Any) -> dict[str, Any]:
+    """Hyper-parameters of a tiny network."""
+    known = models.hyperparameters(name)
+    return {key: value for key, value in {**SMALL, **values}.items() if key in known}
+
+
+@cache
+def network(name: str, kind: str) -> keras.Model:
+    """One network for all tests that do not change it."""
+    keras.utils.set_random_seed(1)
+    return models.build(name, SIGNATURES[kind], **small(name))
+
+
+def rows(kind: str, *, count: int = 16) -> Inputs:
+    generator = np.random.default_rng(0)
+    signature, inputs = SIGNATURES[kind], {}
+    if signature.numbers:
+        shape = (count, len(signature.numbers.names))
+        inputs["numbers"] = generator.normal(size=shape).astype("float32")
+    if signature.categories:
+        sizes = signature.categories.cardinalities
+        # Each code comes up, so that each row of a table has a gradient.
+        columns = [generator.permutation(np.arange(count) % size) for size in sizes]
+        inputs["categories"] = np.stack(columns, axis=1).astype("int32")
+    return inputs
+
+
+def scores(model: keras.Model, inputs: Inputs) -> NDArray[Any]:
+    """Outputs of inference."""
+    tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
+    result: NDArray[Any] = keras.ops.convert_to_numpy(model(tensors, training=False))
+    return result
+
+
+def values(model: keras.Model) -> list[NDArray[Any]]:
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
+
+
+def trained(
+    name: str, *, steps: int, rate: float, **chosen: Any
+) -> tuple[keras.Model, list[float]]:
+    """A network after steps on 16 rows, and its losses."""
+    keras.utils.set_random_seed(1)
+    model = models.build(name, SIGNATURES["mixed"], **small(name, **chosen))
+    model.compile(
+        keras.optimizers.Adam(rate), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    )
+    inputs = rows("mixed")
+    target = (inputs["numbers"][:, 0] > 0).astype("int32")
+    return model, [float(model.train_on_batch(inputs, target)) for _ in range(steps)]
+
+
+@pytest.mark.parametrize("kind", SIGNATURES)
+@pytest.mark.parametrize("name", models.names())
+def test_shapes(name: str, kind: str) -> None:
+    model, signature = network(name, kind), SIGNATURES[kind]
+    inputs = rows(kind, count=5)
+    assert {tensor.name: tensor.dtype for tensor in model.inputs} == {
+        key: array.dtype.name for key, array in inputs.items()
+    }
+    outputs = scores(model, inputs)
+    assert outputs.shape == (5, signature.output.width)
+    assert outputs.dtype == np.float32
+    assert np.isfinite(outputs).all()
+    assert not model.compiled
+
+
+@pytest.mark.parametrize("kind", SIGNATURES)
+@pytest.mark.parametrize("name", models.names())
+def test_saves_and_loads_equal(name: str, kind: str, tmp_path: Path) -> None:
+    model = network(name, kind)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(scores(loaded, rows(kind)), scores(model, rows(kind)))
+    for weight, other in zip(values(model), values(loaded), strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+def test_saved_networks_open_without_kerasnn(tmp_path: Path) -> None:
+    for name in models.names():
+        network(name, "mixed").save(tmp_path / f"{name}.keras")
+    script = (
+        "import sys, pathlib; sys.modules['kerasnn'] = None\n"
+        "import keras\n"
+        "print(sorted(keras.models.load_model(path).name for path in pathlib.Path().iterdir()))"
+    )
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == str(models.names())
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_one_step_moves_every_weight(name: str) -> None:
+    keras.utils.set_random_seed(1)
+    before = values(models.build(name, SIGNATURES["mixed"], **small(name)))
+    model, _ = trained(name, steps=1, rate=0.01)
+    assert len(model.trainable_weights) >= 3
+    paths = [weight.path for weight in model.weights if weight.trainable]
+    moved = [
+        weight.path
+        for weight, old, new in zip(model.weights, before, values(model), strict=True)
+        if weight.trainable and np.abs(new - old).max() > 1e-3
+    ]
+    assert moved == paths
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_seed_decides_everything(name: str) -> None:
+    (first, losses), (second, again) = (trained(name, steps=2, rate=0.01) for _ in range(2))
+    assert losses == again
+    for weight, other in zip(values(first), values(second), strict=True):
+        np.testing.assert_array_equal(weight, other)
+
+
+@pytest.mark.parametrize("name", sorted(set(models.names()) - {"linear"}))
+def test_another_seed_is_another_network(name: str) -> None:
+    keras.utils.set_random_seed(2)
+    other = models.build(name, SIGNATURES["mixed"], **small(name))
+    inputs = rows("mixed")
+    assert np.abs(scores(other, inputs) - scores(network(name, "mixed"), inputs)).max() > 0.01
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_inference_is_independent_of_the_batch(name: str) -> None:
+    model, _ = trained(name, steps=2, rate=0.01)
+    inputs = rows("mixed")
+    whole = scores(model, inputs)
+    single = [scores(model, {k: v[i : i + 1] for k, v in inputs.items()}) for i in range(16)]
+    np.testing.assert_allclose(np.concatenate(single), whole, atol=1e-5)
+    assert np.ptp(whole, axis=0).min() > 1e-3
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_overfits_a_few_rows(name: str) -> None:
+    chosen = {"dropout": 0.0, "residual_dropout": 0.0}
+    _, losses = trained(name, steps=100, rate=0.05, **chosen)
+    assert losses[0] > 0.5
+    assert losses[-1] < 0.05
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_every_column_counts(name: str) -> None:
+    """Another value in any one column gives other scores."""
+    model, _ = trained(name, steps=20, rate=0.05)
+    inputs = rows("mixed")
+    before = scores(model, inputs)
+    for key, array in inputs.items():
+        for column in range(array.shape[1]):
+            changed = {**inputs, key: array.copy()}
+            changed[key][:, column] = np.roll(array[:, column], 1)
+            assert np.abs(scores(model, changed) - before).max() > 1e-3, (key, column)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_scores_are_float32_in_mixed_precision(name: str) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = models.build(name, SIGNATURES["mixed"], **small(name))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert scores(model, rows("mixed")).dtype == np.float32
+    kernels = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert any(layer.compute_dtype == "bfloat16" for layer in kernels)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_signature_without_inputs_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        models.build(name, Signature.table())
+    assert str(raised.value) == "a network needs an input; got none – add a column to learn from"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", models.names())
+def test_converts_to_onnx(name: str, tmp_path: Path) -> None:
+    import onnxruntime
+
+    model, _ = trained(name, steps=2, rate=0.01)
+    model.export(tmp_path / "saved", format="tf_saved_model", verbose=False)
+    command = [sys.executable, "-m", "tf2onnx.convert", "--opset", "18"]
+    paths = ["--saved-model", str(tmp_path / "saved"), "--output", str(tmp_path / "model.onnx")]
+    subprocess.run([*command, *paths], check=True, capture_output=True)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    inputs = rows("mixed")
+    for count in (1, 16):
+        some = {key: array[:count] for key, array in inputs.items()}
+        (outputs,) = session.run(None, some)
+        np.testing.assert_allclose(outputs, scores(model, some), atol=1e-5)
