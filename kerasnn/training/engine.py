@@ -137,7 +137,9 @@ class Engine:
         order, rates = tf.constant(self.order(epoch)), tf.constant(rates)
         totals = tf.zeros(2, "float32")
         for start, stop in self._calls():
-            totals += self._compiled(order, rates, start, stop)
+            # As tensors: a Python number would mean a new trace for each value. The sums are passed
+            # on, because their bits must not depend on how a clock divided the epoch into calls.
+            totals = self._compiled(order, rates, tf.constant(start), tf.constant(stop), totals)
             if on_call:
                 on_call(stop)
         loss, norm = (totals / self.steps_per_epoch).numpy().tolist()
@@ -158,16 +160,26 @@ class Engine:
         """One gradient step on the given rows, (batch_size,); its loss."""
         order = np.broadcast_to(rows.astype(np.int32), (self.steps_per_epoch, len(rows)))
         rates = np.full(self.steps_per_epoch, rate, "float32")
-        totals = self._compiled(tf.constant(order), tf.constant(rates), 0, 1)
+        first, second, none = tf.constant(0), tf.constant(1), tf.zeros(2, "float32")
+        totals = self._compiled(tf.constant(order), tf.constant(rates), first, second, none)
         return float(totals[0])
 
-    def _run(self, order: tf.Tensor, rates: tf.Tensor, start: tf.Tensor, stop: tf.Tensor) -> Any:
-        """Steps ``start`` to ``stop - 1``: the sums of their losses and gradient norms."""
-        totals = tf.zeros(2, "float32")
-        for step in tf.range(start, stop):
-            self.optimizer.learning_rate.assign(rates[step])
-            totals += self._step(order[step])
-        return totals
+    def _run(
+        self,
+        order: tf.Tensor,
+        rates: tf.Tensor,
+        start: tf.Tensor,
+        stop: tf.Tensor,
+        totals: tf.Tensor,
+    ) -> Any:
+        """Steps ``start`` to ``stop - 1``; adds up their losses and gradient norms."""
+
+        def advance(step: tf.Tensor, totals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            self.optimizer.learning_rate.assign(tf.gather(rates, step))
+            return step + 1, totals + self._step(tf.gather(order, step))
+
+        # For XLA the ends of a `tf.range` are constants: it would compile anew for each pair.
+        return tf.while_loop(lambda step, _: step < stop, advance, (start, totals))[1]
 
     def _step(self, rows: tf.Tensor) -> tf.Tensor:
         inputs = {name: tf.gather(values, rows) for name, values in self._inputs.items()}
@@ -181,6 +193,9 @@ class Engine:
             loss = ops.mean(losses)
             penalized = loss + self._penalty()
         gradients = tape.gradient(penalized, [v.value for v in variables])
+        # Embeddings have sparse gradients, in which a row that occurs twice is two entries: their
+        # norm and their squares would be wrong.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         norm = tf.linalg.global_norm(gradients)
         self.optimizer.apply(gradients, variables)
         self._average()
@@ -197,7 +212,10 @@ class Engine:
         return penalty
 
     def _average(self) -> None:
-        """Move the averages towards the weights; faster at first, when little is behind them."""
+        """Move the averages towards the weights; faster at first, when little is behind them.
+
+        After step t they keep min(average, t / (t + 10)) of what they were.
+        """
         if not self.averages:
             return
         done = ops.cast(self.optimizer.iterations, "float32")
@@ -208,7 +226,7 @@ class Engine:
     def weights_to_judge(self) -> list[np.ndarray]:
         """What validation looks at, in the order of ``network.variables``: averages, if any."""
         averages = {id(v): a for v, a in zip(self._averaged, self.averages, strict=True)}
-        return [np.array(averages.get(id(v), v.value)) for v in self.network.variables]
+        return [averages.get(id(v), v).numpy() for v in self.network.variables]
 
     @property
     def state(self) -> list[Any]:
@@ -217,7 +235,7 @@ class Engine:
 
     def read_state(self) -> list[np.ndarray]:
         """A copy of the state."""
-        return [np.array(variable) for variable in self.state]
+        return [variable.numpy() for variable in self.state]
 
     def write_state(self, values: list[np.ndarray]) -> None:
         """Put back what `read_state` gave."""

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from kerasnn.recipes import Recipe
+from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.losses import RowLoss
 
@@ -57,20 +58,28 @@ def find_learning_rate(
         row_loss: From `kerasnn.training.losses.loss_function`.
         seed: Of the order of the rows.
     """
-    engine = Engine(network, rows, recipe=recipe, row_loss=row_loss, seed=seed)
-    before = engine.read_state()
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
-    order = np.concatenate([engine.order(e) for e in range(-(-STEPS // engine.steps_per_epoch))])
+    with deterministic():
+        engine = Engine(network, rows, recipe=recipe, row_loss=row_loss, seed=seed)
+        before = engine.read_state()
+        losses = _climb(engine, rates)
+        engine.write_state(before)
+    smooth = smoothed([loss for loss in losses if math.isfinite(loss)])
+    return Sweep(
+        tuple(rates[: len(smooth)].tolist()), tuple(smooth.tolist()), suggest(rates, smooth)
+    )
+
+
+def _climb(engine: Engine, rates: np.ndarray) -> list[float]:
+    """The loss of a step with each rate, until it explodes."""
+    epochs = -(-len(rates) // engine.steps_per_epoch)
+    order = np.concatenate([engine.order(epoch) for epoch in range(epochs)])
     losses: list[float] = []
     for batch, rate in zip(order, rates, strict=False):
         losses.append(engine.step_loss(batch, float(rate)))
         if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
             break
-    engine.write_state(before)
-    smooth = smoothed([loss for loss in losses if math.isfinite(loss)])
-    return Sweep(
-        tuple(rates[: len(smooth)].tolist()), tuple(smooth.tolist()), suggest(rates, smooth)
-    )
+    return losses
 
 
 def smoothed(losses: list[float]) -> np.ndarray:

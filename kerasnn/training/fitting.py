@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
@@ -16,16 +16,18 @@ import tensorflow as tf
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.forward import Forward
 from kerasnn.recipes import Recipe
-if TYPE_CHECKING:
-    from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.losses import RowLoss
 from kerasnn.training.schedules import learning_rates
 from kerasnn.training.stopping import Monitor, Progress
 
+if TYPE_CHECKING:
+    from kerasnn.training.checkpoints import Checkpoints
+
 # Of the time since the last checkpoint, writing the next one may take this share.
 CHECKPOINT_SHARE = 0.05
-# Epochs measured before a time limit sets the horizon of the schedule.
+# Epochs of a sitting after which a time limit sets the horizon of the schedule.
 TIMED_EPOCHS = 2
 
 Row = dict[str, float]
@@ -57,7 +59,7 @@ class Fitted:
     resumed_at: int = 0
 
 
-class TimeIsUp(Exception):
+class _TimeIsUp(Exception):
     """The time limit passed within an epoch."""
 
 
@@ -79,7 +81,7 @@ def fit(
 
     With checkpoints, a run that was killed goes on where it stood and ends with the same bits; one
     that had ended goes on when the recipe now asks for more epochs. Ctrl-C ends the training and
-    keeps the best weights: see ``progress.stopped``.
+    keeps the best weights, if an epoch is done: see ``progress.stopped``.
 
     Args:
         network: Uncompiled; inputs by name, raw outputs.
@@ -97,8 +99,9 @@ def fit(
     Raises:
         DataError: The loss is not finite in the first epoch.
         ConfigError: There is a checkpoint of another fingerprint.
+        KeyboardInterrupt: Ctrl-C came before the first epoch was done.
     """
-    with _deterministic():
+    with deterministic():
         engine = Engine(network, train, recipe=recipe, row_loss=row_loss, seed=seed)
         sitting = _Sitting(engine, validation, recipe, monitor, time_limit_s, watchers)
         sitting.checkpoints, sitting.fingerprint = checkpoints, fingerprint or {}
@@ -107,10 +110,22 @@ def fit(
             sitting.train()
         except KeyboardInterrupt:
             sitting.end("interrupted")
-        except TimeIsUp:
+            if not sitting.progress.epoch:
+                raise
+        except _TimeIsUp:
             sitting.end("time limit")
         sitting.keep_best()
     return sitting.fitted
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """The end of an epoch, to which a run goes back when the next one is cut short."""
+
+    state: list[np.ndarray]
+    progress: Progress
+    n_rows: int
+    best: list[np.ndarray]
 
 
 class _Sitting:
@@ -133,9 +148,11 @@ class _Sitting:
         self.fitted = Fitted(progress=Progress(horizon=recipe.epochs))
         self.best: list[np.ndarray] = []
         self._forward = Forward(engine.network)
-        self._epoch_start = engine.read_state()
+        self._moment = self._now()
         self._began = self._saved = time.perf_counter()
-        self._save_seconds = 0.0
+        self._earlier = self._save_seconds = 0.0
+        self._epoch_ends: list[float] = []
+        self._laid_out = not math.isfinite(self.limit)
 
     @property
     def progress(self) -> Progress:
@@ -146,7 +163,17 @@ class _Sitting:
         """Time trained, over all sittings."""
         return self._earlier + time.perf_counter() - self._began
 
-    _earlier = 0.0
+    def _now(self) -> _Moment:
+        return _Moment(
+            self.engine.read_state(), replace(self.progress), len(self.fitted.history), self.best
+        )
+
+    def _go_back(self) -> None:
+        self.engine.write_state(self._moment.state)
+        horizon = self.progress.horizon
+        self.fitted.progress = replace(self._moment.progress, horizon=horizon)
+        del self.fitted.history[self._moment.n_rows :]
+        self.best = self._moment.best
 
     def restore(self) -> None:
         """Go on from a checkpoint, if there is one."""
@@ -157,6 +184,11 @@ class _Sitting:
         self.fitted.history = [dict(row) for row in found.metadata["history"]]
         self.fitted.progress = progress = Progress(**found.metadata["progress"])
         self.fitted.resumed_at, self._earlier = progress.epoch, progress.seconds
+        if progress.stopped == "time limit":
+            # There may be more time now.
+            progress.horizon = self.recipe.epochs
+        elif progress.horizon < found.metadata["epochs"]:
+            self._laid_out = True
         if self.recipe.epochs > progress.epoch and progress.stopped != "no gain":
             progress.stopped = ""
         if self.recipe.epochs != found.metadata["epochs"]:
@@ -166,13 +198,17 @@ class _Sitting:
         self.engine.write_state([found.arrays[f"state.{i:04d}"] for i in range(count)])
         n_best = sum(name.startswith("best.") for name in found.arrays)
         self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
+        self._moment = self._now()
 
     def train(self) -> None:
         """Epoch after epoch until something says stop."""
         while not self.progress.stopped:
             if self.progress.epoch >= self.progress.horizon:
-                return self.end("all epochs done")
+                cut = self.progress.horizon < self.recipe.epochs
+                return self.end("time limit" if cut else "all epochs done")
             self._one_epoch()
+            if self.progress.stopped:
+                return
             if self.recipe.patience and self.progress.wait >= self.recipe.patience:
                 return self.end("no gain")
             self._fit_into_time()
@@ -184,10 +220,10 @@ class _Sitting:
         total = self.progress.horizon * steps
         rates = learning_rates(self.recipe, first=epoch * steps, count=steps, total=total)
         rates *= np.float32(self.progress.rate_factor)
-        self._epoch_start = engine.read_state()
         means = engine.run_epoch(epoch, rates, on_call=self._on_call)
         row = {"epoch": epoch + 1, **means, "learning_rate": float(rates[-1])}
-        if not math.isfinite(means["loss"]):
+        # A gradient that is not finite leaves weights that are not, even where the loss is still.
+        if not (math.isfinite(means["loss"]) and math.isfinite(means["gradient_norm"])):
             return self._diverged()
         self._validate(row)
         for watcher in self.watchers:
@@ -197,7 +233,7 @@ class _Sitting:
         for watcher in self.watchers:
             watcher.on_steps(self.progress.epoch, done, self.engine.steps_per_epoch)
         if self.seconds > self.limit and self.best:
-            raise TimeIsUp
+            raise _TimeIsUp
 
     def _validate(self, row: Row) -> None:
         judged = self.engine.weights_to_judge()
@@ -211,6 +247,7 @@ class _Sitting:
             self.best = judged
         if self.recipe.schedule == "plateau":
             self.progress.lower_rate(max(2, self.recipe.patience // 3))
+        self._moment = self._now()
 
     @contextmanager
     def _weights(self, values: list[np.ndarray]) -> Iterator[None]:
@@ -219,7 +256,7 @@ class _Sitting:
             yield
             return
         variables = self.engine.network.variables
-        own = [np.array(variable.value) for variable in variables]
+        own = [variable.numpy() for variable in variables]
         try:
             _assign(variables, values)
             yield
@@ -234,37 +271,35 @@ class _Sitting:
             )
         epoch = self.progress.epoch + 1
         warn(f"the loss is not finite in epoch {epoch}; the weights of the best epoch are kept")
-        self.engine.write_state(self._epoch_start)
+        self._go_back()
         self.end("diverged")
 
     def _fit_into_time(self) -> None:
         """Once an epoch's cost is known, lay the schedule out for as many as there is time for."""
-        if self.progress.epoch != TIMED_EPOCHS or not math.isfinite(self.limit):
+        self._epoch_ends.append(self.seconds)
+        if self._laid_out or len(self._epoch_ends) < TIMED_EPOCHS:
             return
+        self._laid_out = True
         # The first epoch holds the compilation, so only the later ones tell the pace.
-        pace = max(self.seconds - self._first_epoch_s, 1e-6) / (TIMED_EPOCHS - 1)
-        affordable = TIMED_EPOCHS + int((self.limit - self.seconds) * 0.95 / pace)
-        self.progress.horizon = max(TIMED_EPOCHS, min(self.progress.horizon, affordable))
-
-    _first_epoch_s = 0.0
+        pace = (self._epoch_ends[-1] - self._epoch_ends[0]) / (TIMED_EPOCHS - 1)
+        affordable = int(max(self.limit - self.seconds, 0) * 0.95 / max(pace, 1e-6))
+        self.progress.horizon = min(self.progress.horizon, self.progress.epoch + affordable)
 
     def end(self, why: str) -> None:
         """Note why the run ends and keep its last state."""
         if why in ("interrupted", "time limit"):
             # The epoch that was cut short is done again from its start on resume.
-            self.engine.write_state(self._epoch_start)
+            self._go_back()
         self.progress.stopped = why
         if self.checkpoints:
             self._save()
 
     def keep_best(self) -> None:
         """Leave the best epoch's weights in the network."""
-        if self.best:
-            _assign(self.engine.network.variables, self.best)
+        # There is no best one where the monitor was never a number.
+        _assign(self.engine.network.variables, self.best or self.engine.weights_to_judge())
 
     def _save_if_due(self) -> None:
-        if self.progress.epoch == 1:
-            self._first_epoch_s = self.seconds
         if not self.checkpoints:
             return
         since = time.perf_counter() - self._saved
@@ -275,7 +310,7 @@ class _Sitting:
         began = time.perf_counter()
         self.progress.seconds = self.seconds
         assert self.checkpoints is not None
-        arrays = {f"state.{i:04d}": value for i, value in enumerate(self.engine.read_state())}
+        arrays = {f"state.{i:04d}": value for i, value in enumerate(self._moment.state)}
         arrays |= {f"best.{i:04d}": value for i, value in enumerate(self.best)}
         metadata = {
             "progress": self.progress.to_dict(),
@@ -305,10 +340,3 @@ def check_fingerprint(before: dict[str, Any], now: dict[str, Any]) -> None:
 def _assign(variables: list[Any], values: list[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
-
-
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    """TensorFlow's deterministic operations, which cost nothing measurable on a CPU."""
-    tf.config.experimental.enable_op_determinism()
-    yield

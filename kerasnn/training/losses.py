@@ -82,9 +82,9 @@ def _cross_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: floa
 def _distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:
     """Square, absolute value, or Huber's mixture of both (Huber, 1964)."""
     if name == "mse":
-        return ops.square
+        return lambda error: ops.square(error)
     if name == "mae":
-        return ops.abs
+        return lambda error: ops.abs(error)
     delta = recipe.huber_delta
 
     def huber(error: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizer
         Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv 1711.05101.
     """
     optimizer = _create(recipe)
-    if recipe.weight_decay and recipe.optimizer != "muon":
+    if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not is_kernel(v)])
     optimizer.build(variables)
     return optimizer

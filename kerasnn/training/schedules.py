@@ -56,4 +56,5 @@ def _after_warmup(done: np.ndarray, recipe: Recipe) -> np.ndarray:
 
 def _half_cosine(share: np.ndarray) -> np.ndarray:
     """From 1 at 0 to 0 at 1."""
-    return 0.5 * (1 + np.cos(np.pi * np.clip(share, 0, 1)))
+    result: np.ndarray = 0.5 * (1 + np.cos(np.pi * np.clip(share, 0, 1)))
+    return result

@@ -1,0 +1,164 @@
+"""Optimizers: steps against NumPy, and decay where it belongs."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasnn.recipes import Optimizer, Recipe
+from kerasnn.training.optimizers import build_optimizer, is_kernel
+
+NAMES = get_args(Optimizer)
+RATE = 0.1
+
+
+@pytest.fixture
+def network() -> keras.Model:
+    """One of each kind of variable: embedding, kernel, bias, scales of two norms."""
+    keras.utils.set_random_seed(0)
+    codes = keras.Input((2,), dtype="int32")
+    hidden = keras.layers.Flatten()(keras.layers.Embedding(5, 2)(codes))
+    hidden = keras.layers.LayerNormalization()(keras.layers.Dense(4)(hidden))
+    hidden = keras.layers.BatchNormalization()(hidden)
+    return keras.Model(codes, keras.layers.Dense(3, name="head", bias_initializer="ones")(hidden))
+
+
+def steps(
+    name: str, gradients: list[np.ndarray], start: np.ndarray, **options: object
+) -> np.ndarray:
+    """A kernel after a step with each gradient."""
+    layer = keras.layers.Dense(start.shape[1], use_bias=False)
+    layer.build((None, start.shape[0]))
+    layer.kernel.assign(start)
+    recipe = Recipe(**{"weight_decay": 0.0, "clip_norm": 0.0} | options)
+    recipe = Recipe(**{**vars(recipe), "optimizer": name, "learning_rate": RATE})
+    optimizer = build_optimizer(recipe, [layer.kernel])
+    for gradient in gradients:
+        optimizer.apply([tf.constant(gradient)], [layer.kernel])
+    return layer.kernel.numpy()
+
+
+@pytest.fixture
+def start() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(3, 2)).astype("float32")
+
+
+@pytest.fixture
+def gradients() -> list[np.ndarray]:
+    return list(np.random.default_rng(1).normal(size=(5, 3, 2)).astype("float32"))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_sgd(start: np.ndarray, gradients: list[np.ndarray], decay: float) -> None:
+    expected = start.copy()
+    for gradient in gradients:
+        expected = expected * (1 - RATE * decay) - RATE * gradient
+    found = steps("sgd", gradients, start, weight_decay=decay)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov"])
+def test_momentum(start: np.ndarray, gradients: list[np.ndarray], name: str) -> None:
+    expected, velocity = start.copy(), np.zeros_like(start)
+    for gradient in gradients:
+        velocity = 0.8 * velocity - RATE * gradient
+        expected += 0.8 * velocity - RATE * gradient if name == "nesterov" else velocity
+    found = steps(name, gradients, start, momentum=0.8)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "decay"), [("adam", 0.0), ("adamw", 0.0), ("adamw", 0.2)])
+def test_adam(start: np.ndarray, gradients: list[np.ndarray], name: str, decay: float) -> None:
+    expected, mean, square = start.astype("float64"), np.zeros((3, 2)), np.zeros((3, 2))
+    for step, gradient in enumerate(gradients, 1):
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        expected *= 1 - RATE * decay
+        mean_hat, square_hat = mean / (1 - 0.9**step), square / (1 - 0.999**step)
+        expected -= RATE * mean_hat / (np.sqrt(square_hat) + 1e-7)
+    found = steps(name, gradients, start, weight_decay=decay)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_lion(start: np.ndarray, gradients: list[np.ndarray]) -> None:
+    expected, mean = start.copy(), np.zeros_like(start)
+    for gradient in gradients:
+        expected -= RATE * np.sign(0.9 * mean + 0.1 * gradient)
+        mean = 0.99 * mean + 0.01 * gradient
+    np.testing.assert_allclose(steps("lion", gradients, start), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_adagrad(start: np.ndarray, gradients: list[np.ndarray]) -> None:
+    expected, total = start.copy(), np.full_like(start, 0.1)
+    for gradient in gradients:
+        total += gradient**2
+        expected -= RATE * gradient / np.sqrt(total)
+    np.testing.assert_allclose(steps("adagrad", gradients, start), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rmsprop(start: np.ndarray, gradients: list[np.ndarray]) -> None:
+    expected, square = start.copy(), np.zeros_like(start)
+    velocity = np.zeros_like(start)
+    for gradient in gradients:
+        square = 0.9 * square + 0.1 * gradient**2
+        velocity = 0.5 * velocity + RATE * gradient / np.sqrt(square + 1e-7)
+        expected -= velocity
+    found = steps("rmsprop", gradients, start, momentum=0.5)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_muon_orthogonalises_matrices(start: np.ndarray, gradients: list[np.ndarray]) -> None:
+    moved = (start - steps("muon", gradients[:1], start)) / (RATE * 0.2 * np.sqrt(3))
+    left, values, right = np.linalg.svd(moved, full_matrices=False)
+    expected_left, _, expected_right = np.linalg.svd(gradients[0], full_matrices=False)
+    np.testing.assert_allclose(left @ right, expected_left @ expected_right, atol=1e-3)
+    # Five Newton-Schulz steps bring the singular values near 1, not onto it.
+    assert ((values > 0.5) & (values < 1.5)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_optimizer_moves_every_variable(name: str, network: keras.Model) -> None:
+    variables = network.trainable_variables
+    recipe = Recipe(optimizer=name, learning_rate=RATE, weight_decay=0.0)
+    optimizer = build_optimizer(recipe, variables)
+    before = [variable.numpy() for variable in variables]
+    optimizer.apply([tf.ones(variable.shape) for variable in variables], variables)
+    for variable, value in zip(variables, before, strict=True):
+        assert np.isfinite(variable).all()
+        assert (variable.numpy() < value).any(), variable.path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_decay_acts_on_kernels_alone(name: str, network: keras.Model) -> None:
+    variables = network.trainable_variables
+    recipe = Recipe(optimizer=name, learning_rate=RATE, weight_decay=0.3)
+    optimizer = build_optimizer(recipe, variables)
+    before = [variable.numpy() for variable in variables]
+    optimizer.apply([tf.zeros(variable.shape) for variable in variables], variables)
+    for variable, value in zip(variables, before, strict=True):
+        expected = value * (1 - RATE * 0.3) if is_kernel(variable) else value
+        np.testing.assert_allclose(variable, expected, rtol=1e-6, err_msg=variable.path)
+
+
+def test_what_is_a_kernel(network: keras.Model) -> None:
+    kernels = [variable for variable in network.trainable_variables if is_kernel(variable)]
+    assert [tuple(kernel.shape) for kernel in kernels] == [(4, 4), (4, 3)]
+
+
+@pytest.mark.parametrize("limit", [0.5, 100.0])
+def test_gradients_are_clipped_by_their_global_norm(network: keras.Model, limit: float) -> None:
+    variables = network.trainable_variables
+    random = np.random.default_rng(0)
+    gradients = [random.normal(size=variable.shape).astype("float32") for variable in variables]
+    norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
+    recipe = Recipe(optimizer="sgd", learning_rate=RATE, weight_decay=0.0, clip_norm=limit)
+    optimizer = build_optimizer(recipe, variables)
+    before = [variable.numpy() for variable in variables]
+    optimizer.apply([tf.constant(gradient) for gradient in gradients], variables)
+    for variable, value, gradient in zip(variables, before, gradients, strict=True):
+        expected = value - RATE * gradient * min(1, limit / norm)
+        np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6)
