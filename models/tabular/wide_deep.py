@@ -66,4 +66,4 @@ def wide_deep(
     )
     wide = layers.linear_scores(inputs, signature)
     deep = layers.output_layer(x, signature, name="deep")
-    return layers.network(inputs, layers.add([wide, deep], name="sum"), name="wide_deep")
+    return layers.network(inputs, layers.add([wide, deep], name="scores"), name="wide_deep")
