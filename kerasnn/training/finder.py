@@ -20,6 +20,9 @@ from kerasnn.training.losses import RowLoss
 STEPS = 120
 LOWEST, HIGHEST = 1e-6, 1.0
 SMOOTHING = 0.9
+EXPLODED = 4
+# What a loss without a trend can suggest at the least.
+LOWEST_SUGGESTION = 1e-5
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,19 @@ def find_learning_rate(
 
 
 def _climb(engine: Engine, rates: np.ndarray) -> list[float]:
-    """The loss of a step with each rate, until it explodes."""
+    """The loss of a step with each rate, until it explodes.
+
+    That is judged by the average: the losses of small batches differ severalfold by chance.
+    """
     epochs = -(-len(rates) // engine.steps_per_epoch)
     order = np.concatenate([engine.order(epoch) for epoch in range(epochs)])
     losses: list[float] = []
     for batch, rate in zip(order, rates, strict=False):
         losses.append(engine.step_loss(batch, float(rate)))
-        if not math.isfinite(losses[-1]) or losses[-1] > 4 * min(losses):
+        if not math.isfinite(losses[-1]):
+            break
+        mean = smoothed(losses)
+        if mean[-1] > EXPLODED * mean.min():
             break
     return losses
 
@@ -98,5 +107,5 @@ def suggest(rates: np.ndarray, losses: np.ndarray) -> float:
     """
     if len(losses) < 10:
         return 1e-3
-    suggestion = float(rates[int(np.argmin(losses))]) / 3
+    suggestion = max(float(rates[int(np.argmin(losses))]) / 3, LOWEST_SUGGESTION)
     return float(f"{suggestion:.2g}")

@@ -59,7 +59,7 @@ class Fitted:
     resumed_at: int = 0
 
 
-class _TimeIsUp(Exception):
+class _TimeLimitError(Exception):
     """The time limit passed within an epoch."""
 
 
@@ -112,7 +112,7 @@ def fit(
             sitting.end("interrupted")
             if not sitting.progress.epoch:
                 raise
-        except _TimeIsUp:
+        except _TimeLimitError:
             sitting.end("time limit")
         sitting.keep_best()
     return sitting.fitted
@@ -192,8 +192,9 @@ class _Sitting:
         if self.recipe.epochs > progress.epoch and progress.stopped != "no gain":
             progress.stopped = ""
         if self.recipe.epochs != found.metadata["epochs"]:
+            if progress.stopped == "no gain":
+                progress.wait = progress.plateau_wait = 0
             progress.stopped, progress.horizon = "", self.recipe.epochs
-            progress.wait = progress.plateau_wait = 0
         count = len(self.engine.state)
         self.engine.write_state([found.arrays[f"state.{i:04d}"] for i in range(count)])
         n_best = sum(name.startswith("best.") for name in found.arrays)
@@ -233,14 +234,14 @@ class _Sitting:
         for watcher in self.watchers:
             watcher.on_steps(self.progress.epoch, done, self.engine.steps_per_epoch)
         if self.seconds > self.limit and self.best:
-            raise _TimeIsUp
+            raise _TimeLimitError
 
     def _validate(self, row: Row) -> None:
         judged = self.engine.weights_to_judge()
         with self._weights(judged):
             outputs = self._forward(self.validation.inputs)
         losses = self.engine._row_loss(tf.constant(self.validation.target), tf.constant(outputs))
-        row["validation_loss"] = float(np.mean(losses))
+        row["validation_loss"] = float(np.average(losses, weights=self.validation.weights))
         row[self.monitor.name] = value = float(self.monitor.measure(outputs))
         self.fitted.history.append(row)
         if self.progress.observe(value, self.monitor):

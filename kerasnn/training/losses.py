@@ -81,10 +81,9 @@ def _cross_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: floa
 
 def _distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:
     """Square, absolute value, or Huber's mixture of both (Huber, 1964)."""
-    if name == "mse":
-        return lambda error: ops.square(error)
-    if name == "mae":
-        return lambda error: ops.abs(error)
+    plain: dict[str, Callable[[Tensor], Tensor]] = {"mse": ops.square, "mae": ops.abs}
+    if name in plain:
+        return plain[name]
     delta = recipe.huber_delta
 
     def huber(error: Tensor) -> Tensor:
