@@ -83,6 +83,16 @@ def trained(
     return model, [float(model.train_on_batch(inputs, target)) for _ in range(steps)]
 
 
+@cache
+def after_one_step(name: str) -> tuple[keras.Model, list[float]]:
+    return trained(name, steps=1, rate=0.01)
+
+
+@cache
+def after_many_steps(name: str) -> tuple[keras.Model, list[float]]:
+    return trained(name, steps=100, rate=0.05, dropout=0.0, residual_dropout=0.0)
+
+
 @pytest.mark.parametrize("kind", SIGNATURES)
 @pytest.mark.parametrize("name", models.names())
 def test_shapes(name: str, kind: str) -> None:
@@ -126,7 +136,7 @@ def test_saved_networks_open_without_kerasnn(tmp_path: Path) -> None:
 def test_one_step_moves_every_weight(name: str) -> None:
     keras.utils.set_random_seed(1)
     before = values(models.build(name, SIGNATURES["mixed"], **small(name)))
-    model, _ = trained(name, steps=1, rate=0.01)
+    model, _ = after_one_step(name)
     assert len(model.trainable_weights) >= 3
     paths = [weight.path for weight in model.weights if weight.trainable]
     moved = [
@@ -139,7 +149,8 @@ def test_one_step_moves_every_weight(name: str) -> None:
 
 @pytest.mark.parametrize("name", models.names())
 def test_seed_decides_everything(name: str) -> None:
-    (first, losses), (second, again) = (trained(name, steps=2, rate=0.01) for _ in range(2))
+    first, losses = after_one_step(name)
+    second, again = trained(name, steps=1, rate=0.01)
     assert losses == again
     for weight, other in zip(values(first), values(second), strict=True):
         np.testing.assert_array_equal(weight, other)
@@ -155,7 +166,7 @@ def test_another_seed_is_another_network(name: str) -> None:
 
 @pytest.mark.parametrize("name", models.names())
 def test_inference_is_independent_of_the_batch(name: str) -> None:
-    model, _ = trained(name, steps=2, rate=0.01)
+    model, _ = after_one_step(name)
     inputs = rows("mixed")
     whole = scores(model, inputs)
     single = [scores(model, {k: v[i : i + 1] for k, v in inputs.items()}) for i in range(16)]
@@ -165,8 +176,7 @@ def test_inference_is_independent_of_the_batch(name: str) -> None:
 
 @pytest.mark.parametrize("name", models.names())
 def test_overfits_a_few_rows(name: str) -> None:
-    chosen = {"dropout": 0.0, "residual_dropout": 0.0}
-    _, losses = trained(name, steps=100, rate=0.05, **chosen)
+    _, losses = after_many_steps(name)
     assert losses[0] > 0.5
     assert losses[-1] < 0.05
 
@@ -174,7 +184,7 @@ def test_overfits_a_few_rows(name: str) -> None:
 @pytest.mark.parametrize("name", models.names())
 def test_every_column_counts(name: str) -> None:
     """Another value in any one column gives other scores."""
-    model, _ = trained(name, steps=20, rate=0.05)
+    model, _ = after_many_steps(name)
     inputs = rows("mixed")
     before = scores(model, inputs)
     for key, array in inputs.items():
@@ -208,7 +218,7 @@ def test_a_signature_without_inputs_is_refused(name: str) -> None:
 def test_converts_to_onnx(name: str, tmp_path: Path) -> None:
     import onnxruntime
 
-    model, _ = trained(name, steps=2, rate=0.01)
+    model, _ = after_one_step(name)
     model.export(tmp_path / "saved", format="tf_saved_model", verbose=False)
     command = [sys.executable, "-m", "tf2onnx.convert", "--opset", "18"]
     paths = ["--saved-model", str(tmp_path / "saved"), "--output", str(tmp_path / "model.onnx")]
