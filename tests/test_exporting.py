@@ -13,8 +13,15 @@ import pandas as pd
 import pytest
 
 from kerasnn import exporting
-from kerasnn.errors import ConfigError, ExportError, MissingDependencyError, UnknownNameError
+from kerasnn.errors import (
+    ConfigError,
+    DataError,
+    ExportError,
+    MissingDependencyError,
+    UnknownNameError,
+)
 from kerasnn.exporting import formats, verify
+from kerasnn.exporting.page import page
 from kerasnn.exporting.serving import raw_inputs, serving_model
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
@@ -56,12 +63,12 @@ def rows(task: str, n: int = 90) -> pd.DataFrame:
     return frame
 
 
-def network(signature: Signature) -> keras.Model:
+def network(signature: Signature, *, width: int = 4) -> keras.Model:
     numbers = keras.Input((len(signature.numbers.names),), name="numbers")
     codes = keras.Input((len(signature.categories.names),), dtype="int32", name="categories")
     embedded = keras.layers.Embedding(8, 3)(codes)
     joined = keras.layers.Concatenate()([numbers, keras.layers.Flatten()(embedded)])
-    hidden = keras.layers.Dense(4, activation="silu")(joined)
+    hidden = keras.layers.Dense(width, activation="silu")(joined)
     outputs = keras.layers.Dense(signature.output.width)(hidden)
     return keras.Model({"numbers": numbers, "categories": codes}, outputs, name="age")
 
@@ -101,8 +108,10 @@ def test_every_format_carries_the_preprocessing(binary, format, tmp_path):
     np.testing.assert_allclose(found, binary.scores(rows("binary").iloc[:1])[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("task", ["multiclass", "regression"])
-@pytest.mark.parametrize("format", ["saved_model", "onnx"])
+@pytest.mark.parametrize(
+    ("task", "format"),
+    [("multiclass", "saved_model"), ("multiclass", "litert"), ("regression", "onnx")],
+)
 def test_other_tasks(task, format, tmp_path):
     predictor = predictor_of(task, scale="quantile")
     path = tmp_path / f"model{exporting.suffix(format)}"
@@ -112,11 +121,31 @@ def test_other_tasks(task, format, tmp_path):
     assert name in result.card.read_text()
 
 
-@pytest.mark.parametrize("options", [{"scale": s} for s in ("minmax", "robust_smooth_clip")])
-def test_other_scales_in_litert(options, tmp_path):
-    predictor = predictor_of("regression", **options)
+def test_smooth_clip_in_litert(tmp_path):
+    predictor = predictor_of("regression", scale="robust_smooth_clip")
     result = exporting.export(predictor, tmp_path / "m.tflite", format="litert")
     assert result.largest_difference <= 1e-5
+
+
+def test_target_far_from_zero_in_litert(tmp_path):
+    fitted = predictor_of("regression").preprocessor
+    wide = Predictor(fitted, network(fitted.signature, width=512))
+    result = exporting.export(wide, tmp_path / "m.tflite", format="litert")
+    assert result.largest_difference <= 1e-6
+
+
+def test_page_of_a_keras_file_names_the_modules_it_needs(binary):
+    class Square(keras.layers.Layer):
+        def call(self, x):
+            return x * x
+
+    Square.__module__ = "kerasnn.layers.squares"
+    inputs = keras.Input((1,))
+    model = keras.Model(inputs, Square()(inputs))
+    text = page(binary, model, "m.keras", "keras", rows("binary"))
+    assert "needs kerasnn, for layers that Keras lacks" in text
+    assert "```python\nimport kerasnn.layers.squares  # noqa: F401\nimport keras\n" in text
+    assert "It opens without kerasnn." in page(binary, model, "m", "saved_model", rows("binary"))
 
 
 def test_serving_model_gives_both_probabilities_of_two_classes(binary):
@@ -200,6 +229,12 @@ def test_only_a_saved_model_is_replaced_by_one(binary, tmp_path):
     with pytest.raises(ConfigError, match="something else is there"):
         exporting.export(binary, other, format="saved_model", force=True)
     assert (other / "chapter").read_text() == "precious"
+
+
+def test_sample_must_have_the_columns(binary, tmp_path):
+    sample = rows("binary").drop(columns=["age", "city"])
+    with pytest.raises(DataError, match="columns are missing: 'age', 'city'"):
+        exporting.export(binary, tmp_path / "m.keras", format="keras", sample=sample)
 
 
 def test_wrong_ending(binary, tmp_path):

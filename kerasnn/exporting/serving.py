@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.graph import input_names
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ def _finish(predictor: Predictor, outputs: Any) -> Any:
     task = predictor.preprocessor.schema.target.task
     if task == "regression":
         coder = predictor.preprocessor.coder
+        # Without something in between, LiteRT's converter moves the mean into the last layer's
+        # bias, and each of its sums then rounds as coarsely as the target's unit.
+        outputs = ops.clip(outputs, -LARGEST, LARGEST)
         return outputs * float(np.float32(coder.deviation)) + float(np.float32(coder.mean))
     logits = outputs / float(predictor.decision.temperature)
     if task == "multiclass":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kerasnn.errors import ExportError
 from kerasnn.exporting.formats import Run
 from kerasnn.exporting.serving import raw_inputs, rows
+from kerasnn.preprocessing.preprocessor import check_columns
 
 if TYPE_CHECKING:
     from kerasnn.predictor import Predictor
@@ -69,10 +70,14 @@ def nasty_rows(
         preprocessor: Knows the columns.
         sample: Raw rows that training did not see; made up from what was learned if None.
         seed: Of the choice of cells.
+
+    Raises:
+        DataError: The sample lacks columns.
     """
     names = [column.name for column in preprocessor.schema.features]
     if sample is None or not len(sample):
         sample = made_up_rows(preprocessor, FEWEST_ROWS, seed=seed)
+    check_columns(sample, names)
     kept = sample[names].iloc[:MOST_ROWS]
     repeats = -(-FEWEST_ROWS // len(kept))
     plain = pd.concat([kept] * repeats, ignore_index=True).astype(object)

@@ -78,7 +78,7 @@ class Preprocessor:
             DataError: A column is missing or does not hold what the schema says.
         """
         options = options or PreprocessingOptions()
-        _check_columns(frame, [column.name for column in schema.features])
+        check_columns(frame, [column.name for column in schema.features])
         numbers, dates, vocabularies = [], [], []
         for column in schema.features:
             values = _read(frame[column.name], column)
@@ -129,7 +129,7 @@ class Preprocessor:
         Raises:
             DataError: Columns are missing, or a column does not hold what it held in training.
         """
-        _check_columns(frame, [column.name for column in self.schema.features])
+        check_columns(frame, [column.name for column in self.schema.features])
         parsed = {c.name: _read(frame[c.name], c) for c in self.schema.features}
         for vocabulary in self.vocabularies:
             words = parsed[vocabulary.name]
@@ -142,7 +142,7 @@ class Preprocessor:
         Raises:
             DataError: Columns are missing, or a column does not hold what it held in training.
         """
-        _check_columns(frame, [column.name for column in self.schema.features])
+        check_columns(frame, [column.name for column in self.schema.features])
         parsed = {c.name: _read(frame[c.name], c) for c in self.schema.features}
         inputs = {}
         if self.number_names:
@@ -175,7 +175,7 @@ class Preprocessor:
         Raises:
             DataError: The column is not there, or a label is missing or unknown.
         """
-        _check_columns(frame, [self.schema.target.name])
+        check_columns(frame, [self.schema.target.name])
         return self.coder.encode(frame[self.schema.target.name])
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
@@ -239,7 +239,8 @@ class Preprocessor:
         return {name: int(where.sum()) for name, where in missing.items() if where.any()}
 
 
-def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise a DataError that lists every column that is not there."""
     absent = [name for name in names if name not in frame.columns]
     if absent:
         listed = ", ".join(f"'{name}'" for name in absent)
