@@ -29,7 +29,8 @@ MAX_LAYERS = 40
 MAX_ROWS = 256
 MAX_VALUES = 20_000
 BINS = 30
-# Of the time since the start, probing may take this share, or these seconds in a short run.
+# Of the time since the start, probing may take this share, or these seconds in a short run; the
+# first time, which compiles the function, is not counted, or short runs would have no probes.
 SHARE = 0.05
 FREE_SECONDS = 0.5
 
@@ -109,7 +110,7 @@ class Probes:
     """A `kerasnn.training.fitting.Watcher` that looks into the layers after some epochs.
 
     At first after every epoch, then after every second, fourth and so on, so that there are never
-    more than 24; an epoch is left out where probing it would cost more than 5 % of the time.
+    more than 24; an epoch is left out where probing would come to more than 5 % of the time.
 
     Args:
         inputs: Training rows by name of the input; the first 256 are used.
@@ -154,10 +155,9 @@ class Probes:
             self._scope = _Scope(engine.network, self._inputs, self._target, self._row_loss)
             self.traces = [LayerTrace(x.name, type(x).__name__) for x in self._scope.layers]
         self._record(epoch, self._scope)
-        took = self._clock() - began
-        self._spent += took
-        # The first time traces the function, which no later one does.
-        self._cost = 0.0 if first else took
+        if not first:
+            self._cost = self._clock() - began
+            self._spent += self._cost
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: ``epochs``, and ``layers`` with a `LayerTrace` each."""

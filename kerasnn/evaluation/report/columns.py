@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from kerasnn.evaluation.report.drawing import (
     ACCENT,
     CARD,
+    GRID,
+    HEIGHT,
     INK,
     MUTED,
     SERIES,
@@ -59,7 +61,7 @@ def _importance(story: Story) -> Drawing:
         "Importance of the columns",
         _importance_sentence(story, metric),
         paint,
-        size=(WIDTH, 1.0 + 0.24 * max(4, len(shown))),
+        size=(WIDTH, max(HEIGHT, 0.9 + 0.2 * len(shown))),
     )
 
 
@@ -75,7 +77,7 @@ def _importance_sentence(story: Story, metric: str) -> str:
         return f"No column is clearly of use: shuffling any of them costs about nothing.{more}"
     sentence = (
         f"‘{shorten(first['column'], 40)}’ matters most: shuffling it costs "
-        f"{figure_of(first['loss'])} of {metric}."
+        f"{figure_of(first['loss'])} in {metric}."
     )
     if idle == 1:
         sentence += " 1 column makes no clear difference on its own."
@@ -102,10 +104,10 @@ def _plane(boundary: Story, *, target: str) -> Drawing:
     name = shorten(target, 40)
     if boundary["classes"]:
         sentence = f"Colour is the ‘{name}’ that the network finds likeliest, stronger where it is surer; dots are training rows."
-        return draw("Decision boundary", sentence, paint, size=(WIDTH, 4.0))
+        return draw("Decision boundary", sentence, paint, size=(WIDTH, HEIGHT))
     low, high = figure_of(float(scores.min())), figure_of(float(scores.max()))
     sentence = f"‘{name}’ as predicted, from {low} (cold) to {high} (warm); dots are training rows."
-    return draw("What is predicted where", sentence, paint, size=(WIDTH, 4.0))
+    return draw("What is predicted where", sentence, paint, size=(WIDTH, HEIGHT))
 
 
 def class_colours(count: int) -> list[str]:
@@ -120,7 +122,7 @@ def _paint_classes(axes: Axes, x: np.ndarray, y: np.ndarray, scores: np.ndarray)
         lead = scores[:, :, code] - others
         for level in (0.0, 0.35, 0.7, 0.9):
             if lead.max() > level:
-                axes.contourf(x, y, lead, levels=[level, 1.01], colors=[colour], alpha=0.16)
+                axes.contourf(x, y, lead, levels=[level, 1.01], colors=[colour], alpha=0.13)
         if lead.min() < 0 < lead.max():
             axes.contour(x, y, lead, levels=[0], colors=[INK], linewidths=0.8)
 
@@ -132,7 +134,7 @@ def _paint_values(axes: Axes, x: np.ndarray, y: np.ndarray, scores: np.ndarray) 
         side = sign * (scores - middle) / reach
         for level in np.arange(0, 1, 0.2):
             if side.max() > level:
-                axes.contourf(x, y, side, levels=[level, 1.01], colors=[colour], alpha=0.16)
+                axes.contourf(x, y, side, levels=[level, 1.01], colors=[colour], alpha=0.13)
 
 
 def _paint_rows(axes: Axes, boundary: Story) -> None:
@@ -153,4 +155,12 @@ def _paint_rows(axes: Axes, boundary: Story) -> None:
             markeredgewidth=0.5,
             label=shorten(classes[code], 16),
         )
-    axes.legend(loc="upper left", fontsize=8.5, handletextpad=0.1)
+    axes.legend(
+        loc="upper left",
+        fontsize=8.5,
+        handletextpad=0.1,
+        frameon=True,
+        facecolor=CARD,
+        edgecolor=GRID,
+        framealpha=0.85,
+    )

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib.style
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from kerasnn.evaluation.metrics import METRICS
 
@@ -36,8 +37,8 @@ _VARIABLES = {
     **{colour: f"series-{index}" for index, colour in enumerate(SERIES)},
 }
 
-WIDTH, HEIGHT = 4.9, 3.3
-SMALL = (2.5, 1.75)
+WIDTH, HEIGHT = 4.3, 3.0
+SMALL = (2.1, 1.5)
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -121,16 +122,22 @@ def themed(svg: str, *, label: str) -> Markup:
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
     body = body.replace("xlink:href", "href")
     body = _with_own_ids(body)
-    # Text that names a colour is not touched: a stand-in is followed by the end of a declaration.
-    body = re.sub(r"(: )(#[0-9a-f]{6})(?=[;\"])", _variable, body)
-    body = re.sub(r"\s*\n\s*", " ", body)
+    # Only in tags: text may look like a colour or a number, too.
+    body = re.sub(r"<[^>]*>", lambda match: _slim(match[0]), body)
+    body = re.sub(r"\s*\n\s*", "", body)
     opening = Markup('<svg class="plot" viewBox="{}" role="img" aria-label="{}">')
     return opening.format(view, label) + Markup(body) + Markup("</svg>")
 
 
-def _variable(match: re.Match[str]) -> str:
-    name = _VARIABLES.get(match[2])
-    return f"{match[1]}var(--{name})" if name else match[0]
+def _slim(tag: str) -> str:
+    """A tag with variables for the stand-in colours, and no more digits than a screen shows."""
+    tag = re.sub(r"\s+", " ", tag)
+    tag = re.sub(r"#[0-9a-f]{6}\b", lambda match: _colour(match[0]), tag)
+    return re.sub(r"-?\d+\.\d{3,}", lambda match: f"{float(match[0]):.2f}", tag)
+
+
+def _colour(colour: str) -> str:
+    return f"var(--{_VARIABLES[colour]})" if colour in _VARIABLES else colour
 
 
 def _with_own_ids(body: str) -> str:
@@ -156,8 +163,8 @@ def figure_of(value: float | None) -> str:
     if value is None:
         return "–"
     if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:.3g}".replace("-", "−")
 
 
 def percent(share: float | None) -> str:
@@ -185,6 +192,26 @@ def metric_title(name: str) -> str:
 def use_log(values: Sequence[float]) -> bool:
     """Whether positive values are spread so widely that a linear axis would hide the small."""
     return bool(values) and min(values) > 0 and max(values) > 20 * min(values)
+
+
+def scale(axes: Axes, values: Sequence[float], *, along: Literal["x", "y"] = "y") -> None:
+    """A logarithmic axis where `use_log` says so, with plain numbers on it."""
+    if not use_log(values):
+        return
+    decades = math.log10(max(values) / min(values))
+    subs = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
+    (axes.set_yscale if along == "y" else axes.set_xscale)("log")
+    axis = axes.yaxis if along == "y" else axes.xaxis
+    axis.set_major_locator(LogLocator(subs=subs, numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis=along, which="minor", length=0)
+
+
+def metric_value(name: str, value: float | None) -> str:
+    """A value of a metric, or of a column of the history, for people."""
+    name = name.removeprefix("validation_")
+    return METRICS[name].format(value) if name in METRICS else figure_of(value)
 
 
 def whole_epochs(axes: Axes) -> None:

@@ -18,8 +18,8 @@ from kerasnn.evaluation.report.drawing import (
     draw,
     figure_of,
     percent,
+    scale,
     shorten,
-    use_log,
     whole_epochs,
 )
 
@@ -60,7 +60,7 @@ def gradients(story: Story) -> list[Drawing]:
                 marker = "o" if len(pairs) < 4 else ""
                 label = shorten(layer["name"])
                 axes.plot(epochs, norms, color=colour, label=label, marker=marker, markersize=4)
-        axes.set_yscale("log" if use_log(values) else "linear")
+        scale(axes, values)
         whole_epochs(axes)
         axes.set_ylabel("norm of the gradient")
         axes.legend(fontsize=8, ncols=1 + (len(shown) > 4))
@@ -169,7 +169,7 @@ def _ridges(layer: Story, name: str, epochs: list[int], colour: str) -> Drawing:
         ends = [0, len(picks) - 1] if len(picks) > 1 else [0]
         axes.set_yticks([-place * step for place in ends], [epochs[picks[p]] for p in ends])
         axes.tick_params(axis="y", length=0)
-        axes.grid(visible=False, axis="y")
+        axes.grid(visible=False)
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=4)
 

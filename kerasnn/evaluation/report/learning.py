@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
 
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.report.drawing import (
     ACCENT,
-    INK,
     MUTED,
     WARM,
     Drawing,
     draw,
-    figure_of,
     metric_title,
-    use_log,
+    metric_value,
+    scale,
     whole_epochs,
 )
 
@@ -126,7 +126,7 @@ def _losses(story: Story) -> Drawing:
         _line(axes, train, ACCENT, "training")
         _line(axes, validation, WARM, "validation")
         _mark_best(axes, training, validation)
-        axes.set_yscale("log" if use_log(values) else "linear")
+        scale(axes, values)
         whole_epochs(axes)
         axes.set_ylabel("loss")
         axes.legend()
@@ -139,14 +139,14 @@ def _measure(story: Story, name: str) -> Drawing:
     series = _series(training, name)
     values = [value for _, value in series]
     best = dict(series).get(training["best_epoch"])
-    sentence = f"On the validation rows it came to {figure_of(best)}"
+    sentence = f"On the validation rows it came to {metric_value(name, best)}"
     if len(values) > 1:
-        sentence += f", from {figure_of(values[0])} after the first epoch"
+        sentence += f", from {metric_value(name, values[0])} after the first epoch"
 
     def paint(axes: Axes) -> None:
         _line(axes, series, WARM, "validation")
         _mark_best(axes, training, series)
-        axes.set_yscale("log" if use_log(values) else "linear")
+        scale(axes, values)
         whole_epochs(axes)
         axes.set_ylabel(metric_title(name))
 
@@ -171,8 +171,8 @@ def _rate(story: Story) -> Drawing:
 
     def paint(axes: Axes) -> None:
         _line(axes, series, ACCENT, "learning rate")
-        axes.set_yscale("log" if use_log(values) else "linear")
-        axes.ticklabel_format(axis="y", style="plain") if not use_log(values) else None
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        scale(axes, values)
         whole_epochs(axes)
         axes.set_ylabel("learning rate")
 
@@ -195,10 +195,9 @@ def _sweep(sweep: Story) -> Drawing:
                 color=WARM,
                 va="top",
             )
-        axes.set_xscale("log")
+            scale(axes, rates, along="x")
         axes.set_xlabel("learning rate")
         axes.set_ylabel("loss, smoothed")
-        axes.tick_params(which="minor", color=INK, length=0)
 
     sentence = (
         f"The rate rose with every step until the loss did; {chosen:.2g} was chosen, a third of "

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from kerasnn.evaluation.report.drawing import (
     ACCENT,
+    HEIGHT,
     INK,
     MUTED,
     SERIES,
@@ -17,7 +18,7 @@ from kerasnn.evaluation.report.drawing import (
     WIDTH,
     Drawing,
     draw,
-    figure_of,
+    metric_value,
     percent,
     shorten,
 )
@@ -69,7 +70,7 @@ def _confusion(confusion: Story) -> Drawing:
         axes.set_ylabel("true")
 
     side = WIDTH if size <= 4 else WIDTH * min(1.6, 0.8 + size * 0.05)
-    height = min(side, 2.1 + 0.42 * size)
+    height = max(HEIGHT, min(side, 1.8 + 0.42 * size))
     return draw("Confusion matrix", _confusion_sentence(confusion), paint, size=(side, height))
 
 
@@ -133,7 +134,7 @@ def _roc(story: Story) -> Drawing:
         )
     else:
         sentence = (
-            f"Each class against the rest; mean ROC AUC {figure_of(area)}. The dots are where the "
+            f"Each class against the rest; mean ROC AUC {metric_value('auc', area)}. The dots are where the "
             f"network decides.{_hidden(story)}"
         )
     return draw("ROC curve", sentence, paint)
@@ -187,7 +188,9 @@ def _calibration(story: Story) -> Drawing:
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         heights = 0.22 * count / count.max()
         axes.bar(probability, heights, width=0.045, color=MUTED, alpha=0.3, linewidth=0)
-        axes.plot(probability, frequency, color=ACCENT, marker="o", markersize=4)
+        axes.plot(probability, frequency, color=ACCENT, linewidth=1, alpha=0.6)
+        # A point of few rows may lie anywhere, so it is small.
+        axes.scatter(probability, frequency, 6 + 50 * count / count.max(), color=ACCENT, zorder=3)
         seen = "probability of the decided class" if story["task"] != "binary" else "probability"
         axes.set(xlabel=f"{seen}, as predicted", ylabel="share that came true")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))

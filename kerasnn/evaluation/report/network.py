@@ -10,9 +10,11 @@ Structures, 1981.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any
 
 from markupsafe import Markup
+from scipy.optimize import isotonic_regression
 
 from kerasnn.evaluation.report.drawing import percent, shorten
 
@@ -195,6 +197,9 @@ def _place(levels: list[list[_Node]]) -> float:
             order = {id(node): index for index, node in enumerate(level)}
             level.sort(key=lambda node: (_pull(node, down=sweep % 2 == 0), order[id(node)]))
             _spread_out(level)
+    for sweep in range(2 * SWEEPS):
+        for level in levels if sweep % 2 == 0 else reversed(levels):
+            _settle(level, [_pull(node, down=sweep % 2 == 0) for node in level])
     left = min(node.x - node.width / 2 for level in levels for node in level)
     for row, level in enumerate(levels):
         for node in level:
@@ -208,13 +213,32 @@ def _pull(node: _Node, *, down: bool) -> float:
     return sum(each.x for each in near) / len(near) if near else node.x
 
 
+def _offsets(level: list[_Node]) -> list[float]:
+    """Where the nodes stand when they are as close as they may be, the first at 0."""
+    steps = [(a.width + b.width) / 2 + BOX_GAP for a, b in pairwise(level)]
+    return [0.0, *accumulate(steps)]
+
+
 def _spread_out(level: list[_Node]) -> None:
-    """Side by side, centred on 0."""
-    total = sum(node.width for node in level) + BOX_GAP * (len(level) - 1)
-    x = -total / 2
-    for node in level:
-        node.x = x + node.width / 2
-        x += node.width + BOX_GAP
+    """Side by side in their order, centred on 0."""
+    offsets = _offsets(level)
+    for node, offset in zip(level, offsets, strict=True):
+        node.x = offset - offsets[-1] / 2
+
+
+def _settle(level: list[_Node], wanted: list[float]) -> None:
+    """As near as can be to where each wants to be, in their order and without overlap.
+
+    Less its offset, a place must not fall from one node to the next: an isotonic regression.
+    """
+    offsets = _offsets(level)
+    # Lines that pass matter more, so that they are straight.
+    weights = [1.0 if node.box else 4.0 for node in level]
+    free = [x - offset for x, offset in zip(wanted, offsets, strict=True)]
+    for node, x, offset in zip(
+        level, isotonic_regression(free, weights=weights).x, offsets, strict=True
+    ):
+        node.x = float(x) + offset
 
 
 def _svg(boxes: list[Box], *, label: str) -> Markup:

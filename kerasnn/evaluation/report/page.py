@@ -26,8 +26,8 @@ _CARDS = {
 MAX_CLASSES = 20
 _PARTS = (("train", "training"), ("validation", "validation"), ("test", "test"))
 _SPLITS = {
-    "random": "drawn at random",
-    "stratified": "drawn at random, each class in proportion",
+    "random": "at random",
+    "stratified": "at random, each class in proportion",
     "group": "by group: rows of one ‘{column}’ stay together",
     "time": "by time: ‘{column}’ of the test rows is the latest",
     "column": "as the column ‘{column}’ says",
@@ -169,7 +169,11 @@ def _split(story: Story) -> str:
     if kind == "auto":
         kind = "random" if story["task"] == "regression" else "stratified"
     column = shorten(story["split"]["column"] or "", 60)
-    return _SPLITS[kind].format(column=column) if kind in _SPLITS else kind
+    text = _SPLITS[kind].format(column=column) if kind in _SPLITS else kind
+    own = [name for name in ("validation", "test") if (story["config"].get("data") or {}).get(name)]
+    if own:
+        text += f"; the {' and '.join(own)} rows come from a file of their own"
+    return text
 
 
 def _metrics(scores: Story) -> list[Story]:
