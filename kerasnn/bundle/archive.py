@@ -64,7 +64,7 @@ class Archive:
             raise ModelRefusedError("it is cut off")
         self._entries.append((name, size, zlib.crc32(content)))
         if header != _local_header(*self._entries[-1]):
-            raise ModelRefusedError(f"{name} is not stored as kerasnn stores it")
+            raise ModelRefusedError(f"{name} is damaged, or not stored as kerasnn stores it")
         return content
 
     def finish(self) -> None:

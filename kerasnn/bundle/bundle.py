@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
-from kerasnn.bundle.plain import dumps, loads, to_plain
+from kerasnn.bundle.plain import dumps, loads, shown, to_plain
 from kerasnn.bundle.summary import summary_of
 from kerasnn.errors import KerasnnError, ModelRefusedError
 from kerasnn.recipes import Recipe
@@ -136,6 +136,8 @@ def _network(described: Description, weights: bytes) -> Any:
 
     if described.model not in models.names():
         raise ModelRefusedError("its network is not one of the zoo")
+    for name in described.hyperparameters.keys() - models.hyperparameters(described.model).keys():
+        raise ModelRefusedError(f"its network has no hyper-parameter '{shown(name)}'")
     try:
         return load_network(
             lambda: models.build(described.model, described.signature, **described.hyperparameters),

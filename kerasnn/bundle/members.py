@@ -113,7 +113,8 @@ def _read_manifest(content: bytes) -> dict[str, dict[str, Any]]:
     if type(schema) is int and schema > SCHEMA:
         what = f"made by a newer kerasnn (schema {schema}); this one reads {SCHEMA}"
         raise ModelRefusedError(what, fix="pip install -U kerasnn")
-    if manifest.keys() != {"format", "schema", "members", "digest"} or schema != SCHEMA:
+    expected = {"format", "schema", "members", "digest"}
+    if manifest.keys() != expected or type(schema) is not int or schema != SCHEMA:
         raise ModelRefusedError(f"{MANIFEST} is malformed")
     return _checked(manifest["members"])
 
@@ -181,14 +182,14 @@ def _open(path: Path) -> BinaryIO:
     if path.name in LIMITS or path.name == MANIFEST:
         flags |= os.O_NOFOLLOW
     try:
-        file = os.fdopen(os.open(path, flags), "rb")
+        handle = os.open(path, flags)
     except FileNotFoundError:
         raise ModelRefusedError(f"{path.name} is missing") from None
-    except OSError as error:
+    except OSError:
         if path.is_symlink():
             raise ModelRefusedError(f"{path.name} is a link") from None
-        raise error
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
         raise ModelRefusedError(f"{path.name} is not a file")
-    return file
+    return os.fdopen(handle, "rb")
