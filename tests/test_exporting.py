@@ -77,7 +77,7 @@ def predictor_of(task: str, **options: object) -> Predictor:
     keras.utils.set_random_seed(0)
     schema = Schema(COLUMNS, TARGETS[task])
     fitted = Preprocessor.fit(rows(task), schema, PreprocessingOptions(**options))
-    return Predictor(fitted, network(fitted.signature), Decision(temperature=1.7))
+    return Predictor(fitted, network(fitted.signature), Decision(temperature=1.7, threshold=0.3))
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,7 @@ def test_every_format_carries_the_preprocessing(binary, format, tmp_path):
     assert result.card.name == f"model.{format}.md"
     assert "| `hours_per_week` | hours per week | float32 | (batch, 1) |" in text
     assert '```json\n["no", "yes"]\n```' in text
+    assert "decides for `yes` from the probability 0.3 on, else for `no`." in text
     snippet = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
     without = f"{snippet}\nimport sys\nassert 'kerasnn' not in sys.modules\n"
     done = subprocess.run(

@@ -58,7 +58,7 @@ def page(
         _needs(format, modules),
         f"## Call it\n\n```python\n{_snippet(predictor, found, name, modules, frame)}```",
         f"## Inputs\n\n{_inputs(preprocessor)}",
-        f"## Output\n\n{_output(preprocessor)}",
+        f"## Output\n\n{_output(predictor)}",
         f"## The preprocessing inside\n\n{_preprocessing(preprocessor)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -115,15 +115,19 @@ _TEXT_RULE = (
 )
 
 
-def _output(preprocessor: Preprocessor) -> str:
-    target = preprocessor.schema.target
+def _output(predictor: Predictor) -> str:
+    target = predictor.preprocessor.schema.target
     if target.task == "regression":
         return f"`prediction`, float32, (batch, 1): `{target.name}` in its own unit."
-    classes = json.dumps(list(target.classes), ensure_ascii=False)
-    return (
-        f"`probabilities`, float32, (batch, {len(target.classes)}), in the order of the classes:\n\n"
-        f"```json\n{classes}\n```"
+    text = (
+        f"`probabilities`, float32, (batch, {len(target.classes)}), in the order of the classes:"
+        f"\n\n```json\n{json.dumps(list(target.classes), ensure_ascii=False)}\n```"
     )
+    if target.task == "binary":
+        no, yes = target.classes
+        share = f"{predictor.decision.threshold:.6g}"
+        text += f"\n\nkerasnn decides for `{yes}` from the probability {share} on, else for `{no}`."
+    return text
 
 
 def _preprocessing(preprocessor: Preprocessor) -> str:
