@@ -142,7 +142,7 @@ def _set_state(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 def start_keras(context: click.Context) -> None:
-    """Import Keras, without what TensorFlow's native code then writes to stderr."""
+    """Import Keras and find the devices, without what native code then writes to stderr."""
     if context.ensure_object(State).verbose or "keras" in sys.modules:
         return
     sys.stderr.flush()
@@ -150,6 +150,9 @@ def start_keras(context: click.Context) -> None:
     os.dup2(sink, 2)
     try:
         import keras  # noqa: F401
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
     finally:
         os.dup2(kept, 2)
         os.close(kept)
