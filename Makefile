@@ -50,7 +50,7 @@ $(BIN)/python:
 # An editable installation is usable too, so `make demo` after `make test` installs nothing.
 $(VENV)/.usable: $(SOURCES) | $(BIN)/python
 	@echo "installing kerasnn into $(VENV) (TensorFlow is large: a few minutes the first time)"
-	test -e $(VENV)/.developed || { rm -rf build && $(BIN)/python -m pip install --quiet . ; }
+	test -e $(VENV)/.developed || { rm -rf build && $(BIN)/python -m pip install --quiet '.[onnx]' ; }
 	touch $@
 
 $(VENV)/.developed: setup.cfg pyproject.toml | $(BIN)/python
