@@ -170,8 +170,8 @@ class TestDamage:
             changed = bytearray(content)
             length = generator.randint(1, 40)
             start = generator.randrange(len(content) - length)
-            changed[start : start + length] = generator.randbytes(length)
-            assert changed != content
+            for position in range(start, start + length):
+                changed[position] ^= generator.randint(1, 255)
             path.write_bytes(changed)
             with pytest.raises(ModelRefusedError):
                 read_members(path)
@@ -480,6 +480,10 @@ RECIPES: dict[str, tuple[Callable[[Any], Any], str]] = {
         at("hyperparameters", "activation", value=CALL),
         "unknown activation",
     ),
+    "steering in a choice": (
+        at("hyperparameters", "activation", value="\x1b[2J\n"),
+        "unknown activation '\\x1b[2J\\n'",
+    ),
     "another activation of Keras": (
         at("hyperparameters", "activation", value="keras.activations.relu"),
         "unknown activation",
@@ -555,6 +559,9 @@ TEXTS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "deep and open": (lambda data: b'{"a":' * 100_000, "nested deeper than 32"),
     "key twice": (lambda data: b'{"a":1,"a":2}', "a key is there twice"),
     "empty": (lambda data: b"", "it is not JSON"),
+    # Each quote could start a text that never ends.
+    "quadratic": (lambda data: b'"' + b'\\"' * 1_000_000, "it is not JSON"),
+    "half a character": (lambda data: b'["\\', "it is not JSON"),
     "another encoding": (lambda data: data.decode().encode("utf-16"), "can't be read"),
     "more behind it": (lambda data: data + b"{}", "it is not JSON"),
 }

@@ -60,12 +60,8 @@ class Bundle:
             ModelRefusedError: It is damaged, hostile or too new; nothing of it was used.
         """
         members = files.read_members(path)
-        try:
+        with files.refused_at(path):
             return cls._from_members(members)
-        except ModelRefusedError as refusal:
-            what = f"the model is refused: {refusal.what}"
-            fix = refusal.fix or "get it again from where it was made"
-            raise ModelRefusedError(what, place=os.fspath(path), fix=fix) from None
 
     def describe(self) -> str:
         """What it is, in a few lines for a terminal."""
@@ -146,4 +142,5 @@ def _network(described: Description, weights: bytes) -> Any:
     except ModelRefusedError:
         raise
     except KerasnnError as error:
-        raise ModelRefusedError(f"the recipe is malformed: {error.what}") from None
+        what = shown(error.what, limit=200)
+        raise ModelRefusedError(f"the recipe is malformed: {what}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -61,17 +62,25 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """
     found = locate(path)
     try:
-        if found.is_dir():
-            return _read_folder(found)
-        with _open(found) as file:
-            return _read_file(file)
+        with refused_at(path):
+            if found.is_dir():
+                return _read_folder(found)
+            with _open(found) as file:
+                return _read_file(file)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StorageError(f"can't be read: {reason}", place=os.fspath(path)) from error
+
+
+@contextlib.contextmanager
+def refused_at(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Say of which bundle a refusal is."""
+    try:
+        yield
     except ModelRefusedError as refusal:
         what = f"the model is refused: {refusal.what}"
         fix = refusal.fix or "get it again from where it was made"
         raise ModelRefusedError(what, place=os.fspath(path), fix=fix) from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"can't be read: {reason}", place=os.fspath(path)) from error
 
 
 def locate(path: str | os.PathLike[str]) -> Path:

@@ -9,7 +9,7 @@ import math
 import os
 import re
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -18,7 +18,8 @@ from kerasnn.errors import ModelRefusedError
 
 DEEPEST = 32
 LONGEST_INTEGER = 20
-_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# Possessive, and also matched where it does not end: no text takes more than linear time.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?(?:"|\Z)', re.DOTALL)
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 # Python evaluates the text of annotations: once for each class of ours, not at each load.
 _hints = functools.cache(get_type_hints)
@@ -148,12 +149,13 @@ def _is_deeper(content: bytes, limit: int) -> bool:
     brackets = _STRING.sub(b"", content).translate(None, _OTHERS).translate(_BRACKETS)
     for _ in range(limit):
         brackets = brackets.replace(b"[]", b"")  # the innermost level
-    return bool(brackets)
+    # What never closes is no JSON, and still it must not lead the parser any deeper.
+    return b"[]" in brackets or brackets.count(b"[") > limit
 
 
 def _conform_object(data: Any, cls: type[Any], place: str) -> None:
     _require(isinstance(data, dict), place, data)
-    hints = _hints(cls)
+    hints = _hints(cast("Hashable", cls))
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for name in data:
         if name not in fields:

@@ -22,7 +22,9 @@ def summary(path: str | os.PathLike[str]) -> str:
         DataError: There is no such model.
         ModelRefusedError: It is damaged, hostile or too new.
     """
-    return summary_of(files.read_members(path))
+    members = files.read_members(path)
+    with files.refused_at(path):
+        return summary_of(members)
 
 
 def summary_of(members: Mapping[str, bytes]) -> str:
