@@ -9,14 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-BATCH_SIZE = 4096
+BATCH_SIZE = 8192
+SMALLEST_BATCH = 64
 
 
 class Forward:
     """A network as a function of arrays, traced once.
 
-    Each call of the network has the same number of rows (the last ones are repeated to fill it
-    up), so a row's outputs do not depend on how many others come with it.
+    The last rows of a table are filled up to a size from a few (by repeating the last one), so
+    that a row's outputs do not depend on how many others come with it.
 
     Args:
         network: Inputs by name.
@@ -26,7 +27,13 @@ class Forward:
     def __init__(self, network: keras.Model, *, batch_size: int = BATCH_SIZE) -> None:
         self.network = network
         self.batch_size = batch_size
-        self._call = tf.function(lambda inputs: network(inputs, training=False))
+        inputs = {
+            name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            for name, tensor in network.input.items()
+        }
+        self._call = tf.function(
+            lambda values: network(values, training=False), input_signature=[inputs]
+        )
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Inputs of (n, …) each to float32 outputs, (n, width)."""
@@ -45,5 +52,5 @@ class Forward:
 
 
 def _padded(count: int, batch_size: int) -> int:
-    """The next power of two from 64 on: few traces, little waste for a few rows."""
-    return min(batch_size, max(64, 1 << (count - 1).bit_length()))
+    """The next power of two."""
+    return min(batch_size, max(SMALLEST_BATCH, 1 << (count - 1).bit_length()))

@@ -216,10 +216,16 @@ class Run:
         self.bundle.save(path)
 
     def summary(self) -> str:
-        """What came out, for the terminal."""
-        lines = [self.scores.table()] if self.scores else []
+        """What the data were, what was trained and what came out, for the terminal."""
+        story = self.bundle.report
+        lines = [_of_data(story), _of_columns(self.predictor.preprocessor.schema)]
+        lines += [_of_training(story, self.predictor.network.count_params())]
+        if self.scores:
+            lines += ["", self.scores.table()]
         if self.folder:
-            lines += ["", f"Saved in {self.folder}: model.kerasnn, report.html, config.yaml, …"]
+            lines += ["", f"Saved in {self.folder}; look at {self.folder / 'report.html'}"]
+        if self.interrupted:
+            lines += ["The training was interrupted; this is its best epoch so far."]
         return "\n".join(lines)
 
     @property
@@ -279,6 +285,36 @@ class Run:
                 place=f"column '{column}'",
                 fix="they are filled in",
             )
+
+
+def _of_data(story: Mapping[str, Any]) -> str:
+    counts = story["data"]["n_rows"]
+    parts = ", ".join(f"{n_rows:,} {name}" for name, n_rows in counts.items() if n_rows)
+    return f"rows      {sum(counts.values()):,} of {story['data']['origin']}: {parts}"
+
+
+def _of_columns(schema: Schema) -> str:
+    """How many columns of each kind are used, and which are not."""
+    plural = {"number": "numbers", "category": "categories", "boolean": "booleans", "date": "dates"}
+    counts = {kind: sum(c.kind == kind for c in schema.features) for kind in plural}
+    used = ", ".join(
+        f"{count} {plural[kind] if count > 1 else kind}" for kind, count in counts.items() if count
+    )
+    left_out = [f"{c.name} ({c.kind})" for c in schema.columns if not c.used]
+    target = f"{schema.target.name}, {schema.target.task}"
+    if schema.target.classes:
+        target += f" of {len(schema.target.classes)} classes"
+    unused = f"; left out: {', '.join(left_out)}" if left_out else ""
+    return f"columns   {used}{unused}\ntarget    {target}"
+
+
+def _of_training(story: Mapping[str, Any], parameters: int) -> str:
+    training = story["training"]
+    return (
+        f"network   {story['model']}, {parameters:,} parameters; best epoch "
+        f"{training['best_epoch']} of {training['n_epochs']} ({story['stopped']}), "
+        f"{story['seconds']:.0f} s in all"
+    )
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
@@ -495,7 +531,9 @@ def _run(
     """Train, score and write everything down."""
     from kerasnn.training.probes import Probes
 
-    if folder:
+    fingerprint = folder.fingerprint(config, table) if folder else None
+    if folder and fingerprint:
+        folder.check(fingerprint)
         folder.begin(config, table)
     lesson = prepare(table, config)
     probes = Probes.of(lesson, config) if folder else None
@@ -505,7 +543,7 @@ def _run(
             lesson,
             config,
             checkpoints=folder.checkpoints if folder else None,
-            fingerprint=folder.fingerprint(config, table) if folder else None,
+            fingerprint=fingerprint,
             watchers=(*watchers, probes) if probes else watchers,
         )
     finally:

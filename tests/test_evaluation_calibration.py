@@ -38,7 +38,7 @@ def test_probabilities_equal_scipy() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
-@pytest.mark.parametrize("factor", [0.3, 4.0])
+@pytest.mark.parametrize("factor", [0.6, 4.0])
 def test_temperature_finds_the_factor(n_classes: int, factor: float) -> None:
     logits, truth = make_rows(20_000, n_classes, factor=factor)
     found = calibration.fit_temperature(logits, truth)
@@ -65,7 +65,7 @@ def test_temperature_never_makes_the_rows_less_likely(n_rows: int) -> None:
         found = calibration.fit_temperature(logits, truth)
         after = calibration.negative_log_likelihood(logits, truth, temperature=found)
         assert after <= calibration.negative_log_likelihood(logits, truth)
-        assert 0.05 <= found <= 20.0
+        assert 0.5 <= found <= 20.0
 
 
 def test_few_separated_rows_do_not_make_certain() -> None:

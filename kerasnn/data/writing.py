@@ -52,7 +52,7 @@ def _appender(file: object) -> Write:
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal header
-        frame.to_csv(file, index=False, header=header)  # type: ignore[call-overload]
+        frame.to_csv(file, index=False, header=header, float_format="%.7g")  # type: ignore[call-overload]
         header = False
 
     return write

@@ -15,7 +15,8 @@ from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.evaluation.metrics import CALIBRATION_BINS, confidence
 from kerasnn.evaluation.predictions import Predictions
 
-TEMPERATURES = (0.05, 20.0)
+# A network that makes no mistake on a few validation rows is not to be taken at its word.
+TEMPERATURES = (0.5, 20.0)
 
 
 def log_probabilities(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
@@ -45,15 +46,21 @@ def probabilities(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray
 
 
 def negative_log_likelihood(
-    logits: np.ndarray, truth: np.ndarray, *, temperature: float = 1.0
+    logits: np.ndarray,
+    truth: np.ndarray,
+    *,
+    temperature: float = 1.0,
+    weights: np.ndarray | None = None,
 ) -> float:
     """Mean over the rows, without clipping."""
     logarithms = log_probabilities(logits, temperature=temperature)
-    return float(-logarithms[np.arange(len(truth)), truth].mean())
+    return float(-np.average(logarithms[np.arange(len(truth)), truth], weights=weights))
 
 
-def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature in [0.05, 20] under which the classes of these rows are likeliest.
+def fit_temperature(
+    logits: np.ndarray, truth: np.ndarray, *, weights: np.ndarray | None = None
+) -> float:
+    """The temperature in [0.5, 20] under which the classes of these rows are likeliest.
 
     One row of unknown class is added to the n, or else a few rows that happen to be separated
     without a mistake would drive it to the lower bound, and the first mistake would be made with
@@ -62,6 +69,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     Args:
         logits: Of validation rows, (n, 1), (n,) or (n, n_classes).
         truth: Their codes, (n,).
+        weights: How much each row counts, (n,), with mean 1; None for equal ones.
 
     Returns:
         1.0 where nothing else makes these rows likelier.
@@ -76,14 +84,15 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
     def loss(log_temperature: float) -> float:
         logarithms = log_probabilities(logits, temperature=math.exp(log_temperature))
-        known, unknown = logarithms[rows, truth].mean(), logarithms.mean()
+        known = np.average(logarithms[rows, truth], weights=weights)
+        unknown = np.average(logarithms.mean(axis=1), weights=weights)
         return -float(len(rows) * known + unknown) / (len(rows) + 1)
 
     bounds = tuple(math.log(bound) for bound in TEMPERATURES)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     temperature = math.exp(found.x)
-    before = negative_log_likelihood(logits, truth)
-    after = negative_log_likelihood(logits, truth, temperature=temperature)
+    before = negative_log_likelihood(logits, truth, weights=weights)
+    after = negative_log_likelihood(logits, truth, temperature=temperature, weights=weights)
     return temperature if after < before else 1.0
 
 

@@ -96,7 +96,7 @@ def slices(
     *,
     column: Column | None = None,
     metric: str | None = None,
-    min_rows: int = 30,
+    min_rows: int = 10,
     n_bins: int = 5,
     max_slices: int = 30,
     seed: int = 0,
