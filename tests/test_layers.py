@@ -218,7 +218,7 @@ def test_residual_block() -> None:
         4,
     )
     x = normal(7, 4)
-    (kernel, bias), (back, shift) = weights(model, "block_hidden"), weights(model, "block_output")
+    (kernel, bias), (back, shift) = weights(model, "block_hidden"), weights(model, "block_back")
     assert kernel.shape == (4, 6)
     expected = x + np.maximum(x @ kernel + bias, 0) @ back + shift
     np.testing.assert_allclose(run(model, x), expected, atol=1e-5)
@@ -292,7 +292,7 @@ def test_linear_scores_are_those_of_one_hot_columns() -> None:
     model = features(layers.linear_scores)
     numbers = normal(4, 2)
     assert not run_named(model, numbers, CODES).any()
-    (kernel, bias), (table,) = weights(model, "linear"), weights(model, "linear_embedding")
+    (kernel, bias), (table,) = weights(model, "linear_output"), weights(model, "linear_embedding")
     narrow = [numbers, one_hot(CODES[:, 0], 4), one_hot(CODES[:, 2], 3)]
     wide = [np.eye(size)[CODES[:, i]] for i, size in ((1, 7), (3, 8), (4, 6))]
     expected = np.concatenate(narrow, axis=1) @ kernel + bias + np.concatenate(wide, axis=1) @ table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import inspect
 import subprocess
 import sys
@@ -45,6 +47,20 @@ def test_entry(name: str) -> None:
     assert 10 < len(entry.summary) < 70
     assert any(year in entry.reference for year in ("1958", "2016", "2021"))
     assert entry.reference.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "kerasnn.models",
+        "kerasnn.layers.choices",
+        *(f"kerasnn.models.tabular.{name}" for name in models.names()),
+    ],
+)
+def test_examples_of_docstrings(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 @pytest.mark.parametrize("name", models.names())

@@ -207,6 +207,17 @@ def test_scores_are_float32_in_mixed_precision(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", models.names())
+def test_layers_of_the_output_are_named_so(name: str) -> None:
+    """Muon is for hidden matrices, and tells the others by their path."""
+    dense = [
+        layer for layer in network(name, "mixed").layers if isinstance(layer, keras.layers.Dense)
+    ]
+    last = [layer.name for layer in dense if layer.units == SIGNATURES["mixed"].output.width]
+    assert last
+    assert [layer.name for layer in dense if "output" in layer.kernel.path] == last
+
+
+@pytest.mark.parametrize("name", models.names())
 def test_a_signature_without_inputs_is_refused(name: str) -> None:
     with pytest.raises(ConfigError) as raised:
         models.build(name, Signature.table())

@@ -132,7 +132,7 @@ def residual_block(
         width,
         kernel_initializer=initializer_for(initializer, activation=activation),
         use_bias=normalization != "batch",
-        name=f"{name}_output",
+        name=f"{name}_back",
     )(inner)
     inner = _drop(inner, residual_dropout, activation="relu", name=f"{name}_dropout")
     return add([x, inner], name=name)
@@ -185,7 +185,7 @@ def output_layer(x: KerasTensor, signature: Signature, *, name: str = "output") 
 def network(inputs: dict[str, KerasTensor], scores: KerasTensor, *, name: str) -> keras.Model:
     """The functional model from the inputs to raw scores in float32."""
     if scores.dtype != "float32":
-        scores = keras.layers.Activation("linear", dtype="float32", name="scores")(scores)
+        scores = keras.layers.Activation("linear", dtype="float32", name="float32_scores")(scores)
     return keras.Model(inputs, scores, name=name)
 
 

@@ -92,7 +92,7 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
     if narrow:
         features = side_by_side(narrow, name="linear_features")
         scores.append(
-            keras.layers.Dense(width, kernel_initializer="zeros", name="linear")(features)
+            keras.layers.Dense(width, kernel_initializer="zeros", name="linear_output")(features)
         )
     return add(scores, name="linear_scores") if len(scores) > 1 else scores[0]
 

@@ -65,5 +65,5 @@ def wide_deep(
         initializer=initializer,
     )
     wide = layers.linear_scores(inputs, signature)
-    deep = layers.output_layer(x, signature, name="deep")
+    deep = layers.output_layer(x, signature, name="deep_output")
     return layers.network(inputs, layers.add([wide, deep], name="scores"), name="wide_deep")
