@@ -12,4 +12,9 @@
     slices        the scores of each value of a column
     importance    permutation importance
     scores        all of it in one object, as JSON data or as a table for the terminal
+    curves        ROC, precision and recall, residuals
+    boundary      what is decided over the plane of two numeric columns
+    anatomy       a network as plain data
+    story         what a run did and found, as plain data
+    report        the story as one page for a browser
 """

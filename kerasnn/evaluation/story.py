@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,11 +135,11 @@ def _data(
 
 def _bounded(scores: Scores) -> dict[str, Any]:
     """All scores; the matrix of very many classes is left out, as it grows with their square."""
-    data: dict[str, Any] = json.loads(json.dumps(scores.to_dict()))
     if len(scores.per_class) > MAX_SCORED_CLASSES:
-        data["confusion"] = []
+        scores = replace(scores, confusion=())
     if len(scores.per_class) > 10 * MAX_SCORED_CLASSES:
-        data["per_class"] = {}
+        scores = replace(scores, per_class={})
+    data: dict[str, Any] = json.loads(json.dumps(scores.to_dict()))
     return data
 
 

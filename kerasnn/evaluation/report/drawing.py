@@ -19,6 +19,7 @@ import matplotlib.style
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from kerasnn.evaluation.metrics import METRICS
@@ -38,7 +39,7 @@ _VARIABLES = {
 }
 
 WIDTH, HEIGHT = 4.3, 3.0
-SMALL = (2.1, 1.5)
+SMALL, SMALL_BOX = (2.1, 1.5), (0.12, 0.15, 0.85, 0.82)
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -55,6 +56,7 @@ _STYLE = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.formatter.use_mathtext": False,
+    "axes.prop_cycle": cycler(color=[ACCENT]),
     "grid.color": GRID,
     "grid.linewidth": 0.6,
     "xtick.color": GRID,
@@ -88,6 +90,7 @@ def draw(
     paint: Callable[[Axes], Any],
     *,
     size: tuple[float, float] = (WIDTH, HEIGHT),
+    box: tuple[float, float, float, float] | None = None,
 ) -> Drawing:
     """Make a drawing with one pair of axes.
 
@@ -96,12 +99,14 @@ def draw(
         sentence: What it shows in this run.
         paint: Draws into the axes, with the colours of this module.
         size: In inches.
+        box: Left, bottom, width and height of the axes as shares of the picture; None fits them
+            to their labels, which takes longer.
     """
     with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
         # The browser has glyphs for scripts that the font for measuring lacks.
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")
-        figure = Figure(figsize=size, layout="constrained")
-        paint(figure.add_subplot())
+        figure = Figure(figsize=size, layout=None if box else "constrained")
+        paint(figure.add_axes(box) if box else figure.add_subplot())
         file = io.StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
     return Drawing(title, sentence, themed(file.getvalue(), label=f"{title}. {sentence}"))
@@ -121,7 +126,7 @@ def themed(svg: str, *, label: str) -> Markup:
     body = re.sub(r"font-family: [^;\"]*;? ?", "", body)
     body = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", body)
     body = body.replace("xlink:href", "href")
-    body = _with_own_ids(body)
+    body = _with_own_ids(body, label)
     # Only in tags: text may look like a colour or a number, too.
     body = re.sub(r"<[^>]*>", lambda match: _slim(match[0]), body)
     body = re.sub(r"\s*\n\s*", "", body)
@@ -140,9 +145,9 @@ def _colour(colour: str) -> str:
     return f"var(--{_VARIABLES[colour]})" if colour in _VARIABLES else colour
 
 
-def _with_own_ids(body: str) -> str:
+def _with_own_ids(body: str, label: str) -> str:
     """Only the names that are referred to, and each picture its own."""
-    mark = hashlib.sha256(body.encode()).hexdigest()[:8]
+    mark = hashlib.sha256(f"{label}{body}".encode()).hexdigest()[:8]
     used = set(re.findall(r'(?:href="#|url\(#)([\w.-]+)', body))
     body = re.sub(r' id="([^"]*)"', lambda m: f' id="{mark}-{m[1]}"' if m[1] in used else "", body)
     return re.sub(r'(href="#|url\(#)', rf"\g<1>{mark}-", body)
@@ -152,6 +157,11 @@ def shorten(text: str, length: int = 22) -> str:
     """At most that many characters, for a label."""
     text = " ".join(str(text).split()) or "(blank)"
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def first_upper(text: str) -> str:
+    """With a capital at the start; the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def figure_of(value: float | None) -> str:

@@ -13,6 +13,7 @@ from kerasnn.evaluation.report.drawing import (
     CARD,
     SERIES,
     SMALL,
+    SMALL_BOX,
     WARM,
     Drawing,
     draw,
@@ -177,7 +178,7 @@ def _ridges(layer: Story, name: str, epochs: list[int], colour: str) -> Drawing:
     sentence = f"{figure_of(last['mean'])} ± {figure_of(last['deviation'])}"
     if name == "activations" and last["zeros"] >= 0.01:
         sentence += f", {percent(last['zeros'])} zeros"
-    return draw(shorten(layer["name"], 26), sentence, paint, size=SMALL)
+    return draw(shorten(layer["name"], 26), sentence, paint, size=SMALL, box=SMALL_BOX)
 
 
 def _density(trace: Story, grid: np.ndarray) -> np.ndarray:

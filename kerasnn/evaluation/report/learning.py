@@ -15,6 +15,7 @@ from kerasnn.evaluation.report.drawing import (
     WARM,
     Drawing,
     draw,
+    first_upper,
     metric_title,
     metric_value,
     scale,
@@ -150,11 +151,7 @@ def _measure(story: Story, name: str) -> Drawing:
         whole_epochs(axes)
         axes.set_ylabel(metric_title(name))
 
-    return draw(f"{_capital(metric_title(name))} by epoch", f"{sentence}.", paint)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return draw(f"{first_upper(metric_title(name))} by epoch", f"{sentence}.", paint)
 
 
 def _rate(story: Story) -> Drawing:

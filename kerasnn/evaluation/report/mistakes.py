@@ -54,7 +54,9 @@ def _confusion(confusion: Story) -> Drawing:
             # Faint where a share is small, so that the text stays legible on any cell.
             alpha = 0.75 * float(shares[row, column])
             corner = (column - 0.47, row - 0.47)
-            axes.add_patch(Rectangle(corner, 0.94, 0.94, color=colour, alpha=alpha, linewidth=0))
+            cell = Rectangle(corner, 0.94, 0.94, color=colour, alpha=alpha, linewidth=0)
+            cell.set_in_layout(False)
+            axes.add_patch(cell)
             if size <= MAX_NUMBERED and counts[row, column]:
                 _cell(axes, (row, column), counts, shares)
         axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5))

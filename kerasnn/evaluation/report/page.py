@@ -12,7 +12,7 @@ from markupsafe import Markup
 from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.report import columns, distances, inside, learning, mistakes, network
-from kerasnn.evaluation.report.drawing import figure_of, percent, shorten
+from kerasnn.evaluation.report.drawing import figure_of, first_upper, percent, shorten
 from kerasnn.evaluation.story import VERSION
 
 Story = dict[str, Any]
@@ -57,6 +57,7 @@ def render(story: Story) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "figure": figure_of, "shorten": shorten}
+    environment.filters["first_upper"] = first_upper
     return environment.get_template("page.html").render(**context(story))
 
 
