@@ -17,6 +17,7 @@ import json
 import os
 import re
 import sys
+import warnings
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -28,9 +29,10 @@ import pandas as pd
 
 from kerasnn import storage
 from kerasnn.config import Config, Settings, collect
-from kerasnn.errors import ConfigError, DataError
+from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.learning import Learned, Table
 from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.fitting import check_fingerprint
 
 if TYPE_CHECKING:
     from kerasnn.run import Run
@@ -74,6 +76,28 @@ class RunFolder:
     def locked(self) -> AbstractContextManager[None]:
         """Be the only run that writes here."""
         return storage.lock_folder(self.path)
+
+    def check(self, fingerprint: dict[str, Any]) -> None:
+        """Raise if the checkpoints are of other circumstances, before anything is written.
+
+        Raises:
+            ConfigError: Say which differ.
+            ModelRefusedError: No checkpoint is intact.
+        """
+        with warnings.catch_warnings():
+            # Of a damaged one the training itself will tell.
+            warnings.simplefilter("ignore", KerasnnWarning)
+            found = self.checkpoints.load()
+        if found is None:
+            return
+        before = found.metadata["fingerprint"]
+        if not fingerprint["training.learning_rate"]:
+            # It is found again before it is compared.
+            fingerprint = {
+                **fingerprint,
+                "training.learning_rate": before["training.learning_rate"],
+            }
+        check_fingerprint(before, fingerprint)
 
     def begin(self, config: Config, table: Table) -> None:
         """Write what is known before the training."""

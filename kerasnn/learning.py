@@ -135,7 +135,8 @@ def learn(
         seed=config.run.seed,
         time_limit_s=config.run.time_limit_s,
         checkpoints=checkpoints,
-        fingerprint=fingerprint,
+        # As the configuration of a finished run has it.
+        fingerprint={**(fingerprint or {}), "training.learning_rate": recipe.learning_rate},
         watchers=watchers,
     )
     predictor = Predictor(lesson.preprocessor, lesson.network)

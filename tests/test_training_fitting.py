@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasnn.errors import DataError, KerasnnWarning
 from kerasnn.recipes import Recipe
@@ -20,6 +21,14 @@ from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor, Progress
 
 EPOCHS = 6
+
+
+@pytest.fixture(autouse=True)
+def _eager() -> Iterator[None]:
+    """A few steps on a tiny network take less time than a trace."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 def build() -> keras.Model:
@@ -71,7 +80,15 @@ def train(
     **options: object,
 ) -> Fitted:
     recipe = Recipe(
-        **{"epochs": EPOCHS, "batch_size": 8, "learning_rate": 0.05, "compile": "graph"} | options
+        **{
+            "epochs": EPOCHS,
+            "batch_size": 8,
+            "learning_rate": 0.05,
+            # A step of it is cheap.
+            "optimizer": "sgd",
+            "weight_decay": 0.0,
+        }
+        | options
     )
     row_loss = loss_function(recipe, Output("regression", 1))
     return fit(
@@ -121,6 +138,24 @@ def test_history_says_what_was_learned() -> None:
     expected = np.mean((outputs - rows.target) ** 2)
     assert fitted.history[-1]["validation_loss"] == pytest.approx(expected, rel=1e-5)
     assert watch.steps == [(epoch, 4, 4) for epoch in range(EPOCHS)]
+
+
+def test_validation_rows_may_have_weights() -> None:
+    rows = table(16)
+    weights = np.linspace(0, 2, 16, dtype="float32")
+    network, recipe = build(), Recipe(epochs=1, optimizer="sgd", batch_size=8, weight_decay=0.0)
+    fitted = fit(
+        network,
+        table(),
+        Arrays(rows.inputs, rows.target, weights),
+        recipe=recipe,
+        row_loss=loss_function(recipe, Output("regression", 1)),
+        monitor=scripted([1.0]),
+        seed=0,
+    )
+    errors = np.asarray(network(rows.inputs, training=False))[:, 0] - rows.target
+    expected = np.mean(weights * errors**2)
+    assert fitted.history[0]["validation_loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_patience_ends_the_training() -> None:

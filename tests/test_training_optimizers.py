@@ -24,7 +24,7 @@ def network() -> keras.Model:
     hidden = keras.layers.Flatten()(keras.layers.Embedding(5, 2)(codes))
     hidden = keras.layers.LayerNormalization()(keras.layers.Dense(4)(hidden))
     hidden = keras.layers.BatchNormalization()(hidden)
-    return keras.Model(codes, keras.layers.Dense(3, name="head", bias_initializer="ones")(hidden))
+    return keras.Model(codes, keras.layers.Dense(3, name="output", bias_initializer="ones")(hidden))
 
 
 def steps(

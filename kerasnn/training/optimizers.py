@@ -57,11 +57,11 @@ def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
         case "lion":
             return optimizers.Lion(**common)
         case "muon":
-            # Attention biases are matrices too, and the last layer is no hidden one: by path.
+            # Attention biases are matrices too, and what makes scores is no hidden layer: by path.
             return optimizers.Muon(
                 learning_rate=recipe.learning_rate,
                 weight_decay=recipe.weight_decay,
                 adam_weight_decay=recipe.weight_decay,
                 global_clipnorm=recipe.clip_norm or None,
-                exclude_layers=["bias", "head", "output"],
+                exclude_layers=["bias", "output", "linear"],
             )
