@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import errno
 import json
 import os
@@ -17,7 +18,7 @@ import pandas as pd
 import pytest
 
 from kerasnn import models
-from kerasnn.bundle import Bundle, members, read_members, summary
+from kerasnn.bundle import Bundle, members, plain, read_members, summary
 from kerasnn.bundle.plain import dumps, loads, shown, to_plain
 from kerasnn.bundle.weights import load_network, save_weights, stable_names
 from kerasnn.data import read
@@ -351,6 +352,11 @@ class TestPlain:
             loads(content, place="x.json")
         if content != b'{"a":1':
             assert str(caught.value) == f"x.json can't be read: {what}"
+
+    def test_examples_of_the_docstrings(self) -> None:
+        found = doctest.testmod(plain)
+        assert found.attempted > 0
+        assert found.failed == 0
 
     def test_nan_is_not_written(self) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):

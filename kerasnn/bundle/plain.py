@@ -148,6 +148,8 @@ def _is_deeper(content: bytes, limit: int) -> bool:
     """Whether brackets are nested deeper; strings are left out."""
     brackets = _STRING.sub(b"", content).translate(None, _OTHERS).translate(_BRACKETS)
     for _ in range(limit):
+        if b"[]" not in brackets:
+            break
         brackets = brackets.replace(b"[]", b"")  # the innermost level
     # What never closes is no JSON, and still it must not lead the parser any deeper.
     return b"[]" in brackets or brackets.count(b"[") > limit
