@@ -163,4 +163,5 @@ def _paint_rows(axes: Axes, boundary: Story) -> None:
         facecolor=CARD,
         edgecolor=GRID,
         framealpha=0.85,
+        ncols=1 if len(classes) < 5 else 2,
     )

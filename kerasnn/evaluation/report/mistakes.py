@@ -26,7 +26,7 @@ from kerasnn.evaluation.report.drawing import (
 Story = dict[str, Any]
 
 # Beyond this the numbers in the cells would not be legible.
-MAX_NUMBERED = 12
+MAX_NUMBERED = 10
 
 
 def drawings(story: Story) -> list[Drawing]:
@@ -65,15 +65,14 @@ def _confusion(confusion: Story) -> Drawing:
             range(size), labels, rotation=40 if crowded else 0, ha="right" if crowded else "center"
         )
         axes.set_yticks(range(size), labels)
-        axes.tick_params(length=0)
+        axes.tick_params(length=0, labelsize=9.5 if size <= 8 else 7.5)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("decided")
         axes.set_ylabel("true")
 
-    side = WIDTH if size <= 4 else WIDTH * min(1.6, 0.8 + size * 0.05)
-    height = max(HEIGHT, min(side, 1.8 + 0.42 * size))
-    return draw("Confusion matrix", _confusion_sentence(confusion), paint, size=(side, height))
+    height = min(1.05 * WIDTH, max(HEIGHT, 1.6 + 0.3 * size))
+    return draw("Confusion matrix", _confusion_sentence(confusion), paint, size=(WIDTH, height))
 
 
 def _cell(axes: Axes, at: tuple[int, int], counts: np.ndarray, shares: np.ndarray) -> None:
