@@ -349,6 +349,14 @@ def test_sweep_of_the_finder_is_drawn(stories: dict[str, dict[str, Any]]) -> Non
     assert "0.0003 was chosen" in last.sentence
 
 
+def test_note_that_was_a_warning_is_told_once(stories: dict[str, dict[str, Any]]) -> None:
+    story = json.loads(json.dumps(stories["binary"]))
+    story["data"]["notes"] = ["3 rows repeat", "only a note"]
+    story["warnings"] = ["3 rows repeat – remove them"]
+    text = "".join(Reader(render(story)).words)
+    assert text.count("3 rows repeat") == text.count("only a note") == 1
+
+
 def test_later_version_is_refused(stories: dict[str, dict[str, Any]]) -> None:
     with pytest.raises(ModelRefusedError, match="has version 99, and this is version 1"):
         render({**stories["binary"], "version": 99})

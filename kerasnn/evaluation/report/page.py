@@ -68,6 +68,7 @@ def context(story: Story) -> Story:
         "story": story,
         "css": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         "subtitle": _subtitle(story),
+        "notes": _notes(story),
         "standing": standing(story["scores"]),
         "cards": _cards(story),
         "parts": _parts(story["data"]["n_rows"]),
@@ -86,6 +87,15 @@ def context(story: Story) -> Story:
         "panels": [each for each in (inside.weights(story), inside.activations(story)) if each],
         "config": _settings(story["config"]),
     }
+
+
+def _notes(story: Story) -> list[str]:
+    """Of the columns, those that are not among the warnings as well."""
+    return [
+        note
+        for note in story["data"]["notes"]
+        if not any(warning.startswith(note) for warning in story["warnings"])
+    ]
 
 
 def _subtitle(story: Story) -> str:
