@@ -119,7 +119,7 @@ def test_dates_are_cut_too() -> None:
 
 
 def test_rare_values_have_no_score_of_their_own() -> None:
-    words = np.where(np.arange(N_ROWS) < 20, np.arange(N_ROWS) // 10, 7).astype(str)
+    words = np.where(np.arange(N_ROWS) < 20, np.arange(N_ROWS) // 5, 7).astype(str)
     found = slices(ROWS, series(words), column=Column("region", "category"))
     assert [part.label for part in found.slices] == ["7"]
     assert found.notes == ("values too rare for scores of their own hold 20 rows",)
