@@ -1,1 +1,75 @@
-"""A Keras model zoo and command line."""
+"""A table in, a trained, evaluated, explained and exported Keras network out.
+
+>>> import kerasnn
+>>> run = kerasnn.train("adult.csv", target="income")  # doctest: +SKIP
+>>> kerasnn.Classifier().fit(X, y)  # doctest: +SKIP
+
+Everything here is imported when it is first used, so that `import kerasnn` is instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kerasnn import models
+    from kerasnn.errors import (
+        ConfigError,
+        DataError,
+        ExportError,
+        KerasnnError,
+        KerasnnWarning,
+        MissingDependencyError,
+        ModelRefusedError,
+        ResourceError,
+        StorageError,
+        UnknownNameError,
+    )
+    from kerasnn.estimators import Classifier, Regressor
+    from kerasnn.run import Run, load, train
+    from kerasnn.signature import Signature
+
+__all__ = [
+    "Classifier",
+    "ConfigError",
+    "DataError",
+    "ExportError",
+    "KerasnnError",
+    "KerasnnWarning",
+    "MissingDependencyError",
+    "ModelRefusedError",
+    "Regressor",
+    "ResourceError",
+    "Run",
+    "Signature",
+    "StorageError",
+    "UnknownNameError",
+    "load",
+    "models",
+    "train",
+]
+
+# The modules of the names that are not errors.
+_HOMES = {
+    "Classifier": "kerasnn.estimators",
+    "Regressor": "kerasnn.estimators",
+    "Run": "kerasnn.run",
+    "Signature": "kerasnn.signature",
+    "load": "kerasnn.run",
+    "train": "kerasnn.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "models":
+        return import_module("kerasnn.models")
+    value = getattr(import_module(_HOMES.get(name, "kerasnn.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -79,16 +79,27 @@ class Lesson:
     validation: Arrays
 
 
-def prepare(table: Table, config: Config) -> Lesson:
-    """Fit the preprocessing to the training rows, transform all, and build the network."""
+def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) -> Lesson:
+    """Fit the preprocessing to the training rows, transform all, and build the network.
+
+    Args:
+        table: Rows, schema and parts.
+        config: How to encode them, and which network.
+        weights: How much each row of the table counts, (n,), in training and validation; >= 0.
+    """
     train, validation = table.rows("train"), table.rows("validation")
     preprocessor = Preprocessor.fit(train, table.schema, config.preprocessing)
-    weights = class_weights(preprocessor.target(train), config.training)
+    target = preprocessor.target(train)
+    row_weights = class_weights(target, config.training)
+    if weights is not None:
+        given = weights[table.parts.train]
+        row_weights = _with_mean_1(given if row_weights is None else given * row_weights)
+        weights = _with_mean_1(weights[table.parts.validation])
     return Lesson(
         preprocessor,
         build_network(config, preprocessor),
-        Arrays(preprocessor.transform(train).inputs, preprocessor.target(train), weights),
-        Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation)),
+        Arrays(preprocessor.transform(train).inputs, target, row_weights),
+        Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation), weights),
     )
 
 
@@ -154,7 +165,7 @@ def decide(outputs: np.ndarray, lesson: Lesson, threshold: str) -> Decision:
     if lesson.preprocessor.schema.target.task == "regression":
         return Decision()
     truth = lesson.validation.target
-    temperature = fit_temperature(outputs, truth)
+    temperature = fit_temperature(outputs, truth, weights=lesson.validation.weights)
     likely = probabilities(outputs, temperature=temperature)
     return Decision(temperature, choose_threshold(threshold, likely, truth))
 
@@ -199,6 +210,12 @@ def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
     return (len(target) / (seen * np.maximum(counts, 1)))[target].astype("float32")
 
 
+def _with_mean_1(weights: np.ndarray) -> np.ndarray | None:
+    """Weights as `Arrays` wants them; None where all rows have none."""
+    mean = weights.mean()
+    return (weights / mean).astype("float32") if mean > 0 else None
+
+
 def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) -> Monitor:
     """What picks the best epoch, measured in the unit of the target.
 
@@ -211,6 +228,7 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
     else:
         name = MAIN_METRIC[target.task] if recipe.monitor == "main" else recipe.monitor
     metric = get_metric(name, target.task)
+    weights = np.ones(len(truth)) if validation.weights is None else validation.weights
     if target.task == "regression":
         truth = preprocessor.decode(truth).reshape(-1)
 
@@ -219,9 +237,10 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
             return float("nan")
         regression = target.task == "regression"
         scores = preprocessor.decode(outputs)[:, 0] if regression else probabilities(outputs)
-        return metric(
-            Predictions.from_scores(target.task, target.classes, truth=truth, scores=scores)
+        predictions = Predictions.from_scores(
+            target.task, target.classes, truth=truth, scores=scores
         )
+        return metric.prepare(predictions)(weights)
 
     return Monitor(f"validation_{name}", metric.direction, measure)
 

@@ -18,7 +18,7 @@ from kerasnn.data.kinds import USED_KINDS
 from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
 from kerasnn.signature import Kind, Task
 
-__all__ = ["USED_KINDS", "Column", "Kind", "Schema", "Target", "check_target", "infer"]
+__all__ = ["USED_KINDS", "Column", "Kind", "Schema", "Target", "check_target", "describe", "infer"]
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,7 @@ def infer(
         raise DataError(what, place=examples.origin, fix="add rows")
     notes: list[str] = []
     found = _target(table[target], task or _task_of_kind(given.get(target)))
-    described = tuple(
-        _column(table[name], given.get(name), dropped=name in drop, notes=notes)
-        for name in map(str, frame.columns)
-        if name != target
-    )
+    described = describe(table.drop(columns=target), given, drop=drop, notes=notes)
     schema = Schema(described, found, ())
     if not schema.features:
         left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in described)
@@ -135,6 +131,30 @@ def infer(
         raise DataError(what, place=examples.origin, fix="give a column a kind with `columns`")
     _note_repeats(table, schema, notes)
     return Schema(described, found, tuple(notes))
+
+
+def describe(
+    frame: pd.DataFrame,
+    columns: Mapping[str, Kind],
+    *,
+    drop: Sequence[str] = (),
+    notes: list[str],
+) -> tuple[Column, ...]:
+    """Find the kinds of columns, and warn of what looks odd.
+
+    Args:
+        frame: Features alone.
+        columns: Kinds to take instead of the ones that the cells suggest.
+        drop: Columns to leave out.
+        notes: The warnings are added to it.
+
+    Raises:
+        DataError: A column holds what it can't.
+    """
+    return tuple(
+        _column(frame[name], columns.get(name), dropped=name in drop, notes=notes)
+        for name in map(str, frame.columns)
+    )
 
 
 def check_target(examples: Examples, target: str) -> None:

@@ -1,0 +1,264 @@
+"""What the classifier and the regressor share: parameters to configuration, rows to a bundle."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from kerasnn.bundle import Bundle
+from kerasnn.config import Config, collect
+from kerasnn.data import Examples
+from kerasnn.errors import ConfigError, DataError, warn
+from kerasnn.estimators.rows import (
+    Weights,
+    divide,
+    free_name,
+    make_schema,
+    read_rows,
+    read_weights,
+)
+from kerasnn.estimators.saving import (
+    from_bytes,
+    note_estimator,
+    read_names,
+    read_parameters,
+    to_bytes,
+)
+from kerasnn.learning import Learned, Table, learn, monitor_for, prepare
+from kerasnn.progress import ProgressBar
+from kerasnn.schema import Target
+
+# Keys of the configuration that have a parameter of their own, or say nothing here.
+_NOT_SETTINGS = {
+    "model.name": "pass `model`",
+    "split.validation": "pass `validation_fraction`",
+    "split.test": "test rows are not handed to `fit`",
+    "run.seed": "pass `random_state`",
+    "run.time_limit_s": "pass `time_limit_s`",
+    "run.output": "an estimator keeps no folder",
+    "run.tensorboard": "an estimator keeps no folder",
+    "run.baselines": "an estimator is compared by scikit-learn",
+}
+
+
+class Estimator(BaseEstimator):  # type: ignore[misc]
+    """Trains by `kerasnn.learning`, on the rows of scikit-learn."""
+
+    _is_for: ClassVar[str]
+
+    def __init__(
+        self,
+        model: str = "mlp",
+        *,
+        hyperparameters: Mapping[str, Any] | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        patience: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+        columns: Mapping[str, str] | None = None,
+        validation_fraction: float = 0.15,
+        time_limit_s: float | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.model = model
+        self.hyperparameters = hyperparameters
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.settings = settings
+        self.columns = columns
+        self.validation_fraction = validation_fraction
+        self.time_limit_s = time_limit_s
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train on all rows but a share that picks the best epoch.
+
+        Args:
+            X: A DataFrame with numbers, text, categories or dates, or a matrix of numbers.
+                Missing cells are welcome.
+            y: Labels or values, (n,).
+            sample_weight: How much each row counts, (n,), >= 0; both in training and in picking
+                the best epoch. A row of weight 0 is left out.
+
+        Raises:
+            DataError: The rows can't be learned from; a ValueError.
+            ConfigError: A parameter is wrong; a ValueError.
+        """
+        if y is None:
+            raise DataError("the estimator requires y to be passed, but the target y is None")
+        frame = read_rows(self, X)
+        check_consistent_length(frame, y)
+        labels = column_or_1d(y, warn=True)
+        weights = read_weights(sample_weight, len(frame))
+        if weights is not None and not weights.all():
+            counted = np.flatnonzero(weights)
+            frame = frame.iloc[counted].reset_index(drop=True)
+            labels, weights = labels[counted], weights[counted]
+        name = free_name(getattr(y, "name", None), [str(column) for column in frame.columns])
+        target, cells = self._read_target(name, labels)
+        config = self._configure()
+        schema = make_schema(frame, target, kinds=config.data.columns)
+        frame[name] = cells
+        examples = Examples(frame, "X")
+        parts = divide(examples, schema, config.split, seed=config.run.seed)
+        table = Table(examples, schema, parts)
+        return self._keep(self._learn(table, config, self._weigh(labels, weights)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one file that holds data and no code; `kerasnn.load` reads it too.
+
+        Raises:
+            StorageError: It could not be written; an earlier file is intact.
+        """
+        check_is_fitted(self)
+        self.bundle_.save(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save`, or a run of `kerasnn.train`, has written.
+
+        Raises:
+            ConfigError: The model is for another task.
+            ModelRefusedError: The file is damaged, hostile or too new.
+        """
+        bundle = Bundle.load(path)
+        task = bundle.predictor.preprocessor.schema.target.task
+        if (task == "regression") != (cls._is_for == "regression"):
+            other = "Regressor" if task == "regression" else "Classifier"
+            fix = f"use kerasnn.{other}.load"
+            raise ConfigError(f"the model is for {task}", place=os.fspath(path), fix=fix)
+        estimator = cls(**read_parameters(bundle, cls().get_params(deep=False)))
+        names = read_names(bundle)
+        estimator.n_features_in_ = len(bundle.predictor.preprocessor.schema.columns)
+        if names is not None:
+            estimator.feature_names_in_ = names
+        return estimator._take(bundle)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "bundle_" in state:
+            state["bundle_"] = to_bytes(state["bundle_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "bundle_" in state:
+            state = {**state, "bundle_": from_bytes(state["bundle_"])}
+        super().__setstate__(state)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "bundle_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    @abstractmethod
+    def _read_target(self, name: str, labels: NDArray[Any]) -> tuple[Target, NDArray[Any]]:
+        """What is to be predicted, and the cells of its column."""
+
+    def _weigh(self, labels: NDArray[Any], weights: Weights | None) -> Weights | None:
+        """The weights of the rows, (n,)."""
+        return weights
+
+    def _take(self, bundle: Bundle) -> Self:
+        """Make a bundle, new or loaded, one's own."""
+        self.bundle_ = bundle
+        self.history_ = [dict(row) for row in bundle.report.get("history") or []]
+        self.n_iter_ = len(self.history_)
+        return self
+
+    def _scores(self, X: Any) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        predictor = self.bundle_.predictor
+        names = [column.name for column in predictor.preprocessor.schema.columns]
+        return predictor.scores(read_rows(self, X, names=names))
+
+    def _configure(self) -> Config:
+        """The complete configuration; parameters win over settings."""
+        for name in ("hyperparameters", "settings", "columns"):
+            if not isinstance(getattr(self, name), Mapping | None):
+                raise ConfigError(f"`{name}` must be a mapping; got {getattr(self, name)!r}")
+        share = self.validation_fraction
+        if not isinstance(share, numbers.Real) or not 0 < share < 1:
+            raise ConfigError(f"`validation_fraction` must be in (0, 1); got {share!r}")
+        for key in collect(set=self.settings or {}).chosen:
+            if key in _NOT_SETTINGS or key.startswith("data."):
+                fix = _NOT_SETTINGS.get(key, "pass `columns`, or prepare the table")
+                raise ConfigError(f"`{key}` is not one of the `settings`", fix=fix)
+        parameters = {
+            "model.name": self.model,
+            "training.epochs": self.epochs,
+            "training.batch_size": self.batch_size,
+            "training.learning_rate": self.learning_rate,
+            "training.patience": self.patience,
+            "split.validation": share,
+            "split.test": 0.0,
+            "run.seed": _seed(self.random_state),
+            "run.time_limit_s": self.time_limit_s,
+            "data.columns": {str(name): kind for name, kind in (self.columns or {}).items()},
+        }
+        chosen = dict(self.settings or {})
+        chosen |= {key: value for key, value in parameters.items() if value is not None}
+        chosen |= {f"model.{name}": value for name, value in (self.hyperparameters or {}).items()}
+        return collect(set=chosen).resolve()
+
+    def _learn(self, table: Table, config: Config, weights: Weights | None) -> Learned:
+        target = table.schema.target
+        config = config.with_inferred(
+            {
+                "data.target": target.name,
+                "data.task": target.task,
+                **{f"data.columns.{c.name}": c.kind for c in table.schema.columns},
+            }
+        )
+        lesson = prepare(table, config, weights=weights)
+        if not self.verbose:
+            return learn(lesson, config)
+        monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
+        bar = ProgressBar(epochs=config.training.epochs, monitor=monitor.name)
+        try:
+            return learn(lesson, config, watchers=(bar,))
+        finally:
+            bar.close()
+
+    def _keep(self, learned: Learned) -> Self:
+        config, progress = learned.config, learned.fitted.progress
+        if progress.stopped == "interrupted":
+            warn("the training was interrupted", fix="the best weights so far are kept")
+        report = {
+            "history": learned.fitted.history,
+            "best_epoch": progress.best_epoch,
+            "stopped": progress.stopped,
+            **note_estimator(self, config.run.seed),
+        }
+        bundle = Bundle(
+            model=config.model.name,
+            hyperparameters=dict(config.model.hyperparameters),
+            recipe=config.training,
+            predictor=learned.predictor,
+            config=config.to_dict(),
+            report=report,
+        )
+        return self._take(bundle)
+
+
+def _seed(random_state: Any) -> int:
+    """A number as it is, so that it does what the seed of `kerasnn.train` does; else a draw."""
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))

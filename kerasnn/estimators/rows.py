@@ -1,0 +1,145 @@
+"""What scikit-learn hands over, as a table with kinds, parts and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from kerasnn.data import Examples
+from kerasnn.data.frames import from_frame, keep_rows
+from kerasnn.errors import DataError, UnknownNameError
+from kerasnn.recipes import SplitOptions
+from kerasnn.schema import Schema, Target, describe
+from kerasnn.signature import Kind
+from kerasnn.splits import Parts, split
+
+Weights = NDArray[np.float64]
+
+
+def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Check rows and make a table of them; all but a DataFrame must be numbers.
+
+    Args:
+        estimator: Learns or checks the number and the names of the columns.
+        X: A DataFrame, what can become one, or what NumPy takes for a matrix.
+        names: Of the columns in training; None in training itself.
+
+    Raises:
+        ValueError: It is no table, holds infinity, or is unlike the one of training.
+    """
+    in_training = names is None
+    X = X.to_pandas() if hasattr(X, "to_pandas") else X
+    if isinstance(X, pd.DataFrame):
+        validate_data(estimator, X, reset=in_training, skip_check_array=True)
+        frame = from_frame(X) if in_training else X.reset_index(drop=True)
+    else:
+        matrix = validate_data(
+            estimator,
+            X,
+            reset=in_training,
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=2 if in_training else 1,
+        )
+        frame = pd.DataFrame(matrix, columns=[f"x{i}" for i in range(matrix.shape[1])])
+    if names is not None:
+        return frame.set_axis(list(names), axis=1)
+    if len(frame) < 2 or not len(frame.columns):
+        raise DataError(f"{len(frame)} rows of {len(frame.columns)} columns, too few to learn from")
+    return frame
+
+
+def read_weights(sample_weight: Any, n_rows: int) -> Weights | None:
+    """Weights of rows, float64 (n,), not all zero; None for equal ones.
+
+    Raises:
+        ValueError: There is not one for each row, or one is negative or not finite.
+    """
+    if sample_weight is None:
+        return None
+    weights: Weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+    )
+    if weights.shape != (n_rows,):
+        raise DataError(f"`sample_weight` must be of shape ({n_rows},); got {weights.shape}")
+    if weights.min() < 0:
+        raise DataError(f"`sample_weight` must not be negative; got {weights.min():g}")
+    if not weights.any():
+        raise DataError("every sample weight is zero", fix="give some rows a weight")
+    return weights
+
+
+def make_schema(frame: pd.DataFrame, target: Target, *, kinds: Mapping[str, Kind]) -> Schema:
+    """Describe the columns.
+
+    A number in a table is a number, even where it counts the rows or never changes: the same
+    matrix must always give the same features. Text is looked at, as `kerasnn.train` does.
+
+    Args:
+        frame: The features of the training rows.
+        target: Of the labels.
+        kinds: Given ones.
+
+    Raises:
+        DataError: A cell is not what its column is, or no column is left.
+        UnknownNameError: A kind was given for a column that is not there.
+    """
+    names = [str(name) for name in frame.columns]
+    for name in kinds:
+        if name not in names:
+            raise UnknownNameError("column", name, names)
+    notes: list[str] = []
+    known = {**_kinds_by_type(frame), **kinds}
+    schema = Schema(describe(frame, known, notes=notes), target, ())
+    if not schema.features:
+        left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in schema.columns)
+        fix = "give a column a kind with `columns`"
+        raise DataError(f"no column is left to learn from: {left_out}", fix=fix)
+    return replace(schema, notes=tuple(notes))
+
+
+def divide(examples: Examples, schema: Schema, options: SplitOptions, *, seed: int) -> Parts:
+    """Split as `kerasnn.splits.split`; the only row of a class trains."""
+    if not schema.target.classes or options.kind not in ("auto", "stratified"):
+        return split(examples, schema, options, seed=seed)
+    labels = examples.frame[schema.target.name]
+    alone = np.asarray(labels.map(labels.value_counts()) == 1)
+    if not alone.any():
+        return split(examples, schema, options, seed=seed)
+    others = np.flatnonzero(~alone)
+    if len(others) < 2:
+        return split(examples, schema, replace(options, kind="random"), seed=seed)
+    parts = split(keep_rows(examples, others), schema, options, seed=seed)
+    train = np.sort(np.concatenate([others[parts.train], np.flatnonzero(alone)]))
+    return Parts(train, others[parts.validation], others[parts.test])
+
+
+def free_name(wanted: object, taken: Sequence[str]) -> str:
+    """A name for the target that no column has.
+
+    >>> free_name(None, ["target", "x"])
+    'target_'
+    """
+    name = wanted if isinstance(wanted, str) and wanted else "target"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _kinds_by_type(frame: pd.DataFrame) -> dict[str, Kind]:
+    """The kinds that the types of the columns say; text, objects and dates say none."""
+    kinds: dict[str, Kind] = {}
+    for name, dtype in frame.dtypes.items():
+        if isinstance(dtype, pd.CategoricalDtype):
+            kinds[str(name)] = "category"
+        elif pd.api.types.is_bool_dtype(dtype):
+            kinds[str(name)] = "boolean"
+        elif pd.api.types.is_numeric_dtype(dtype):
+            kinds[str(name)] = "number"
+    return kinds
