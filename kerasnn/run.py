@@ -24,6 +24,7 @@ from kerasnn import folder as run_folder
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config, Settings, collect
 from kerasnn.data.frames import with_origin
+from kerasnn.data.labels import is_missing
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, warn
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline, baselines
@@ -623,7 +624,7 @@ def _judged(
         )
         if probes and not interrupted
         else [],
-        missing={str(name): int(frame[name].isna().sum()) for name in frame.columns},
+        missing={str(name): int(is_missing(frame[name]).sum()) for name in frame.columns},
         warnings=noted,
         boundary=stories.decision_boundary(predictor, table.rows("train")),
     )
