@@ -1,9 +1,9 @@
 """Kill training at random moments, go on, and compare with the run that nobody killed.
 
-    python benchmarks/resume.py --kills 30
+    python benchmarks/resume.py --kills 30 [--compile xla]
 
 A run has dropout, shuffled rows, averaged weights, a cosine schedule and early stopping. SIGKILL
-comes at a random moment between the start of the run and its end, every fifth time in the midst of
+comes at a random moment between the start of the run and its bundle, every fifth time in the midst of
 writing a checkpoint. A run counts as equal if its weights and its history are, bit for bit.
 """
 
@@ -34,9 +34,9 @@ OPTIONS = {
     "average": 0.99,
     "schedule": "cosine",
     "learning_rate": 0.003,
-    "batch_size": 32,
+    "batch_size": 64,
     "patience": 8,
-    "epochs": 80,
+    "epochs": 40,
 }
 CHECKPOINTS, CONFIG, BUNDLE = "checkpoints", "config.yaml", "model.kerasnn"
 POLL_S = 0.0005
@@ -172,9 +172,11 @@ def main() -> int:
     """Print the count; 1 if any run differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--rows", type=int, default=8000)
+    parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compile", choices=("auto", "graph", "xla"), default="auto")
     chosen = parser.parse_args()
+    OPTIONS["compile"] = chosen.compile
     with tempfile.TemporaryDirectory() as folder:
         equal, phases = measure(
             Path(folder), kills=chosen.kills, n_rows=chosen.rows, seed=chosen.seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import keras
@@ -31,9 +32,9 @@ class Forward:
             name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
             for name, tensor in network.input.items()
         }
-        self._call = tf.function(
-            lambda values: network(values, training=False), input_signature=[inputs]
-        )
+        # TensorFlow warns when one function is traced often, and takes those of all networks for
+        # one; a partial is one of its own.
+        self._call = tf.function(partial(network, training=False), input_signature=[inputs])
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Inputs of (n, …) each to float32 outputs, (n, width)."""

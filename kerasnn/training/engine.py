@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -96,7 +97,11 @@ class Engine:
         self._target = tf.constant(rows.target)
         self._weights = None if rows.weights is None else tf.constant(rows.weights)
         self._call_steps = FIRST_CALL_STEPS
-        self._compiled = tf.function(self._run, jit_compile=self._uses_xla())
+        # TensorFlow warns when one function is traced often, and takes those of all engines for
+        # one; a partial is one of its own.
+        self._compiled = tf.function(
+            partial(self._run), jit_compile=self._uses_xla(), autograph=False
+        )
 
     @property
     def _averaged(self) -> list[Any]:

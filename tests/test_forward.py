@@ -1,0 +1,69 @@
+"""Raw outputs of a network on any number of rows."""
+
+from __future__ import annotations
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+
+from kerasnn.forward import SMALLEST_BATCH, Forward
+
+
+def build() -> keras.Model:
+    """With layers that do something else in training."""
+    keras.utils.set_random_seed(0)
+    numbers = keras.Input((3,), name="numbers")
+    codes = keras.Input((1,), dtype="int32", name="categories")
+    embedded = keras.layers.Flatten()(keras.layers.Embedding(5, 2)(codes))
+    hidden = keras.layers.BatchNormalization()(keras.layers.Concatenate()([numbers, embedded]))
+    outputs = keras.layers.Dense(2)(keras.layers.Dropout(0.9)(hidden))
+    return keras.Model({"numbers": numbers, "categories": codes}, outputs)
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return build()
+
+
+def rows(count: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    numbers = random.normal(size=(count, 3)).astype("float32")
+    return {"numbers": numbers, "categories": np.arange(count, dtype="int32")[:, None] % 5}
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 40])
+def test_outputs_are_those_of_inference(network: keras.Model, count: int) -> None:
+    found = Forward(network, batch_size=16)(rows(count))
+    assert (found.shape, found.dtype) == ((count, 2), np.float32)
+    expected = np.asarray(network(rows(count), training=False))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_no_rows(network: keras.Model) -> None:
+    assert Forward(network)(rows(0)).shape == (0, 2)
+
+
+def test_other_rows_beside_it_change_nothing(network: keras.Model) -> None:
+    forward, inputs = Forward(network), rows(SMALLEST_BATCH)
+    whole = forward(inputs)
+    for count in (1, 3, SMALLEST_BATCH - 1):
+        part = forward({name: values[:count] for name, values in inputs.items()})
+        np.testing.assert_array_equal(part, whole[:count])
+
+
+def test_new_weights_are_seen(network: keras.Model) -> None:
+    other = build()
+    forward = Forward(other)
+    before = forward(rows(4))
+    bias = other.trainable_variables[-1]
+    bias.assign(bias + 1)
+    np.testing.assert_allclose(forward(rows(4)), before + 1, atol=1e-6)
+
+
+def test_many_networks_are_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="tensorflow"):
+        for _ in range(7):
+            Forward(build())(rows(2))
+    assert "retracing" not in caplog.text
