@@ -41,7 +41,6 @@ from kerasnn.learning import (
     choose_threshold,
     learn,
     prepare,
-    replace_decision,
 )
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.schema import Schema, infer
@@ -204,10 +203,16 @@ class Run:
         return exporting.export(self.predictor, output, format=format, sample=sample, force=force)
 
     def report(self, output: str | os.PathLike[str] | None = None) -> Path:
-        """Write the report as one page for a browser; returns where."""
+        """Write the report as one page for a browser; returns where.
+
+        Raises:
+            DataError: The model is an estimator's, which tells no story.
+        """
         from kerasnn.evaluation.report import render
         from kerasnn.storage import write_atomically
 
+        if "version" not in self.bundle.report:
+            raise DataError("the model has no report", fix="train it with `kerasnn.train`")
         path = Path(output) if output is not None else (self.folder or Path()) / "report.html"
         write_atomically(path, render(self.bundle.report).encode())
         return path
@@ -248,7 +253,7 @@ class Run:
             truth = self.predictor.preprocessor.target(validation)
         value = choose_threshold(rule, likely, truth)
         decision = Decision(self.predictor.decision.temperature, value)
-        return replace_decision(self.predictor, decision)
+        return self.predictor.with_decision(decision)
 
     @property
     def _n_classes(self) -> int:
@@ -469,7 +474,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         target=options.target,
         task=options.task,
         columns=options.columns,
-        drop=options.drop,
+        drop=[*options.drop, *_split_columns(config)],
     )
     table = Table(_together(read), schema, _divide(read, schema, config))
     inferred: dict[str, Any] = {"data.task": schema.target.task} if options.task is None else {}
@@ -479,6 +484,13 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         if column.name not in options.columns
     }
     return table, config.with_inferred(inferred)
+
+
+def _split_columns(config: Config) -> list[str]:
+    """A group or a part says which rows belong together, and nothing about new rows."""
+    split_by, dropped = config.split, config.data.drop
+    named = split_by.column is not None and split_by.kind in ("group", "column")
+    return [str(split_by.column)] if named and split_by.column not in dropped else []
 
 
 def _together(read: Mapping[str, tables.Examples]) -> tables.Examples:

@@ -1,0 +1,76 @@
+"""What the README shows is run, and its output compared."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kerasnn.cli.main import commands
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", TEXT, re.DOTALL)
+# Scores, seconds and epochs differ between machines by what their arithmetic rounds.
+NUMBERS = re.compile(r"-?\d[\d,]*(\.\d+)?(e-\d+)?")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("readme")
+    (path / "penguins.csv").write_bytes((ROOT / "examples/penguins.csv").read_bytes())
+    return path
+
+
+def shown_commands() -> Iterator[tuple[list[str], str]]:
+    for language, block in BLOCKS:
+        if language == "console":
+            for part in block.split("$ ")[1:]:
+                line, output = part.split("\n", 1)
+                yield shlex.split(line), output
+
+
+def test_console_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    shown = list(shown_commands())
+    assert [words[1] for words, _ in shown] == ["train", "predict", "export"]
+    for words, output in shown:
+        result = CliRunner().invoke(commands, words[1:])
+        assert result.exit_code == 0, result.output
+        assert _shape(result.output) == _shape(output), words
+
+
+def _shape(output: str) -> list[str]:
+    """The lines without their numbers, and without the sentence on who wins."""
+    lines = [NUMBERS.sub("#", line) for line in output.strip().splitlines()]
+    return [" ".join(line.split()) for line in lines if not line.startswith("The network")]
+
+
+@pytest.mark.parametrize("code", [block for language, block in BLOCKS if language == "python"])
+def test_python_blocks(folder: Path, code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_there_are_blocks_to_run() -> None:
+    assert [language for language, _ in BLOCKS] == ["console", "console"] + ["python"] * 3
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    assert TEXT.count("make demo") >= 1
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "\ndemo:" in makefile
+    assert "\ntest:" in makefile
+
+
+def test_commands_of_the_tables_exist() -> None:
+    named = set(re.findall(r"`kerasnn (\w+)", TEXT))
+    assert named <= {*commands.list_commands(None)}  # type: ignore[arg-type]
