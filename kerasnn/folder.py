@@ -264,7 +264,8 @@ def hash_table(table: Table) -> str:
     frame = table.examples.frame
     digest = hashlib.sha256("\0".join(map(str, frame.columns)).encode())
     for name in frame.columns:
-        digest.update(pd.util.hash_pandas_object(frame[name].astype(str), index=False).to_numpy())
+        hashes = pd.util.hash_pandas_object(frame[name].astype(str), index=False)
+        digest.update(hashes.to_numpy().tobytes())
     for part in (table.parts.train, table.parts.validation, table.parts.test):
         digest.update(part.tobytes())
     return digest.hexdigest()

@@ -51,7 +51,8 @@ class Table:
     def rows(self, part: str) -> pd.DataFrame:
         """The rows of a part, counted from 0."""
         rows = getattr(self.parts, part)
-        return self.examples.frame.iloc[rows].reset_index(drop=True)
+        frame: pd.DataFrame = self.examples.frame.iloc[rows].reset_index(drop=True)
+        return frame
 
 
 @dataclass(frozen=True)
@@ -152,12 +153,7 @@ def learn(
     )
     predictor = Predictor(lesson.preprocessor, lesson.network)
     decision = decide(predictor.outputs(lesson.validation.inputs), lesson, config.run.threshold)
-    return Learned(replace_decision(predictor, decision), fitted, config, sweep)
-
-
-def replace_decision(predictor: Predictor, decision: Decision) -> Predictor:
-    """The same predictor with another temperature or threshold."""
-    return Predictor(predictor.preprocessor, predictor.network, decision)
+    return Learned(predictor.with_decision(decision), fitted, config, sweep)
 
 
 def decide(outputs: np.ndarray, lesson: Lesson, threshold: str) -> Decision:
@@ -207,13 +203,16 @@ def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
         return None
     counts = np.bincount(target)
     seen = np.count_nonzero(counts)
-    return (len(target) / (seen * np.maximum(counts, 1)))[target].astype("float32")
+    weights: np.ndarray = len(target) / (seen * np.maximum(counts, 1))
+    return weights[target].astype("float32")
 
 
 def _with_mean_1(weights: np.ndarray) -> np.ndarray | None:
     """Weights as `Arrays` wants them; None where all rows have none."""
-    mean = weights.mean()
-    return (weights / mean).astype("float32") if mean > 0 else None
+    if not weights.any():
+        return None
+    scaled: np.ndarray = (weights / weights.mean()).astype("float32")
+    return scaled
 
 
 def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) -> Monitor:

@@ -25,7 +25,14 @@ from kerasnn.bundle import Bundle
 from kerasnn.config import Config, Settings, collect
 from kerasnn.data.frames import with_origin
 from kerasnn.data.labels import is_missing
-from kerasnn.errors import ConfigError, DataError, KerasnnWarning, warn
+from kerasnn.errors import (
+    ConfigError,
+    DataError,
+    KerasnnWarning,
+    ModelRefusedError,
+    UnknownNameError,
+    warn,
+)
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline, baselines
 from kerasnn.evaluation.calibration import Costs
@@ -48,7 +55,6 @@ from kerasnn.splits import Parts, drop_unlabelled, split
 
 if TYPE_CHECKING:
     from kerasnn.exporting import ExportResult
-    from kerasnn.training.finder import Sweep
     from kerasnn.training.fitting import Watcher
 
 EXPORT_SAMPLE = 1000
@@ -128,14 +134,15 @@ class Run:
         """
         predictor = self._with_threshold(costs, threshold)
         frame = self.held_back("test") if data is None else self._labelled(data)
+        if by is not None and by not in frame.columns:
+            raise UnknownNameError("column", by, list(map(str, frame.columns)))
+        known = self.scores if data is None and predictor is self.predictor else None
+        if known and by is None:
+            return known
         predictions = predict_labelled(predictor, frame)
-        scored = score(predictions, self._baselines(data, frame), seed=self._seed)
-        if data is None and predictor is self.predictor and self.scores:
-            scored = self.scores
+        scored = known or score(predictions, self._baselines(frame), seed=self._seed)
         if by is None:
             return scored
-        if by not in frame.columns:
-            raise ConfigError(f"no column '{by}'", fix=f"choose from {', '.join(frame.columns)}")
         described = {column.name: column for column in predictor.preprocessor.schema.columns}
         return scored.with_slices(
             slices(predictions, frame[by], column=described.get(by), seed=self._seed)
@@ -214,7 +221,7 @@ class Run:
         if "version" not in self.bundle.report:
             raise DataError("the model has no report", fix="train it with `kerasnn.train`")
         path = Path(output) if output is not None else (self.folder or Path()) / "report.html"
-        write_atomically(path, render(self.bundle.report).encode())
+        write_atomically(path, render(dict(self.bundle.report)).encode())
         return path
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -259,8 +266,8 @@ class Run:
     def _n_classes(self) -> int:
         return len(self.predictor.preprocessor.schema.target.classes)
 
-    def _baselines(self, data: Any, frame: pd.DataFrame) -> Sequence[Baseline]:
-        """On the test rows they are fitted again only where the threshold may have moved."""
+    def _baselines(self, frame: pd.DataFrame) -> Sequence[Baseline]:
+        """Fitted again, if the training rows can still be had."""
         train = self._held_back.get("train")
         if train is None and self.folder:
             train = RunFolder(self.folder).read_train(self.bundle.config)
@@ -351,9 +358,12 @@ def load(path: str | os.PathLike[str]) -> Run:
     """
     bundle = Bundle.load(path)
     folder = Path(path) if Path(path).is_dir() else None
-    scores = bundle.report.get("scores")
     stopped = str(bundle.report.get("stopped", ""))
-    return Run(bundle, Scores.from_dict(scores) if scores else None, folder, stopped)
+    try:
+        scores = Scores.from_dict(bundle.report["scores"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise ModelRefusedError("the scores in the bundle are damaged", place=str(path)) from None
+    return Run(bundle, scores, folder, stopped)
 
 
 def train(
