@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import signal
 import sys
 import traceback
@@ -38,7 +39,6 @@ VERBS = (
     "models",
     "completion",
 )
-
 
 _NAME = "kerasnn"
 _COMPLETION = "_KERASNN_COMPLETE"
@@ -108,7 +108,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
     """Exit code and line for an error."""
     match error:
         case KerasnnError():
-            return error.exit_code, str(error)
+            return error.exit_code, _with_options(str(error))
         case click.ClickException():
             return 2, _usage(error)
         case click.Abort() | KeyboardInterrupt():
@@ -123,6 +123,12 @@ def _explain(error: BaseException) -> tuple[int, str]:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     fix = "this is a fault of kerasnn; --debug shows where it happened"
     return 1, str(KerasnnError(what, fix=fix))
+
+
+def _with_options(message: str) -> str:
+    """The library names its parameters; here they are options."""
+    message = re.sub(r"pass (encoding|delimiter)='([^']*)'", r"add --\1 '\2'", message)
+    return message.replace("with `columns`", "with --column NAME=KIND")
 
 
 def _memory_error() -> ResourceError:
