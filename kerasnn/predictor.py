@@ -69,6 +69,12 @@ class Predictor:
         self.decision = decision or Decision()
         self._forwards: dict[int, Forward] = {}
 
+    def with_decision(self, decision: Decision) -> Predictor:
+        """The same predictor with another decision; what is compiled is shared."""
+        other = Predictor(self.preprocessor, self.network, decision)
+        other._forwards = self._forwards
+        return other
+
     def outputs(
         self, inputs: Mapping[str, NDArray[Any]], *, batch_size: int = 4096
     ) -> NDArray[np.float32]:
