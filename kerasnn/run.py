@@ -360,7 +360,8 @@ def load(path: str | os.PathLike[str]) -> Run:
     folder = Path(path) if Path(path).is_dir() else None
     stopped = str(bundle.report.get("stopped", ""))
     try:
-        scores = Scores.from_dict(bundle.report["scores"])
+        # An estimator has no scores: scikit-learn has held its test rows back.
+        scores = Scores.from_dict(bundle.report["scores"]) if "scores" in bundle.report else None
     except (KeyError, TypeError, ValueError, AttributeError):
         raise ModelRefusedError("the scores in the bundle are damaged", place=str(path)) from None
     return Run(bundle, scores, folder, stopped)

@@ -39,9 +39,9 @@ from kerasnn.schema import Target
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
 _NOT_SETTINGS = {
+    "data": "pass `columns`, or prepare the table",
+    "split": "pass `validation_fraction`, or split the table",
     "model.name": "pass `model`",
-    "split.validation": "pass `validation_fraction`",
-    "split.test": "test rows are not handed to `fit`",
     "run.seed": "pass `random_state`",
     "run.time_limit_s": "pass `time_limit_s`",
     "run.output": "an estimator keeps no folder",
@@ -197,8 +197,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(share, numbers.Real) or not 0 < share < 1:
             raise ConfigError(f"`validation_fraction` must be in (0, 1); got {share!r}")
         for key in collect(set=self.settings or {}).chosen:
-            if key in _NOT_SETTINGS or key.startswith("data."):
-                fix = _NOT_SETTINGS.get(key, "pass `columns`, or prepare the table")
+            fix = _NOT_SETTINGS.get(key, _NOT_SETTINGS.get(key.split(".")[0]))
+            if fix:
                 raise ConfigError(f"`{key}` is not one of the `settings`", fix=fix)
         parameters = {
             "model.name": self.model,

@@ -106,7 +106,7 @@ def make_schema(frame: pd.DataFrame, target: Target, *, kinds: Mapping[str, Kind
 
 def divide(examples: Examples, schema: Schema, options: SplitOptions, *, seed: int) -> Parts:
     """Split as `kerasnn.splits.split`; the only row of a class trains."""
-    if not schema.target.classes or options.kind not in ("auto", "stratified"):
+    if not schema.target.classes:
         return split(examples, schema, options, seed=seed)
     labels = examples.frame[schema.target.name]
     alone = np.asarray(labels.map(labels.value_counts()) == 1)
