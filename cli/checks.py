@@ -9,27 +9,29 @@ from kerasnn.data.sources import check_source
 from kerasnn.errors import DataError
 
 
-def check_table(path: str | None) -> None:
-    """Raise if a file cannot be a table."""
+def check_table(path: str | None, *, encoding: str | None = None) -> None:
+    """Raise if a file cannot be a table; its text is not looked at where the run knows it."""
     if path is not None:
-        check_source(path)
+        check_source(path, encoding=encoding)
 
 
-def check_run(path: str) -> None:
-    """Raise if there is neither the folder of a run nor a bundle."""
+def check_run(path: str, *, unfinished: bool = False) -> None:
+    """Raise if there is neither the folder of a run nor a bundle.
+
+    Args:
+        path: Of the folder or the bundle.
+        unfinished: Whether a run without a bundle will do.
+    """
     run = Path(path)
     if not run.exists():
         names = [item.name for item in run.parent.glob("*") if item.is_dir()]
         close = difflib.get_close_matches(run.name, names, n=1)
         fix = f"did you mean '{run.parent / close[0]}'?" if close else "check the path"
         raise DataError("no such run", place=path, fix=fix)
-    if (
-        run.is_dir()
-        and not (run / "model.kerasnn").exists()
-        and not (run / "manifest.json").exists()
-    ):
+    signs = ["config.yaml"] if unfinished else ["model.kerasnn", "manifest.json"]
+    if run.is_dir() and not any((run / name).exists() for name in signs):
         raise DataError(
-            "not the folder of a run: there is no model.kerasnn in it",
+            f"not the folder of a run: there is no {signs[0]} in it",
             place=path,
             fix="name a folder that training made",
         )

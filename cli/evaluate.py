@@ -37,6 +37,8 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
     group="Scores",
     help="Exit with 1 when a score is worse than this. May be repeated.",
 )
+@option("--encoding", metavar="NAME", group="Data", help="Of a text file; as in training.")
+@option("--delimiter", metavar="TEXT", group="Data", help="Between the columns; as in training.")
 @json_option
 @click.pass_context
 def evaluate(
@@ -48,6 +50,8 @@ def evaluate(
     cost: str | None,
     threshold: str | None,
     fail_under: tuple[str, ...],
+    encoding: str | None,
+    delimiter: str | None,
     as_json: bool,
 ) -> None:
     """Score a run on its held-back rows, or on DATA.
@@ -57,19 +61,29 @@ def evaluate(
     from kerasnn.cli.checks import check_run, check_table
 
     check_run(run)
-    check_table(data)
+    check_table(data, encoding=encoding)
     start_keras(context)
     import kerasnn
     from kerasnn.evaluation.calibration import parse_costs
     from kerasnn.evaluation.conditions import parse_condition
 
-    conditions = [parse_condition(text) for text in fail_under]
+    # A misspelt metric is told before the network is loaded, one of another task after it.
+    for text in fail_under:
+        parse_condition(text)
     costs = parse_costs(cost) if cost else None
-    scores = kerasnn.load(run).evaluate(data, by=by, costs=costs, threshold=threshold)
+    scores = kerasnn.load(run).evaluate(
+        data,
+        by=by,
+        costs=costs,
+        threshold=threshold,
+        encoding=encoding,
+        delimiter=delimiter,
+    )
     if as_json:
         print_json(scores.to_dict())
     elif not context.ensure_object(State).quiet:
         click.echo(scores.table())
+    conditions = [parse_condition(text, scores.task) for text in fail_under]
     failures = [text for item in conditions if (text := item.failure(scores.values))]
     for text in failures:
         click.echo(f"error: {text}", err=True)

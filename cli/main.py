@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import re
 import signal
 import sys
 import traceback
@@ -25,6 +24,7 @@ from typing import Any, NoReturn, TextIO
 import click
 from click.shell_completion import shell_complete
 
+from kerasnn.cli import wording
 from kerasnn.cli.options import Command, State, common_options
 from kerasnn.errors import KerasnnError, KerasnnWarning, ResourceError, UnknownNameError
 
@@ -100,7 +100,7 @@ def _report(error: BaseException, state: State) -> int:
     code, message = _explain(error)
     if state.debug:
         traceback.print_exception(error)
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {wording.line(message)}", err=True)
     return code
 
 
@@ -108,7 +108,7 @@ def _explain(error: BaseException) -> tuple[int, str]:
     """Exit code and line for an error."""
     match error:
         case KerasnnError():
-            return error.exit_code, _with_options(str(error))
+            return error.exit_code, str(error)
         case click.ClickException():
             return 2, _usage(error)
         case click.Abort() | KeyboardInterrupt():
@@ -128,11 +128,12 @@ def _explain(error: BaseException) -> tuple[int, str]:
 def _with_options(message: str) -> str:
     """The library names its parameters; here they are options."""
     message = re.sub(r"pass (encoding|delimiter)='([^']*)'", r"add --\1 '\2'", message)
+    message = message.replace("force its replacement", "replace it with --force")
     return message.replace("with `columns`", "with --column NAME=KIND")
 
 
 def _memory_error() -> ResourceError:
-    fix = "train with a smaller batch, such as --batch-size 64"
+    fix = "close other programs, or give fewer rows"
     return ResourceError("memory ran out", fix=fix)
 
 
@@ -167,7 +168,7 @@ def _warnings_as_lines(state: State) -> Iterator[None]:
     ) -> None:
         ours = issubclass(category, KerasnnWarning)
         if (ours and not state.quiet) or state.verbose or state.debug:
-            click.echo(f"warning: {message}", err=True)
+            click.echo(f"warning: {wording.line(message)}", err=True)
 
     with warnings.catch_warnings():
         warnings.resetwarnings()

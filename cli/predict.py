@@ -25,19 +25,32 @@ from kerasnn.cli.options import State, command, option, start_keras
     group="Output",
     help="Where the predictions go; standard output otherwise.",
 )
+@option("--encoding", metavar="NAME", group="Data", help="Of a text file; as in training.")
+@option("--delimiter", metavar="TEXT", group="Data", help="Between the columns; as in training.")
 @option("--force", is_flag=True, group="Output", help="Replace the file.")
 @click.pass_context
-def predict(context: click.Context, run: str, data: str, *, output: str, force: bool) -> None:
+def predict(
+    context: click.Context,
+    run: str,
+    data: str,
+    *,
+    output: str,
+    encoding: str | None,
+    delimiter: str | None,
+    force: bool,
+) -> None:
     """Predict each row of a table, in its order; memory stays bounded.
 
     RUN is the folder of a run or its model.kerasnn; DATA needs no target. The result has the
     column prediction and, for classes, one probability:CLASS each.
     """
     check_run(run)
-    check_table(data)
+    check_table(data, encoding=encoding)
     start_keras(context)
     import kerasnn
 
-    done = kerasnn.load(run).predict_file(data, output, force=force)
+    done = kerasnn.load(run).predict_file(
+        data, output, encoding=encoding, delimiter=delimiter, force=force
+    )
     if output != "-" and not context.ensure_object(State).quiet:
         click.echo(f"{done.n_rows} rows predicted in {output}", err=True)

@@ -18,8 +18,9 @@ from kerasnn.cli.options import State, command, option, start_keras
     group="Output",
     help="Where the page goes; report.html in the folder of the run otherwise.",
 )
+@option("--force", is_flag=True, group="Output", help="Replace the file.")
 @click.pass_context
-def report(context: click.Context, run: str, *, output: str | None) -> None:
+def report(context: click.Context, run: str, *, output: str | None, force: bool) -> None:
     """Write the report of a run as one page for a browser.
 
     RUN is the folder of a run.
@@ -28,6 +29,6 @@ def report(context: click.Context, run: str, *, output: str | None) -> None:
     start_keras(context)
     import kerasnn
 
-    path = kerasnn.load(run).report(output)
+    path = kerasnn.load(run).report(output, force=force)
     if not context.ensure_object(State).quiet:
         click.echo(path)

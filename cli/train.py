@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import click
 
+from kerasnn.cli.checks import check_run
 from kerasnn.cli.options import (
     State,
     assignment,
@@ -21,6 +22,7 @@ from kerasnn.cli.options import (
     start_keras,
 )
 from kerasnn.config import collect
+from kerasnn.data.sources import check_source
 from kerasnn.options import fields_of
 from kerasnn.signature import Kind, Task
 
@@ -223,8 +225,8 @@ def _split(text: str | None) -> dict[str, str | None]:
 
 def _source(context: click.Context, data: Any, resume: str | None) -> str | None:
     """The file to train on; one that cannot be a table is an error at once."""
-    from kerasnn.data.sources import check_source
-
+    if resume is not None:
+        check_run(resume, unfinished=True)
     if data.source is None and resume is None:
         raise click.UsageError("DATA is missing", context)
     if data.source is not None and data.target is None and resume is None:

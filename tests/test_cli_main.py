@@ -76,6 +76,8 @@ def test_every_command_has_help_with_an_example(verb: str) -> None:
         ("train x.csv --target y --column a=date,", "unknown kind 'date,' – did you mean 'date'?"),
         ("train x.csv --split grup:id", "unknown kind 'grup' – did you mean 'group'?"),
         ("train -c none.yaml", "no such file 'none.yaml' – check the path"),
+        ("train --resume none", "no such run (none) – check the path"),
+        ("train --resume .", "not the folder of a run: there is no config.yaml in it (.) – "),
         ("predict none x.csv", "no such run (none) – check the path"),
         ("predict . x.csv", "not the folder of a run: there is no model.kerasnn in it (.) – "),
         ("evaluate none", "no such run (none) – check the path"),
@@ -121,14 +123,14 @@ def test_closest_file_and_run(tmp_path: Path) -> None:
         (PermissionError(13, "Permission denied", "x.csv"), 4, "permission denied (x.csv)"),
         (OSError(28, "No space left on device"), 4, "no space left on device"),
         (EOFError("ended early"), 1, "EOFError: ended early – this is a fault of kerasnn; "),
-        (MemoryError(), 4, "memory ran out – train with a smaller batch, such as --batch-size 64"),
+        (MemoryError(), 4, "memory ran out – close other programs, or give fewer rows"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (
             KeyError("a\nb"),
             1,
             r"KeyError: 'a\nb' – this is a fault of kerasnn; --debug shows where",
         ),
-        (type("ResourceExhaustedError", (Exception,), {})(), 4, "memory ran out – train with a "),
+        (type("ResourceExhaustedError", (Exception,), {})(), 4, "memory ran out – close other "),
     ],
 )
 def test_errors_are_a_line_and_a_code(

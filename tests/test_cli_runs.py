@@ -76,7 +76,8 @@ def test_folder_of_a_run_is_not_overwritten(run: str) -> None:
     before = {path: path.stat().st_mtime_ns for path in Path(run).iterdir()}
     arguments = ["--target", "species", *TINY, "--epochs", "1", "--output", run]
     result = invoke("train", PENGUINS, *arguments, code=2)
-    assert result.stderr.startswith(f"error: '{run}' is not empty – ")
+    fix = "choose another folder, or replace it with --force"
+    assert result.stderr == f"error: '{run}' is not empty – {fix}\n"
     assert {path: path.stat().st_mtime_ns for path in Path(run).iterdir()} == before
 
 
@@ -103,6 +104,8 @@ def test_fail_under(run: str) -> None:
     assert result.stderr.startswith("error: accuracy is ")
     result = invoke("evaluate", run, "--fail-under", "acuracy=1", code=2)
     assert result.stderr.endswith("did you mean 'accuracy'?\n")
+    result = invoke("evaluate", run, "--fail-under", "rmse=1", code=2)
+    assert "rmse" in result.stderr
 
 
 def test_predict_goes_to_stdout_or_a_file(run: str, tmp_path: Path) -> None:

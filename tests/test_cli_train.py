@@ -105,6 +105,7 @@ def test_source_and_target_may_come_from_the_configuration(
 
 def test_resume_needs_no_data(calls: list[dict[str, Any]], table: str) -> None:
     Path("runs/x-1").mkdir(parents=True)
+    Path("runs/x-1/config.yaml").touch()
     train("--resume", "runs/x-1", "--epochs", "300", "--force")
     (call,) = calls
     assert (call["data"], call["resume"], call["force"]) == (None, "runs/x-1", True)

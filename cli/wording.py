@@ -1,0 +1,29 @@
+"""How a message of the library is said on a terminal: on one line, its parameters as options."""
+
+from __future__ import annotations
+
+import re
+
+_OPTIONS = (
+    (r"pass (encoding|delimiter)='([^']*)'", r"add --\1 '\2'"),
+    (r"pass columns=\{'(.*?)': '(\w+)'\}", r"add --column '\1=\2'"),
+    (r"pass drop=\['(.*?)'\]", r"add --drop '\1'"),
+    (r"split by '(\w+)'", r"add --split \1"),
+    (r"set `training\.batch_size` to (\d+)", r"add --batch-size \1"),
+    (r"with `columns`", "with --column NAME=KIND"),
+    (r"override its kind", "add --column NAME=KIND"),
+    (r"force its replacement|use `force` to replace it", "add --force to replace it"),
+)
+
+
+def line(message: object) -> str:
+    """One line in which nothing can command the terminal, with options for parameters.
+
+    >>> line("the text is UTF-16, not UTF-8 – pass encoding='utf-16'")
+    "the text is UTF-16, not UTF-8 – add --encoding 'utf-16'"
+    """
+    # A name or a cell of a stranger's table may hold line ends and escape sequences.
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))
+    for parameter, option in _OPTIONS:
+        text = re.sub(parameter, option, text)
+    return text
