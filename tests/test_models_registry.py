@@ -185,3 +185,12 @@ def test_nothing_heavy_is_imported_before_a_network_is_built() -> None:
     command = [sys.executable, "-c", script]
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_docstring_has_all_sections(name: str) -> None:
+    text = inspect.getdoc(models.get(name).factory) or ""
+    sections = [line[:-1] for line in text.splitlines() if line in ("Args:", "Shape:", "Raises:")]
+    assert sections == ["Args", "Shape", "Raises"]
+    assert "\nReference:\n" in text
+    assert "\n>>> " in text
