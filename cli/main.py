@@ -125,13 +125,6 @@ def _explain(error: BaseException) -> tuple[int, str]:
     return 1, str(KerasnnError(what, fix=fix))
 
 
-def _with_options(message: str) -> str:
-    """The library names its parameters; here they are options."""
-    message = re.sub(r"pass (encoding|delimiter)='([^']*)'", r"add --\1 '\2'", message)
-    message = message.replace("force its replacement", "replace it with --force")
-    return message.replace("with `columns`", "with --column NAME=KIND")
-
-
 def _memory_error() -> ResourceError:
     fix = "close other programs, or give fewer rows"
     return ResourceError("memory ran out", fix=fix)

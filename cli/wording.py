@@ -12,7 +12,7 @@ _OPTIONS = (
     (r"set `training\.batch_size` to (\d+)", r"add --batch-size \1"),
     (r"with `columns`", "with --column NAME=KIND"),
     (r"override its kind", "add --column NAME=KIND"),
-    (r"force its replacement|use `force` to replace it", "add --force to replace it"),
+    (r"force its replacement|use `force` to replace it", "replace it with --force"),
 )
 
 

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -105,13 +106,12 @@ class RunFolder:
         parts = np.full(len(table.examples.frame), "train", dtype=object)
         parts[table.parts.validation] = "validation"
         parts[table.parts.test] = "test"
-        pd.DataFrame({"row": np.arange(len(parts)), "part": parts}).to_csv(
-            self.path / SPLIT, index=False, compression={"method": "gzip", "mtime": 0}
-        )
+        rows = pd.DataFrame({"row": np.arange(len(parts)), "part": parts}).to_csv(index=False)
+        storage.write_atomically(self.path / SPLIT, gzip.compress(rows.encode(), mtime=0))
         held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
         frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
         frame.attrs = {}
-        _to_parquet(frame, self.path / HELD_BACK)
+        storage.write_atomically(self.path / HELD_BACK, _to_parquet(frame))
 
     def finish(self, run: Run, learned: Learned) -> None:
         """Write what came out; the bundle last, as the sign that the rest is there."""
@@ -271,10 +271,10 @@ def hash_table(table: Table) -> str:
     return digest.hexdigest()
 
 
-def _to_parquet(frame: pd.DataFrame, path: Path) -> None:
+def _to_parquet(frame: pd.DataFrame) -> bytes:
     """Columns of mixed Python objects, which Parquet has no type for, are written as text."""
     try:
-        frame.to_parquet(path, index=False)
+        return frame.to_parquet(index=False)
     except (TypeError, ValueError):
         texts = {c: frame[c].astype("string") for c in frame.columns if frame[c].dtype == object}
-        frame.assign(**texts).to_parquet(path, index=False)
+        return frame.assign(**texts).to_parquet(index=False)

@@ -23,7 +23,7 @@ from kerasnn import data as tables
 from kerasnn import folder as run_folder
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config, Settings, collect
-from kerasnn.data.frames import with_origin
+from kerasnn.data.frames import place, with_origin
 from kerasnn.data.labels import is_missing
 from kerasnn.errors import (
     ConfigError,
@@ -52,6 +52,7 @@ from kerasnn.learning import (
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.schema import Schema, infer
 from kerasnn.splits import Parts, drop_unlabelled, split
+from kerasnn.training.logs import check_installed
 
 if TYPE_CHECKING:
     from kerasnn.exporting import ExportResult
@@ -119,6 +120,8 @@ class Run:
         by: str | None = None,
         costs: Costs | None = None,
         threshold: str | float | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
     ) -> Scores:
         """Score the held-back test rows, or other labelled rows.
 
@@ -127,13 +130,17 @@ class Run:
             by: Column whose values are scored apart.
             costs: Choose the decision threshold by what errors cost, on the validation rows.
             threshold: ``f1`` or a number in [0, 1], likewise.
+            encoding: Of a text file; None for that of the training.
+            delimiter: Likewise.
 
         Raises:
             DataError: The table lacks columns or the target, or holds unknown labels.
             ConfigError: The threshold does not fit the task.
         """
         predictor = self._with_threshold(costs, threshold)
-        frame = self.held_back("test") if data is None else self._labelled(data)
+        frame = self.held_back("test")
+        if data is not None:
+            frame = self._labelled(data, self._format(encoding, delimiter))
         if by is not None and by not in frame.columns:
             raise UnknownNameError("column", by, list(map(str, frame.columns)))
         known = self.scores if data is None and predictor is self.predictor else None
@@ -148,27 +155,40 @@ class Run:
             slices(predictions, frame[by], column=described.get(by), seed=self._seed)
         )
 
-    def predict(self, data: Any) -> pd.DataFrame:
+    def predict(
+        self, data: Any, *, encoding: str | None = None, delimiter: str | None = None
+    ) -> pd.DataFrame:
         """Predict raw rows: column ``prediction``, and for classes ``probability:<class>`` each.
 
         Args:
             data: A table as a path, a DataFrame or a dict of arrays; the target is not needed.
+            encoding: Of a text file; None for that of the training.
+            delimiter: Likewise.
 
         Returns:
             One row for each row given, in its order; a DataFrame's own index is kept.
         """
-        pieces = list(self._predicted(tables.read_chunks(data, allow_empty=True)))
+        form = self._format(encoding, delimiter)
+        pieces = list(self._predicted(tables.read_chunks(data, **form, allow_empty=True)))
         result = pd.concat(pieces, ignore_index=True)
         return result.set_axis(data.index) if isinstance(data, pd.DataFrame) else result
 
     def predict_file(
-        self, data: Any, output: str | os.PathLike[str] = "-", *, force: bool = False
+        self,
+        data: Any,
+        output: str | os.PathLike[str] = "-",
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        force: bool = False,
     ) -> PredictedFile:
         """Predict a table in pieces of bounded memory into a CSV file.
 
         Args:
             data: As for `predict`.
             output: File, or ``-`` for standard output.
+            encoding: Of a text file; None for that of the training.
+            delimiter: Likewise.
             force: Replace the file.
 
         Raises:
@@ -179,7 +199,8 @@ class Run:
         unseen: dict[str, int] = {}
         n_rows = 0
         with csv_writer(output, force=force) as write:
-            chunks = tables.read_chunks(data, allow_empty=True)
+            form = self._format(encoding, delimiter)
+            chunks = tables.read_chunks(data, **form, allow_empty=True)
             for piece in self._predicted(chunks, unseen):
                 write(piece)
                 n_rows += len(piece)
@@ -209,10 +230,15 @@ class Run:
             sample = self.held_back(part).head(EXPORT_SAMPLE)
         return exporting.export(self.predictor, output, format=format, sample=sample, force=force)
 
-    def report(self, output: str | os.PathLike[str] | None = None) -> Path:
+    def report(self, output: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
         """Write the report as one page for a browser; returns where.
 
+        Args:
+            output: File; the run's own if None, which is replaced.
+            force: Replace another file.
+
         Raises:
+            ConfigError: The file exists.
             DataError: The model is an estimator's, which tells no story.
         """
         from kerasnn.evaluation.report import render
@@ -221,6 +247,9 @@ class Run:
         if "version" not in self.bundle.report:
             raise DataError("the model has no report", fix="train it with `kerasnn.train`")
         path = Path(output) if output is not None else (self.folder or Path()) / "report.html"
+        if output is not None and path.exists() and not force:
+            fix = "choose another name, or force its replacement"
+            raise ConfigError(f"'{path}' exists", fix=fix)
         write_atomically(path, render(dict(self.bundle.report)).encode())
         return path
 
@@ -245,8 +274,8 @@ class Run:
     def _seed(self) -> int:
         return int(self.bundle.config["run"]["seed"])
 
-    def _labelled(self, data: Any) -> pd.DataFrame:
-        examples = tables.read(data)
+    def _labelled(self, data: Any, form: Mapping[str, Any]) -> pd.DataFrame:
+        examples = tables.read(data, **form)
         return drop_unlabelled(examples, self.predictor.preprocessor.schema.target.name).frame
 
     def _with_threshold(self, costs: Costs | None, threshold: str | float | None) -> Predictor:
@@ -281,23 +310,54 @@ class Run:
         """Predictions of each chunk; afterwards, a warning of what training never saw."""
         unseen = {} if unseen is None else unseen
         imputed: dict[str, int] = {}
-        for chunk in chunks:
+        for number, chunk in enumerate(chunks):
+            if not number:
+                self._note_extra(chunk)
             done = self.predictor.predict_and_count(chunk)
             _add(unseen, done.unseen)
             _add(imputed, done.imputed)
             yield done.table
         for column, count in unseen.items():
             warn(
-                f"{count:,} cells hold a category that training did not know",
+                f"{_cells(count, 'hold')} a category that training did not know",
                 place=f"column '{column}'",
                 fix="they are predicted as unknown",
             )
         for column, count in imputed.items():
             warn(
-                f"{count:,} cells are missing where training had none",
+                f"{_cells(count, 'are')} missing where training had none",
                 place=f"column '{column}'",
                 fix="they are filled in",
             )
+
+    def _note_extra(self, frame: pd.DataFrame) -> None:
+        """Warn of columns that are neither used nor known from the training."""
+        schema = self.predictor.preprocessor.schema
+        known = {schema.target.name, *(column.name for column in schema.columns)}
+        extra = [f"'{name}'" for name in frame.columns if name not in known]
+        if extra:
+            listed = ", ".join(extra[:5]) + (", …" if len(extra) > 5 else "")
+            what = f"columns that training did not have are ignored: {listed}"
+            warn(what, place=place(frame) or None)
+
+    def _format(self, encoding: str | None, delimiter: str | None) -> dict[str, Any]:
+        """How text files are read: as is said now, else as in the training."""
+        known = self.bundle.config.get("data", {})
+        return {
+            "encoding": encoding or str(known.get("encoding") or "utf-8"),
+            "delimiter": delimiter or known.get("delimiter"),
+        }
+
+
+def _cells(count: int, verb: str) -> str:
+    """Some cells do, or one does.
+
+    >>> _cells(2, "are"), _cells(1, "hold")
+    ('2 cells are', '1 cell holds')
+    """
+    return (
+        f"{count:,} cells {verb}" if count > 1 else f"1 cell {'is' if verb == 'are' else 'holds'}"
+    )
 
 
 def _of_data(story: Mapping[str, Any]) -> str:
@@ -450,6 +510,8 @@ def train(
     sources = {"data": data, "validation": validation, "test": test}
     with _noting_warnings() as noted:
         table, chosen = read_table(settings, sources)
+        if chosen.run.tensorboard:
+            check_installed()
         folder = run_folder.open_folder(chosen, table, resume=resume, force=force)
         with folder.locked() if folder else ExitStack():
             return _run(table, chosen, folder, noted, progress=progress, started=started)

@@ -65,7 +65,7 @@ def drop_unlabelled(examples: Examples, target: str) -> Examples:
     what = f"{n_missing:,} of {n_rows:,} rows have no target"
     if n_missing > n_rows / 2:
         raise DataError(what, place=at, fix="fill it in, or choose another target")
-    warn(f"{what} and are left out", place=at)
+    warn(f"{what} and are left out", place=at, fix="fill it in to learn from them")
     return keep_rows(examples, np.flatnonzero(~missing))
 
 

@@ -157,7 +157,7 @@ def test_blank_names_are_numbered(tmp_path: Path) -> None:
     path = write(tmp_path, "t.csv", "a,,c\n1,2,3\n")
     with pytest.warns(KerasnnWarning) as caught:
         frame = read(path).frame
-    message = f"a column without a name is called 'column_2' ({path}:1)"
+    message = f"a column without a name is called 'column_2' ({path}:1) – name it in the header"
     assert str(caught[0].message) == message
     assert list(frame) == ["a", "column_2", "c"]
 

@@ -36,6 +36,8 @@ class Layout:
 
 def layout(source: Source, *, encoding: str, delimiter: str | None) -> Layout:
     """Read the header, and warn or raise where it can't be one."""
+    # In a shell, as in a file, a tab is easier to write than to type.
+    delimiter = "\t" if delimiter == r"\t" else delimiter
     if delimiter is not None and (len(delimiter) != 1 or ord(delimiter) > 127):
         fix = "pass one such as ',' or '\\t'"
         raise ConfigError(f"`delimiter` must be one ASCII character; got {delimiter!r}", fix=fix)

@@ -140,7 +140,8 @@ def column_names(names: Iterable[str], place: str) -> list[str]:
         raise DataError(f"repeated column name {listed}", place=place or None, fix=fix)
     if blank:
         listed = ", ".join(f"'{name}'" for name in blank)
-        warn(f"a column without a name is called {listed}", place=place or None)
+        what = f"a column without a name is called {listed}"
+        warn(what, place=place or None, fix="name it in the header")
     return filled
 
 

@@ -91,8 +91,12 @@ def force(series: pd.Series, kind: Kind) -> Guess:
     elif kind == "date":
         given.layout = _date_layout(series)
         empty = (values.as_dates(series, layout=given.layout) == values.MISSING_DATE).all()
+    elif kind == "category":
+        empty = all(cell is None for cell in values.as_categories(series))
+        array = cells.to_arrow(series)
+        given.findings = _long(cells.distinct(array)[0]) if cells.form_of(array) == "text" else []
     else:
-        empty = kind == "category" and all(cell is None for cell in values.as_categories(series))
+        empty = False
     return _empty() if empty else given
 
 
@@ -259,11 +263,7 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
     share = len(texts) / n_rows
     n_words = np.array([text.count(" ") + 1 for text in texts])
     words = float(n_words @ counts) / n_rows
-    longest = max(map(len, texts))
-    findings: list[tuple[str, str]] = []
-    if longest > values.LONGEST_CATEGORY:
-        what = f"a text of {longest:,} characters is cut after {values.LONGEST_CATEGORY:,}"
-        findings.append((what, "check for an unclosed quote"))
+    findings = _long(texts)
     if n_rows >= MANY_ROWS:
         if (words >= 2 and share > 0.5) or (words >= 5 and share > 0.1):
             what, fix = "free text is left out", "no model for tables reads text"
@@ -277,6 +277,15 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
             findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
     reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"
     return Guess("category", reason, findings=findings)
+
+
+def _long(texts: list[str]) -> list[tuple[str, str]]:
+    """Texts that are too long for a category."""
+    longest = max(map(len, texts), default=0)
+    if longest <= values.LONGEST_CATEGORY:
+        return []
+    what = f"a text of {longest:,} characters is cut after {values.LONGEST_CATEGORY:,}"
+    return [(what, "check for an unclosed quote")]
 
 
 def _mixed(texts: list[str]) -> tuple[str, str] | None:

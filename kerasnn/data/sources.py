@@ -83,16 +83,17 @@ class Source:
             ) from None
 
 
-def check_source(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> None:
+def check_source(source: str | os.PathLike[str], *, encoding: str | None = "utf-8") -> None:
     """Raise if ``source`` can't be a table: missing, a folder, empty, or of another format.
 
     Args:
         source: A path, or ``-`` for standard input, of which nothing is read.
-        encoding: Of the text.
+        encoding: Of the text, whose first bytes are looked at; not if None.
 
     >>> check_source("-")
     """
-    check_encoding(encoding)
+    if encoding is not None:
+        check_encoding(encoding)
     if os.fspath(source) != "-":
         _check_file(Path(source), os.fspath(source), encoding)
 
@@ -109,8 +110,9 @@ def locate(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> Source
 def check_encoding(encoding: str) -> None:
     """Raise if Python does not know the encoding."""
     try:
-        codecs.lookup(encoding)
-    except LookupError:
+        # Python also has codecs, such as hex, that are none of text.
+        "".encode(encoding)
+    except (LookupError, ValueError):
         choices = ["utf-8", "utf-16", "latin-1", "cp1252"]
         raise UnknownNameError("encoding", encoding, choices) from None
 
@@ -126,7 +128,7 @@ def text_stream(stream: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
         text.detach()
 
 
-def _check_file(path: Path, origin: str, encoding: str, *, keep: Any = None) -> Source:
+def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = None) -> Source:
     _check_exists(path, origin)
     try:
         with open(path, "rb") as stream:
@@ -144,7 +146,7 @@ def _check_file(path: Path, origin: str, encoding: str, *, keep: Any = None) -> 
             head = unpacked.read(HEAD_BYTES)
         _check_not_empty(head, origin)
     form = _format(path, head, origin, named=keep is None)
-    if form != "parquet":
+    if form != "parquet" and encoding is not None:
         _check_text(head, origin, encoding)
     return Source(path, origin, form, compressed, keep)
 

@@ -18,7 +18,7 @@ from kerasnn.data import cells, dates, numerals
 from kerasnn.data.dates import MISSING_DATE
 from kerasnn.data.frames import place
 from kerasnn.data.numerals import Decimal
-from kerasnn.errors import DataError, warn
+from kerasnn.errors import DataError
 
 __all__ = [
     "LONGEST_CATEGORY",
@@ -90,6 +90,7 @@ def as_booleans(series: pd.Series) -> np.ndarray:
 def as_categories(series: pd.Series) -> np.ndarray:
     """Read categories as one text each, whatever the type they came in.
 
+    A text is cut after `LONGEST_CATEGORY` characters (the schema warned of it).
     ``3``, ``3.0`` and ``"3"`` are ``"3"``; ``True`` and ``"TRUE"`` are ``"true"``; a date is its
     ISO text.
 
@@ -111,12 +112,6 @@ def as_categories(series: pd.Series) -> np.ndarray:
         )
     values, indices = cells.distinct(array)
     texts = [_category(value) for value in values]
-    n_long = sum(len(text) > LONGEST_CATEGORY for text in texts)
-    if n_long:
-        warn(
-            f"{n_long} different texts of more than {LONGEST_CATEGORY:,} characters are cut",
-            place=place(series),
-        )
     table = np.array([text[:LONGEST_CATEGORY] for text in texts], dtype=object)
     return cells.spread(table, indices, None)
 

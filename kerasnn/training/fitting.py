@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnn.errors import ConfigError, DataError, warn
+from kerasnn.errors import ConfigError, DataError, ResourceError, warn
 from kerasnn.forward import Forward
 from kerasnn.recipes import Recipe
 from kerasnn.training.determinism import deterministic
@@ -99,6 +99,7 @@ def fit(
     Raises:
         DataError: The loss is not finite in the first epoch.
         ConfigError: There is a checkpoint of another fingerprint.
+        ResourceError: Memory ran out.
         KeyboardInterrupt: Ctrl-C came before the first epoch was done.
     """
     with deterministic():
@@ -114,6 +115,10 @@ def fit(
                 raise
         except _TimeLimitError:
             sitting.end("time limit")
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            size = engine.batch_size
+            fix = f"set `training.batch_size` to {max(1, size // 2)}"
+            raise ResourceError(f"memory ran out at {size} rows a step", fix=fix) from error
         sitting.keep_best()
     return sitting.fitted
 

@@ -9,6 +9,18 @@ from kerasnn.training.engine import Engine
 from kerasnn.training.fitting import Row
 
 
+def check_installed() -> None:
+    """Raise if there is no TensorBoard.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError("TensorBoard's log", extra="tensorboard") from None
+
+
 class TensorBoardLog:
     """Writes each epoch's values: a watcher of `kerasnn.training.fitting.fit`.
 
@@ -22,10 +34,7 @@ class TensorBoardLog:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         import tensorflow as tf
 
-        try:
-            import tensorboard  # noqa: F401
-        except ImportError:
-            raise MissingDependencyError("TensorBoard's log", extra="tensorboard") from None
+        check_installed()
         self._writer = tf.summary.create_file_writer(os.fspath(folder))
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
