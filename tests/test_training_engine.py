@@ -100,13 +100,14 @@ def test_epoch_is_a_plain_loop(weighted: bool, penalty: float) -> None:
 
 
 def run_in_calls(call_steps: int, *, compiled: str, dropout: float = 0.0) -> tuple[Any, Any, Any]:
-    """Calls, means and weights of an epoch of 18 steps."""
+    """Calls, means and weights of an epoch of 9 steps."""
     network = build(dropout=dropout)
-    engine = engine_for(network, table(), batch_size=2, compile=compiled)
+    # Adam would turn a gradient of almost 0 into a whole step, and its rounding with it.
+    engine = engine_for(network, table(), batch_size=4, compile=compiled, optimizer="momentum")
     calls: list[int] = []
     engine._call_steps = call_steps
-    means = engine.run_epoch(0, np.full(18, RATE, "float32"), on_call=calls.append)
-    assert calls[-1] == 18
+    means = engine.run_epoch(0, np.full(9, RATE, "float32"), on_call=calls.append)
+    assert calls[-1] == 9
     assert engine._compiled.experimental_get_tracing_count() == 1
     return calls, means, weights(network)
 
