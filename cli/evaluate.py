@@ -68,8 +68,8 @@ def evaluate(
     from kerasnn.evaluation.conditions import parse_condition
 
     # A misspelt metric is told before the network is loaded, one of another task after it.
-    for text in fail_under:
-        parse_condition(text)
+    for condition in fail_under:
+        parse_condition(condition)
     costs = parse_costs(cost) if cost else None
     scores = kerasnn.load(run).evaluate(
         data,

@@ -86,7 +86,7 @@ TRAINING: dict[str, tuple[str | bytes, str]] = {
     "class of one row": (  # 24
         HEADER + rows(lambda i: f"{i},u,{'yes' if i % 3 else 'no'}") + "1,u,maybe\n",
         "class 'maybe' has one row only (x.csv:42,y) – add rows, merge it with another class, "
-        "or split by 'random'",
+        "or add --split random",
     ),
     "one row": (HEADER + "1,u,yes\n", "1 row, too few to learn from (x.csv) – add rows"),  # 25
     "infinite": (  # 29
@@ -193,9 +193,9 @@ def test_unseen_and_missing_cells_are_counted(run: str) -> None:
     result = predict(run, "a,b\n1,w\n,u\n")  # 46, 48
     assert result.exit_code == 0
     assert result.stderr.splitlines() == [
-        "warning: 1 cells hold a category that training did not know (column 'b') – they are "
+        "warning: 1 cell holds a category that training did not know (column 'b') – they are "
         "predicted as unknown",
-        "warning: 1 cells are missing where training had none (column 'a') – they are filled in",
+        "warning: 1 cell is missing where training had none (column 'a') – they are filled in",
     ]
 
 

@@ -243,8 +243,13 @@ def test_broken_pipe_is_quiet() -> None:
 def test_signals_exit_with_130(number: signal.Signals, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)
+    # A job in the background of a shell ignores SIGINT, and so would its child.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from kerasnn.cli.main import main; main()"
+    )
     # Opening the pipe waits until the command has opened its other end.
-    with start("train", "--config", str(pipe)) as run, open(pipe, "w"):
+    with start("train", "--config", str(pipe), code=code) as run, open(pipe, "w"):
         run.send_signal(number)
         output, errors = run.communicate()
     assert (run.returncode, output, errors.strip()) == (130, "", "error: interrupted")

@@ -184,7 +184,11 @@ def test_damaged_bundle_is_refused(run: str, tmp_path: Path, verb: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_training_keeps_the_best_model(tmp_path: Path, number: int) -> None:
     folder = tmp_path / "run"
-    code = "from kerasnn.cli.main import main; main()"
+    # A job in the background of a shell ignores SIGINT, and so would its child.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from kerasnn.cli.main import main; main()"
+    )
     arguments = ["--target", "species", *TINY, "--epochs", "1000000", "--patience", "0"]
     command = [sys.executable, "-c", code, "train", PENGUINS, *arguments, "--output", str(folder)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
