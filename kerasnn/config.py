@@ -259,10 +259,17 @@ def _from_config(config: str | os.PathLike[str] | Mapping[str, Any] | None) -> S
         values = [
             Value(f"{section}.{name}", value)
             for section, content in config.items()
-            for name, value in dict(content).items()
+            for name, value in _items(content, f"section '{section}'")
         ]
         return Settings(_checked(values, "argument"))
     return Settings(_checked(read(config), "config file"))
+
+
+def _items(value: object, what: str) -> list[tuple[str, Any]]:
+    """The items of a mapping; anything else is an error."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{what} must be a mapping of names to values; got {value!r}")
+    return list(value.items())
 
 
 def _checked(values: list[Value], origin: Origin) -> dict[str, Setting]:
@@ -271,7 +278,9 @@ def _checked(values: list[Value], origin: Origin) -> dict[str, Setting]:
     for key, value, place in values:
         section = key.split(".", 1)[0]
         if key == "data.columns":
-            items = [Value(f"{key}.{name}", kind, place) for name, kind in dict(value).items()]
+            items = [
+                Value(f"{key}.{name}", kind, place) for name, kind in _items(value, f"`{key}`")
+            ]
             chosen |= _checked(items, origin)
         elif section == "model":
             chosen[key] = Setting(_model_value(key, value, place), origin, place)

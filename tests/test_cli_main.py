@@ -253,3 +253,9 @@ def test_signals_exit_with_130(number: signal.Signals, tmp_path: Path) -> None:
         run.send_signal(number)
         output, errors = run.communicate()
     assert (run.returncode, output, errors.strip()) == (130, "", "error: interrupted")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_is_in_the_readme(verb: str) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert f"kerasnn {verb}" in readme

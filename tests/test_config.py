@@ -245,6 +245,23 @@ def test_mapping_is_a_configuration() -> None:
     assert config.data.columns == {"a": "date"}
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"epochs": 7}, "section 'epochs' must be a mapping of names to values; got 7"),
+        (
+            {"data": {"columns": "a"}},
+            "`data.columns` must be a mapping of names to values; got 'a'",
+        ),
+        ({"trainig": {"epochs": 7}}, "unknown section 'trainig' – did you mean 'training'?"),
+    ],
+)
+def test_bad_mapping(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        resolve(config=config)
+    assert str(raised.value) == message
+
+
 def test_imports_nothing_heavy() -> None:
     code = "import sys, kerasnn.config; print([m for m in ('numpy', 'keras') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
