@@ -53,4 +53,4 @@ def predict(
         data, output, encoding=encoding, delimiter=delimiter, force=force
     )
     if output != "-" and not context.ensure_object(State).quiet:
-        click.echo(f"{done.n_rows} rows predicted in {output}", err=True)
+        click.echo(f"{done.n_rows:,} rows predicted in {output}", err=True)

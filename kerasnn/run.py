@@ -321,13 +321,13 @@ class Run:
             warn(
                 f"{_cells(count, 'hold')} a category that training did not know",
                 place=f"column '{column}'",
-                fix="they are predicted as unknown",
+                fix="predicted as unknown",
             )
         for column, count in imputed.items():
             warn(
                 f"{_cells(count, 'are')} missing where training had none",
                 place=f"column '{column}'",
-                fix="they are filled in",
+                fix="filled in",
             )
 
     def _note_extra(self, frame: pd.DataFrame) -> None:

@@ -1,0 +1,1007 @@
+"""Bad inputs through the commands, each by its number in the list of them.
+
+Every row has the exact lines on stderr, the exit code, and what must be as it was before. Errors
+come with an earlier run that is to be replaced or a file that is to be written over: both stay.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import json
+import os
+import pickle
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner, Result
+
+from kerasnn import storage
+from kerasnn.bundle import members
+from kerasnn.bundle.archive import pack
+from kerasnn.cli.main import commands
+from kerasnn.predictor import Predictor
+from kerasnn.run import Run
+from kerasnn.training.engine import Engine
+
+# A job in the background of a shell ignores SIGINT, and so would its child.
+CODE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from kerasnn.cli.main import main; main()"
+)
+COMMAND = [sys.executable, "-c", CODE]
+TINY = ["--set", "width=4", "--set", "depth=1", "--epochs", "1", "--no-baselines"]
+HEADER = ("age", "size", "colour", "bought")
+Cells = tuple[tuple[str, ...], ...]
+ROWS: Cells = tuple(
+    (
+        str(20 + i % 37),
+        f"{i * 7 % 23 / 3 + 0.5:.2f}",
+        ("red", "green", "blue")[i % 3],
+        "yes" if i % 37 + i * 7 % 23 > 30 else "no",
+    )
+    for i in range(60)
+)
+
+
+def text(
+    rows: Sequence[Sequence[str]] = ROWS, header: Sequence[str] = HEADER, separator: str = ","
+) -> str:
+    return "".join(separator.join(cells) + "\n" for cells in (header, *rows))
+
+
+def with_column(name: str, cell: Callable[[int, str], str]) -> Cells:
+    """The rows with other cells in a column, made of the row's number and the cell."""
+    at = HEADER.index(name)
+    return tuple((*r[:at], cell(i, r[at]), *r[at + 1 :]) for i, r in enumerate(ROWS))
+
+
+def with_cells(name: str, cells: dict[int, str]) -> Cells:
+    """The rows with a few other cells in a column; row 0 is on line 2."""
+    return with_column(name, cells.get)
+
+
+def with_dates(day: Callable[[int], str]) -> str:
+    return text([(day(i), *r) for i, r in enumerate(ROWS)], ("seen", *HEADER))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the bad inputs.
+
+    Args:
+        number: In the list.
+        title: Says what is bad.
+        content: Of the file.
+        lines: On stderr; ``{path}`` stands for the file.
+        arguments: Beyond those that every training has.
+        name: Of the file.
+    """
+
+    number: int
+    title: str
+    content: str | bytes
+    lines: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    name: str = "table.csv"
+
+    def write(self, folder: Path) -> Path:
+        path = folder / self.name
+        path.write_bytes(self.content if isinstance(self.content, bytes) else self.content.encode())
+        return path
+
+    def stderr(self, path: Path) -> str:
+        return "".join(line.replace("{path}", str(path)) + "\n" for line in self.lines)
+
+
+def error(number: int, title: str, content: str | bytes, line: str, *arguments: str) -> Row:
+    return Row(number, title, content, (f"error: {line}",), arguments)
+
+
+def warning(number: int, title: str, content: str | bytes, *lines: str) -> Row:
+    return Row(number, title, content, tuple(f"warning: {line}" for line in lines))
+
+
+def each(rows: Sequence[Row]) -> Any:
+    return pytest.mark.parametrize("row", rows, ids=[f"{r.number} {r.title}" for r in rows])
+
+
+LATIN = text(with_cells("colour", {10: "grün"})).encode("latin-1")
+REFUSED_TABLES = [
+    error(3, "empty", "", "the file is empty ({path}) – check what wrote it"),
+    error(3, "blank lines", "\n\n", "the file is empty ({path}) – check what wrote it"),
+    error(4, "header only", text([]), "a header but no rows ({path}) – check what made it"),
+    error(
+        7,
+        "UTF-16",
+        text().encode("utf-16"),
+        "the text is UTF-16, not UTF-8 ({path}) – add --encoding 'utf-16'",
+    ),
+    error(
+        7,
+        "UTF-16 without a mark",
+        text().encode("utf-16-be"),
+        "the text is UTF-16-BE, not UTF-8 ({path}) – add --encoding 'utf-16-be'",
+    ),
+    error(
+        8,
+        "Latin-1",
+        LATIN,
+        "not UTF-8 text (byte 0xFC) ({path}:12,colour) – save it as UTF-8, or add "
+        "--encoding 'latin-1'",
+    ),
+    error(
+        9,
+        "NUL byte",
+        text().replace("green", "gre\0n", 1),
+        "a NUL byte ({path}:3) – the file is binary or damaged; write it again",
+    ),
+    error(
+        9,
+        "NUL byte far in",
+        text(ROWS * 20 + with_cells("colour", {3: "\0"})),
+        "a NUL byte ({path}:1205,colour) – the file is binary or damaged; write it again",
+    ),
+    error(
+        10,
+        "semicolons",
+        text(separator=";"),
+        "one column only when split at ',' ({path}:1) – add --delimiter ';'",
+    ),
+    error(
+        10,
+        "tabs",
+        text(separator="\t"),
+        r"one column only when split at ',' ({path}:1) – add --delimiter '\t'",
+    ),
+    error(
+        11,
+        "a cell too many",
+        text((*ROWS[:7], (*ROWS[7], "more"), *ROWS[8:])),
+        "5 cells where the header has 4 ({path}:9) – mend the line",
+    ),
+    error(
+        11,
+        "a cell too few",
+        text((*ROWS[:7], ROWS[7][:3], *ROWS[8:])),
+        "3 cells where the header has 4 ({path}:9) – mend the line",
+    ),
+    error(
+        12,
+        "unclosed quote",
+        text(with_cells("colour", {7: '"green'})),
+        "a quote that is never closed ({path}:9) – close or remove it",
+    ),
+    error(
+        13,
+        "repeated column",
+        text(header=("age", "age", "colour", "bought")),
+        "repeated column name 'age' ({path}:1) – give each column a name of its own, in a header",
+    ),
+    error(
+        17,
+        "gzip named csv",
+        gzip.compress(text().encode()),
+        "a gzip file that is not named .gz ({path}) – rename it to 'table.csv.gz'",
+    ),
+    error(
+        17,
+        "workbook named csv",
+        b"PK\x03\x04" + bytes(100),
+        "an Excel workbook or another archive, not a table ({path}) – save the sheet as CSV",
+    ),
+    Row(
+        17,
+        "csv named gz",
+        text(),
+        ("error: named .gz but not gzip ({path}) – rename it to 'table.csv'",),
+        name="table.csv.gz",
+    ),
+    error(
+        20,
+        "no such target",
+        text(header=(*HEADER[:3], "bougth")),
+        "unknown target column 'bought' ({path}) – did you mean 'bougth'?",
+    ),
+    error(
+        21,
+        "target only",
+        text([r[3:] for r in ROWS], HEADER[3:]),
+        "no column but the target 'bought' ({path}) – add columns to learn from",
+    ),
+    error(
+        22,
+        "most targets missing",
+        text(with_column("bought", lambda i, cell: "" if i < 31 else cell)),
+        "31 of 60 rows have no target ({path},bought) – fill it in, or choose another target",
+    ),
+    error(
+        23,
+        "one class",
+        text(with_column("bought", lambda i, cell: "yes")),
+        "the target has one class only: 'yes' ({path},bought) – add rows of another class",
+    ),
+    error(
+        24,
+        "class of one row",
+        text(with_cells("bought", {5: "maybe"})),
+        "class 'maybe' has one row only ({path}:7,bought) – add rows, merge it with another "
+        "class, or add --split random",
+    ),
+    error(25, "one row", text(ROWS[:1]), "1 row, too few to learn from ({path}) – add rows"),
+    error(
+        26,
+        "fewer rows than parts",
+        text([(*ROWS[0][:3], "1.5"), (*ROWS[1][:3], "2.5")]),
+        "2 rows, too few for training, validation and test ({path}) – give at least 3",
+    ),
+    error(
+        29,
+        "infinite cells",
+        text(with_cells("age", {5: "inf", 9: "-inf"})),
+        "infinite or too large: inf, -inf ({path}:7,age) – leave such cells empty",
+    ),
+    error(
+        34,
+        "dates in two layouts",
+        with_dates(lambda i: "31.01.2026" if i == 5 else f"2026-01-{i % 28 + 1:02d}"),
+        "dates in different layouts: '2026-01-01', '31.01.2026' ({path},seen) – write them as "
+        "2026-01-31",
+    ),
+    error(
+        38,
+        "text of its own in each row as target",
+        text(with_column("bought", lambda i, cell: f"{i * 31} EUR")),
+        "the target has 60 different values in 60 rows ({path},bought) – for regression, make "
+        "them numbers; else choose another target",
+    ),
+    error(
+        42,
+        "all columns dropped",
+        text(),
+        "no column is left to learn from: 'age' (dropped), 'size' (dropped), 'colour' (dropped) "
+        "({path}) – give a column a kind with --column NAME=KIND",
+        *("--drop", "age", "--drop", "size", "--drop", "colour"),
+    ),
+    error(
+        42,
+        "a column to drop that is not there",
+        text(),
+        "unknown column 'colours' – did you mean 'colour'?",
+        *("--drop", "colours"),
+    ),
+    error(
+        42,
+        "a kind for a column that is not there",
+        text(),
+        "unknown column 'day' – choose from age, size, colour, bought",
+        *("--column", "day=date"),
+    ),
+    error(
+        42,
+        "no row with a target",
+        text(with_column("bought", lambda i, cell: "?")),
+        "60 of 60 rows have no target ({path},bought) – fill it in, or choose another target",
+    ),
+    Row(
+        42,
+        "all columns constant",
+        text([("1", cells[3]) for cells in ROWS], ("age", "bought")),
+        (
+            "warning: always '1', left out ({path},age)",
+            "error: no column is left to learn from: 'age' (always '1') ({path}) – give a column "
+            "a kind with --column NAME=KIND",
+        ),
+    ),
+]
+SEPARATORS = "write plain numbers, if that is wrong"
+TRAINED_TABLES = [
+    Row(
+        5,
+        "no header",
+        text(ROWS[1:], ROWS[0]),
+        (
+            "warning: the header looks like data: 20, 0.50, red ({path}:1) – if it is data, add a "
+            "line of column names",
+        ),
+        ("--target", "no"),
+    ),
+    Row(6, "byte order mark", "\ufeff" + text()),
+    Row(7, "UTF-16, mended", text().encode("utf-16"), arguments=("--encoding", "utf-16")),
+    Row(8, "Latin-1, mended", LATIN, arguments=("--encoding", "latin-1")),
+    Row(10, "tabs, mended", text(separator="\t"), arguments=("--delimiter", r"\t")),
+    warning(
+        14,
+        "blank name",
+        text(header=("age", "", "colour", "bought")),
+        "a column without a name is called 'column_2' ({path}:1) – name it in the header",
+    ),
+    Row(15, "CRLF", text().replace("\n", "\r\n")),
+    Row(15, "CR", text().replace("\n", "\r")),
+    warning(
+        16,
+        "decimal comma",
+        text(with_column("size", lambda i, cell: f'"{cell.replace(".", ",")}"')),
+        f"numbers with separators: '0,50' is read as 0.5 ({{path}},size) – {SEPARATORS}",
+    ),
+    warning(
+        16,
+        "separated thousands",
+        text(with_column("age", lambda i, cell: f'"1,{i * 13:03d}"')),
+        f"numbers with separators: '1,000' is read as 1000 ({{path}},age) – {SEPARATORS}",
+    ),
+    warning(
+        22,
+        "some targets missing",
+        text(with_cells("bought", {3: "", 4: "", 5: ""})),
+        "3 of 60 rows have no target and are left out ({path},bought) – fill it in to learn from "
+        "them",
+    ),
+    warning(
+        27,
+        "constant column",
+        text(with_column("age", lambda i, cell: "7")),
+        "always '7', left out ({path},age)",
+    ),
+    warning(
+        28,
+        "column without values",
+        text(with_column("age", lambda i, cell: "")),
+        "has no values, left out ({path},age)",
+    ),
+    warning(
+        30,
+        "numbers and text",
+        text(with_cells("age", {5: "old"})),
+        "numbers and text mixed: '20', 'old' ({path},age) – mend or empty the cells that are no "
+        "numbers",
+        "38 different texts in 60 rows say little ({path},age) – add --drop 'age' if it only "
+        "names rows",
+    ),
+    warning(
+        31,
+        "missing-value markers",
+        text(with_cells("age", {5: "NA", 6: "?", 7: "-"})),
+        "3 cells such as '-', '?', 'NA' are read as missing ({path},age) – nothing to do, if that "
+        "is right",
+    ),
+    warning(
+        32,
+        "identifiers",
+        text(with_column("colour", lambda i, cell: f"k{i * 7919 % 10007:05d}")),
+        "looks like an identifier (60 different texts in 60 rows), left out ({path},colour) – add "
+        "--column NAME=KIND if it is not one",
+    ),
+    warning(
+        32,
+        "many categories",
+        text(with_column("colour", lambda i, cell: f"k{i * 7919 % 40}")),
+        "40 different texts in 60 rows say little ({path},colour) – add --drop 'colour' if it "
+        "only names rows",
+    ),
+    warning(
+        33,
+        "dates",
+        with_dates(lambda i: f"2026-01-{i % 28 + 1:02d}"),
+        "read as dates, ISO 8601 ({path},seen) – add --column NAME=KIND if they are none",
+    ),
+    warning(
+        35,
+        "1e30",
+        text(with_cells("age", {5: "1e30"})),
+        "a number as large as 1e+30 ({path},age) – check for a marker of missing values",
+    ),
+    warning(
+        36,
+        "integers above 2^53",
+        text(with_column("age", lambda i, cell: str(2**60 + i * 2**50))),
+        "whole numbers above 2^53, such as 1219349599110561792, lose digits ({path},age) – add "
+        "--column 'age=category' if they are codes",
+    ),
+    warning(
+        37,
+        "units",
+        text(with_column("size", lambda i, cell: f"{cell} kg")),
+        "numbers with a unit, such as '0.50 kg', are read as text ({path},size) – remove 'kg' "
+        "from the cells",
+    ),
+    warning(
+        39,
+        "repeated rows",
+        text(ROWS + ROWS[:3]),
+        "3 of 63 rows repeat another one ({path}) – remove them if they are copies",
+    ),
+    warning(
+        40,
+        "conflicting labels",
+        text((*ROWS, (*ROWS[0][:3], "yes"))),
+        "2 rows have the features of another row but another class ({path}) – no model can tell "
+        "them apart",
+    ),
+    warning(
+        41,
+        "long text",
+        text(with_cells("colour", {5: "x" * 100_000})),
+        "a text of 100,000 characters is cut after 1,000 ({path},colour) – check for an unclosed "
+        "quote",
+    ),
+]
+
+FEATURES = HEADER[:3]
+
+
+def features(rows: Cells) -> str:
+    return text([cells[:3] for cells in rows], FEATURES)
+
+
+REFUSED_ROWS = [
+    error(
+        43,
+        "missing columns",
+        text([cells[1:2] for cells in ROWS], ("size",)),
+        "columns are missing: 'age', 'colour' ({path}) – add them, or name them as in the "
+        "training data",
+    ),
+    error(
+        47,
+        "text where numbers were",
+        features(with_cells("age", {3: "old", 4: "older"})),
+        "not a number: 'old', 'older' ({path}:5,age) – mend the 2 such cells, or leave empty",
+    ),
+    error(50, "no header", "", "the file is empty ({path}) – check what wrote it"),
+]
+PREDICTED_ROWS = [
+    warning(
+        44,
+        "extra columns",
+        text([(*cells[:3], "x", "y") for cells in ROWS], (*FEATURES, "shop", "note")),
+        "columns that training did not have are ignored: 'shop', 'note' ({path})",
+    ),
+    Row(45, "reordered", text([cells[2::-1] for cells in ROWS], FEATURES[::-1])),
+    warning(
+        46,
+        "unseen categories",
+        features(with_cells("colour", {58: "pink", 59: "violet"})),
+        "2 cells hold a category that training did not know (column 'colour') – predicted as "
+        "unknown",
+    ),
+    warning(
+        48,
+        "missing for the first time",
+        features(with_cells("age", {59: ""})),
+        "1 cell is missing where training had none (column 'age') – filled in",
+    ),
+    Row(49, "target present", text()),
+    Row(51, "as many rows as there are", features(ROWS)),
+]
+
+
+def invoke(*arguments: str | Path, code: int = 0, stdin: str | None = None) -> Result:
+    """Run a command here; whatever happens, a log file could hold what it says (81)."""
+    result = CliRunner().invoke(commands, [str(item) for item in arguments], input=stdin)
+    assert result.exit_code == code, result.stderr
+    assert "Traceback" not in result.stderr
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", result.stderr)
+    return result
+
+
+def train(path: str | Path, *arguments: str | Path, code: int = 0) -> Result:
+    return invoke("train", path, "--target", "bought", *TINY, *arguments, code=code)
+
+
+def snapshot(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """Content and time of every file below a folder."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+@contextmanager
+def untouched(folder: Path) -> Iterator[None]:
+    before = snapshot(folder)
+    yield
+    assert snapshot(folder) == before
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table and the run on it."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "table.csv").write_text(text(), encoding="utf-8")
+    assert train(folder / "table.csv", "--output", folder / "run").stderr == ""
+    return folder
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the run that a test may change."""
+    return shutil.copytree(trained / "run", tmp_path / "run")
+
+
+@pytest.fixture
+def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing the report is half of a tiny training, and has tests of its own."""
+    monkeypatch.setattr(Run, "report", lambda self, output=None, **options: Path())
+
+
+@each(REFUSED_TABLES)
+def test_training_refuses(row: Row, run: Path, tmp_path: Path) -> None:
+    path = row.write(tmp_path)
+    with untouched(tmp_path):
+        result = train(path, *row.arguments, "--output", run, "--force", code=2)
+    assert (result.stderr, result.stdout) == (row.stderr(path), "")
+
+
+def test_training_refuses_paths(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "adult.csv").touch()
+    with untouched(tmp_path):
+        missing = train(tmp_path / "table.csv", code=2)  # 1
+        folder = train(tmp_path / "folder", code=2)  # 2
+    assert missing.stderr == f"error: no such file ({tmp_path}/table.csv) – check the path\n"
+    what = f"a folder where a file is meant ({tmp_path}/folder)"
+    assert folder.stderr == f"error: {what} – name a file in it, such as 'adult.csv'\n"
+
+
+@pytest.mark.usefixtures("_undrawn")
+@each(TRAINED_TABLES)
+def test_training_goes_on(row: Row, tmp_path: Path) -> None:
+    path = row.write(tmp_path)
+    result = train(path, *row.arguments, "--output", tmp_path / "run")
+    assert result.stderr == row.stderr(path)
+    assert (tmp_path / "run" / "model.kerasnn").is_file()
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_standard_input(tmp_path: Path) -> None:  # 19
+    arguments = ["-", "--target", "bought", *TINY, "--output", str(tmp_path / "run")]
+    assert invoke("train", *arguments, stdin=text()).stderr == ""
+    printed = invoke("predict", tmp_path / "run", "-", stdin=features(ROWS)).stdout
+    assert len(table(printed)) == 60
+
+
+def test_names_and_cells_do_not_command_the_terminal(tmp_path: Path) -> None:  # 13, 81
+    header = ('"a\nb"', '"a\nb"', "colour", "bought")
+    path = tmp_path / "table.csv"
+    path.write_text(text(header=header), encoding="utf-8")
+    what = rf"repeated column name 'a\nb' ({path}:1)"
+    fix = "give each column a name of its own, in a header"
+    assert train(path, code=2).stderr == f"error: {what} – {fix}\n"
+    path.write_text(text(header=("age", "size", "\x1b[31mcolour", "bought")), encoding="utf-8")
+    what = f"unknown target column 'colour' ({path})"
+    result = invoke("train", path, "--target", "colour", code=2)
+    assert result.stderr == rf"error: {what} – did you mean '\x1b[31mcolour'?" + "\n"
+
+
+def table(printed: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(printed))
+
+
+@pytest.fixture(scope="module")
+def expected(trained: Path) -> pd.DataFrame:
+    return table(invoke("predict", trained / "run", trained / "table.csv").stdout)
+
+
+@each(REFUSED_ROWS)
+def test_predict_refuses(row: Row, trained: Path, tmp_path: Path) -> None:
+    path, output = row.write(tmp_path), tmp_path / "predictions.csv"
+    output.write_text("of yesterday", encoding="utf-8")
+    with untouched(tmp_path):
+        result = invoke("predict", trained / "run", path, "-o", output, "--force", code=2)
+    assert (result.stderr, result.stdout) == (row.stderr(path), "")
+
+
+@each(PREDICTED_ROWS)
+def test_predict_goes_on(row: Row, trained: Path, tmp_path: Path, expected: pd.DataFrame) -> None:
+    path = row.write(tmp_path)
+    result = invoke("predict", trained / "run", path)
+    assert result.stderr == row.stderr(path)
+    found = table(result.stdout)
+    assert len(found) == 60
+    # Rows 58 and 59 may have changed; the others are what they were.
+    pd.testing.assert_frame_equal(found[:58], expected[:58], rtol=1e-5)
+
+
+def test_predictions_are_in_the_order_of_the_rows(
+    trained: Path, tmp_path: Path, expected: pd.DataFrame
+) -> None:  # 51
+    path = tmp_path / "table.csv"
+    path.write_text(features(ROWS[::-1]), encoding="utf-8")
+    found = table(invoke("predict", trained / "run", path).stdout)
+    pd.testing.assert_frame_equal(found, expected[::-1].reset_index(drop=True), rtol=1e-5)
+
+
+def test_no_rows_give_a_header(trained: Path, tmp_path: Path) -> None:  # 50
+    path = tmp_path / "table.csv"
+    path.write_text(features(()), encoding="utf-8")
+    result = invoke("predict", trained / "run", path)
+    assert result.stdout == "prediction,probability:no,probability:yes\n"
+
+
+def test_predict_reads_files_as_training_did(tmp_path: Path, expected: pd.DataFrame) -> None:  # 10
+    path = tmp_path / "table.csv"
+    path.write_text(text(separator=";"), encoding="utf-8")
+    train(path, "--delimiter", ";", "--output", tmp_path / "run")
+    assert len(table(invoke("predict", tmp_path / "run", path).stdout)) == 60
+    path.write_text(text(), encoding="utf-8")
+    result = invoke("predict", tmp_path / "run", path, code=2)
+    what = f"one column only when split at ';' ({path}:1)"
+    assert result.stderr == f"error: {what} – add --delimiter ','\n"
+    mended = invoke("predict", tmp_path / "run", path, "--delimiter", ",")
+    pd.testing.assert_frame_equal(table(mended.stdout), expected, rtol=1e-5)
+
+
+def test_long_files_are_predicted_in_pieces(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # 18
+    path, output = tmp_path / "long.csv", tmp_path / "predictions.csv"
+    path.write_text(features(ROWS * 2400), encoding="utf-8")
+    predict, lengths = Predictor.predict_and_count, list[int]()
+
+    def counted(self: Predictor, frame: pd.DataFrame) -> Any:
+        lengths.append(len(frame))
+        return predict(self, frame)
+
+    monkeypatch.setattr(Predictor, "predict_and_count", counted)
+    invoke("predict", trained / "run", path, "-o", output)
+    assert sum(lengths) == 144_000 == len(pd.read_csv(output))
+    assert len(lengths) == 3
+    assert max(lengths) == 65_536
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The kernel lets no file grow beyond a size, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+FULL = "free some space; what was there before is intact"
+
+
+def test_full_disk_in_a_checkpoint(run: Path) -> None:  # 70
+    newest = sorted((run / "checkpoints").iterdir())[-1]
+    number = int(newest.stem.removeprefix("generation-")) + 1
+    bundle, state = (run / "model.kerasnn").read_bytes(), snapshot(run / "checkpoints")
+    with largest_file(newest.stat().st_size - 1):
+        result = invoke("train", "--resume", run, "--epochs", "2", code=4)
+    place = run / "checkpoints" / f"generation-{number:06d}.checkpoint"
+    assert result.stderr == f"error: the disk is full ({place}) – {FULL}\n"
+    assert (run / "model.kerasnn").read_bytes() == bundle
+    assert snapshot(run / "checkpoints") == state
+    invoke("train", "--resume", run, "--epochs", "2")
+    assert len(pd.read_csv(run / "history.csv")) == 2
+
+
+def test_full_disk_in_the_bundle(run: Path, trained: Path, expected: pd.DataFrame) -> None:  # 70
+    path = run / "model.kerasnn"
+    before = path.read_bytes()
+    with largest_file(len(before) - 1):
+        result = invoke("train", "--resume", run, "--epochs", "2", code=4)
+    assert result.stderr == f"error: the disk is full ({path}) – {FULL}\n"
+    assert path.read_bytes() == before
+    assert not list(run.glob(".*"))
+    found = table(invoke("predict", run, trained / "table.csv").stdout)
+    pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.fixture
+def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepare(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("the training began")
+
+    monkeypatch.setattr("kerasnn.run.prepare", prepare)
+
+
+@pytest.mark.usefixtures("_no_training")
+def test_folder_that_cannot_be_written(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # 71
+    data, fix = trained / "table.csv", "choose another folder"
+    result = train(data, "--output", data / "run", code=4)
+    assert result.stderr == f"error: not a folder ({data}) – {fix}\n"
+
+    really_open = os.open
+
+    def read_only(path: Any, flags: int, *rest: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and str(path).startswith(str(tmp_path)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
+        return really_open(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", read_only)
+    with untouched(tmp_path):
+        result = train(data, "--output", tmp_path / "new" / "run", code=4)
+    what = f"can't be written: read-only file system ({tmp_path})"
+    assert result.stderr == f"error: {what} – {fix}\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("_no_training")
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a Linux file system nobody can write")
+def test_folder_that_nobody_can_write(trained: Path) -> None:  # 71
+    result = train(trained / "table.csv", "--output", "/proc/kerasnn/run", code=4)
+    what = "can't be written: no such file or directory (/proc)"
+    assert result.stderr == f"error: {what} – choose another folder\n"
+
+
+@pytest.mark.usefixtures("_no_training")
+def test_two_runs_in_a_folder(run: Path, trained: Path) -> None:  # 72
+    holder = f"process {os.getpid()} on {socket.gethostname()}"
+    what = f"another run writes to this folder: {holder} ({run})"
+    with storage.lock_folder(run), untouched(run):
+        going_on = invoke("train", "--resume", run, "--epochs", "2", code=4)
+        replacing = train(trained / "table.csv", "--output", run, "--force", code=4)
+    for result in (going_on, replacing):
+        assert result.stderr == f"error: {what} – wait for it, or choose another folder\n"
+
+
+@pytest.mark.usefixtures("_undrawn")
+def test_lock_of_a_dead_process(run: Path) -> None:  # 73
+    with subprocess.Popen(["true"]) as process:
+        pass
+    record = {"host": socket.gethostname(), "pid": process.pid, "started": "1"}
+    (run / ".lock").write_text(json.dumps(record), encoding="utf-8")
+    (run / ".model.kerasnn.0123abcd.part").touch()
+    assert invoke("train", "--resume", run, "--epochs", "2").stderr == ""
+    assert not list(run.glob(".*"))
+    assert len(pd.read_csv(run / "history.csv")) == 2
+
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def interrupted(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[int, tuple[Path, int, str]]:
+    """For each signal a run that it ended: folder, exit code and stderr."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "table.csv").write_text(text(), encoding="utf-8")
+    endless = ["--epochs", "1000000", "--patience", "0", "--set", "compile=graph"]
+    started: dict[int, tuple[Path, subprocess.Popen[str]]] = {}
+    for number in SIGNALS:
+        arguments = ["train", str(folder / "table.csv"), "--target", "bought", *TINY, *endless]
+        run = folder / str(number)
+        command = [*COMMAND, *arguments, "--output", str(run)]
+        started[number] = run, subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    ended: dict[int, tuple[Path, int, str]] = {}
+    for number, (run, process) in started.items():
+        while process.poll() is None and not list(run.glob("checkpoints/generation-*")):
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate()
+        ended[number] = run, process.returncode, errors
+    return ended
+
+
+@pytest.mark.usefixtures("_undrawn")
+@pytest.mark.parametrize("number", SIGNALS, ids=["74 SIGINT", "75 SIGTERM"])
+def test_interrupted_training(number: int, interrupted: dict[int, tuple[Path, int, str]]) -> None:
+    run, code, errors = interrupted[number]
+    assert errors == f"interrupted – to go on: kerasnn train --resume {run}\n"  # 81
+    assert code == 130
+    printed = invoke("predict", run, run.parent / "table.csv").stdout
+    assert len(table(printed)) == 60
+    n_epochs = len(pd.read_csv(run / "history.csv"))
+    invoke("train", "--resume", run, "--epochs", str(n_epochs + 1))
+    assert len(pd.read_csv(run / "history.csv")) == n_epochs + 1
+
+
+def test_broken_pipe(trained: Path, tmp_path: Path) -> None:  # 76
+    path = tmp_path / "long.csv"
+    path.write_text(features(ROWS * 200), encoding="utf-8")
+    command = [*COMMAND, "predict", str(trained / "run"), str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"prediction,probability:no,probability:yes\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")]
+)
+def test_out_of_memory_in_training(
+    error: Exception, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # 77
+    def run_epoch(*arguments: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Engine, "run_epoch", run_epoch)
+    bundle, state = (run / "model.kerasnn").read_bytes(), snapshot(run / "checkpoints")
+    result = invoke("train", "--resume", run, "--epochs", "2", code=4)
+    assert result.stderr == "error: memory ran out at 42 rows a step – add --batch-size 21\n"
+    assert (run / "model.kerasnn").read_bytes() == bundle
+    assert snapshot(run / "checkpoints") == state
+
+
+def test_out_of_memory_elsewhere(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # 77
+    def predict(*arguments: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Predictor, "predict_and_count", predict)
+    output = tmp_path / "predictions.csv"
+    result = invoke("predict", trained / "run", trained / "table.csv", "-o", output, code=4)
+    assert result.stderr == "error: memory ran out – close other programs, or give fewer rows\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("_no_training")
+def test_outputs_that_exist(run: Path, trained: Path, tmp_path: Path) -> None:  # 78
+    data, output = trained / "table.csv", tmp_path / "model.keras"
+    output.write_text("of yesterday", encoding="utf-8")
+    other_name, other_folder = (
+        f"choose another {what}, or replace it with --force" for what in ("name", "folder")
+    )
+    with untouched(tmp_path):
+        trained_to = train(data, "--output", run, code=2)
+        predicted_to = invoke("predict", run, data, "-o", output, code=2)
+        reported_to = invoke("report", run, "-o", output, code=2)
+        exported_to = invoke("export", run, "--format", "keras", "-o", output, code=2)
+        something_else = train(data, "--output", tmp_path, "--force", code=2)
+    assert trained_to.stderr == f"error: '{run}' is not empty – {other_folder}\n"
+    assert predicted_to.stderr == f"error: '{output}' exists – {other_name}\n"
+    assert reported_to.stderr == f"error: '{output}' exists – {other_name}\n"
+    assert exported_to.stderr == f"error: the file exists ({output}) – replace it with --force\n"
+    what = f"'{tmp_path}' holds something else than a run"
+    assert something_else.stderr == f"error: {what} – choose another folder\n"
+
+
+def forged(content: bytes, **changed: Any) -> bytes:
+    """A bundle with other entries in its manifest, and checksums that fit."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(parts.pop(members.MANIFEST)) | changed
+    del manifest["digest"]
+    return b"".join(pack({members.MANIFEST: members._sealed(manifest), **parts}))
+
+
+def hostile(content: bytes) -> bytes:
+    """A zip with a path upwards and a pickle."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("../evil.py", "import os")
+        archive.writestr("model.pkl", pickle.dumps(os.getcwd))
+    return file.getvalue()
+
+
+def flipped(content: bytes) -> bytes:
+    at = content.index(b'"mlp"') + 1
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+AGAIN = "get it again from where it was made"
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "fix"),
+    [
+        (lambda content: b"", "it is not a file of kerasnn, or its start is damaged", AGAIN),
+        (lambda content: content[: len(content) // 2], "it is cut off", AGAIN),
+        (lambda content: content[:-1], "its directory does not fit its members", AGAIN),
+        (flipped, "recipe.json is damaged, or not stored as kerasnn stores it", AGAIN),
+        (hostile, "manifest.json is damaged, or not stored as kerasnn stores it", AGAIN),
+        (
+            lambda content: forged(content, schema=2),
+            "made by a newer kerasnn (schema 2); this one reads 1",
+            "pip install -U kerasnn",
+        ),
+    ],
+    ids=["empty", "cut in the middle", "cut at the end", "flipped bit", "hostile", "newer"],
+)
+def test_bad_bundles(
+    change: Callable[[bytes], bytes], what: str, fix: str, trained: Path, tmp_path: Path
+) -> None:  # 79
+    path, output = tmp_path / "model.kerasnn", tmp_path / "predictions.csv"
+    path.write_bytes(change((trained / "run" / "model.kerasnn").read_bytes()))
+    output.write_text("of yesterday", encoding="utf-8")
+    data = trained / "table.csv"
+    with untouched(tmp_path):
+        result = invoke("predict", path, data, "-o", output, "--force", code=3)
+    assert result.stderr == f"error: the model is refused: {what} ({path}) – {fix}\n"
+
+
+@pytest.mark.usefixtures("_no_training")
+def test_resume_under_other_circumstances(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # 80
+    data, run = tmp_path / "table.csv", tmp_path / "run"
+    shutil.copytree(trained / "run", run)
+    config = (run / "config.yaml").read_text(encoding="utf-8")
+    config = config.replace(str(trained / "table.csv"), str(data))
+    data.write_text(text().replace("red", "rot", 1), encoding="utf-8")
+
+    def changes(*arguments: str, config: str = config) -> str:
+        (run / "config.yaml").write_text(config, encoding="utf-8")
+        with untouched(tmp_path):
+            result = invoke("train", "--resume", run, "--epochs", "2", *arguments, code=2)
+        found = re.fullmatch(
+            r"error: the run can't go on as it began: (.*) changed – undo the change, or start a "
+            r"new run\n",
+            result.stderr,
+        )
+        assert found, result.stderr
+        return found[1]
+
+    assert changes() == "the data"
+    data.write_text(text(), encoding="utf-8")
+    assert changes("--set", "width=5") == "model.width"
+    assert changes("--batch-size", "7", "--patience", "3") == (
+        "training.batch_size, training.patience"
+    )
+    edited = config.replace("scale: ", "scale: robust # ", 1)
+    assert changes(config=edited) == "preprocessing.scale"
+    monkeypatch.setattr(keras, "__version__", "2.0")
+    assert changes() == "keras"
+
+
+@pytest.mark.usefixtures("_no_training")
+@pytest.mark.parametrize(
+    ("package", "form", "line"),
+    [
+        ("tf2onnx", "onnx", "exporting to ONNX needs an extra – pip install 'kerasnn[onnx]'"),
+        ("onnxruntime", "onnx", "exporting to ONNX needs an extra – pip install 'kerasnn[onnx]'"),
+        (
+            "ai_edge_litert",
+            "litert",
+            "exporting to LiteRT needs an extra – pip install 'kerasnn[litert]'",
+        ),
+        (
+            "tensorboard",
+            None,
+            "TensorBoard's log needs an extra – pip install 'kerasnn[tensorboard]'",
+        ),
+    ],
+)
+def test_missing_packages(
+    package: str,
+    form: str | None,
+    line: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # 82
+    monkeypatch.setitem(sys.modules, package, None)
+    if form:
+        output = tmp_path / f"model.{form.replace('litert', 'tflite')}"
+        result = invoke("export", trained / "run", "--format", form, "-o", output, code=2)
+    else:
+        data = trained / "table.csv"
+        result = train(data, "--tensorboard", "--output", tmp_path / "run", code=2)
+    assert result.stderr == f"error: {line}\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_row_of_the_list_is_here() -> None:
+    tables = (REFUSED_TABLES, TRAINED_TABLES, REFUSED_ROWS, PREDICTED_ROWS)
+    found = {row.number for rows in tables for row in rows}
+    # Those that are tests of their own say so in a comment.
+    source = Path(__file__).read_text(encoding="utf-8")
+    for listed in re.findall(r"# ((?:\d+, )*\d+)$", source, flags=re.MULTILINE):
+        found |= {int(number) for number in listed.split(", ")}
+    found |= {int(number) for number in re.findall(r'"(\d+) SIG', source)}
+    assert found == {*range(1, 52), *range(70, 83)}
