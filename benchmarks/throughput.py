@@ -1,8 +1,8 @@
 """Rows a second of the compiled epoch against ``keras.Model.fit``, in one run.
 
-The same network, first weights, optimizer, rows and batch size for all; each way in a process of
-its own, so that the peak memory is its own. The rounds alternate, so that a machine that slows
-down slows all ways down.
+The same network, optimizer, rows and batch size for all, and the same first weights within a round,
+which is a seed; each way in a process of its own, so that the peak memory is its own. The ways take
+turns, so that a machine that slows down slows all of them down.
 
     python benchmarks/throughput.py [--rounds 3]
 """
@@ -27,14 +27,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--way", choices=WAYS)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.way:
-        print(json.dumps(measure(arguments.way)))
+        print(json.dumps(measure(arguments.way, arguments.seed)))
         return
     results: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    for _ in range(arguments.rounds):
+    for seed in range(arguments.rounds):
         for way in WAYS:
-            command = [sys.executable, __file__, "--way", way]
+            command = [sys.executable, __file__, "--way", way, "--seed", str(seed)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             results[way].append(json.loads(done.stdout.splitlines()[-1]))
     report(results)
@@ -43,18 +44,19 @@ def main() -> None:
 def report(results: dict[str, list[dict[str, float]]]) -> None:
     """Medians, and ratios round by round."""
     print(f"{ROWS:,} x {FEATURES} numbers, 2 x {WIDTH} hidden, AdamW, batch {BATCH}")
-    print(f"{'':22}{'rows/s':>10}{'kerasnn is':>12}{'loss':>10}{'peak MB':>9}{'kerasnn is':>12}")
+    print(f"{'':22}{'rows/s':>10}{'kerasnn is':>12}{'loss':>16}{'peak MB':>9}{'kerasnn is':>12}")
     for way in WAYS:
         speed = median(each["rows_per_s"] for each in results[way])
         pairs = list(zip(results["kerasnn"], results[way], strict=True))
         faster = median(ours["rows_per_s"] / other["rows_per_s"] for ours, other in pairs)
         larger = median(ours["peak_mb"] / other["peak_mb"] for ours, other in pairs)
-        loss = median(each["loss"] for each in results[way])
+        losses = sorted(each["loss"] for each in results[way])
+        loss = f"{losses[0]:.4f}-{losses[-1]:.4f}"
         peak = median(each["peak_mb"] for each in results[way])
-        print(f"{way:22}{speed:10,.0f}{faster:11.2f}x{loss:10.5f}{peak:9,.0f}{larger:11.2f}x")
+        print(f"{way:22}{speed:10,.0f}{faster:11.2f}x{loss:>16}{peak:9,.0f}{larger:11.2f}x")
 
 
-def measure(way: str) -> dict[str, float]:
+def measure(way: str, seed: int) -> dict[str, float]:
     """Train for five epochs; the first, which compiles, is not timed."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import keras
@@ -63,10 +65,10 @@ def measure(way: str) -> dict[str, float]:
     generator = np.random.default_rng(0)
     numbers = generator.normal(size=(ROWS, FEATURES)).astype("float32")
     target = np.sin(numbers @ generator.normal(size=FEATURES)).astype("float32")
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     network = build(keras)
     if way == "kerasnn":
-        speed, loss = train_compiled(network, numbers, target)
+        speed, loss = train_compiled(network, numbers, target, seed=seed)
     else:
         speed, loss = train_fit(keras, network, numbers, target, steps=64 if "64" in way else 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -98,8 +100,8 @@ def train_fit(keras, network, numbers, target, *, steps):
     return ROWS * (EPOCHS - 1) / (time.perf_counter() - began), history["loss"][-1]
 
 
-def train_compiled(network, numbers, target):
-    """kerasnn's engine with its default settings."""
+def train_compiled(network, numbers, target, *, seed):
+    """The compiled epochs with their default settings."""
     from kerasnn.recipes import Recipe
     from kerasnn.signature import Output
     from kerasnn.training.engine import Arrays, Engine
@@ -109,7 +111,7 @@ def train_compiled(network, numbers, target):
     recipe = Recipe(batch_size=BATCH, schedule="constant", warmup=0.0, clip_norm=0.0)
     loss = loss_function(recipe, Output("regression", 1))
     rows = Arrays({"numbers": numbers}, target)
-    engine = Engine(network, rows, recipe=recipe, row_loss=loss, seed=0)
+    engine = Engine(network, rows, recipe=recipe, row_loss=loss, seed=seed)
     steps = engine.steps_per_epoch
 
     def epoch(number):
