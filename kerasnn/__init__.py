@@ -27,8 +27,9 @@ if TYPE_CHECKING:
         UnknownNameError,
     )
     from kerasnn.estimators import Classifier, Regressor
-    from kerasnn.run import Run, load, train
+    from kerasnn.run import Run, load
     from kerasnn.signature import Signature
+    from kerasnn.trainer import train
 
 __all__ = [
     "Classifier",
@@ -57,7 +58,7 @@ _HOMES = {
     "Run": "kerasnn.run",
     "Signature": "kerasnn.signature",
     "load": "kerasnn.run",
-    "train": "kerasnn.run",
+    "train": "kerasnn.trainer",
 }
 
 

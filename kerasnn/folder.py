@@ -31,7 +31,8 @@ import pandas as pd
 from kerasnn import storage
 from kerasnn.config import Config, Settings, collect
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
-from kerasnn.learning import Learned, Table
+from kerasnn.learning import Learned
+from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.fitting import check_fingerprint
 
@@ -142,8 +143,6 @@ class RunFolder:
 
     def read_train(self, config: Mapping[str, Any]) -> pd.DataFrame | None:
         """The training rows from where they were read; None if they can't be had any more."""
-        from kerasnn.run import read_table
-
         try:
             if hash_files(config["data"]) != (self.path / "data.sha256").read_text():
                 return None

@@ -1,6 +1,6 @@
 """From a table in memory to a trained, calibrated predictor: the part that every entrance shares.
 
-`kerasnn.run` adds a folder around it, `kerasnn.estimators` the interface of scikit-learn.
+`kerasnn.trainer` adds a folder around it, `kerasnn.estimators` the interface of scikit-learn.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from kerasnn import models
 from kerasnn.config import Config
-from kerasnn.data import Examples
 from kerasnn.errors import ConfigError
 from kerasnn.evaluation.calibration import (
     fit_temperature,
@@ -30,29 +28,13 @@ from kerasnn.evaluation.predictions import Predictions
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
-from kerasnn.schema import Schema
-from kerasnn.splits import Parts
+from kerasnn.table import Table
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Watcher, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor
-
-
-@dataclass(frozen=True)
-class Table:
-    """Labelled rows, what their columns are, and which of them train, validate and test."""
-
-    examples: Examples
-    schema: Schema
-    parts: Parts
-
-    def rows(self, part: str) -> pd.DataFrame:
-        """The rows of a part, counted from 0."""
-        rows = getattr(self.parts, part)
-        frame: pd.DataFrame = self.examples.frame.iloc[rows].reset_index(drop=True)
-        return frame
 
 
 @dataclass(frozen=True)

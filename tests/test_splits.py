@@ -261,7 +261,9 @@ def test_rows_without_a_target_are_dropped_with_a_count(tmp_path: Any) -> None:
     path.write_text("x,y\n1,no\n2,\n3,NA\n4,yes\nfive,yes\n")
     with pytest.warns(KerasnnWarning) as caught:
         kept = drop_unlabelled(read(path), "y")
-    expected = f"2 of 5 rows have no target and are left out ({path},y) – fill it in to learn from them"
+    expected = (
+        f"2 of 5 rows have no target and are left out ({path},y) – fill it in to learn from them"
+    )
     assert str(caught[0].message) == expected
     assert kept.frame["x"].tolist() == ["1", "4", "five"]
     assert kept.frame.index.equals(pd.RangeIndex(3))

@@ -33,9 +33,10 @@ from kerasnn.estimators.saving import (
     read_parameters,
     to_bytes,
 )
-from kerasnn.learning import Learned, Table, learn, monitor_for, prepare
+from kerasnn.learning import Learned, learn, monitor_for, prepare
 from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
+from kerasnn.table import Table
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
 _NOT_SETTINGS = {

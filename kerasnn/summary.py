@@ -1,0 +1,40 @@
+"""What came out of a run, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kerasnn.schema import Schema
+
+
+def of_data(story: Mapping[str, Any]) -> str:
+    """How many rows there were, and in which part."""
+    counts = story["data"]["n_rows"]
+    parts = ", ".join(f"{n_rows:,} {name}" for name, n_rows in counts.items() if n_rows)
+    return f"rows      {sum(counts.values()):,} of {story['data']['origin']}: {parts}"
+
+
+def of_columns(schema: Schema) -> str:
+    """How many columns of each kind are used, and which are not."""
+    plural = {"number": "numbers", "category": "categories", "boolean": "booleans", "date": "dates"}
+    counts = {kind: sum(c.kind == kind for c in schema.features) for kind in plural}
+    used = ", ".join(
+        f"{count} {plural[kind] if count > 1 else kind}" for kind, count in counts.items() if count
+    )
+    left_out = [f"{c.name} ({c.kind})" for c in schema.columns if not c.used]
+    target = f"{schema.target.name}, {schema.target.task}"
+    if schema.target.classes:
+        target += f" of {len(schema.target.classes)} classes"
+    unused = f"; left out: {', '.join(left_out)}" if left_out else ""
+    return f"columns   {used}{unused}\ntarget    {target}"
+
+
+def of_training(story: Mapping[str, Any], parameters: int) -> str:
+    """Which network was trained, for how long, and why it ended."""
+    training = story["training"]
+    return (
+        f"network   {story['model']}, {parameters:,} parameters; best epoch "
+        f"{training['best_epoch']} of {training['n_epochs']} ({story['stopped']}), "
+        f"{story['seconds']:.0f} s in all"
+    )

@@ -1,0 +1,277 @@
+"""Train on a table: from arguments to a run, in memory or in a folder.
+
+>>> import kerasnn
+>>> run = kerasnn.train("adult.csv", target="income")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kerasnn.bundle import Bundle
+from kerasnn.config import Config, Settings, collect
+from kerasnn.data.labels import is_missing
+from kerasnn.errors import KerasnnWarning
+from kerasnn.evaluation import story as stories
+from kerasnn.evaluation.baselines import Baseline
+from kerasnn.evaluation.baselines import baselines as fit_baselines
+from kerasnn.evaluation.importance import Importance, importance
+from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.scores import Scores, score
+from kerasnn.folder import RunFolder, open_folder, resumed_settings
+from kerasnn.learning import Learned, Lesson, learn, monitor_for, prepare
+from kerasnn.progress import ProgressBar
+from kerasnn.run import Run, predict_labelled
+from kerasnn.table import Table, read_table
+from kerasnn.training.logs import TensorBoardLog, check_installed
+from kerasnn.training.probes import Probes
+
+if TYPE_CHECKING:
+    from kerasnn.training.fitting import Watcher
+
+
+def train(
+    data: Any = None,
+    *,
+    target: str | None = None,
+    validation: Any = None,
+    test: Any = None,
+    task: str | None = None,
+    model: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] | None = None,
+    split: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    resume: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    time_limit_s: float | None = None,
+    baselines: bool | None = None,
+    tensorboard: bool | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    progress: bool = False,
+) -> Run:
+    """Train a network on a table, and score it on rows that it has not seen.
+
+    Args:
+        data: Path, ``-``, DataFrame or dict of arrays.
+        target: Column to be predicted.
+        validation: Table of rows that pick the best epoch, in place of a share of ``data``.
+        test: Table of rows for the scores, likewise.
+        task: ``binary``, ``multiclass`` or ``regression``; inferred if None.
+        model: A name of `kerasnn.models.names`.
+        columns: Kinds of columns, by name, where the inferred one is wrong.
+        drop: Columns to leave out.
+        split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
+        set: Hyper-parameters and any other key of the configuration, bare or dotted.
+        config: A configuration to start from.
+        output: Folder of the run. If None, a path makes a new one in ``runs/``; a table in
+            memory makes none, and the run is in memory.
+        force: Replace a run that is in the folder.
+        resume: Folder of a run that was stopped, or that is to have more epochs.
+        seed: Of everything random, 0 to 2³² − 1.
+        time_limit_s: Seconds of training at most.
+        baselines: Whether simple models are scored on the same rows.
+        tensorboard: Whether logs for TensorBoard are written.
+        encoding: Of text files.
+        delimiter: Of text files.
+        progress: Whether a progress bar is shown.
+
+    Raises:
+        DataError: The table can't be learned from.
+        ConfigError: An argument is wrong.
+        StorageError: The folder can't be written; this is found out before the training.
+    """
+    kind, _, column = (split or "").partition(":")
+    settings = collect(
+        {
+            "data.source": data if isinstance(data, str | os.PathLike) else None,
+            "data.validation": validation if isinstance(validation, str | os.PathLike) else None,
+            "data.test": test if isinstance(test, str | os.PathLike) else None,
+            "data.target": target,
+            "data.task": task,
+            "data.columns": columns,
+            "data.drop": drop,
+            "data.encoding": encoding,
+            "data.delimiter": delimiter,
+            "model.name": model,
+            "split.kind": kind or None,
+            "split.column": column or None,
+            "run.output": output,
+            "run.seed": seed,
+            "run.time_limit_s": time_limit_s,
+            "run.baselines": baselines,
+            "run.tensorboard": tensorboard,
+        },
+        set=set,
+        config=resumed_settings(resume, config) if resume is not None else config,
+    )
+    started = time.perf_counter()
+    sources = {"data": data, "validation": validation, "test": test}
+    with _noting_warnings() as noted:
+        table, chosen = read_table(settings, sources)
+        if chosen.run.tensorboard:
+            check_installed()
+        folder = open_folder(chosen, table, resume=resume, force=force)
+        with folder.locked() if folder else ExitStack():
+            return _run(table, chosen, folder, noted, progress=progress, started=started)
+
+
+def _run(
+    table: Table,
+    config: Config,
+    folder: RunFolder | None,
+    noted: list[str],
+    *,
+    progress: bool,
+    started: float,
+) -> Run:
+    """Train, score and write everything down."""
+    fingerprint = folder.fingerprint(config, table) if folder else None
+    if folder and fingerprint:
+        folder.check(fingerprint)
+        folder.begin(config, table)
+    lesson = prepare(table, config)
+    probes = Probes.of(lesson, config) if folder else None
+    watchers = _watchers(config, folder, lesson, progress=progress)
+    try:
+        learned = learn(
+            lesson,
+            config,
+            checkpoints=folder.checkpoints if folder else None,
+            fingerprint=fingerprint,
+            watchers=(*watchers, probes) if probes else watchers,
+        )
+    finally:
+        for watcher in watchers:
+            getattr(watcher, "close", lambda: None)()
+    seconds = time.perf_counter() - started
+    run = _judged(table, learned, probes, noted, seconds=seconds)
+    if folder:
+        folder.finish(run, learned)
+        run.folder = folder.path
+        run.report()
+    return run
+
+
+def _watchers(
+    config: Config, folder: RunFolder | None, lesson: Lesson, *, progress: bool
+) -> tuple[Watcher, ...]:
+    watchers: list[Any] = []
+    if progress:
+        monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
+        watchers.append(ProgressBar(epochs=config.training.epochs, monitor=monitor.name))
+    if config.run.tensorboard and folder:
+        watchers.append(TensorBoardLog(folder.path / "tensorboard"))
+    return tuple(watchers)
+
+
+def _judged(
+    table: Table, learned: Learned, probes: Probes | None, noted: list[str], *, seconds: float
+) -> Run:
+    """Scores on the test rows, and the story of the run."""
+    config, predictor = learned.config, learned.predictor
+    stopped = learned.fitted.progress.stopped
+    part = "test" if len(table.parts.test) else "validation"
+    predictions = predict_labelled(predictor, table.rows(part))
+    scores = _scores(table, learned, part, predictions)
+    story = _story(table, learned, predictions, scores)
+    extra: dict[str, Any] = {
+        "probes": probes.to_dict() if probes else None,
+        "importance": _importance(table, learned, part, predictions) if probes else [],
+    }
+    report = stories.tell(**story, **extra, seconds=seconds, warnings=noted)
+    if learned.sweep:
+        report["sweep"] = learned.sweep.to_dict()
+    bundle = Bundle(
+        model=config.model.name,
+        hyperparameters=dict(config.model.hyperparameters),
+        recipe=config.training,
+        config=config.to_dict(),
+        predictor=predictor,
+        report=report,
+    )
+    held_back = {name: table.rows(name) for name in ("train", "validation", "test")}
+    return Run(bundle, scores, None, stopped, held_back)
+
+
+def _scores(table: Table, learned: Learned, part: str, predictions: Predictions) -> Scores:
+    """Beside the baselines; an interrupted run has none, because somebody waits."""
+    options, interrupted = learned.config.run, learned.fitted.progress.stopped == "interrupted"
+    compared: Sequence[Baseline] = ()
+    if options.baselines and not interrupted:
+        train, rows = table.rows("train"), table.rows(part)
+        compared = fit_baselines(learned.predictor.preprocessor, train, rows, seed=options.seed)
+    scores = score(predictions, compared, seed=options.seed)
+    if part == "test":
+        return scores
+    note = "there are no test rows: these are the validation rows, which picked the best epoch"
+    return replace(scores, notes=(*scores.notes, note))
+
+
+def _story(
+    table: Table, learned: Learned, predictions: Predictions, scores: Scores
+) -> dict[str, Any]:
+    """What the report tells of the data, the training and the scores."""
+    config, progress = learned.config, learned.fitted.progress
+    frame, parts = table.examples.frame, table.parts
+    return {
+        "examples_origin": table.examples.origin,
+        "schema": table.schema,
+        "n_rows": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
+        "split": config.split.kind,
+        "config": config.to_dict(),
+        "model_name": config.model.name,
+        "network": learned.predictor.network,
+        "history": learned.fitted.history,
+        "best_epoch": progress.best_epoch,
+        "stopped": progress.stopped,
+        "scores": scores,
+        "predictions": predictions,
+        "missing": {str(name): int(is_missing(frame[name]).sum()) for name in frame.columns},
+        "boundary": stories.decision_boundary(learned.predictor, table.rows("train")),
+    }
+
+
+def _importance(
+    table: Table, learned: Learned, part: str, predictions: Predictions
+) -> list[Importance]:
+    target, stopped = table.schema.target, learned.fitted.progress.stopped
+    if stopped == "interrupted":
+        return []
+    return importance(
+        learned.predictor.scores,
+        table.rows(part),
+        predictions.truth,
+        task=target.task,
+        classes=target.classes,
+        columns=[column.name for column in table.schema.features],
+        seed=learned.config.run.seed,
+    )
+
+
+@contextmanager
+def _noting_warnings() -> Iterator[list[str]]:
+    """Pass warnings on, and note ours for the report."""
+    noted: list[str] = []
+    shown = warnings.showwarning
+
+    def note(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, KerasnnWarning):
+            noted.append(str(message))
+        shown(message, category, *rest, **named)
+
+    warnings.showwarning = note
+    try:
+        yield noted
+    finally:
+        warnings.showwarning = shown
