@@ -185,8 +185,9 @@ def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
         return None
     counts = np.bincount(target)
     seen = np.count_nonzero(counts)
-    weights: np.ndarray = len(target) / (seen * np.maximum(counts, 1))
-    return weights[target].astype("float32")
+    by_class = (len(target) / (seen * np.maximum(counts, 1))).astype("float32")
+    weights: np.ndarray = by_class[target]
+    return weights
 
 
 def _with_mean_1(weights: np.ndarray) -> np.ndarray | None:
