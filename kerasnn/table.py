@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +11,9 @@ import pandas as pd
 
 from kerasnn import data
 from kerasnn.config import Config, Settings
-from kerasnn.data.frames import with_origin
-from kerasnn.errors import ConfigError, DataError
+from kerasnn.data.frames import keep_rows, put_together
+from kerasnn.errors import ConfigError
+from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.schema import Schema, infer
 from kerasnn.splits import Parts, drop_unlabelled, split
 
@@ -28,9 +28,7 @@ class Table:
 
     def rows(self, part: str) -> pd.DataFrame:
         """The rows of a part, counted from 0."""
-        rows = getattr(self.parts, part)
-        frame: pd.DataFrame = self.examples.frame.iloc[rows].reset_index(drop=True)
-        return frame
+        return keep_rows(self.examples, getattr(self.parts, part)).frame
 
 
 def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:
@@ -65,6 +63,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         columns=options.columns,
         drop=[*options.drop, *_split_columns(config)],
     )
+    _check_others(read, schema)
     table = Table(_together(read), schema, _divide(read, schema, config))
     inferred: dict[str, Any] = {"data.task": schema.target.task} if options.task is None else {}
     inferred |= {
@@ -82,22 +81,27 @@ def _split_columns(config: Config) -> list[str]:
     return [str(split_by.column)] if named and split_by.column not in dropped else []
 
 
+def _check_others(read: Mapping[str, data.Examples], schema: Schema) -> None:
+    """Raise for cells of the other files that can't be read, before anything is written."""
+    others = [examples.frame for name, examples in read.items() if name != "data"]
+    if others:
+        # Only to read and no more: what the network sees is fitted to the training rows.
+        reader = Preprocessor.fit(read["data"].frame, schema)
+        for frame in others:
+            reader.raw(frame)
+            reader.target(frame)
+
+
 def _together(read: Mapping[str, data.Examples]) -> data.Examples:
     """All rows below each other: those to divide, those to validate with, those to test with."""
     if len(read) == 1:
         return read["data"]
     columns = list(read["data"].frame.columns)
-    frames = []
     for examples in read.values():
-        absent = [f"'{name}'" for name in columns if name not in examples.frame.columns]
-        if absent:
-            raise DataError(f"columns are missing: {', '.join(absent)}", place=examples.origin)
-        frames.append(examples.frame[columns])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        frame = pd.concat(frames, ignore_index=True)
-    origin = read["data"].origin
-    return data.Examples(with_origin(frame, origin, first_row=2), origin)
+        check_columns(examples.frame, columns)
+    return put_together(
+        [replace(examples, frame=examples.frame[columns]) for examples in read.values()]
+    )
 
 
 def _divide(read: Mapping[str, data.Examples], schema: Schema, config: Config) -> Parts:

@@ -148,6 +148,13 @@ REFUSED_TABLES = [
         "--encoding 'latin-1'",
     ),
     error(
+        8,
+        "Latin-1 after lone CRs",
+        LATIN.replace(b"\n", b"\r", 3),
+        "not UTF-8 text (byte 0xFC) ({path}:12,colour) – save it as UTF-8, or add "
+        "--encoding 'latin-1'",
+    ),
+    error(
         9,
         "NUL byte",
         text().replace("green", "gre\0n", 1),
@@ -170,6 +177,12 @@ REFUSED_TABLES = [
         "tabs",
         text(separator="\t"),
         r"one column only when split at ',' ({path}:1) – add --delimiter '\t'",
+    ),
+    error(
+        9,
+        "NUL byte after lone CRs",
+        text().replace("\n", "\r", 3).replace("blue", "bl\0ue", 2),
+        "a NUL byte ({path}:4) – the file is binary or damaged; write it again",
     ),
     error(
         11,
@@ -271,6 +284,14 @@ REFUSED_TABLES = [
         text(with_column("bought", lambda i, cell: f"{i * 31} EUR")),
         "the target has 60 different values in 60 rows ({path},bought) – for regression, make "
         "them numbers; else choose another target",
+    ),
+    error(
+        38,
+        "numbers taken for classes",
+        text([(*r[:3], str(i * 31)) for i, r in enumerate(ROWS)]),
+        "the target has 60 different values in 60 rows ({path},bought) – for regression, leave "
+        "the task out; else choose another target",
+        *("--task", "multiclass"),
     ),
     error(
         42,
@@ -587,6 +608,33 @@ def test_names_and_cells_do_not_command_the_terminal(tmp_path: Path) -> None:  #
     what = f"unknown target column 'colour' ({path})"
     result = invoke("train", path, "--target", "colour", code=2)
     assert result.stderr == rf"error: {what} – did you mean '\x1b[31mcolour'?" + "\n"
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_faults_of_other_files_are_placed_there(
+    part: str, trained: Path, run: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.csv"
+    options = [f"--{part}", path, "--output", run, "--force"]
+
+    def refusal(content: str) -> str:
+        path.write_text(content, encoding="utf-8")
+        with untouched(tmp_path):
+            return train(trained / "table.csv", *options, code=2).stderr
+
+    # The first row has no target and is left out, which moves none of the others.
+    rows = with_cells("age", {4: "old"})
+    [_, line] = refusal(text([(*rows[0][:3], ""), *rows[1:]])).splitlines()
+    what = f"not a number: 'old' ({path}:6,age)"  # 47
+    assert line == f"error: {what} – mend it, or leave empty"
+    what = f"a target cell is missing or not among the classes: maybe ({path}:7,bought)"
+    assert refusal(text(with_cells("bought", {5: "maybe"}))) == (
+        f"error: {what} – use the labels no, yes\n"
+    )
+    what = f"a column is missing: 'age' ({path})"  # 43
+    assert refusal(text([cells[1:] for cells in ROWS], HEADER[1:])) == (
+        f"error: {what} – add it, or name it as in the training data\n"
+    )
 
 
 def table(printed: str) -> pd.DataFrame:

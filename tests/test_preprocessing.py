@@ -341,7 +341,7 @@ def test_number_column_holding_text_is_named():
     fitted = Preprocessor.fit(mixed(), MIXED)
     with pytest.raises(DataError) as caught:
         fitted.transform(mixed().assign(age="old"))
-    assert "not a number: 'old', 'old', 'old' (row 0, column 'age')" in str(caught.value)
+    assert "not a number: 'old' (row 0, column 'age')" in str(caught.value)
 
 
 def test_infinite_number_is_named():

@@ -66,7 +66,9 @@ def check_bytes(
         return
     names: Sequence[str] = []
     with source.open() as stream:
-        for number, line in enumerate(stream, 1):
+        # A file may end some of its lines with CR alone.
+        lines = (piece for line in stream for piece in line.splitlines(keepends=True))
+        for number, line in enumerate(lines, 1):
             if number == 1 and header:
                 names = header(line)
             fault = _fault(line, encoding)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,16 +38,32 @@ class Origin(str):
         name: File.
         first_row: Number that the user knows the first row by: 2 below a header.
         rows: Where the rows of the table were before some were left out; None for all of them.
+        parts: For tables put below each other, where each begins, and what it came from.
     """
 
     first_row: int
     rows: np.ndarray | None
+    parts: tuple[tuple[int, Origin], ...]
 
-    def __new__(cls, name: str, first_row: int, rows: np.ndarray | None = None) -> Origin:
-        """A str with two attributes more."""
+    def __new__(
+        cls,
+        name: str,
+        first_row: int,
+        rows: np.ndarray | None = None,
+        parts: tuple[tuple[int, Origin], ...] = (),
+    ) -> Origin:
+        """A str with three attributes more."""
         origin = super().__new__(cls, name)
-        origin.first_row, origin.rows = first_row, rows
+        origin.first_row, origin.rows, origin.parts = first_row, rows, parts
         return origin
+
+    def locate(self, position: int) -> tuple[str, int]:
+        """The file of a row, and the number that the user knows the row by."""
+        position = position if self.rows is None else int(self.rows[position])
+        for start, part in reversed(self.parts):
+            if position >= start:
+                return part.locate(position - start)
+        return str(self), position + self.first_row
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Origin:
         """Itself: pandas copies `attrs` with every column that is taken."""
@@ -70,14 +87,14 @@ def origin_of(table: pd.DataFrame | pd.Series) -> Origin:
 def place(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
     """``file:row,column`` of a cell, ``file,column`` without a row label; as far as known."""
     origin = origin_of(table)
-    row = label
+    name, row = str(origin), label
     if isinstance(label, (int, np.integer)):
-        row = int(label if origin.rows is None else origin.rows[label]) + origin.first_row
+        name, row = origin.locate(int(label))
     column = table.name if isinstance(table, pd.Series) else None
-    if not origin:
+    if not name:
         known = [f"row {row}" if row is not None else "", f"column '{column}'" if column else ""]
         return ", ".join(filter(None, known))
-    at = f"{origin}:{row}" if row is not None else str(origin)
+    at = f"{name}:{row}" if row is not None else name
     return f"{at},{column}" if column is not None else at
 
 
@@ -91,9 +108,20 @@ def keep_rows(examples: Examples, kept: np.ndarray) -> Examples:
     origin = origin_of(examples.frame)
     rows = kept if origin.rows is None else origin.rows[kept]
     frame = examples.frame.iloc[kept].reset_index(drop=True)
-    return Examples(
-        with_origin(frame, str(origin), first_row=origin.first_row, rows=rows), examples.origin
-    )
+    frame.attrs[_ORIGIN] = Origin(origin, origin.first_row, rows, origin.parts)
+    return Examples(frame, examples.origin)
+
+
+def put_together(pieces: Sequence[Examples]) -> Examples:
+    """Tables with the same columns below each other; messages still name the row of each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        frame = pd.concat([piece.frame for piece in pieces], ignore_index=True)
+    starts = np.cumsum([0, *(len(piece.frame) for piece in pieces)]).tolist()
+    origins = [origin_of(piece.frame) for piece in pieces]
+    parts = tuple(zip(starts, origins, strict=False))
+    frame.attrs[_ORIGIN] = Origin(origins[0], origins[0].first_row, None, parts)
+    return Examples(frame, pieces[0].origin)
 
 
 def from_frame(frame: pd.DataFrame) -> pd.DataFrame:

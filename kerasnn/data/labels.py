@@ -118,4 +118,6 @@ def _many_fix(classes: Sequence[str]) -> str:
     odd = [label for label in classes if numerals.parse(label) is None]
     if odd and len(odd) < 0.5 * len(classes):
         return f"for regression, mend cells such as '{odd[0][:40]}'"
+    if not odd:
+        return "for regression, leave the task out; else choose another target"
     return "for regression, make them numbers; else choose another target"

@@ -208,7 +208,7 @@ def _check_text(head: bytes, origin: str, encoding: str) -> None:
             half = head[offset::2]
             if half.count(0) > 0.7 * len(half):
                 raise _wide(name, origin)
-        row = head[: head.index(b"\0")].count(b"\n") + 1
+        row = len(head[: head.index(b"\0") + 1].splitlines())
         raise nul_error(f"{origin}:{row}")
 
 

@@ -188,7 +188,8 @@ def _check_known(
     unknown = np.append(~known, False)[indices]
     rows = np.flatnonzero(unknown)
     where = place(series, series.index[rows[0]])
-    shown = ", ".join(f"'{str(values[indices[row]])[:40]}'" for row in rows[:3])
+    different = dict.fromkeys(f"'{str(values[indices[row]])[:40]}'" for row in rows[:1000])
+    shown = ", ".join(list(different)[:3])
     fix = f"mend {'it' if len(rows) == 1 else f'the {len(rows):,} such cells'}, or leave empty"
     raise DataError(f"not a {expected}: {shown}", place=where, fix=fix)
 

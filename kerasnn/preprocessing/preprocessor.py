@@ -244,8 +244,10 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     absent = [name for name in names if name not in frame.columns]
     if absent:
         listed = ", ".join(f"'{name}'" for name in absent)
-        what = "columns are missing" if len(absent) > 1 else "a column is missing"
-        fix = "add them, or name them as in the training data"
+        many = len(absent) > 1
+        what = "columns are missing" if many else "a column is missing"
+        them = "them" if many else "it"
+        fix = f"add {them}, or name {them} as in the training data"
         raise DataError(f"{what}: {listed}", place=origin_of(frame) or None, fix=fix)
 
 
