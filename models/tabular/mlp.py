@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(learning_rate=2e-3, weight_decay=0.1, average=0.999)
+RECIPE = Recipe(learning_rate=2e-3, weight_decay=0.02, average=0.999)
 PREPROCESSING = PreprocessingOptions(scale="quantile", embedding_width=8)
 
 
