@@ -60,6 +60,8 @@ RANGES = {
     "preprocessing.embedding_width": Range("[0, 4096]"),
     "preprocessing.min_count": Range("[1, inf)"),
     "preprocessing.max_categories": Range("[1, inf)"),
+    "preprocessing.image_size": Range("[0, 4096]"),
+    "preprocessing.image_channels": Range("[0, 3]"),
     "training.epochs": Range("[1, inf)"),
     "training.batch_size": Range("[0, inf)"),
     "training.learning_rate": Range("[0, inf)"),
@@ -78,6 +80,7 @@ RANGES = {
     "training.patience": Range("[0, inf)"),
     "run.seed": Range("[0, 4294967295]"),
     "run.time_limit_s": Range("(0, inf)"),
+    "run.memory_gb": Range("(0, inf)"),
 }
 
 

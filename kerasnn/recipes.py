@@ -38,6 +38,7 @@ class DataOptions:
         drop: Columns that are left out.
         encoding: Of text files.
         delimiter: Of text files; None finds it.
+        strict: Whether an image that can't be read is an error; it is left out otherwise.
     """
 
     source: str | None = None
@@ -49,6 +50,7 @@ class DataOptions:
     drop: tuple[str, ...] = ()
     encoding: str = "utf-8"
     delimiter: str | None = None
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ class PreprocessingOptions:
         min_count: A category seen in fewer training rows is treated as unknown; >= 1.
         max_categories: Vocabulary limit of a column; the rest is treated as unknown.
         scale_target: Whether a regression target is standardised.
+        image_size: Height and width that images are resized to; 0 keeps the size of small images
+            that all have one, and else goes by the data.
+        image_channels: 1 for grey, 3 for colour; 0 is grey where no image has a colour.
     """
 
     missing: Missing = "mean"
@@ -96,6 +101,8 @@ class PreprocessingOptions:
     min_count: int = 2
     max_categories: int = 100_000
     scale_target: bool = True
+    image_size: int = 0
+    image_channels: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,11 @@ class Recipe:
         l1: Penalty on the absolute values of kernels.
         l2: Penalty on the squares of kernels.
         clip_norm: Largest global norm of the gradients; 0 does not clip.
+        augment: How training images are changed at random: ``none``, ``light``, ``strong``, names
+            of changes such as ``shift,cutout``, or ``auto``, which goes by the data.
+        mirror: Whether a prediction is the mean of an image's and its mirror image's; ``auto``
+            does so where training mirrors them.
+        pretrained: File of weights to start from, for the models that take one.
         average: Decay of the exponential moving average of the weights; 0 does not average.
         patience: Epochs without gain before training stops; 0 never stops early.
         monitor: What picks the best epoch on the validation part; ``loss`` or a metric.
@@ -147,6 +159,9 @@ class Recipe:
     l1: float = 0.0
     l2: float = 0.0
     clip_norm: float = 1.0
+    augment: str = "auto"
+    mirror: Literal["auto", "yes", "no"] = "auto"
+    pretrained: str | None = None
     average: float = 0.0
     patience: int = 16
     monitor: str = "auto"
@@ -161,6 +176,8 @@ class RunOptions:
     Args:
         seed: Of the split, the first weights, the order of the rows and dropout.
         time_limit_s: Seconds after which training stops; None has no limit.
+        memory_gb: Memory that prepared images may take, in 10⁹ bytes; what does not fit is kept on
+            disk. None takes half of what is free.
         output: Folder of the run; None chooses a new one in ``runs/``.
         baselines: Whether simple models are scored on the same rows.
         tensorboard: Whether logs for TensorBoard are written.
@@ -170,6 +187,7 @@ class RunOptions:
 
     seed: int = 0
     time_limit_s: float | None = None
+    memory_gb: float | None = None
     output: str | None = None
     baselines: bool = True
     tensorboard: bool = False
