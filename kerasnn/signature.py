@@ -144,7 +144,9 @@ class Signature:
             if categories
             else None,
             tuple(
-                Image(f"image_{i}", height, width, channels, (127.5,) * channels, (73.6,) * channels)
+                Image(
+                    f"image_{i}", height, width, channels, (127.5,) * channels, (73.6,) * channels
+                )
                 for i, (height, width, channels) in enumerate(images)
             ),
         )

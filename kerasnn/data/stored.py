@@ -1,0 +1,129 @@
+"""Pixels on disk that are read like an array, for what does not fit in memory."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnn.errors import StorageError
+
+# The pool, the parts of it, and TensorFlow's copy.
+COPIES = 3
+
+
+class StoredPixels:
+    """uint8 pixels in a temporary file, of which each read brings some rows into memory.
+
+    The file has no name: the disk is free again when the process ends, however it ends.
+
+    Args:
+        shape: (n, height, width, channels).
+    """
+
+    dtype = np.dtype("uint8")
+
+    def __init__(
+        self, shape: Sequence[int], *, file: Any = None, rows: NDArray[np.int64] | None = None
+    ) -> None:
+        self.shape = tuple(shape)
+        self._file = file if file is not None else _temporary_file(math.prod(shape))
+        self._rows = rows
+
+    @classmethod
+    def fitting(
+        cls, shape: Sequence[int], *, memory_gb: float | None
+    ) -> NDArray[np.uint8] | StoredPixels:
+        """An array where there is memory for it and what is made of it, else one on disk."""
+        limit = memory_gb * 1e9 if memory_gb else free_memory() / 2
+        if COPIES * math.prod(shape) <= limit:
+            return np.zeros(tuple(shape), dtype="uint8")
+        return cls(shape)
+
+    def take(self, rows: NDArray[np.int64]) -> StoredPixels:
+        """Some rows, which stay on disk."""
+        chosen = rows if self._rows is None else self._rows[rows]
+        return StoredPixels((len(chosen), *self.shape[1:]), file=self._file, rows=chosen)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | NDArray[Any]) -> NDArray[np.uint8]:
+        """Rows by a slice or by their numbers, read from disk."""
+        positions = np.arange(len(self))[rows]
+        if self._rows is not None:
+            positions = self._rows[positions]
+        out = np.empty((len(positions), *self.shape[1:]), dtype="uint8")
+        size, handle = math.prod(self.shape[1:]), self._file.fileno()
+        for start, stop in _stretches(positions):
+            # A view: what is read lands in the array at once.
+            _read(handle, memoryview(out[start:stop].reshape(-1)), int(positions[start]) * size)
+        return out
+
+    def __setitem__(self, rows: slice, pixels: NDArray[np.uint8]) -> None:
+        start, _, _ = rows.indices(len(self))
+        data = memoryview(np.ascontiguousarray(pixels).reshape(-1))
+        position, handle = start * math.prod(self.shape[1:]), self._file.fileno()
+        while data:
+            try:
+                done = os.pwrite(handle, data, position)
+            except OSError as error:
+                raise _disk_error(error) from None
+            data, position = data[done:], position + done
+
+
+Pixels = NDArray[np.uint8] | StoredPixels
+
+
+def free_memory() -> float:
+    """Bytes that this machine can still give, or the limit of its container if that is lower."""
+    free = float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(float(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable"))
+        limit = float(Path("/sys/fs/cgroup/memory.max").read_text())
+        used = float(Path("/sys/fs/cgroup/memory.current").read_text())
+        free = min(free, limit - used)
+    except (OSError, ValueError, StopIteration):
+        pass
+    return max(free, 0.0)
+
+
+def _stretches(positions: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Where runs of neighbours begin and end."""
+    if not len(positions):
+        return []
+    cuts = (np.flatnonzero(np.diff(positions) != 1) + 1).tolist()
+    return list(zip([0, *cuts], [*cuts, len(positions)], strict=True))
+
+
+def _read(handle: int, target: memoryview, position: int) -> None:
+    while target:
+        done = os.preadv(handle, [target], position)
+        if not done:
+            raise StorageError("the temporary file of the images was cut off")
+        target, position = target[done:], position + done
+
+
+def _temporary_file(size: int) -> Any:
+    # /tmp is often in memory, which is just what is short here.
+    folder = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else None)
+    try:
+        file = tempfile.TemporaryFile(dir=folder, prefix="kerasnn-")  # noqa: SIM115
+        os.posix_fallocate(file.fileno(), 0, max(size, 1))
+    except OSError as error:
+        raise _disk_error(error) from None
+    return file
+
+
+def _disk_error(error: OSError) -> StorageError:
+    return StorageError(
+        f"the decoded images can't be kept on disk: {error.strerror}",
+        fix="set TMPDIR to a folder with more room, or give more memory",
+    )
