@@ -12,6 +12,8 @@ import tensorflow as tf
 
 BATCH_SIZE = 8192
 SMALLEST_BATCH = 64
+# What a layer keeps of an image is many times as large as the image.
+PIXELS_AT_ONCE = 512 * 1024
 
 
 class Forward:
@@ -27,9 +29,9 @@ class Forward:
 
     def __init__(self, network: keras.Model, *, batch_size: int = BATCH_SIZE) -> None:
         self.network = network
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, _affordable(network))
         inputs = {
-            name: tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+            name: tf.TensorSpec((None, *tensor.shape[1:]), _dtype(tensor))
             for name, tensor in network.input.items()
         }
         # TensorFlow warns when one function is traced often, and takes those of all networks for
@@ -50,6 +52,22 @@ class Forward:
         rows = np.minimum(np.arange(start, start + size), n_rows - 1)
         outputs: Any = self._call({name: tf.constant(v[rows]) for name, v in inputs.items()})
         return np.asarray(outputs, "float32")[: stop - start]
+
+
+def _dtype(tensor: Any) -> str:
+    """Images come as bytes; the network makes floats of them."""
+    return "uint8" if _is_image(tensor) else str(tensor.dtype)
+
+
+def _is_image(tensor: Any) -> bool:
+    return len(tensor.shape) == 4
+
+
+def _affordable(network: keras.Model) -> int:
+    """A power of two of rows whose images are small enough together."""
+    pixels = sum(t.shape[1] * t.shape[2] for t in network.input.values() if _is_image(t))
+    rows = max(PIXELS_AT_ONCE // pixels, 1) if pixels else BATCH_SIZE
+    return int(1 << (int(rows).bit_length() - 1))
 
 
 def _padded(count: int, batch_size: int) -> int:

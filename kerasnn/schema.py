@@ -12,9 +12,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from kerasnn.data import kinds, labels, repeats, values
+from kerasnn.data import kinds, labels, labelsets, repeats, values
 from kerasnn.data.frames import Examples, place
 from kerasnn.data.kinds import USED_KINDS
+from kerasnn.data.labelsets import LabelSets
 from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
 from kerasnn.signature import Kind, Task
 
@@ -27,11 +28,12 @@ class Column:
 
     Args:
         name: As in the data.
-        kind: Number, category, boolean and date are encoded; the other kinds are left out.
+        kind: Number, category, boolean, date and image are encoded; the other kinds are left out.
         reason: Why the kind was chosen, or why the column is left out, in a few words.
         used: Whether the network sees the column.
-        layout: How its text is read, in training and ever after: the decimal sign of numbers
-            (``.`` or ``,``), the layout of dates (``ISO8601`` or as of ``strptime``).
+        layout: How its cells are read, in training and ever after: the decimal sign of numbers
+            (``.`` or ``,``), the layout of dates (``ISO8601`` or as of ``strptime``), the height,
+            width and channels of images (``32x32x3``).
     """
 
     name: str
@@ -47,15 +49,24 @@ class Target:
 
     Args:
         name: As in the data.
-        task: Binary, multiclass or regression.
+        task: Binary, multiclass, multilabel or regression.
         classes: Labels in the order of their codes, as text; empty for regression.
         label_type: How labels are given back in Python: ``"str"``, ``"int"``, ``"float"`` or ``"bool"``.
+        separator: Between the labels of a cell of a multilabel target; else empty.
+        indicators: Whether the cells of a multilabel target are vectors of 0 and 1.
     """
 
     name: str
     task: Task
     classes: tuple[str, ...] = ()
     label_type: Literal["str", "int", "float", "bool"] = "str"
+    separator: str = ""
+    indicators: bool = False
+
+    @property
+    def sets(self) -> LabelSets:
+        """How the cells of a multilabel target are read."""
+        return LabelSets(self.classes, self.separator, self.indicators)
 
 
 @dataclass(frozen=True)
@@ -116,19 +127,21 @@ def infer(
     frame = examples.frame
     check_target(examples, target)
     _check_arguments(frame, target, task, given, drop)
-    known = ~labels.is_missing(frame[target])
+    known = ~labelsets.unlabelled(frame[target], task)
     table = frame if known.all() else frame[known]
     if len(table) < 2:
         what = f"{len(table)} row{'' if len(table) == 1 else 's'}, too few to learn from"
         raise DataError(what, place=examples.origin, fix="add rows")
     notes: list[str] = []
-    found = _target(table[target], task or _task_of_kind(given.get(target)))
+    found = _target(table[target], task or _task_of_kind(given.get(target)), notes)
     described = describe(table.drop(columns=target), given, drop=drop, notes=notes)
     schema = Schema(described, found, ())
     if not schema.features:
         left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in described)
         what = f"no column is left to learn from: {left_out}"
         raise DataError(what, place=examples.origin, fix="give a column a kind with `columns`")
+    if found.task == "multilabel":
+        table = table.assign(**{target: labelsets.as_text(table[target], found.sets)})
     _note_repeats(table, schema, notes)
     return Schema(described, found, tuple(notes))
 
@@ -197,8 +210,10 @@ def _task_of_kind(kind: Kind | None) -> Task | Literal["classes"] | None:
     raise ConfigError(what, fix="make it a number, category or boolean")
 
 
-def _target(series: pd.Series, task: Task | Literal["classes"] | None) -> Target:
+def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: list[str]) -> Target:
     name = str(series.name)
+    if task == "multilabel" or labelsets.are_lists(series):
+        return _several_labels(series, task, notes)
     numbers = labels.numbers_or_none(series)
     if task == "regression":
         _check_regression(series, values.as_numbers(series))
@@ -213,11 +228,33 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None) -> Target
             return Target(name, "regression")
     labels.check_classes(series, classes, len(series))
     if task in (None, "classes"):
+        _note_separators(series, classes, notes)
         task = "binary" if len(classes) == 2 else "multiclass"
     if task == "binary" and len(classes) != 2:
         what = f"the target has {len(classes):,} classes, too many for the task 'binary'"
         raise DataError(what, place=place(series), fix="leave the task out, or merge classes")
     return Target(name, task, classes, label_type)  # type: ignore[arg-type]
+
+
+def _several_labels(
+    series: pd.Series, task: Task | Literal["classes"] | None, notes: list[str]
+) -> Target:
+    if task not in (None, "multilabel"):
+        what = "the target's cells are lists, which are several labels a row"
+        raise DataError(what, place=place(series), fix="leave the task out, or flatten the lists")
+    found = labelsets.find(series)
+    n_empty = labelsets.count_empty(series)
+    if n_empty:
+        what = f"{n_empty:,} rows of the target are empty and taken to have no label"
+        _note(what, notes, at=place(series), fix="write NA where the labels are not known")
+    return Target(str(series.name), "multilabel", found.classes, "str", *found[1:])
+
+
+def _note_separators(series: pd.Series, classes: Sequence[str], notes: list[str]) -> None:
+    several = labels.separated(classes)
+    if several is not None:
+        what = f"classes such as '{several[:40]}' look like several labels each"
+        _note(what, notes, at=place(series), fix="if they are, say so with the task 'multilabel'")
 
 
 def _check_regression(series: pd.Series, numbers: np.ndarray) -> None:
@@ -243,17 +280,21 @@ def _column(series: pd.Series, kind: Kind | None, *, dropped: bool, notes: list[
 
 def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
     """Warn of rows that repeat another one, or that contradict another one."""
+    if any(column.kind == "image" for column in schema.features):
+        # Images repeat by what they show, not by how they are named.
+        return
     hashes = {name: repeats.cell_hashes(table[name]) for name in table.columns}
     n_repeats = repeats.count_repeats(repeats.row_hashes(hashes.values()))
     if n_repeats:
         what = f"{n_repeats:,} of {len(table):,} rows repeat another one"
         _note(what, notes, at=place(table), fix="remove them if they are copies")
     if schema.target.classes:
+        another = "set of labels" if schema.target.task == "multilabel" else "class"
         features = repeats.row_hashes(hashes[column.name] for column in schema.features)
         labelled = repeats.row_hashes([features, hashes[schema.target.name]])
         n_conflicts = repeats.count_conflicts(features, labelled)
         if n_conflicts:
-            what = f"{n_conflicts:,} rows have the features of another row but another class"
+            what = f"{n_conflicts:,} rows have the features of another row but another {another}"
             _note(what, notes, at=place(table), fix="no model can tell them apart")
 
 

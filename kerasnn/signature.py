@@ -176,7 +176,7 @@ class Signature:
         numbers, categories = data["numbers"], data["categories"]
         images = [
             {**image, "mean": tuple(image["mean"]), "deviation": tuple(image["deviation"])}
-            for image in data["images"]
+            for image in data.get("images", ())
         ]
         return cls(
             Output(**data["output"]),

@@ -19,6 +19,7 @@ LONGEST_TEXT = 64
 LARGEST_NUMBER = 2**31
 # Codes of one column and outputs; more would be taken for the sizes of an attack.
 LARGEST_SIZE = 2**24
+LARGEST_SIDE = 4_096
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Description:
         decision = Decision(**data["decision"])
         _check(decision.temperature > 0, "the temperature is not above 0")
         _check(0 <= decision.threshold <= 1, "the threshold is not in [0, 1]")
-        signature = Signature.from_dict({"numbers": None, "categories": None} | data["signature"])
+        none = {"numbers": None, "categories": None, "images": ()}
+        signature = Signature.from_dict(none | data["signature"])
         _check_signature(signature)
         rest = {
             "signature": signature,
@@ -95,13 +97,21 @@ def _check_training(values: Mapping[str, Any]) -> None:
 
 def _check_signature(signature: Signature) -> None:
     output, numbers, categories = signature.output, signature.numbers, signature.categories
-    least = 2 if output.task == "multiclass" else 1
+    several = output.task in ("multiclass", "multilabel")
+    least = 2 if several else 1
     _check(least <= output.width <= LARGEST_SIZE, f"{output.width} outputs")
-    _check(output.task == "multiclass" or output.width == 1, f"{output.width} outputs")
-    _check(bool(numbers or categories), "a network without inputs")
+    _check(several or output.width == 1, f"{output.width} outputs")
+    _check(bool(numbers or categories or signature.images), "a network without inputs")
     _check(numbers is None or bool(numbers.names), "no number")
     if categories:
         lengths = {len(categories.names), len(categories.cardinalities), len(categories.widths)}
         _check(len(lengths) == 1 and lengths != {0}, "the categories disagree")
         _check(all(2 <= n <= LARGEST_SIZE for n in categories.cardinalities), "cardinalities")
         _check(all(0 <= n <= LARGEST_SIZE for n in categories.widths), "widths")
+    for image in signature.images:
+        sizes = (image.height, image.width)
+        _check(all(1 <= side <= LARGEST_SIDE for side in sizes), "the size of an image")
+        _check(image.channels in (1, 3), f"an image of {image.channels} channels")
+        lengths = {len(image.mean), len(image.deviation)}
+        _check(lengths == {image.channels}, "the scale of an image")
+        _check(all(0 < value < 1e6 for value in image.deviation), "the scale of an image")

@@ -405,3 +405,66 @@ def _folder(table: pd.DataFrame | pd.Series) -> str:
 
 def _put(pixels: Pixels, start: int, part: NDArray[np.uint8]) -> None:
     pixels[start : start + len(part)] = part
+
+
+# Images whose colours are looked at, and the sides of a square that images are resized to.
+COLOUR_SAMPLE = 500
+SMALLEST_SIDE, LARGEST_SIDE, LARGEST_NATIVE = 32, 96, 128
+
+
+def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
+    """The size that the images of a column are used in, by their headers.
+
+    Args:
+        series: Image cells; what can't be opened is skipped.
+        size: Height and width; 0 keeps the size of small images that all have one, and else takes
+            a square by their median.
+        channels: 1 or 3; 0 is 1 where no image has a colour.
+
+    Raises:
+        PictureError: No image can be opened.
+    """
+    sizes = _sizes(series)
+    if not sizes:
+        raise PictureError("no image can be read", place=place(series), fix="check the files")
+    if size:
+        height = width = size
+    elif len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST_NATIVE:
+        height, width = sizes[0]
+    else:
+        side = int(np.clip(np.median([min(each) for each in sizes]), SMALLEST_SIDE, LARGEST_SIDE))
+        height = width = side
+    return layout_text(height, width, channels or (1 if _are_grey(series) else 3))
+
+
+def _sizes(series: pd.Series) -> list[tuple[int, int]]:
+    """Height and width of each image that can be opened."""
+    folder = _folder(series)
+
+    def size_of(cell: Any) -> tuple[int, int] | None:
+        if isinstance(cell, Picture):
+            return cell.pool.pixels.shape[1], cell.pool.pixels.shape[2]
+        if isinstance(cell, np.ndarray):
+            return cell.shape[0], cell.shape[1]
+        try:
+            image, _ = open_picture(cell, folder=folder)
+        except PictureError:
+            return None
+        with image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            return (width, height) if turned else (height, width)
+
+    return [size for size in map(size_of, series) if size is not None]
+
+
+def _are_grey(series: pd.Series) -> bool:
+    rows = np.linspace(0, len(series) - 1, min(COLOUR_SAMPLE, len(series))).astype(np.int64)
+    for cell in series.iloc[rows]:
+        try:
+            pixels = read_picture(cell, 3, folder=_folder(series))
+        except PictureError:
+            continue
+        if (pixels != pixels[..., :1]).any():
+            return False
+    return True

@@ -12,6 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from kerasnn.data.cells import MARKERS
+from kerasnn.data.labels import SEPARATORS
+from kerasnn.data.pictures import layout_text
 from kerasnn.errors import ModelRefusedError
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.recipes import PreprocessingOptions
@@ -21,6 +23,7 @@ from kerasnn.signature import Kind, Task
 if TYPE_CHECKING:
     from kerasnn.preprocessing.categories import Vocabulary
     from kerasnn.preprocessing.dates import DateColumn
+    from kerasnn.preprocessing.images import ImageColumn
     from kerasnn.preprocessing.numbers import NumberColumn
     from kerasnn.preprocessing.preprocessor import Preprocessor
 
@@ -29,6 +32,7 @@ _hints = functools.cache(get_type_hints)
 WIDEST_EMBEDDING = 4_096
 MOST_KNOTS = 1_000
 LATEST_DAY = 4_000_000
+LARGEST_SIDE = 4_096
 
 
 def check_state(preprocessor: Preprocessor) -> None:
@@ -56,6 +60,7 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
         (("number", "boolean"), preprocessor.numbers),
         (("date",), preprocessor.dates),
         (("category",), preprocessor.vocabularies),
+        (("image",), preprocessor.images),
     ):
         expected = [column.name for column in schema.features if column.kind in kinds]
         yield [column.name for column in state] == expected, f"the columns of kind {kinds[0]}"
@@ -63,6 +68,8 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
     yield all(_is_number_column(c, is_quantile) for c in preprocessor.numbers), "numbers"
     yield all(_is_date_column(column) for column in preprocessor.dates), "dates"
     yield all(_is_vocabulary(v) for v in preprocessor.vocabularies), "vocabularies"
+    layouts = [column.layout for column in schema.features if column.kind == "image"]
+    yield all(map(_is_image_column, preprocessor.images, layouts)), "images"
     coder = preprocessor.coder
     yield coder.target == schema.target, "two targets"
     yield _are_floats([coder.mean, coder.deviation], limit=math.inf), "the target's scale"
@@ -89,7 +96,17 @@ def _is_target(target: Target) -> bool:
         and least <= len(classes) <= most
         and _are_words(classes)
         and (target.label_type in ("str", "bool") or all(_is_numeral(label) for label in classes))
+        and type(target.indicators) is bool
+        and _is_separator(target)
     )
+
+
+def _is_separator(target: Target) -> bool:
+    """Labels of a set can be told apart again; other targets have nothing to separate."""
+    if target.task != "multilabel":
+        return target.separator == "" and not target.indicators
+    sign = target.separator
+    return sign in SEPARATORS and not any(sign in label for label in target.classes)
 
 
 def _are_options(options: PreprocessingOptions) -> bool:
@@ -123,6 +140,18 @@ def _is_date_column(column: DateColumn) -> bool:
         and _are_floats([column.centre_share, column.factor], limit=1e7)
         and isinstance(column.has_time, bool)
         and isinstance(column.indicator, bool)
+    )
+
+
+def _is_image_column(column: ImageColumn, layout: str) -> bool:
+    sizes = (column.height, column.width, column.channels)
+    return (
+        all(type(size) is int and 1 <= size <= LARGEST_SIDE for size in sizes)
+        and column.channels in (1, 3)
+        and layout == layout_text(*sizes)
+        and len(column.mean) == len(column.deviation) == column.channels
+        and _are_floats([*column.mean, *column.deviation], limit=1e6)
+        and min(column.deviation) > 0
     )
 
 

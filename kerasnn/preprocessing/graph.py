@@ -1,7 +1,7 @@
 """The preprocessing as a Keras graph, for models that take raw columns.
 
-Only what every export format can carry: string lookup, comparison, arithmetic. Nothing of kerasnn
-is in it, so that a saved model loads without kerasnn.
+Only what every export format can carry: string lookup, comparison, arithmetic, and products of
+matrices of unknown size. Nothing of kerasnn is in it, so that a saved model loads without kerasnn.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from keras import ops
 
 from kerasnn.data.cells import MARKERS
 from kerasnn.preprocessing.categories import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
+from kerasnn.resizing import resize_tensor
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 # What Keras calls the operations here and in the models that take raw columns, on its own.
 _OPERATION = re.compile(
-    r"(absolute|add|cast|clip|concatenate|cos|divide|embedding|equal|floor_divide|functional"
-    r"|get_item|greater_equal|input_layer|isnan|logical_not|mod|multiply|negative|reshape"
-    r"|rescaling|round|sigmoid|sin|softmax|sqrt|string_lookup|subtract|sum|take|true_divide|where|zeros_like)(_\d+)?"
+    r"(absolute|add|cast|clip|concatenate|cos|cumsum|divide|embedding|equal|flip|floor"
+    r"|floor_divide|functional|get_item|greater_equal|input_layer|isnan|logical_not|matmul|max"
+    r"|maximum|mod|multiply|negative|ones_like|reshape|rescaling|round|sigmoid|sin|softmax|sqrt"
+    r"|string_lookup|subtract|sum|take|transpose|true_divide|where|zeros_like)(_\d+)?"
 )
 _DTYPES = {"number": "float32", "boolean": "float32", "category": "string", "date": "int64"}
 
@@ -53,10 +55,23 @@ def input_names(columns: list[str]) -> dict[str, str]:
 
 
 def build_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
-    """A ``keras.Input`` of shape (batch, 1) for each feature column, by the column's name."""
+    """A ``keras.Input`` for each feature column, by the column's name.
+
+    Shape:
+        (batch, 1); of images (batch, any height, any width, channels), uint8
+    """
     columns = preprocessor.schema.features
     names = input_names([column.name for column in columns])
-    return {c.name: keras.Input((1,), dtype=_DTYPES[c.kind], name=names[c.name]) for c in columns}
+    channels = {image.name: image.channels for image in preprocessor.images}
+    inputs = {}
+    for column in columns:
+        if column.name in channels:
+            shape = (None, None, channels[column.name])
+            tensor = keras.Input(shape, dtype="uint8", name=names[column.name])
+        else:
+            tensor = keras.Input((1,), dtype=_DTYPES[column.kind], name=names[column.name])
+        inputs[column.name] = tensor
+    return inputs
 
 
 def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -67,6 +82,8 @@ def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tenso
     if preprocessor.vocabularies:
         codes = [look_up(raw[v.name], v) for v in preprocessor.vocabularies]
         inputs["categories"] = ops.concatenate(codes, axis=1)
+    for name, image in preprocessor.signature.image_inputs.items():
+        inputs[name] = resize_tensor(raw[image.name], image.height, image.width)
     return inputs
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data.frames import origin_of, place
+from kerasnn.data.pictures import layout_of, pixels_of
 from kerasnn.data.values import (
     MISSING_DATE,
     as_booleans,
@@ -23,6 +24,7 @@ from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
 from kerasnn.preprocessing.checks import check_state
 from kerasnn.preprocessing.dates import DateColumn, date_features
+from kerasnn.preprocessing.images import ImageColumn
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
 from kerasnn.preprocessing.target import TargetCoder
 from kerasnn.recipes import PreprocessingOptions
@@ -38,7 +40,9 @@ class Prepared:
     """Rows as a network takes them.
 
     Args:
-        inputs: ``"numbers"``, float32 (n, width), and ``"categories"``, int32 (n, columns).
+        inputs: ``"numbers"``, float32 (n, width), ``"categories"``, int32 (n, columns), and
+            ``"image"`` (``"image_2"`` …), uint8 (n, height, width, channels), which are read
+            from disk row by row where they don't fit in memory.
         unseen: For each column that had any, how many cells held an unknown or rare category.
         imputed: For each column that never missed a value in training, how many cells do here.
     """
@@ -59,6 +63,7 @@ class Preprocessor:
         dates: One for each date column.
         vocabularies: One for each category column.
         coder: Of the target.
+        images: One for each image column.
     """
 
     schema: Schema
@@ -67,6 +72,7 @@ class Preprocessor:
     dates: tuple[DateColumn, ...]
     vocabularies: tuple[Vocabulary, ...]
     coder: TargetCoder
+    images: tuple[ImageColumn, ...] = ()
 
     @classmethod
     def fit(
@@ -79,24 +85,29 @@ class Preprocessor:
         """
         options = options or PreprocessingOptions()
         check_columns(frame, [column.name for column in schema.features])
-        numbers, dates, vocabularies = [], [], []
+        numbers, dates, vocabularies, images = [], [], [], []
+        schema = _with_layouts(schema, frame, options)
         for column in schema.features:
             values = _read(frame[column.name], column)
             if column.kind == "category":
                 vocabularies.append(Vocabulary.fit(column.name, values, options))
             elif column.kind == "date":
                 dates.append(DateColumn.fit(column.name, values, indicator=options.indicator))
+            elif column.kind == "image":
+                images.append(ImageColumn.fit(column.name, values, column.layout))
             else:
                 numbers.append(NumberColumn.fit(column.name, values, options))
         target = schema.target
         coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
-        return cls(schema, options, tuple(numbers), tuple(dates), tuple(vocabularies), coder)
+        fitted = tuple(numbers), tuple(dates), tuple(vocabularies)
+        return cls(schema, options, *fitted, coder, tuple(images))
 
     @property
     def signature(self) -> Signature:
         """What goes into a network for this table, and what comes out."""
         target, words = self.schema.target, self.vocabularies
-        width = len(target.classes) if target.task == "multiclass" else 1
+        several = target.task in ("multiclass", "multilabel")
+        width = len(target.classes) if several else 1
         categories = Categories(
             tuple(v.name for v in words),
             tuple(v.cardinality for v in words),
@@ -107,6 +118,7 @@ class Preprocessor:
             Output(target.task, width),
             Numbers(names) if names else None,
             categories if words else None,
+            tuple(column.image for column in self.images),
         )
 
     @property
@@ -124,7 +136,8 @@ class Preprocessor:
         Returns:
             By the name of the column, each (n, 1): float32 with NaN where a number or boolean is
             missing; text, empty where a category is; int64 seconds since 1970 for dates, the
-            least int64 where one is missing.
+            least int64 where one is missing; for images (n, height, width, channels), uint8, as
+            large as the network takes them.
 
         Raises:
             DataError: Columns are missing, or a column does not hold what it held in training.
@@ -134,7 +147,7 @@ class Preprocessor:
         for vocabulary in self.vocabularies:
             words = parsed[vocabulary.name]
             parsed[vocabulary.name] = np.array([word or "" for word in words], dtype=str)
-        return {name: values.reshape(-1, 1) for name, values in parsed.items()}
+        return {name: _as_column(values) for name, values in parsed.items()}
 
     def transform(self, frame: pd.DataFrame) -> Prepared:
         """Whole columns to the inputs of the network.
@@ -147,12 +160,14 @@ class Preprocessor:
         inputs = {}
         if self.number_names:
             inputs["numbers"] = self.pool_numbers(
-                np, {name: values.reshape(-1, 1) for name, values in parsed.items()}
+                np, {name: _as_column(values) for name, values in parsed.items()}
             )
             assert np.isfinite(inputs["numbers"]).all(), "numbers are finite by construction"
         if self.vocabularies:
             codes = [v.encode(parsed[v.name]) for v in self.vocabularies]
             inputs["categories"] = np.stack(codes, axis=1)
+        for name, image in self.signature.image_inputs.items():
+            inputs[name] = parsed[image.name]
         return Prepared(inputs, self._unseen(inputs), self._imputed(parsed))
 
     def pool_numbers(self, xp: Any, raw: dict[str, Tensor]) -> Tensor:
@@ -221,6 +236,7 @@ class Preprocessor:
             tuple(DateColumn.from_dict(column) for column in data["dates"]),
             tuple(Vocabulary.from_dict(column) for column in data["vocabularies"]),
             TargetCoder.from_dict(data["coder"]),
+            tuple(ImageColumn.from_dict(column) for column in data.get("images", ())),
         )
 
     def _unseen(self, inputs: dict[str, NDArray[Any]]) -> dict[str, int]:
@@ -251,8 +267,28 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
         raise DataError(f"{what}: {listed}", place=origin_of(frame) or None, fix=fix)
 
 
-def _read(series: pd.Series, column: Column) -> NDArray[Any]:
-    """Parse one column: float32 numbers, int64 seconds, or categories."""
+def _with_layouts(schema: Schema, frame: pd.DataFrame, options: PreprocessingOptions) -> Schema:
+    """The size of each image column whose size is still open."""
+
+    def known(column: Column) -> Column:
+        if column.kind != "image" or column.layout or not column.used:
+            return column
+        size, channels = options.image_size, options.image_channels
+        layout = layout_of(frame[column.name], size=size, channels=channels)
+        return replace(column, layout=layout)
+
+    return replace(schema, columns=tuple(map(known, schema.columns)))
+
+
+def _as_column(values: NDArray[Any]) -> NDArray[Any]:
+    """(n, 1), but images as they are."""
+    return values.reshape(-1, 1) if len(values.shape) == 1 else values
+
+
+def _read(series: pd.Series, column: Column) -> Any:
+    """Parse one column: float32 numbers, int64 seconds, categories or pixels."""
+    if column.kind == "image":
+        return pixels_of(series, column.layout)
     if column.kind == "category":
         return as_categories(series)
     if column.kind == "date":

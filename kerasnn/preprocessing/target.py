@@ -1,4 +1,4 @@
-"""The target: labels become codes, numbers are standardised, and both come back."""
+"""The target: labels become codes or zeros and ones, numbers are standardised, and all come back."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data import labelsets
 from kerasnn.data.frames import place
 from kerasnn.data.values import as_categories, as_numbers
 from kerasnn.errors import DataError
@@ -45,9 +46,14 @@ class TargetCoder:
     def encode(self, series: pd.Series) -> NDArray[Any]:
         """int32 codes of labels, or the standardised float32 target.
 
+        Shape:
+            (n,); of several labels a row, float32 of 0 and 1, (n, labels).
+
         Raises:
             DataError: A cell is missing, or is not among the classes.
         """
+        if self.target.task == "multilabel":
+            return labelsets.encode(series, self.target.sets)
         if self.target.task == "regression":
             return ((self.values(series) - self.mean) / self.deviation).astype("float32")
         codes = pd.Index(self.target.classes, dtype=object).get_indexer(
@@ -74,6 +80,10 @@ class TargetCoder:
         """From the standardised target back to its unit."""
         values: NDArray[np.float64] = np.asarray(outputs, dtype="float64")
         return values * self.deviation + self.mean
+
+    def texts(self, decided: NDArray[Any]) -> NDArray[np.object_]:
+        """Sets of labels as text, object (n,), from 0 and 1, (n, labels)."""
+        return labelsets.join(decided, self.target.sets)
 
     def labels(self) -> NDArray[Any]:
         """The classes in the order of their codes, in the type that they had in the data."""

@@ -4,16 +4,18 @@
 for a long one). The rows lie on the device, a permuted index picks each batch, and the learning
 rates of the epoch come as a vector. What is random is the order, a function of seed and epoch, and
 the states of the network's seed generators: both survive a checkpoint, so a killed run ends with
-the bits of one that was not.
+the bits of one that was not. Rows that don't fit in memory come block by block, in the same order
+through the same step, and end with the same bits too.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -24,12 +26,18 @@ from kerasnn.recipes import Recipe
 from kerasnn.training.losses import RowLoss
 from kerasnn.training.optimizers import build_optimizer, is_kernel
 
+if TYPE_CHECKING:
+    from kerasnn.data.stored import Pixels
+    from kerasnn.training.augmentation import Augmenter, Mix
+
 # Steps in one call of the compiled function last about this long, so that Ctrl-C, a time limit and
 # the progress bar do not wait for the end of a long epoch.
 CALL_SECONDS = 0.5
 FIRST_CALL_STEPS = 64
 # XLA takes seconds to compile; below this many steps in all it costs more than it gains.
 XLA_STEPS = 1500
+# Of the rows on disk, so much is in memory at once; the next block is read meanwhile.
+BLOCK_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,47 @@ class Arrays:
     """Rows as a network is trained on them.
 
     Args:
-        inputs: By name, (n, …) each.
+        inputs: By name, (n, …) each; in memory, or on disk and read by rows.
         target: (n,) int32 codes or float32 values.
         weights: (n,) float32 with mean 1, or None.
     """
 
-    inputs: Mapping[str, np.ndarray]
+    inputs: Mapping[str, Pixels]
     target: np.ndarray
     weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.target)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether some input is not in memory."""
+        return not all(isinstance(values, np.ndarray) for values in self.inputs.values())
+
+    def take(self, rows: slice | np.ndarray) -> dict[str, Any]:
+        """Some rows as tensors: the inputs, the target, and the weights if there are any."""
+        tensors = {"inputs": {name: tf.constant(v[rows]) for name, v in self.inputs.items()}}
+        tensors["target"] = tf.constant(self.target[rows])
+        if self.weights is not None:
+            tensors["weights"] = tf.constant(self.weights[rows])
+        return tensors
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Steps one after the other, with the rows that they need.
+
+    Args:
+        data: As from `Arrays.take`.
+        rows: Number of each row in the training part, int32 (steps, batch).
+        places: Its place in the data, likewise.
+        first: Which step of the epoch the first one is.
+    """
+
+    data: Mapping[str, Any]
+    rows: np.ndarray
+    places: np.ndarray
+    first: int = 0
 
 
 def batch_size_for(n_rows: int) -> int:
@@ -66,7 +104,7 @@ def gains_from_xla(network: keras.Model) -> bool:
 
 
 class Engine:
-    """Trains a network on rows that fit in memory.
+    """Trains a network.
 
     Args:
         network: Inputs by name, raw outputs.
@@ -74,6 +112,7 @@ class Engine:
         recipe: Its learning rate must be set.
         row_loss: From `kerasnn.training.losses.loss_function`.
         seed: Of the order of the rows.
+        augmenter: Changes the images of a step at random.
     """
 
     def __init__(
@@ -84,8 +123,10 @@ class Engine:
         recipe: Recipe,
         row_loss: RowLoss,
         seed: int,
+        augmenter: Augmenter | None = None,
     ) -> None:
         self.network, self.recipe, self.seed = network, recipe, seed
+        self.augmenter = augmenter
         self.n_rows = len(rows)
         self.batch_size = min(recipe.batch_size or batch_size_for(self.n_rows), self.n_rows)
         # The rows that do not fill a batch are others in each epoch.
@@ -93,9 +134,8 @@ class Engine:
         self.optimizer = build_optimizer(recipe, network.trainable_variables)
         self.averages = [tf.Variable(v.value) for v in self._averaged]
         self._row_loss = row_loss
-        self._inputs = {name: tf.constant(values) for name, values in rows.inputs.items()}
-        self._target = tf.constant(rows.target)
-        self._weights = None if rows.weights is None else tf.constant(rows.weights)
+        self._rows = rows
+        self._data = None if rows.on_disk else rows.take(slice(None))
         self._call_steps = FIRST_CALL_STEPS
         # TensorFlow warns when one function is traced often, and takes those of all engines for
         # one; a partial is one of its own.
@@ -139,22 +179,52 @@ class Engine:
         Returns:
             Means over the steps: ``loss`` and ``gradient_norm``.
         """
-        order, rates = tf.constant(self.order(epoch)), tf.constant(rates)
         totals = tf.zeros(2, "float32")
-        for start, stop in self._calls():
-            # As tensors: a Python number would mean a new trace for each value. The sums are passed
-            # on, because their bits must not depend on how a clock divided the epoch into calls.
-            totals = self._compiled(order, rates, tf.constant(start), tf.constant(stop), totals)
-            if on_call:
-                on_call(stop)
+        # As tensors: a Python number would mean a new trace for each value.
+        when = tf.constant(epoch)
+        for block in self._blocks(self.order(epoch)):
+            first, count = block.first, len(block.rows)
+            given = self._given(block, rates[first : first + count], when)
+            for start, stop in self._calls(count):
+                # The sums are passed on, because their bits must not depend on how a clock divided
+                # the epoch into calls.
+                totals = self._compiled(*given, tf.constant(start), tf.constant(stop), totals)
+                if on_call:
+                    on_call(first + stop)
         loss, norm = (totals / self.steps_per_epoch).numpy().tolist()
         return {"loss": loss, "gradient_norm": norm}
 
-    def _calls(self) -> Iterator[tuple[int, int]]:
+    def _blocks(self, order: np.ndarray) -> Iterator[_Block]:
+        """The whole epoch where the rows are in memory, else some steps at a time."""
+        if self._data is not None:
+            yield _Block(self._data, order, order)
+            return
+        size = sum(values[:1].nbytes for values in self._rows.inputs.values())
+        count = max(1, BLOCK_BYTES // (size * self.batch_size))
+        starts = range(0, len(order), count)
+        with ThreadPoolExecutor(1) as reader:
+            coming = [reader.submit(self._read_block, order, start, count) for start in starts[:1]]
+            for start in starts:
+                block = coming.pop().result()
+                if start + count < len(order):
+                    coming.append(reader.submit(self._read_block, order, start + count, count))
+                yield block
+
+    def _read_block(self, order: np.ndarray, start: int, count: int) -> _Block:
+        rows = order[start : start + count]
+        places = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
+        return _Block(self._rows.take(rows.reshape(-1)), rows, places, start)
+
+    def _given(self, block: _Block, rates: np.ndarray, epoch: tf.Tensor) -> tuple[Any, ...]:
+        """What the compiled function takes of a block."""
+        rows, places = tf.constant(block.rows), tf.constant(block.places)
+        return block.data, rows, places, tf.constant(rates), epoch, tf.constant(block.first)
+
+    def _calls(self, count: int) -> Iterator[tuple[int, int]]:
         """First and last step of each call; calls grow until they last `CALL_SECONDS`."""
         start = 0
-        while start < self.steps_per_epoch:
-            stop = min(start + self._call_steps, self.steps_per_epoch)
+        while start < count:
+            stop = min(start + self._call_steps, count)
             began = time.perf_counter()
             yield start, stop
             if time.perf_counter() - began < CALL_SECONDS / 2:
@@ -163,38 +233,51 @@ class Engine:
 
     def step_loss(self, rows: np.ndarray, rate: float) -> float:
         """One gradient step on the given rows, (batch_size,); its loss."""
-        order = np.broadcast_to(rows.astype(np.int32), (self.steps_per_epoch, len(rows)))
-        rates = np.full(self.steps_per_epoch, rate, "float32")
-        first, second, none = tf.constant(0), tf.constant(1), tf.zeros(2, "float32")
-        totals = self._compiled(tf.constant(order), tf.constant(rates), first, second, none)
-        return float(totals[0])
+        order = rows.astype(np.int32)[None]
+        if self._data is None:
+            block = self._read_block(order, 0, 1)
+        else:
+            # Of an epoch's shape: another one would be traced anew.
+            order = np.repeat(order, self.steps_per_epoch, axis=0)
+            block = _Block(self._data, order, order)
+        rates = np.full(len(block.rows), rate, "float32")
+        ends = tf.constant(0), tf.constant(1), tf.zeros(2, "float32")
+        return float(self._compiled(*self._given(block, rates, tf.constant(0)), *ends)[0])
 
     def _run(
         self,
-        order: tf.Tensor,
+        data: Mapping[str, Any],
+        rows: tf.Tensor,
+        places: tf.Tensor,
         rates: tf.Tensor,
+        epoch: tf.Tensor,
+        first: tf.Tensor,
         start: tf.Tensor,
         stop: tf.Tensor,
         totals: tf.Tensor,
     ) -> Any:
-        """Steps ``start`` to ``stop - 1``; adds up their losses and gradient norms."""
+        """Steps ``start`` to ``stop - 1`` of a block; adds up losses and gradient norms."""
 
         def advance(step: tf.Tensor, totals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             self.optimizer.learning_rate.assign(tf.gather(rates, step))
-            return step + 1, totals + self._step(tf.gather(order, step))
+            batch = _gather(data, tf.gather(places, step))
+            inputs, mix = batch["inputs"], None
+            if self.augmenter:
+                inputs, mix = self.augmenter(
+                    inputs, rows=tf.gather(rows, step), epoch=epoch, step=first + step
+                )
+            return step + 1, totals + self._step(batch | {"inputs": inputs}, mix)
 
         # For XLA the ends of a `tf.range` are constants: it would compile anew for each pair.
         return tf.while_loop(lambda step, _: step < stop, advance, (start, totals))[1]
 
-    def _step(self, rows: tf.Tensor) -> tf.Tensor:
-        inputs = {name: tf.gather(values, rows) for name, values in self._inputs.items()}
-        target = tf.gather(self._target, rows)
+    def _step(self, batch: Mapping[str, Any], mix: Mix | None) -> tf.Tensor:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self.network(inputs, training=True)
-            losses = self._row_loss(target, outputs)
-            if self._weights is not None:
-                losses *= tf.gather(self._weights, rows)
+            outputs = self.network(batch["inputs"], training=True)
+            losses = self._losses(batch["target"], outputs, mix)
+            if "weights" in batch:
+                losses *= batch["weights"]
             loss = ops.mean(losses)
             penalized = loss + self._penalty()
         gradients = tape.gradient(penalized, [v.value for v in variables])
@@ -205,6 +288,14 @@ class Engine:
         self.optimizer.apply(gradients, variables)
         self._average()
         return tf.stack([loss, norm])
+
+    def _losses(self, target: tf.Tensor, outputs: Any, mix: Mix | None) -> Any:
+        """One a row; of an image mixed of two, the mean of the losses by their shares."""
+        losses = self._row_loss(target, outputs)
+        if mix is None:
+            return losses
+        others = self._row_loss(tf.gather(target, mix.partner), outputs)
+        return mix.share * losses + (1 - mix.share) * others
 
     def _penalty(self) -> Any:
         """L1 and L2 penalties of the kernels, and the losses that layers add."""
@@ -246,3 +337,11 @@ class Engine:
         """Put back what `read_state` gave."""
         for variable, value in zip(self.state, values, strict=True):
             variable.assign(value)
+
+
+def _gather(data: Mapping[str, Any], places: tf.Tensor) -> dict[str, Any]:
+    """Some rows of tensors, which may be nested by name."""
+    return {
+        name: _gather(values, places) if isinstance(values, Mapping) else tf.gather(values, places)
+        for name, values in data.items()
+    }

@@ -23,6 +23,7 @@ from kerasnn.training.schedules import learning_rates
 from kerasnn.training.stopping import Monitor, Progress
 
 if TYPE_CHECKING:
+    from kerasnn.training.augmentation import Augmenter
     from kerasnn.training.checkpoints import Checkpoints
 
 # Of the time since the last checkpoint, writing the next one may take this share.
@@ -76,6 +77,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     fingerprint: dict[str, Any] | None = None,
     watchers: tuple[Watcher, ...] = (),
+    augmenter: Augmenter | None = None,
 ) -> Fitted:
     """Train a network; afterwards it holds the weights of the best epoch.
 
@@ -95,6 +97,7 @@ def fit(
         checkpoints: Where to keep the state; none are kept if None.
         fingerprint: What must be equal for a checkpoint to be used.
         watchers: Told what happens.
+        augmenter: Changes training images at random; validation never sees it.
 
     Raises:
         DataError: The loss is not finite in the first epoch.
@@ -103,7 +106,9 @@ def fit(
         KeyboardInterrupt: Ctrl-C came before the first epoch was done.
     """
     with deterministic():
-        engine = Engine(network, train, recipe=recipe, row_loss=row_loss, seed=seed)
+        engine = Engine(
+            network, train, recipe=recipe, row_loss=row_loss, seed=seed, augmenter=augmenter
+        )
         sitting = _Sitting(engine, validation, recipe, monitor, time_limit_s, watchers)
         sitting.checkpoints, sitting.fingerprint = checkpoints, fingerprint or {}
         sitting.restore()

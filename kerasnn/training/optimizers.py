@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,10 +26,25 @@ def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizer
         Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv 1711.05101.
     """
     optimizer = _create(recipe)
+    if any(hasattr(variable, "learning_rate_factor") for variable in variables):
+        optimizer.__class__ = _with_factors(type(optimizer))
     if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not is_kernel(v)])
     optimizer.build(variables)
     return optimizer
+
+
+@functools.cache
+def _with_factors(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
+    """The optimizer with a rate for each variable: the step's times its `learning_rate_factor`."""
+
+    class WithFactors(kind):  # type: ignore[misc, valid-type]
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            factor = getattr(variable, "learning_rate_factor", 1.0)
+            super().update_step(gradient, variable, learning_rate * factor)
+
+    WithFactors.__name__ = kind.__name__
+    return WithFactors
 
 
 def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
