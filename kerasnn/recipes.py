@@ -181,8 +181,8 @@ class RunOptions:
         output: Folder of the run; None chooses a new one in ``runs/``.
         baselines: Whether simple models are scored on the same rows.
         tensorboard: Whether logs for TensorBoard are written.
-        threshold: Probability from which on the second of two classes is chosen: a number,
-            ``f1``, or the costs of errors, such as ``fp=1,fn=5``.
+        threshold: Probability from which on the second of two classes, or a label of several, is
+            chosen: a number, ``f1``, or the costs of errors, such as ``fp=1,fn=5``.
     """
 
     seed: int = 0

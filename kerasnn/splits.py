@@ -9,11 +9,12 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from kerasnn.data import labels, values
+from kerasnn.data import labels, labelsets, values
 from kerasnn.data.frames import Examples, keep_rows, place
 from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
 from kerasnn.recipes import SplitKind, SplitOptions
 from kerasnn.schema import Schema, check_target
+from kerasnn.signature import Task
 
 PART_NAMES = {
     "train": "train",
@@ -50,14 +51,19 @@ class Parts:
         return cls(rows[:train], rows[train : train + validation], rows[train + validation :])
 
 
-def drop_unlabelled(examples: Examples, target: str) -> Examples:
+def drop_unlabelled(examples: Examples, target: str, *, task: Task | None = None) -> Examples:
     """Leave out the rows without a target, and say how many.
+
+    Args:
+        examples: A table.
+        target: Name of the column.
+        task: Where known: an empty cell of several labels has none of them.
 
     Raises:
         DataError: If they are more than half of the rows.
     """
     check_target(examples, target)
-    missing = labels.is_missing(examples.frame[target])
+    missing = labelsets.unlabelled(examples.frame[target], task)
     n_missing, n_rows = int(missing.sum()), len(missing)
     if not n_missing:
         return examples
@@ -74,7 +80,7 @@ def split(examples: Examples, schema: Schema, options: SplitOptions, *, seed: in
 
     ``random`` draws; ``stratified`` draws so that each class has its share in each part;
     ``group`` keeps the rows of a group together; ``time`` tests on the latest rows, validates on
-    those before; ``column`` obeys a column; ``auto`` is stratified for classes, else random.
+    those before; ``column`` obeys a column; ``auto`` is stratified for one class a row, else random.
 
     Args:
         examples: The table, each row with a target.
@@ -108,11 +114,12 @@ def _kind(options: SplitOptions, schema: Schema) -> SplitKind:
     if not (0 < shares[0] < 1 and 0 <= shares[1] < 1 and sum(shares) < 1):
         what = "`validation` must be in (0, 1), `test` in [0, 1), their sum below 1"
         raise ConfigError(f"{what}; got {shares[0]:g} and {shares[1]:g}")
-    if options.kind == "stratified" and not schema.target.classes:
+    has_strata = schema.target.task in ("binary", "multiclass")
+    if options.kind == "stratified" and not has_strata:
         fix = "use 'random'"
-        raise ConfigError("a stratified split needs a target with classes", fix=fix)
+        raise ConfigError("a stratified split needs a target with one class a row", fix=fix)
     if options.kind == "auto":
-        return "stratified" if schema.target.classes else "random"
+        return "stratified" if has_strata else "random"
     return options.kind
 
 

@@ -25,7 +25,8 @@ def of_columns(schema: Schema) -> str:
     left_out = [f"{c.name} ({c.kind})" for c in schema.columns if not c.used]
     target = f"{schema.target.name}, {schema.target.task}"
     if schema.target.classes:
-        target += f" of {len(schema.target.classes)} classes"
+        of = "labels" if schema.target.task == "multilabel" else "classes"
+        target += f" of {len(schema.target.classes)} {of}"
     unused = f"; left out: {', '.join(left_out)}" if left_out else ""
     return f"columns   {used}{unused}\ntarget    {target}"
 

@@ -67,7 +67,9 @@ def train(
         target: Column to be predicted.
         validation: Table of rows that pick the best epoch, in place of a share of ``data``.
         test: Table of rows for the scores, likewise.
-        task: ``binary``, ``multiclass`` or ``regression``; inferred if None.
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; inferred if None. For
+            ``multilabel`` a cell of the target holds any number of labels: text with ``|``, ``;``
+            or ``,`` between them (then the task must be given), a list, or a vector of 0 and 1.
         model: A name of `kerasnn.models.names`.
         columns: Kinds of columns, by name, where the inferred one is wrong.
         drop: Columns to leave out.

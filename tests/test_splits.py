@@ -222,7 +222,7 @@ def test_parts_from_files() -> None:
             3,
             {},
             SplitOptions("stratified"),
-            "a stratified split needs a target with classes – use 'random'",
+            "a stratified split needs a target with one class a row – use 'random'",
         ),
         (
             3,

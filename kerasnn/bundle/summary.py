@@ -10,7 +10,7 @@ from typing import Any
 from kerasnn.bundle import members as files
 from kerasnn.bundle.plain import conform, loads, shown
 from kerasnn.errors import ModelRefusedError
-from kerasnn.schema import Schema
+from kerasnn.schema import Schema, Target
 
 MOST_COLUMNS = 40
 
@@ -40,14 +40,16 @@ def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     target, output = schema.target, described.signature.output
     yield f"{shown(described.model)}, made by kerasnn {shown(described.kerasnn)}"
     yield ""
-    yield f"target      {shown(target.name)} ({target.task}, {_outputs(target.classes)})"
-    if target.task != output.task or (target.task == "binary") != (len(target.classes) == 2):
+    yield f"target      {shown(target.name)} ({target.task}, {_outputs(target)})"
+    if target.task != output.task or (target.task == "binary" and len(target.classes) != 2):
         raise ModelRefusedError("the preprocessing does not fit the network")
     if target.task != "regression":
         decision = described.decision
         text = f"temperature {decision.temperature:.3g}"
         if target.task == "binary":
             text += f", {shown(target.classes[1])} from a probability of {decision.threshold:.3g}"
+        elif target.task == "multilabel":
+            text += f", each label from a probability of {decision.threshold:.3g}"
         yield f"decision    {text}"
     yield f"parameters  {_count_parameters(members[files.WEIGHTS]):,}"
     yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
@@ -55,11 +57,12 @@ def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     yield from _table("Hyper-parameters", described.hyperparameters)
 
 
-def _outputs(classes: tuple[str, ...]) -> str:
+def _outputs(target: Target) -> str:
+    classes, several = target.classes, "labels" if target.task == "multilabel" else "classes"
     if not classes:
         return "a number"
     names = ", ".join(map(shown, classes[:5]))
-    return f"{len(classes)} classes: {names}{', …' if len(classes) > 5 else ''}"
+    return f"{len(classes)} {several}: {names}{', …' if len(classes) > 5 else ''}"
 
 
 def _table(title: str, values: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,8 @@ from kerasnn.signature import Task
 LabelType = Literal["str", "int", "float", "bool"]
 
 MAX_WHOLE_CLASSES = 20
+SEPARATORS = ("|", ";", ",")
+"""What may stand between the labels of a cell; the first that a column has does."""
 
 _PLAIN = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
@@ -112,6 +114,23 @@ def check_classes(series: pd.Series, classes: Sequence[str], n_rows: int) -> Non
         raise DataError(what, place=place(series), fix=_many_fix(classes))
 
 
+def separated(classes: Sequence[str]) -> str | None:
+    """One of the classes that looks like several labels; None where they don't.
+
+    Half of them at least must hold a separator other than the comma, and have fewer parts in all
+    than they are.
+
+    >>> separated(["war", "war|love", "love|drama", "war|drama"])
+    'war|love'
+    """
+    for sign in SEPARATORS[:2]:
+        several = [label for label in classes if sign in label]
+        parts = {part.strip() for label in classes for part in label.split(sign)}
+        if 2 * len(several) >= len(classes) > len(parts) > 1:
+            return several[0]
+    return None
+
+
 def _many_fix(classes: Sequence[str]) -> str:
     if dates.looks_like_dates(classes[:3]):
         return "a date can't be predicted; turn it into a number such as days"
@@ -120,4 +139,6 @@ def _many_fix(classes: Sequence[str]) -> str:
         return f"for regression, mend cells such as '{odd[0][:40]}'"
     if not odd:
         return "for regression, leave the task out; else choose another target"
+    if separated(classes) is not None:
+        return "if a cell holds several labels, say so with the task 'multilabel'"
     return "for regression, make them numbers; else choose another target"

@@ -103,6 +103,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             raise DataError("the estimator requires y to be passed, but the target y is None")
         frame = read_rows(self, X)
         check_consistent_length(frame, y)
+        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+            what = f"y must have one column; got {np.shape(y)[1]}"
+            fix = "for several labels a row, use kerasnn.train with a column of lists"
+            raise DataError(what, fix=fix)
         labels = column_or_1d(y, warn=True)
         weights = read_weights(sample_weight, len(frame))
         if weights is not None and not weights.all():
@@ -138,6 +142,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """
         bundle = Bundle.load(path)
         task = bundle.predictor.preprocessor.schema.target.task
+        if task == "multilabel":
+            fix = "use kerasnn.load"
+            raise ConfigError(f"the model is for {task}", place=os.fspath(path), fix=fix)
         if (task == "regression") != (cls._is_for == "regression"):
             other = "Regressor" if task == "regression" else "Classifier"
             fix = f"use kerasnn.{other}.load"

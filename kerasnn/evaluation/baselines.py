@@ -31,7 +31,7 @@ class Baseline:
     """A simple model's predictions.
 
     Args:
-        name: ``majority`` or ``mean``, ``linear``, ``boosting``.
+        name: ``majority``, ``frequencies`` or ``mean``, ``linear``, ``boosting``.
         title: For people.
         predictions: On the test rows.
         seconds: To fit and to predict.
@@ -76,6 +76,8 @@ def baselines(
     max_cells: int = 40_000_000,
 ) -> list[Baseline]:
     """The majority class or the mean, a linear model, and gradient boosted trees.
+
+    Of several labels a row: the labels' frequencies, and a model for each label.
 
     Args:
         preprocessor: As fitted for the network.
@@ -135,6 +137,9 @@ def _constant(judge: _Judge, train: np.ndarray) -> Baseline:
     if target.task == "regression":
         outputs = np.full(n_rows, train.mean(dtype=np.float64))
         name, title = "mean", "the mean"
+    elif target.task == "multilabel":
+        outputs = np.tile(train.mean(axis=0, dtype=np.float64), (n_rows, 1))
+        name, title = "frequencies", "the frequencies of the labels"
     else:
         shares = np.bincount(train, minlength=len(target.classes)) / len(train)
         outputs = np.tile(shares, (n_rows, 1))
@@ -146,10 +151,22 @@ def _fit(judge: _Judge, model: Any, train: Any, test: Any, target: np.ndarray) -
     with warnings.catch_warnings():
         # Not quite converged is converged enough for a yardstick.
         warnings.simplefilter("ignore")
+        task = judge.preprocessor.schema.target.task
+        if task == "multilabel":
+            columns = [_one_label(model, train, test, label) for label in target.T]
+            return judge.predictions(np.stack(columns, axis=1))
         model.fit(train, target)
-        if judge.preprocessor.schema.target.task == "regression":
+        if task == "regression":
             return judge.predictions(model.predict(test))
         return judge.predictions(model.predict_proba(test), model.classes_)
+
+
+def _one_label(model: Any, train: Any, test: Any, label: np.ndarray) -> np.ndarray:
+    """Probabilities of one label, (n,); there is nothing to learn where all rows have it or none."""
+    if label.min() == label.max():
+        return np.full(test.shape[0], float(label[0]))
+    likely: np.ndarray = model.fit(train, label).predict_proba(test)[:, 1]
+    return likely
 
 
 def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:

@@ -32,10 +32,12 @@ def decision_boundary(
     Returns:
         ``x`` and ``y`` (name of the column and values of the grid), ``scores`` (row by row of y;
         a list of probabilities, or a value), ``rows`` (x, y, truth). None where the columns are
-        not exactly two numbers, or the classes are more than eight.
+        not exactly two numbers, the classes are more than eight, or a row has several labels.
     """
     schema = predictor.preprocessor.schema
     features, target = schema.features, schema.target
+    if target.task == "multilabel":
+        return None
     if [column.kind for column in features] != ["number"] * 2 or len(target.classes) > MAX_CLASSES:
         return None
     points = np.stack([_numbers(frame, column) for column in features], axis=1)

@@ -45,6 +45,33 @@ def probabilities(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray
     return likely
 
 
+def label_probabilities(logits: np.ndarray, *, temperature: float = 1.0) -> np.ndarray:
+    """Probabilities of labels that are true or not each on its own.
+
+    Shape:
+        (n, labels) to the same.
+
+    >>> label_probabilities(np.array([[0.0, 2.0]])).round(2)
+    array([[0.5 , 0.88]])
+    """
+    pairs = probabilities(np.reshape(logits, (-1, 1)), temperature=temperature)
+    return pairs[:, 1].reshape(np.shape(logits))
+
+
+def as_pairs(likely: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each label of each row as a decision between two classes: absent and present.
+
+    Args:
+        likely: Probabilities of the labels, (n, labels).
+        truth: 0 and 1, (n, labels).
+
+    Shape:
+        (n · labels, 2) and int64 (n · labels,).
+    """
+    flat = np.ravel(likely)
+    return np.stack([1 - flat, flat], axis=1), np.ravel(truth).astype(np.int64)
+
+
 def negative_log_likelihood(
     logits: np.ndarray,
     truth: np.ndarray,

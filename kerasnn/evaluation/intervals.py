@@ -28,7 +28,8 @@ def n_resamples(predictions: Predictions) -> int:
 
 def _n_ranked(predictions: Predictions) -> int:
     """Numbers that a metric which ranks has to go through in each resample."""
-    columns = len(predictions.classes) if predictions.task == "multiclass" else 1
+    several = predictions.task in ("multiclass", "multilabel")
+    columns = len(predictions.classes) if several else 1
     return len(predictions) * columns
 
 

@@ -137,14 +137,19 @@ def _mcc(matrix: np.ndarray) -> float:
 
 
 def _log_loss(predictions: Predictions) -> Measure:
-    rows = np.arange(len(predictions))
-    likelihood = predictions.scores[rows, predictions.truth].astype(np.float64)
-    epsilon = np.finfo(np.float64).eps
-    return _mean_of(-np.log(np.clip(likelihood, epsilon, 1 - epsilon)))
+    """−log of the probability of what is true; of labels their mean."""
+    scores, epsilon = predictions.scores.astype(np.float64), np.finfo(np.float64).eps
+    if predictions.task == "multilabel":
+        likelihood = np.where(predictions.truth == 1, scores, 1 - scores)
+    else:
+        likelihood = scores[np.arange(len(predictions)), predictions.truth][:, None]
+    return _mean_of(-np.log(np.clip(likelihood, epsilon, 1 - epsilon)).mean(axis=1))
 
 
 def _brier(predictions: Predictions) -> Measure:
-    """Squared error of class 1's probability; summed over the classes if they are many."""
+    """Squared error of class 1's probability; summed over the classes, or the labels' mean."""
+    if predictions.task == "multilabel":
+        return _mean_of(np.square(predictions.scores - predictions.truth).mean(axis=1))
     errors = predictions.scores.astype(np.float64)
     errors[np.arange(len(predictions)), predictions.truth] -= 1
     squares = np.square(errors)
@@ -155,8 +160,10 @@ def confidence(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """What calibration compares: probabilities and how often they came true, (n,) each.
 
     For two classes the probability of class 1 and whether it is true; for many the largest
-    probability and whether its class is true.
+    probability and whether its class is true; for labels those of each, (n · labels,).
     """
+    if predictions.task == "multilabel":
+        return predictions.scores.ravel().astype(np.float64), predictions.truth.ravel() == 1
     if predictions.task == "binary":
         return predictions.scores[:, 1].astype(np.float64), predictions.truth == 1
     likeliest = predictions.scores.argmax(axis=1)
@@ -168,8 +175,10 @@ def _calibration_error(predictions: Predictions) -> Measure:
     probability, hit = confidence(predictions)
     bins = np.minimum((probability * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
     excess = probability - hit
+    each = len(probability) // len(predictions)
 
     def measure(weights: np.ndarray) -> float:
+        weights = np.repeat(weights, each) if each > 1 else weights
         gaps = np.bincount(bins, weights * excess, CALIBRATION_BINS)
         return float(np.abs(gaps).sum() / weights.sum())
 
@@ -208,12 +217,35 @@ def _one_against_rest(value: Callable[[np.ndarray], float]) -> Callable[[Predict
 
     def prepare(predictions: Predictions) -> Measure:
         codes = [1] if predictions.task == "binary" else range(len(predictions.classes))
-        ranked = [_ranked(predictions.scores[:, code], predictions.truth == code) for code in codes]
+        ranked = [_ranked(*predictions.of_class(code)[:2]) for code in codes]
         return lambda weights: _mean_defined(
             np.array([value(counts(weights)) for counts in ranked])
         )
 
     return prepare
+
+
+def _exact_match(predictions: Predictions) -> Measure:
+    return _mean_of((predictions.truth == predictions.decision).all(axis=1))
+
+
+def _hamming_loss(predictions: Predictions) -> Measure:
+    return _mean_of((predictions.truth != predictions.decision).mean(axis=1))
+
+
+def _micro_f1(predictions: Predictions) -> Measure:
+    """Over all labels of all rows together."""
+    truth, decision = predictions.truth, predictions.decision
+    hits = (truth * decision).sum(axis=1, dtype=np.float64)
+    total = (truth + decision).sum(axis=1, dtype=np.float64)
+    return lambda weights: float(_divide(2 * (weights @ hits), weights @ total))
+
+
+def _macro_f1(predictions: Predictions) -> Measure:
+    """The mean over the labels that are true or decided."""
+    hits = (predictions.truth * predictions.decision).astype(np.float64)
+    total = (predictions.truth + predictions.decision).astype(np.float64)
+    return lambda weights: _mean_defined(_divide(2 * (weights @ hits), weights @ total))
 
 
 def _errors(predictions: Predictions) -> np.ndarray:
@@ -253,6 +285,7 @@ def _mape(predictions: Predictions) -> Measure:
 
 
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass")
+_LABELS: tuple[Task, ...] = ("multilabel",)
 _VALUES: tuple[Task, ...] = ("regression",)
 
 METRICS: dict[str, Metric] = {
@@ -268,7 +301,21 @@ METRICS: dict[str, Metric] = {
         ),
         Metric("f1", "F1", "higher", _CLASSES, _from_confusion(_f1)),
         Metric("mcc", "Matthews correlation", "higher", _CLASSES, _from_confusion(_mcc)),
-        Metric("auc", "ROC AUC", "higher", _CLASSES, _one_against_rest(_area), ranks=True),
+        Metric(
+            "mean_average_precision",
+            "mean average precision",
+            "higher",
+            _LABELS,
+            _one_against_rest(_precision_area),
+            ranks=True,
+        ),
+        Metric("micro_f1", "micro F1", "higher", _LABELS, _micro_f1),
+        Metric("macro_f1", "macro F1", "higher", _LABELS, _macro_f1),
+        Metric("exact_match", "exact match", "higher", _LABELS, _exact_match),
+        Metric("hamming_loss", "Hamming loss", "lower", _LABELS, _hamming_loss),
+        Metric(
+            "auc", "ROC AUC", "higher", _CLASSES + _LABELS, _one_against_rest(_area), ranks=True
+        ),
         Metric(
             "average_precision",
             "average precision",
@@ -277,13 +324,13 @@ METRICS: dict[str, Metric] = {
             _one_against_rest(_precision_area),
             ranks=True,
         ),
-        Metric("log_loss", "log loss", "lower", _CLASSES, _log_loss),
-        Metric("brier", "Brier score", "lower", _CLASSES, _brier),
+        Metric("log_loss", "log loss", "lower", _CLASSES + _LABELS, _log_loss),
+        Metric("brier", "Brier score", "lower", _CLASSES + _LABELS, _brier),
         Metric(
             "calibration_error",
             "calibration error",
             "lower",
-            _CLASSES,
+            _CLASSES + _LABELS,
             _calibration_error,
             biased=True,
         ),
@@ -294,7 +341,12 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-MAIN_METRIC: dict[Task, str] = {"binary": "auc", "multiclass": "accuracy", "regression": "rmse"}
+MAIN_METRIC: dict[Task, str] = {
+    "binary": "auc",
+    "multiclass": "accuracy",
+    "multilabel": "mean_average_precision",
+    "regression": "rmse",
+}
 
 
 def metrics_of(task: Task) -> Iterator[Metric]:
@@ -327,19 +379,32 @@ def values(predictions: Predictions) -> dict[str, float]:
     return {metric.name: metric(predictions) for metric in metrics_of(predictions.task)}
 
 
+def class_counts(predictions: Predictions) -> np.ndarray:
+    """How many rows are of each class, or have each label, int64 (n_classes,)."""
+    if predictions.task == "multilabel":
+        counts: np.ndarray = (predictions.truth == 1).sum(axis=0)
+        return counts
+    return np.bincount(predictions.truth, minlength=len(predictions.classes))
+
+
 def confusion(predictions: Predictions) -> np.ndarray:
     """Counts, (n_classes true, n_classes decided)."""
     return weighted_confusion(predictions)(np.ones(len(predictions))).astype(np.int64)
 
 
 def per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
-    """Precision, recall, F1 and the number of rows of each class.
+    """Precision, recall, F1 and the number of rows of each class; of labels, average precision too.
 
     A share of nothing is NaN: the recall of a class without rows, the precision of a class that
     is never decided.
     """
-    matrix = confusion(predictions)
-    hits, true, decided = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    several = predictions.task == "multilabel"
+    if several:
+        truth, decision = predictions.truth, predictions.decision
+        hits, true, decided = ((m == 1).sum(axis=0) for m in (truth * decision, truth, decision))
+    else:
+        matrix = confusion(predictions)
+        hits, true, decided = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
     precision, recall = _divide(hits, decided), _divide(hits, true)
     f1 = _divide(2 * hits, true + decided)
     return {
@@ -347,10 +412,17 @@ def per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
             "precision": float(precision[code]),
             "recall": float(recall[code]),
             "f1": float(f1[code]),
+            **({"average_precision": _precision_of(predictions, code)} if several else {}),
             "support": int(true[code]),
         }
         for code, label in enumerate(predictions.classes)
     }
+
+
+def _precision_of(predictions: Predictions, code: int) -> float:
+    """Average precision of one class against the rest."""
+    ranked = _ranked(*predictions.of_class(code)[:2])
+    return _precision_area(ranked(np.ones(len(predictions))))
 
 
 def notes(predictions: Predictions) -> list[str]:
@@ -360,11 +432,13 @@ def notes(predictions: Predictions) -> list[str]:
         share = f"{zeros:,} of {len(predictions):,}"
         found = [f"MAPE leaves out the rows whose true value is 0 ({share})"] if zeros else []
         return [*found, "R² is not defined: all true values are equal"] if several < 2 else found
-    counts = np.bincount(predictions.truth, minlength=len(predictions.classes))
+    counts = class_counts(predictions)
     absent = [f"'{predictions.classes[code]}'" for code in np.flatnonzero(counts == 0)]
     if not absent:
         return []
     shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+    if predictions.task == "multilabel":
+        return [f"no row has the label {shown}: means over the labels leave them out"]
     if np.count_nonzero(counts) == 1:
         return [f"no row of class {shown}: ROC AUC is not defined"]
     return [f"no row of class {shown}: means over the classes leave them out"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -54,7 +54,7 @@ class Scores:
         intervals: 95 % bootstrap intervals, by the metric's name.
         resamples: How many the intervals are from.
         per_class: Precision, recall, F1 and support, by the label; empty for regression.
-        confusion: Counts, a row for each true class; empty for regression.
+        confusion: Counts, a row for each true class; empty where a row has not one class.
         baselines: By the baseline's name, the simplest first.
         verdict: Whether the network wins, in a sentence; empty without baselines.
         notes: What a reader must know.
@@ -120,11 +120,13 @@ class Scores:
         return render_table(head, rows)
 
     def _classes_table(self) -> str:
-        head = ["class", "precision", "recall", "F1", "rows"]
+        shares = shown_shares(self.per_class)
+        what = "label" if self.task == "multilabel" else "class"
+        head = [what, *shares.values(), "rows"]
         rows = [
             [
                 label,
-                *(METRICS["f1"].format(each[name]) for name in ("precision", "recall", "f1")),
+                *(METRICS["f1"].format(each[name]) for name in shares),
                 f"{each['support']:,}",
             ]
             for label, each in self.per_class.items()
@@ -146,7 +148,7 @@ def score(predictions: Predictions, baselines: Sequence[Baseline] = (), *, seed:
         seed: Of the bootstrap.
     """
     differences = compare(predictions, baselines, seed=seed)
-    classes = predictions.task != "regression"
+    classes, one = predictions.task != "regression", predictions.task in ("binary", "multiclass")
     found = intervals(predictions, seed=seed)
     return Scores(
         task=predictions.task,
@@ -159,12 +161,24 @@ def score(predictions: Predictions, baselines: Sequence[Baseline] = (), *, seed:
         if classes
         else {},
         confusion=tuple(tuple(row) for row in metrics.confusion(predictions).tolist())
-        if classes
+        if one
         else (),
         baselines={each.name: _baseline(each, differences[each.name]) for each in baselines},
         verdict=verdict(predictions, baselines, differences) if baselines else "",
         notes=tuple(metrics.notes(predictions)),
     )
+
+
+def shown_shares(per_class: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """The shares known of each class, by name, with their titles."""
+    known: Mapping[str, Any] = next(iter(per_class.values()), {})
+    titles = {
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "F1",
+        "average_precision": "average precision",
+    }
+    return {name: title for name, title in titles.items() if name in known}
 
 
 def _baseline(baseline: Baseline, difference: Difference) -> BaselineScores:

@@ -18,6 +18,7 @@ from kerasnn.evaluation.anatomy import anatomy
 from kerasnn.evaluation.boundary import decision_boundary
 from kerasnn.evaluation.calibration import reliability
 from kerasnn.evaluation.importance import Importance
+from kerasnn.evaluation.metrics import class_counts
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores
 from kerasnn.schema import Schema
@@ -162,9 +163,11 @@ def _training(history: Sequence[Mapping[str, float]], best_epoch: int) -> dict[s
 
 def _classes(predictions: Predictions, scores: Scores) -> dict[str, Any]:
     codes = [1] if predictions.task == "binary" else _most_frequent(predictions, MAX_CURVES)
+    # A row with several labels is not mistaken for one class.
+    labels = () if predictions.task == "multilabel" else predictions.classes
     curve = reliability(predictions)
     return {
-        "confusion": _confusion(np.array(scores.confusion), predictions.classes),
+        "confusion": _confusion(np.array(scores.confusion).reshape([len(labels)] * 2), labels),
         "curves": [_curves(predictions, code) for code in codes],
         "calibration": {
             "probability": curve.probability,
@@ -175,7 +178,7 @@ def _classes(predictions: Predictions, scores: Scores) -> dict[str, Any]:
 
 
 def _most_frequent(predictions: Predictions, limit: int) -> list[int]:
-    counts = np.bincount(predictions.truth, minlength=len(predictions.classes))
+    counts = class_counts(predictions)
     return sorted(np.argsort(-counts, kind="stable")[:limit].tolist())
 
 
@@ -202,15 +205,14 @@ def _confusion(counts: np.ndarray, labels: Sequence[str]) -> dict[str, Any]:
 
 def _curves(predictions: Predictions, code: int) -> dict[str, Any]:
     """ROC and precision-recall of one class against the rest, None where not defined."""
-    positive = predictions.truth == code
-    score = predictions.scores[:, code]
+    score, positive, decided = predictions.of_class(code)
     both = 0 < positive.sum() < len(positive)
     return {
         "label": predictions.classes[code],
         "share": positive.mean(),
         "roc": _points(*curves.roc(score, positive)) if both else None,
         "precision_recall": _points(*curves.precision_recall(score, positive)) if both else None,
-        "at": curves.operating_point(predictions.decision == code, positive),
+        "at": curves.operating_point(decided, positive),
     }
 
 

@@ -25,8 +25,9 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
     """The loss that a recipe names, for what a network returns.
 
     Returns:
-        From the target — (batch,) int32 codes, or float32 values — and the raw outputs,
-        (batch, width), to the loss of each row, (batch,).
+        From the target — (batch,) int32 codes, float32 values, or float32 (batch, labels) of 0
+        and 1 — and the raw outputs, (batch, width), to the loss of each row, (batch,). That of
+        several labels is the mean over them.
 
     Raises:
         ConfigError: The loss does not fit the task.
@@ -42,8 +43,16 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
         return lambda target, outputs: ops.mean(
             distance(ops.reshape(target, ops.shape(outputs)) - outputs), axis=-1
         )
-    if name in ("auto", *_CLASS_LOSSES):
-        gamma = recipe.focal_gamma if name == "focal" else 0.0
+    gamma = recipe.focal_gamma if name == "focal" else 0.0
+    is_likelihood = name in ("auto", *_CLASS_LOSSES)
+    if output.task == "multilabel":
+        if is_likelihood:
+            return lambda target, outputs: _labels_entropy(
+                target, outputs, recipe.label_smoothing, gamma
+            )
+        distance = _distance(name, recipe)
+        return lambda target, outputs: ops.mean(distance(target - ops.sigmoid(outputs)), axis=-1)
+    if is_likelihood:
         return lambda target, outputs: _cross_entropy(
             one_hot(target, output), outputs, recipe.label_smoothing, gamma
         )
@@ -54,7 +63,9 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
 
 
 def one_hot(target: Tensor, output: Output) -> Tensor:
-    """Codes to (batch, classes), two columns for a binary task."""
+    """Codes to (batch, classes), two columns for a binary task; sets of labels as they are."""
+    if output.task == "multilabel":
+        return ops.cast(target, "float32")
     classes = 2 if output.task == "binary" else output.width
     return ops.one_hot(target, classes, dtype="float32")
 
@@ -77,6 +88,18 @@ def _cross_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: floa
     if gamma:
         log_p = log_p * ops.power(ops.maximum(1 - ops.exp(log_p), 1e-7), gamma)
     return -ops.sum(truth * log_p, axis=-1)
+
+
+def _labels_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: float) -> Tensor:
+    """The cross-entropy of each label against its absence, (batch, labels), in the mean."""
+    truth = truth * (1 - smoothing) + smoothing / 2
+    log_p, log_q = ops.log_sigmoid(outputs), ops.log_sigmoid(-outputs)
+    if gamma:
+        log_p, log_q = (
+            log_p * ops.power(ops.maximum(ops.exp(log_q), 1e-7), gamma),
+            log_q * ops.power(ops.maximum(ops.exp(log_p), 1e-7), gamma),
+        )
+    return -ops.mean(truth * log_p + (1 - truth) * log_q, axis=-1)
 
 
 def _distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:

@@ -108,7 +108,17 @@ def _curves(story: Story, name: str) -> list[tuple[str, Story]]:
 
 def _hidden(story: Story) -> str:
     more = story["n_classes"] - len(story["errors"]["curves"])
-    return f" {more} rarer classes are not shown." if story["task"] != "binary" and more else ""
+    what = {"label": "labels", "class": "classes"}[_one_of(story)]
+    return f" {more} rarer {what} are not shown." if story["task"] != "binary" and more else ""
+
+
+def _one_of(story: Story) -> str:
+    return "label" if story["task"] == "multilabel" else "class"
+
+
+def _is_each_on_its_own(story: Story) -> bool:
+    """Whether calibration looks at probabilities of one thing, and not of the likeliest class."""
+    return story["task"] in ("binary", "multilabel")
 
 
 def _roc(story: Story) -> Drawing:
@@ -135,7 +145,7 @@ def _roc(story: Story) -> Drawing:
         )
     else:
         sentence = (
-            f"Each class against the rest; mean ROC AUC {metric_value('auc', area)}. The dots are where the "
+            f"Each {_one_of(story)} against the rest; mean ROC AUC {metric_value('auc', area)}. The dots are where the "
             f"network decides.{_hidden(story)}"
         )
     return draw("ROC curve", sentence, paint)
@@ -192,7 +202,8 @@ def _calibration(story: Story) -> Drawing:
         axes.plot(probability, frequency, color=ACCENT, linewidth=1, alpha=0.6)
         # A point of few rows may lie anywhere, so it is small.
         axes.scatter(probability, frequency, 6 + 50 * count / count.max(), color=ACCENT, zorder=3)
-        seen = "probability of the decided class" if story["task"] != "binary" else "probability"
+        alone = _is_each_on_its_own(story)
+        seen = "probability" if alone else "probability of the decided class"
         axes.set(xlabel=f"{seen}, as predicted", ylabel="share that came true")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
 
@@ -206,11 +217,12 @@ def _calibration_sentence(
     excess = float((probability - frequency) @ count / count.sum())
     if off < 0.03:
         verdict = "they can be read as they are"
-    elif story["task"] == "binary":
+    elif _is_each_on_its_own(story):
         verdict = f"on the whole they are too {'high' if excess > 0 else 'low'}"
     else:
         verdict = f"the network is too {'sure' if excess > 0 else 'cautious'}"
+    rows = "labels of rows" if story["task"] == "multilabel" else "rows"
     return (
-        f"Probabilities are off by {percent(off)} on average; {verdict}. Bars show how many rows "
+        f"Probabilities are off by {percent(off)} on average; {verdict}. Bars show how many {rows} "
         "there are."
     )

@@ -13,6 +13,7 @@ from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.report import columns, distances, inside, learning, mistakes, network
 from kerasnn.evaluation.report.drawing import figure_of, first_upper, percent, shorten
+from kerasnn.evaluation.scores import shown_shares
 from kerasnn.evaluation.story import VERSION
 
 Story = dict[str, Any]
@@ -21,6 +22,7 @@ _HERE = Path(__file__).parent
 _CARDS = {
     "binary": ("auc", "accuracy", "f1"),
     "multiclass": ("accuracy", "f1", "log_loss"),
+    "multilabel": ("mean_average_precision", "micro_f1", "exact_match"),
     "regression": ("rmse", "mae", "r2"),
 }
 MAX_CLASSES = 20
@@ -102,6 +104,7 @@ def _subtitle(story: Story) -> str:
     task = {
         "binary": "two classes",
         "multiclass": f"{story['n_classes']} classes",
+        "multilabel": f"any of {story['n_classes']} labels",
         "regression": "a number",
     }[story["task"]]
     return f"{story['model']} · predicts {task} · trained in {duration(story['seconds'])}"
@@ -178,7 +181,7 @@ def _parts(n_rows: Mapping[str, int]) -> list[Story]:
 def _split(story: Story) -> str:
     kind = story["split"]["kind"]
     if kind == "auto":
-        kind = "random" if story["task"] == "regression" else "stratified"
+        kind = "stratified" if story["task"] in ("binary", "multiclass") else "random"
     column = shorten(story["split"]["column"] or "", 60)
     text = _SPLITS[kind].format(column=column) if kind in _SPLITS else kind
     own = [name for name in ("validation", "test") if (story["config"].get("data") or {}).get(name)]
@@ -245,16 +248,22 @@ def _per_class(scores: Story) -> Story:
     if len(items) > MAX_CLASSES:
         shown = sorted(items, key=lambda item: (item[1]["f1"] is None, item[1]["f1"] or 0))
         shown = shown[:MAX_CLASSES]
+    shares = shown_shares(scores["per_class"])
     formatted = [
         {
             "label": label,
             "rows": each["support"],
-            "values": [METRICS["f1"].format(each[name]) for name in ("precision", "recall", "f1")],
+            "values": [METRICS["f1"].format(each[name]) for name in shares],
             "recall": each["recall"],
         }
         for label, each in shown
     ]
-    return {"rows": formatted, "left_out": len(items) - len(shown)}
+    return {
+        "one": "label" if scores["task"] == "multilabel" else "class",
+        "titles": list(shares.values()),
+        "rows": formatted,
+        "left_out": len(items) - len(shown),
+    }
 
 
 def _settings(config: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
