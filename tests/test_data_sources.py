@@ -92,7 +92,10 @@ def test_missing_folder(tmp_path: Path) -> None:
 def test_folder_names_a_table_in_it(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         check_source(tmp_path)
-    assert str(caught.value) == f"a folder where a file is meant ({tmp_path}) – name a file"
+    assert str(caught.value) == (
+        f"a folder without images ({tmp_path}) – name a file, or a folder with one subfolder of "
+        "images a class"
+    )
     write(tmp_path, "t.csv", TABLE)
     with pytest.raises(DataError, match=r"name a file in it, such as 't.csv'$"):
         check_source(tmp_path)

@@ -39,11 +39,13 @@ class Origin(str):
         first_row: Number that the user knows the first row by: 2 below a header.
         rows: Where the rows of the table were before some were left out; None for all of them.
         parts: For tables put below each other, where each begins, and what it came from.
+        names: What the user knows each row by, if not by a number: its file.
     """
 
     first_row: int
     rows: np.ndarray | None
     parts: tuple[tuple[int, Origin], ...]
+    names: Sequence[str]
 
     def __new__(
         cls,
@@ -51,18 +53,22 @@ class Origin(str):
         first_row: int,
         rows: np.ndarray | None = None,
         parts: tuple[tuple[int, Origin], ...] = (),
+        names: Sequence[str] = (),
     ) -> Origin:
-        """A str with three attributes more."""
+        """A str with four attributes more."""
         origin = super().__new__(cls, name)
         origin.first_row, origin.rows, origin.parts = first_row, rows, parts
+        origin.names = names
         return origin
 
-    def locate(self, position: int) -> tuple[str, int]:
-        """The file of a row, and the number that the user knows the row by."""
+    def locate(self, position: int) -> tuple[str, int | None]:
+        """The file of a row, and the number that the user knows the row by, if it has one."""
         position = position if self.rows is None else int(self.rows[position])
         for start, part in reversed(self.parts):
             if position >= start:
                 return part.locate(position - start)
+        if self.names:
+            return self.names[position], None
         return str(self), position + self.first_row
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Origin:
@@ -71,10 +77,10 @@ class Origin(str):
 
 
 def with_origin(
-    frame: pd.DataFrame, name: str, *, first_row: int, rows: np.ndarray | None = None
+    frame: pd.DataFrame, name: str, *, first_row: int, names: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Note in ``frame.attrs`` where its rows are, so that a message can name a cell's place."""
-    frame.attrs[_ORIGIN] = Origin(name, first_row, rows)
+    frame.attrs[_ORIGIN] = Origin(name, first_row, names=names)
     return frame
 
 
@@ -90,6 +96,8 @@ def place(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
     name, row = str(origin), label
     if isinstance(label, (int, np.integer)):
         name, row = origin.locate(int(label))
+        if row is None:
+            return name
     column = table.name if isinstance(table, pd.Series) else None
     if not name:
         known = [f"row {row}" if row is not None else "", f"column '{column}'" if column else ""]
@@ -108,7 +116,7 @@ def keep_rows(examples: Examples, kept: np.ndarray) -> Examples:
     origin = origin_of(examples.frame)
     rows = kept if origin.rows is None else origin.rows[kept]
     frame = examples.frame.iloc[kept].reset_index(drop=True)
-    frame.attrs[_ORIGIN] = Origin(origin, origin.first_row, rows, origin.parts)
+    frame.attrs[_ORIGIN] = Origin(origin, origin.first_row, rows, origin.parts, origin.names)
     return Examples(frame, examples.origin)
 
 
@@ -146,6 +154,8 @@ def from_mapping(columns: Mapping[str, Any]) -> pd.DataFrame:
 def _column(name: str, values: Any) -> pd.Series:
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True)
+    if getattr(values, "ndim", 1) in (3, 4):
+        return as_cells(np.asarray(values))
     if np.isscalar(values) or getattr(values, "ndim", 1) != 1:
         shape = np.shape(values)
         raise DataError(
@@ -154,6 +164,17 @@ def _column(name: str, values: Any) -> pd.Series:
             fix="give each column of a matrix its own name",
         )
     return pd.Series(values)
+
+
+def as_cells(array: np.ndarray) -> pd.Series:
+    """A column of an array: of numbers or text, or else with a view of a row in each cell."""
+    if array.ndim == 1:
+        is_bytes = array.dtype.kind == "S"
+        return pd.Series(np.char.decode(array, "utf-8", "replace") if is_bytes else array)
+    cells = np.empty(len(array), dtype=object)
+    for row, cell in enumerate(array):
+        cells[row] = cell
+    return pd.Series(cells)
 
 
 def column_names(names: Iterable[str], place: str) -> list[str]:
@@ -187,4 +208,5 @@ def slices(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:
     origin = origin_of(frame)
     for start in range(0, max(len(frame), 1), rows):
         piece = frame.iloc[start : start + rows].reset_index(drop=True)
-        yield with_origin(piece, str(origin), first_row=origin.first_row + start)
+        names = origin.names[start : start + rows]
+        yield with_origin(piece, str(origin), first_row=origin.first_row + start, names=names)

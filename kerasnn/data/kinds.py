@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasnn.data import cells, dates, numerals, values
+from kerasnn.data.folders import is_picture_path
 from kerasnn.data.frames import place
+from kerasnn.data.pictures import is_picture
 from kerasnn.errors import DataError
 from kerasnn.signature import Kind
 
-USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date")
+USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date", "image")
 
 NEARLY_ALL = 0.95
 MANY_ROWS = 20
@@ -24,6 +27,7 @@ MANY_ROWS = 20
 
 _PAIRS = [{"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"}]
 _SAMPLE = 1_000
+_MOSTLY = 0.9
 _NAMED_ID = re.compile(r"(?:^|[_\W])(?:id|uuid|guid|key|index|idx)$", re.IGNORECASE)
 _CAMEL_ID = re.compile(r"[a-z]I[dD]$")
 _CODE = re.compile(r"\d{5,}")
@@ -55,6 +59,9 @@ def guess(series: pd.Series) -> Guess:
     Raises:
         DataError: If it holds infinite numbers, or numbers or dates written in two ways.
     """
+    images = _of_images(series)
+    if images is not None:
+        return images
     first = next((value for value in series.head(100) if value is not None), None)
     if isinstance(first, list | dict | np.ndarray):
         return _left_out(
@@ -98,6 +105,24 @@ def force(series: pd.Series, kind: Kind) -> Guess:
     else:
         empty = False
     return _empty() if empty else given
+
+
+def _of_images(series: pd.Series) -> Guess | None:
+    """Image cells, or texts that end as the names of images do."""
+    if series.dtype != object and not pd.api.types.is_string_dtype(series.dtype):
+        return None
+    known = series.dropna()
+    first = [os.fspath(c) if isinstance(c, os.PathLike) else c for c in known.head(20)]
+    texts = [cell for cell in first if isinstance(cell, str)]
+    if not texts:
+        return Guess("image", "images") if first and all(map(is_picture, first)) else None
+    if not any(map(is_picture_path, texts)):
+        return None
+    if len(texts) < len(first):
+        return None
+    paths = known.astype(object).map(os.fspath).unique()
+    named = sum(map(is_picture_path, paths))
+    return Guess("image", f"{named:,} image files") if named >= _MOSTLY * len(paths) else None
 
 
 def _of_text(series: pd.Series, raw: pa.Array) -> Guess:

@@ -25,10 +25,6 @@ from kerasnn.data.stored import Pixels, StoredPixels
 from kerasnn.errors import DataError, warn
 from kerasnn.resizing import resize
 
-SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff")
-    + (".ppm", ".pgm", ".pbm", ".ico", ".avif", ".tga")
-)
 # Images decoded by a thread at once.
 CHUNK = 64
 MOST_SHAPED = 8.0
@@ -90,11 +86,6 @@ def is_picture(cell: Any) -> bool:
     if isinstance(cell, bytes):
         return cell[:4] in (b"\x89PNG", b"GIF8", b"RIFF") or cell[:2] in (b"\xff\xd8", b"BM")
     return type(cell).__module__.startswith("PIL.")
-
-
-def is_picture_path(text: str) -> bool:
-    """Whether a text ends as the name of an image does."""
-    return os.path.splitext(text)[1].lower() in SUFFIXES
 
 
 def layout_text(height: int, width: int, channels: int) -> str:
@@ -265,7 +256,7 @@ def read_picture(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.ui
     if isinstance(cell, Picture):
         return _with_channels(cell.pixels, channels)
     if isinstance(cell, np.ndarray):
-        return _with_channels(_as_bytes(cell), channels)
+        return _with_channels(as_bytes(cell), channels)
     image, name = open_picture(cell, folder=folder)
     with image:
         return _pixels(image, channels, name)
@@ -309,7 +300,7 @@ def _pixels(image: Any, channels: int, name: str) -> NDArray[np.uint8]:
         if image.getexif().get(0x0112, 1) != 1:
             image = ImageOps.exif_transpose(image)
         if image.mode in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N"):
-            return _with_channels(_as_bytes(np.asarray(image)), channels)
+            return _with_channels(as_bytes(np.asarray(image)), channels)
         if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
             above = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
@@ -323,7 +314,7 @@ def _pixels(image: Any, channels: int, name: str) -> NDArray[np.uint8]:
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Numbers of any type as 0 to 255: 16 bits are scaled, fractions of 1 too."""
     if array.dtype == np.uint8:
         return array

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from kerasnn.data import delimited, jsonlines, parquet
+from kerasnn.data import arrays, delimited, folders, jsonlines, parquet
 from kerasnn.data.frames import (
     Examples,
     check_rows,
@@ -19,14 +20,17 @@ from kerasnn.data.frames import (
     with_origin,
 )
 from kerasnn.data.sources import Source, locate
-from kerasnn.errors import ConfigError
+from kerasnn.errors import ConfigError, DataError
+
+IMAGES_AT_ONCE = 4_096
 
 
 def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) -> Examples:
     """Read a whole table.
 
     Args:
-        source: A path to CSV, TSV, JSON lines or Parquet, or one of these with gzip; ``-`` for
+        source: A path to CSV, TSV, JSON lines or Parquet, or one of these with gzip; to ``.npz``
+            with images ``x``; to a folder of images or an image; a list of the latter; ``-`` for
             standard input; a DataFrame; or a dict of arrays or lists.
         encoding: Of a text file.
         delimiter: Between the cells of a text file; a tab for ``.tsv``, else a comma.
@@ -41,6 +45,9 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
         frame = from_frame(source) if isinstance(source, pd.DataFrame) else from_mapping(source)
         check_rows(frame, None, allow_empty=False)
         return Examples(frame, "the table")
+    if folders.is_image_source(source):
+        images = _images(source, encoding, allow_empty=False)
+        return Examples(images, _called(source))
     located = _locate(source, encoding)
     pieces = _pieces(located, encoding=encoding, delimiter=delimiter, rows=None)
     [frame] = list(pieces)
@@ -75,10 +82,49 @@ def read_chunks(
         check_rows(frame, None, allow_empty=allow_empty)
         yield from slices(frame, chunk_rows)
         return
+    if folders.is_image_source(source):
+        images = _images(source, encoding, allow_empty=allow_empty)
+        # Their pixels take more memory than the cells of a table.
+        yield from slices(images, min(chunk_rows, IMAGES_AT_ONCE))
+        return
     located = _locate(source, encoding)
+    if located.format == "arrays":
+        chunk_rows = min(chunk_rows, IMAGES_AT_ONCE)
     for piece in _pieces(located, encoding=encoding, delimiter=delimiter, rows=chunk_rows):
         check_rows(piece, located.origin, allow_empty=allow_empty)
         yield piece
+
+
+def _images(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
+    """The images of folders and files; labelled if all of them are in class folders."""
+    paths: list[str] = []
+    labels: list[str] | None = []
+    for item in source if isinstance(source, list | tuple) else [source]:
+        located = _locate(item, encoding)
+        if located.format == "image":
+            paths, labels = [*paths, os.fspath(item)], None
+        elif located.format == "folder":
+            listing = folders.scan(item)
+            folders.check(listing, item, allow_empty=allow_empty)
+            paths += listing.paths
+            known = labels is not None and listing.labels is not None
+            labels = [*labels, *listing.labels] if known else None  # type: ignore[misc]
+        else:
+            fix = "give one table, or images and folders of images"
+            raise DataError("a table among several sources", place=located.origin, fix=fix)
+    # As objects: a name that is no UTF-8 can't be text of Arrow.
+    columns = {folders.IMAGE: pd.Series(np.array(paths, dtype=object), dtype=object)}
+    if labels is not None:
+        columns[folders.LABEL] = pd.Series(labels, dtype="str")
+    names = [folders.printable(path) for path in paths]
+    return with_origin(pd.DataFrame(columns), _called(source), first_row=1, names=names)
+
+
+def _called(source: Any) -> str:
+    """What messages call a source of images."""
+    if isinstance(source, list | tuple):
+        return "the images" if len(source) != 1 else _called(source[0])
+    return folders.printable(os.fspath(source))
 
 
 def _locate(source: Any, encoding: str) -> Source:
@@ -93,7 +139,7 @@ def _pieces(
     source: Source, *, encoding: str, delimiter: str | None, rows: int | None
 ) -> Iterator[pd.DataFrame]:
     """One frame with all rows, or frames of at most ``rows``; one without rows if there are none."""
-    first_row = 2 if source.format == "delimited" else 1
+    first_row = {"delimited": 2, "arrays": 0}.get(source.format, 1)
     names, frames = _parsed(source, encoding=encoding, delimiter=delimiter, rows=rows)
     count = 0
     for frame in frames:
@@ -107,6 +153,8 @@ def _pieces(
 def _parsed(
     source: Source, *, encoding: str, delimiter: str | None, rows: int | None
 ) -> tuple[list[str], Iterator[pd.DataFrame]]:
+    if source.format == "arrays":
+        return arrays.tables(source, rows=rows)
     if source.format == "parquet":
         names = parquet.names(source)
         return names, _nonempty(parquet.frames(source, names, rows=rows))

@@ -21,9 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
+from kerasnn.data import folders
 from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError, UnknownNameError
 
-Format = Literal["delimited", "json_lines", "parquet"]
+Format = Literal["delimited", "json_lines", "parquet", "arrays", "image", "folder"]
 
 HEAD_BYTES = 8_192
 
@@ -37,6 +38,8 @@ _FORMATS: dict[str, Format] = {
     ".ndjson": "json_lines",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".npz": "arrays",
+    **cast(dict[str, Format], dict.fromkeys(folders.SUFFIXES, "image")),
 }
 _GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _MARKS = (
@@ -84,10 +87,11 @@ class Source:
 
 
 def check_source(source: str | os.PathLike[str], *, encoding: str | None = "utf-8") -> None:
-    """Raise if ``source`` can't be a table: missing, a folder, empty, or of another format.
+    """Raise if ``source`` can't be a table: missing, empty, or of another format.
 
     Args:
-        source: A path, or ``-`` for standard input, of which nothing is read.
+        source: A path of a file or of a folder of images, or ``-`` for standard input, of which
+            nothing is read.
         encoding: Of the text, whose first bytes are looked at; not if None.
 
     >>> check_source("-")
@@ -130,6 +134,12 @@ def text_stream(stream: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
 
 def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = None) -> Source:
     _check_exists(path, origin)
+    if path.is_dir():
+        _check_folder(path, origin)
+        return Source(path, origin, "folder")
+    if _FORMATS.get(_suffix(path)) == "image" and keep is None:
+        # Whether it is one is told when it is decoded, as for the images of a folder.
+        return Source(path, origin, "image")
     try:
         with open(path, "rb") as stream:
             head = stream.read(HEAD_BYTES)
@@ -146,16 +156,12 @@ def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = No
             head = unpacked.read(HEAD_BYTES)
         _check_not_empty(head, origin)
     form = _format(path, head, origin, named=keep is None)
-    if form != "parquet" and encoding is not None:
+    if form in ("delimited", "json_lines") and encoding is not None:
         _check_text(head, origin, encoding)
     return Source(path, origin, form, compressed, keep)
 
 
 def _check_exists(path: Path, origin: str) -> None:
-    if path.is_dir():
-        example = next((p.name for p in sorted(path.iterdir()) if _suffix(p) in _FORMATS), None)
-        fix = f"name a file in it, such as '{example}'" if example else "name a file"
-        raise DataError("a folder where a file is meant", place=origin, fix=fix)
     if path.exists():
         return
     if not path.parent.is_dir():
@@ -167,6 +173,16 @@ def _check_exists(path: Path, origin: str) -> None:
     raise DataError("no such file", place=origin, fix=fix)
 
 
+def _check_folder(path: Path, origin: str) -> None:
+    if folders.holds_images(path):
+        return
+    example = next((p.name for p in sorted(path.iterdir()) if _suffix(p) in _FORMATS), None)
+    if example:
+        fix = f"name a file in it, such as '{example}'"
+        raise DataError("a folder where a file is meant", place=origin, fix=fix)
+    raise folders.no_images(origin)
+
+
 def _check_not_empty(head: bytes, origin: str) -> None:
     if not head.strip():
         raise DataError("the file is empty", place=origin, fix="check what wrote it")
@@ -174,6 +190,10 @@ def _check_not_empty(head: bytes, origin: str) -> None:
 
 def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
     """By the name, which the content must not contradict; without a name, by the content."""
+    if named and _FORMATS.get(_suffix(path)) == "arrays":
+        if not head.startswith(_ZIP):
+            raise _misnamed(path.name, origin, "a file of NumPy arrays", ".npz", really=False)
+        return "arrays"
     if head.startswith((_ZIP, _OLE)):
         what = "an Excel workbook or another archive, not a table"
         raise DataError(what, place=origin, fix="save the sheet as CSV")

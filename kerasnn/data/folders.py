@@ -1,0 +1,236 @@
+"""Folders of images: one subfolder a class, or images alone.
+
+Imports neither pandas nor Pillow, so that a wrong path is an error at once.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerasnn.errors import DataError, StorageError, warn
+
+SUFFIXES = frozenset(
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".avif"),
+        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".ico", ".tga"),
+    )
+)
+IMAGE, LABEL = "image", "label"
+"""Columns of the table that a folder is."""
+
+PART_NAMES = {
+    "train": "data",
+    "training": "data",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Folders that are parts of the data, not classes."""
+
+# Files and folders that programs leave behind.
+_LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx", "@eadir", "__pycache__"))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a folder, in the order of their names.
+
+    Args:
+        paths: With the folder in front, as the user named it.
+        labels: Name of the class folder of each; None where there are no class folders.
+        ignored: Files whose names are not those of images.
+        empty: Class folders without an image.
+    """
+
+    paths: list[str]
+    labels: list[str] | None
+    ignored: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+
+
+def is_picture_path(text: str) -> bool:
+    """Whether a text ends as the name of an image does.
+
+    >>> is_picture_path("cats/1.JPG"), is_picture_path("notes.txt")
+    (True, False)
+    """
+    return os.path.splitext(text)[1].lower() in SUFFIXES
+
+
+def scan(folder: str | os.PathLike[str]) -> Listing:
+    """Find the images of a folder; links are followed.
+
+    Args:
+        folder: With class folders, with parts (train, test) of class folders, or with images.
+
+    Raises:
+        DataError: A link leads back to a folder above it, or there is no image.
+        StorageError: A folder can't be read.
+    """
+    top = os.fspath(folder)
+    above = (_identity(top),)
+    parts = parts_of(top)
+    classes = [
+        (name, path)
+        for part in (parts.values() if parts else [top])
+        for name, path in _subfolders(part)
+    ]
+    ignored: list[str] = []
+    if not classes:
+        paths = list(_images(top, above, ignored))
+        listing = Listing(paths, None, ignored)
+    else:
+        paths, labels, empty = [], [], []
+        for name, path in classes:
+            found = list(_images(path, (*above, _identity(path)), ignored))
+            paths += found
+            labels += [printable(name)] * len(found)
+            if not found:
+                empty.append(path)
+        ignored += [entry.path for entry in _entries(top) if not entry.is_dir()]
+        listing = Listing(paths, labels, ignored, empty)
+    if not listing.paths:
+        raise no_images(top)
+    return listing
+
+
+def check(listing: Listing, folder: str | os.PathLike[str], *, allow_empty: bool = False) -> None:
+    """Raise for a class folder without images; warn of files that are left out.
+
+    Args:
+        listing: Of the folder.
+        folder: For messages.
+        allow_empty: Whether a class folder may be empty, as it may where classes don't matter.
+    """
+    if listing.empty and not allow_empty:
+        fix = "put images into it, or remove it"
+        raise DataError("a class folder without images", place=printable(listing.empty[0]), fix=fix)
+    if listing.ignored:
+        number = len(listing.ignored)
+        shown = printable(os.path.basename(listing.ignored[0]))
+        what = f"{number:,} files that are no images by their place or name are ignored: '{shown}'"
+        if number == 1:
+            what = f"a file that is no image by its place or name is ignored: '{shown}'"
+        warn(what + (", …" if number > 1 else ""), place=printable(os.fspath(folder)))
+
+
+def holds_images(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is an image in a folder, or in one below it."""
+    top = os.fspath(folder)
+    return any(True for _ in _images(top, (_identity(top),), []))
+
+
+def no_images(folder: str) -> DataError:
+    """The error for a folder in which no image is."""
+    fix = "name a file, or a folder with one subfolder of images a class"
+    return DataError("a folder without images", place=printable(folder), fix=fix)
+
+
+def parts_of(source: Any) -> dict[str, str] | None:
+    """The parts of a folder with train, validation and test folders; None for other sources.
+
+    Returns:
+        Such as ``{"data": "photos/train", "test": "photos/test"}``.
+    """
+    if not isinstance(source, str | os.PathLike) or not os.path.isdir(source):
+        return None
+    found: dict[str, str] = {}
+    others = False
+    for name, path in _subfolders(os.fspath(source)):
+        part = PART_NAMES.get(name.lower())
+        if part is None:
+            others = True
+        elif part not in found and _subfolders(path):
+            found[part] = path
+    # A class may be called "train"; then its neighbours are classes too.
+    if "data" not in found or (others and len(found) == 1):
+        return None
+    return {name: found[name] for name in ("data", "validation", "test") if name in found}
+
+
+def default_target(source: Any) -> str | None:
+    """The column to predict where there is no doubt: of class folders, or of ``x`` and ``y``."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = os.fspath(source)
+    if os.path.isdir(path):
+        return LABEL if _subfolders(path) else None
+    if path.lower().endswith(".npz"):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return "y" if {"x.npy", "y.npy"} <= set(archive.namelist()) else None
+        except (OSError, zipfile.BadZipFile):
+            return None
+    return None
+
+
+def is_image_source(source: Any) -> bool:
+    """Whether a source is a folder, an image file or several of them, not a table."""
+    if isinstance(source, list | tuple):
+        return True
+    if not isinstance(source, str | os.PathLike):
+        return False
+    return is_picture_path(os.fspath(source)) or os.path.isdir(source)
+
+
+def printable(path: str) -> str:
+    r"""A path with the bytes that are no UTF-8 written out, such as ``caf\xe9``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _images(folder: str, above: tuple[tuple[int, int], ...], ignored: list[str]) -> Iterator[str]:
+    for entry in _entries(folder):
+        if _is_folder(entry):
+            identity = _identity(entry.path)
+            if identity in above:
+                what = "a link leads back to a folder above it"
+                raise DataError(what, place=printable(entry.path), fix="remove the link")
+            yield from _images(entry.path, (*above, identity), ignored)
+        elif is_picture_path(entry.name):
+            yield entry.path
+        else:
+            ignored.append(entry.path)
+
+
+def _subfolders(folder: str) -> list[tuple[str, str]]:
+    return [(entry.name, entry.path) for entry in _entries(folder) if _is_folder(entry)]
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted, without hidden files and what programs leave behind."""
+    try:
+        with os.scandir(folder) as entries:
+            shown = [
+                entry
+                for entry in entries
+                if not entry.name.startswith(".") and entry.name.lower() not in _LEFT_BEHIND
+            ]
+    except OSError as error:
+        what = f"cannot read: {error.strerror}"
+        fix = "check its permissions"
+        raise StorageError(what, place=printable(folder), fix=fix) from None
+    return sorted(shown, key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        what = "a link that leads to itself"
+        raise DataError(what, place=printable(entry.path), fix="remove the link") from None
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        what = f"cannot read: {error.strerror}"
+        fix = "check its permissions"
+        raise StorageError(what, place=printable(path), fix=fix) from None
+    return status.st_dev, status.st_ino
