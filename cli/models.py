@@ -46,7 +46,10 @@ def models(
     from kerasnn import models as zoo
 
     if name is None:
-        _list(zoo.summaries(), as_json=as_json)
+        _list(
+            {name: (zoo.data_of(name), line) for name, line in zoo.summaries().items()},
+            as_json=as_json,
+        )
         return
     start_keras(context)
     from kerasnn.card import describe, measure
@@ -60,10 +63,10 @@ def models(
         click.echo(card.text())
 
 
-def _list(summaries: dict[str, str], *, as_json: bool) -> None:
+def _list(zoo: dict[str, tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
-        print_json(summaries)
+        print_json({name: {"data": data, "summary": line} for name, (data, line) in zoo.items()})
         return
-    width = max(map(len, summaries))
-    for name, summary in summaries.items():
-        click.echo(f"{name:{width}}  {summary}")
+    width = max(map(len, zoo))
+    for name, (data, line) in zoo.items():
+        click.echo(f"{name:{width}}  {data:5}  {line}")

@@ -1,4 +1,4 @@
-"""The zoo: networks that fit a table's signature, and how each wants to be trained.
+"""The zoo: networks that fit a signature, and how each wants to be trained.
 
 A model is one file and one line below. Its factory also works alone, and returns a plain Keras
 model that can be compiled and fitted::
@@ -16,7 +16,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 if __name__ != "kerasnn.models":
     raise ImportError("this is kerasnn.models: install kerasnn, then `import kerasnn.models`")
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import keras
 
     from kerasnn.models.descriptions import Description
+    from kerasnn.models.image.airbench import airbench
+    from kerasnn.models.image.cnn import cnn
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 # From a model, which is also the name of its factory, to its module and one line about it.
 _ZOO = {
+    "airbench": ("image.airbench", "whitened patches, then fast groups of convolutions"),
+    "cnn": ("image.cnn", "plain convolutions and pooling"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
     "mlp": ("tabular.mlp", "multilayer perceptron, the default"),
@@ -44,13 +48,20 @@ _ZOO = {
     "wide_deep": ("tabular.wide_deep", "the sum of a linear model and a perceptron"),
 }
 
+Data = Literal["table", "image"]
+# What the folder of a model's module says that it is made for.
+_DATA: dict[str, Data] = {"tabular": "table", "image": "image"}
+
 # What the annotations of a factory name, and its module imports for type checks alone.
 _LATER = {"keras": SimpleNamespace(Model=object), "Signature": object}
 
 __all__ = [
     "Entry",
+    "airbench",
     "build",
     "check_hyperparameters",
+    "cnn",
+    "data_of",
     "dcnv2",
     "describe",
     "get",
@@ -70,19 +81,25 @@ class Entry:
 
     Args:
         name: As in its paper, lower case.
+        data: What it is made for. A model for images needs one, beside which there may be a table;
+            one for tables takes the pixels of an image as so many numbers.
         factory: Takes a `Signature` and hyper-parameters, returns an uncompiled ``keras.Model``.
         recipe: How it wants to be trained.
         preprocessing: How it wants its columns.
         summary: One line.
         reference: Where it comes from.
+        initialize: Gives a fresh network first weights that come from training inputs, where the
+            model has such: called with the network, its inputs by name and a seed.
     """
 
     name: str
+    data: Data
     factory: Callable[..., keras.Model]
     recipe: Recipe
     preprocessing: PreprocessingOptions
     summary: str
     reference: str
+    initialize: Callable[[keras.Model, Mapping[str, Any], int], None] | None = None
 
 
 def names() -> list[str]:
@@ -95,6 +112,18 @@ def summaries() -> dict[str, str]:
     return {name: _ZOO[name][1] for name in names()}
 
 
+def data_of(name: str) -> Data:
+    """What a model is made for, without importing it.
+
+    Raises:
+        UnknownNameError: There is no such model.
+
+    >>> data_of("mlp"), data_of("cnn")
+    ('table', 'image')
+    """
+    return _DATA[_module(name).partition(".")[0]]
+
+
 def get(name: str) -> Entry:
     """The entry of a model.
 
@@ -104,13 +133,17 @@ def get(name: str) -> Entry:
     >>> get("mlp").recipe.optimizer
     'adamw'
     """
-    if name not in _ZOO:
-        raise UnknownNameError("model", name, names())
-    module_name, summary = _ZOO[name]
-    module = importlib.import_module(f"{__name__}.{module_name}")
+    module = importlib.import_module(f"{__name__}.{_module(name)}")
     factory = getattr(module, name)
     return Entry(
-        name, factory, module.RECIPE, module.PREPROCESSING, summary, _section(factory, "Reference")
+        name=name,
+        data=data_of(name),
+        factory=factory,
+        recipe=module.RECIPE,
+        preprocessing=module.PREPROCESSING,
+        summary=_ZOO[name][1],
+        reference=_section(factory, "Reference"),
+        initialize=getattr(module, "initialize", None),
     )
 
 
@@ -182,6 +215,12 @@ def describe(name: str, signature: Signature, **values: Any) -> Description:
     from kerasnn.models.descriptions import describe_network
 
     return describe_network(build(name, signature, **values))
+
+
+def _module(name: str) -> str:
+    if name not in _ZOO:
+        raise UnknownNameError("model", name, names())
+    return _ZOO[name][0]
 
 
 @functools.cache

@@ -182,6 +182,28 @@ def output_layer(x: KerasTensor, signature: Signature, *, name: str = "output") 
     return keras.layers.Dense(signature.output.width, dtype="float32", name=name)(x)
 
 
+def scaled_output(x: KerasTensor, signature: Signature, *, scale: float) -> KerasTensor:
+    """Raw scores as a constant times a linear layer without a bias, in float32.
+
+    Shape:
+        x: (batch, any); returns (batch, output.width)
+    """
+    x = keras.layers.Dense(signature.output.width, use_bias=False, dtype="float32", name="output")(
+        x
+    )
+    return keras.layers.Rescaling(scale, dtype="float32", name="scores")(x)
+
+
+def drop(x: KerasTensor, dropout: float, *, name: str) -> KerasTensor:
+    """Dropout, or x itself where the share is 0.
+
+    Raises:
+        ConfigError: The share is out of its range.
+    """
+    choices.check(dropout=dropout)
+    return keras.layers.Dropout(dropout, name=name)(x) if dropout else x
+
+
 def network(inputs: dict[str, KerasTensor], scores: KerasTensor, *, name: str) -> keras.Model:
     """The functional model from the inputs to raw scores in float32."""
     if scores.dtype != "float32":

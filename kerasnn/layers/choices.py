@@ -46,6 +46,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 RANGES: dict[str, Range] = {
     "width": Range("[1, 65536]"),
+    "width_2": Range("[1, 65536]"),
+    "width_3": Range("[1, 65536]"),
     "depth": Range("[1, 1000]"),
     "cross_depth": Range("[1, 100]"),
     "cross_rank": Range("[0, 65536]"),
@@ -53,7 +55,7 @@ RANGES: dict[str, Range] = {
     "dropout": Range("[0, 1)"),
     "residual_dropout": Range("[0, 1)"),
 }
-WHOLE = {"width", "depth", "cross_depth", "cross_rank"}
+WHOLE = {"width", "width_2", "width_3", "depth", "cross_depth", "cross_rank"}
 
 
 def check(**values: object) -> None:

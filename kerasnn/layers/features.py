@@ -14,6 +14,7 @@ from keras import ops
 
 from kerasnn.errors import ConfigError
 from kerasnn.layers.blocks import add, side_by_side
+from kerasnn.layers.pixels import scale_pixels
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -28,7 +29,8 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     """A ``keras.Input`` for each input of the signature, by its name.
 
     Shape:
-        numbers: (batch, columns), float32; categories: (batch, columns), int32.
+        numbers: (batch, columns), float32; categories: (batch, columns), int32; image, image_2
+        …: (batch, height, width, channels), float32 from 0 to 255.
 
     Raises:
         ConfigError: The signature has no input.
@@ -39,24 +41,34 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     if signature.categories:
         width = len(signature.categories.names)
         inputs["categories"] = keras.Input((width,), dtype="int32", name="categories")
+    for name, image in signature.image_inputs.items():
+        shape = (image.height, image.width, image.channels)
+        inputs[name] = keras.Input(shape, dtype="float32", name=name)
     if not inputs:
         raise ConfigError("a network needs an input; got none", fix="add a column to learn from")
     return inputs
 
 
 def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
-    """All features side by side: numbers, one-hot categories, learned embeddings.
+    """All features side by side: numbers, one-hot categories, learned embeddings, scaled pixels.
 
     An unknown category is all zeros as one-hot. In an embedding, missing and unknown start as
-    zeros, and so stay silent where training never saw them.
+    zeros, and so stay silent where training never saw them. A pixel is a number like another here:
+    a model for images goes through `image_features`.
 
     Args:
         inputs: From `build_inputs`.
         signature: What the inputs hold.
 
     Shape:
-        returns (batch, numbers + one-hot columns + embedding widths)
+        returns (batch, numbers + one-hot columns + embedding widths + pixels · channels)
     """
+    parts = [*table_parts(inputs, signature), *_flat_pixels(inputs, signature)]
+    return side_by_side(parts, name="features")
+
+
+def table_parts(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
+    """The features of numbers and categories alone, (batch, any) each; none without a table."""
     parts = [inputs["numbers"]] if signature.numbers else []
     if signature.categories:
         codes, widths = inputs["categories"], signature.categories.widths
@@ -66,11 +78,11 @@ def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
             columns = [i for i, each in enumerate(widths) if each == width]
             vectors = _look_up(codes, signature.categories, columns, width, scale=0.1)
             parts.append(keras.layers.Flatten(name=f"embedding_{width}_flat")(vectors))
-    return side_by_side(parts, name="features")
+    return parts
 
 
 def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
-    """A linear model of all columns, as if every category were one-hot; starts at zero.
+    """A linear model of all columns and pixels, every category as if one-hot; starts at zero.
 
     Args:
         inputs: From `build_inputs`.
@@ -89,12 +101,24 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
             # The sum of one number a category is what a one-hot column times a kernel is.
             vectors = _look_up(codes, signature.categories, columns, width, scale=0.0)
             scores.append(ops.sum(vectors, axis=1))
+    narrow += _flat_pixels(inputs, signature, prefix="linear_")
     if narrow:
         features = side_by_side(narrow, name="linear_features")
         scores.append(
             keras.layers.Dense(width, kernel_initializer="zeros", name="linear_output")(features)
         )
     return add(scores, name="linear_scores") if len(scores) > 1 else scores[0]
+
+
+def _flat_pixels(
+    inputs: dict[str, KerasTensor], signature: Signature, *, prefix: str = ""
+) -> list[KerasTensor]:
+    """The scaled pixels of each image, (batch, pixels · channels)."""
+    parts = []
+    for name, image in signature.image_inputs.items():
+        scaled = scale_pixels(inputs[name], image, name=f"{prefix}{name}_scaled")
+        parts.append(keras.layers.Flatten(name=f"{prefix}{name}_flat")(scaled))
+    return parts
 
 
 def _one_hot(codes: KerasTensor, categories: Categories, columns: list[int]) -> KerasTensor:

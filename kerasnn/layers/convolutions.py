@@ -1,0 +1,192 @@
+"""Convolutions and pooling that fit images of any size, of plain Keras layers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasnn.layers import choices
+from kerasnn.layers.activations import activate
+from kerasnn.layers.blocks import normalize
+from kerasnn.layers.initializers import initializer_for
+
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+    from kerasnn.layers.choices import Activation, Normalization
+
+# Smaller sides are not halved: there would be nothing left for a 3 × 3 kernel to see.
+SMALLEST_HALVED = 4
+# Networks for small images are made for sides of about this many pixels.
+USUAL_SIDE = 32
+LARGEST_STRIDE = 4
+
+
+def convolution(
+    x: KerasTensor,
+    *,
+    width: int,
+    size: int = 3,
+    stride: int = 1,
+    activation: Activation = "relu",
+    use_bias: bool = False,
+    name: str,
+) -> KerasTensor:
+    """A convolution that keeps the size of the image, or divides it by the stride.
+
+    Args:
+        x: What goes in.
+        width: Channels that come out.
+        size: Of the square kernel.
+        stride: Pixels from one position of the kernel to the next.
+        activation: What follows, for the scale of the first kernel.
+        use_bias: Whether a number is added to each channel; useless before a normalization.
+        name: Of the layer.
+
+    Shape:
+        x: (batch, height, width, channels); returns (batch, ⌈height / stride⌉, ⌈…⌉, width)
+
+    Raises:
+        ConfigError: The width is out of its range.
+    """
+    choices.check(width=width)
+    return keras.layers.Conv2D(
+        width,
+        size,
+        strides=stride,
+        padding="same",
+        use_bias=use_bias,
+        kernel_initializer=initializer_for("auto", activation=activation),
+        name=name,
+    )(x)
+
+
+def conv_block(
+    x: KerasTensor,
+    *,
+    width: int,
+    size: int = 3,
+    stride: int = 1,
+    activation: Activation = "relu",
+    normalization: Normalization = "batch",
+    name: str,
+) -> KerasTensor:
+    """Convolution → normalization → activation.
+
+    Args:
+        x: What goes in.
+        width: Channels that come out.
+        size: Of the square kernel.
+        stride: Pixels from one position of the kernel to the next.
+        activation: Which function.
+        normalization: Of the channels before the activation.
+        name: Prefix of the layers' names.
+
+    Shape:
+        x: (batch, height, width, channels); returns (batch, ⌈height / stride⌉, ⌈…⌉, width)
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    x = convolution(
+        x,
+        width=width,
+        size=size,
+        stride=stride,
+        activation=activation,
+        use_bias=normalization != "batch",
+        name=f"{name}_conv",
+    )
+    x = normalize(x, normalization, name=f"{name}_norm")
+    return activate(x, activation, name=f"{name}_activation")
+
+
+def halve(x: KerasTensor, *, name: str) -> KerasTensor:
+    """Max-pooling by 2 of the sides that have at least 4 pixels; nothing where neither has.
+
+    Shape:
+        x: (batch, height, width, channels); returns (batch, height // 2, width // 2, channels)
+    """
+    pool = tuple(2 if side >= SMALLEST_HALVED else 1 for side in x.shape[1:3])
+    return x if pool == (1, 1) else keras.layers.MaxPooling2D(pool, name=name)(x)
+
+
+def global_pool(x: KerasTensor, kind: Literal["mean", "max"], *, name: str) -> KerasTensor:
+    """The mean or the maximum of each channel over the whole image.
+
+    Shape:
+        x: (batch, height, width, channels); returns (batch, channels)
+    """
+    if kind == "max":
+        return keras.layers.GlobalMaxPooling2D(name=name)(x)
+    return keras.layers.GlobalAveragePooling2D(name=name)(x)
+
+
+def stem_stride(x: KerasTensor) -> int:
+    """By how much a network for small images first makes larger ones smaller: 1, 2 or 4.
+
+    >>> stem_stride(keras.Input((32, 32, 3))), stem_stride(keras.Input((224, 224, 3)))
+    (1, 4)
+    """
+    side = math.sqrt(x.shape[1] * x.shape[2])
+    return min(LARGEST_STRIDE, 1 << max(0, math.floor(math.log2(side / USUAL_SIDE))))
+
+
+def dirac_convolution(x: KerasTensor, *, width: int, size: int = 3, name: str) -> KerasTensor:
+    """A convolution without bias that starts by repeating its input, as far as it has channels.
+
+    Of the output channels, the first have 1 at the centre of the kernel for the channel of their
+    own number and 0 elsewhere; any others start uniform in ±1/√(number of inputs).
+
+    Args:
+        x: What goes in.
+        width: Channels that come out.
+        size: Of the square kernel.
+        name: Of the layer.
+
+    Shape:
+        x: (batch, height, width, channels); returns (batch, height, width, width)
+
+    Raises:
+        ConfigError: The width is out of its range.
+
+    Reference:
+        Zagoruyko and Komodakis, "DiracNets", 2017, arXiv 1706.00388.
+    """
+    choices.check(width=width)
+    layer = keras.layers.Conv2D(
+        width,
+        size,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
+        name=name,
+    )
+    x = layer(x)
+    kernel = np.array(ops.convert_to_numpy(layer.kernel))
+    kept = np.arange(min(kernel.shape[2:]))
+    kernel[..., kept] = 0
+    kernel[size // 2, size // 2, kept, kept] = 1
+    layer.kernel.assign(kernel)
+    return x
+
+
+def shift_norm(
+    x: KerasTensor, *, momentum: float, bias_rate: float = 1.0, name: str
+) -> KerasTensor:
+    """Batch normalization with a learned shift of each channel and no scale, ε = 1e-5.
+
+    Args:
+        x: What goes in.
+        momentum: Of the statistics for inference.
+        bias_rate: Factor of the learning rate for the shifts.
+        name: Of the layer.
+    """
+    layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5, scale=False, name=name)
+    x = layer(x)
+    layer.beta.learning_rate_factor = bias_rate
+    return x

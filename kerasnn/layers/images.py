@@ -1,0 +1,58 @@
+"""From the images of a `Signature`, and the table beside them, to one matrix of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import keras
+
+from kerasnn.errors import ConfigError
+from kerasnn.layers.blocks import dense_block, side_by_side
+from kerasnn.layers.features import table_parts
+from kerasnn.layers.pixels import scale_pixels
+
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+    from kerasnn.signature import Signature
+
+# From scaled pixels and a prefix of the layers' names to (batch, any).
+Backbone = Callable[["KerasTensor", str], "KerasTensor"]
+
+TABLE_WIDTH = 64
+
+
+def image_features(
+    inputs: dict[str, KerasTensor], signature: Signature, backbone: Backbone
+) -> KerasTensor:
+    """One encoder a column of images, beside one dense block for numbers and categories.
+
+    The layers of an encoder are named after its input: ``image_…``, ``image_2_…``. The result of
+    each is the layer ``image_features``, and what all say together is the layer ``features``.
+
+    Args:
+        inputs: From `build_inputs`.
+        signature: What the inputs hold.
+        backbone: Called for each image with its scaled pixels and the name of its input, which
+            begins the names of its layers.
+
+    Shape:
+        returns (batch, features of all images + `TABLE_WIDTH` where there is a table)
+
+    Raises:
+        ConfigError: The signature has no image.
+    """
+    if not signature.images:
+        raise ConfigError(
+            "a model for images needs an image column; got none",
+            fix="add one, or choose a model for tables, such as mlp",
+        )
+    parts = []
+    for name, image in signature.image_inputs.items():
+        scaled = scale_pixels(inputs[name], image, name=f"{name}_scaled")
+        parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(scaled, name)))
+    if table := table_parts(inputs, signature):
+        columns = side_by_side(table, name="table_columns")
+        parts.append(dense_block(columns, width=TABLE_WIDTH, activation="silu", name="table"))
+    return keras.layers.Identity(name="features")(side_by_side(parts, name="features_beside"))

@@ -1,0 +1,1 @@
+"""Models for images, beside numbers and categories where there are some."""
