@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,17 +13,14 @@ import tensorflow as tf
 from kerasnn.augmentations import CHANGES, MIXES
 from kerasnn.errors import UnknownNameError
 from kerasnn.signature import Image
-from kerasnn.training.augmentation.draws import Draws
-from kerasnn.training.augmentation.geometry import Warp, flipped, shifted, take
-from kerasnn.training.augmentation.mixing import Mixing
-from kerasnn.training.augmentation.pixels import cutout, jitter
-from kerasnn.training.augmentation.randaugment import RandAugment
+from kerasnn.training.augmentation import mixing, pixels, randaugment
+from kerasnn.training.augmentation.draws import Draws, between, draw
+from kerasnn.training.augmentation.geometry import Warp, move
 
-MOVES = frozenset({"shift", "flip", "flip_vertical"})
-WARPS = frozenset({"rotate", "zoom", "randaugment"})
-TONES = frozenset({"color", "randaugment"})
-# Of brightness, contrast and saturation, as usual for ImageNet since Krizhevsky et al. (2012).
+# Usual for ImageNet; of brightness, contrast and saturation.
 JITTER = 0.4
+
+Stage = Callable[[tf.Tensor, Draws], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -42,15 +39,15 @@ class Mix:
 class Augmenter:
     """Changes images at random, each image by numbers of its own.
 
-    What is drawn is a function of the seed, the epoch and the step. Images of one row go through
-    the same change, so that what one shows of the other stays so. First pixels are moved, then
-    their values changed, then parts cut out, then images mixed.
+    What is drawn is a function of the seed, the row, the epoch and the step. Images of one row go
+    through the same change, so that what one shows of the other stays so. First pixels are moved,
+    then their values changed, then parts cut out, then images mixed.
 
     Args:
         changes: Names out of `kerasnn.augmentations.CHANGES`, in any order.
         images: By the name of the network's input.
         seed: Any whole number.
-        compiled: Whether XLA compiles it: three times as fast, after a second of work.
+        compiled: Whether XLA compiles it, in parts; several times as fast after a second's work.
     """
 
     def __init__(
@@ -64,12 +61,19 @@ class Augmenter:
         for change in changes:
             if change not in CHANGES:
                 raise UnknownNameError("augmentation", change, CHANGES)
-        self.changes = frozenset(changes)
+        self.changes = tuple(change for change in CHANGES if change in changes)
         self.images = dict(images)
         self.seed = seed
-        self._changed = tf.function(
-            partial(self._change), jit_compile=compiled or None, autograph=False
-        )
+        self._compiled = compiled
+        self._colored = any(image.channels == 3 for image in images.values())
+        # In parts, because XLA would compute the numbers again for each pixel, and what a mean or
+        # a neighbourhood needs again for each value.
+        self._draw = self._compile(partial(draw, self.changes, seed=seed))
+        self._stages = {
+            name: [self._compile(stage) for stage in self._chosen(image)]
+            for name, image in self.images.items()
+        }
+        self._share = self._compile(self._mean_share)
 
     def __call__(
         self,
@@ -93,93 +97,86 @@ class Augmenter:
         Shape:
             Images: (batch, height, width, channels), uint8 in, float32 from 0 to 255 out.
         """
-        pixels = {
-            name: tf.ensure_shape(inputs[name], (None, image.height, image.width, image.channels))
-            for name, image in self.images.items()
-        }
-        if not self.changes:
-            changed, mix = {name: tf.cast(x, "float32") for name, x in pixels.items()}, ()
-        else:
-            changed, mix = self._changed(pixels, rows, epoch, step)
-        return {**inputs, **changed}, Mix(*mix) if mix else None
-
-    def _change(
-        self, inputs: dict[str, tf.Tensor], rows: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor
-    ) -> tuple[dict[str, tf.Tensor], tuple[tf.Tensor, ...]]:
-        draws = Draws(self.seed, rows, epoch, step)
-        colored = any(image.channels == 3 for image in self.images.values())
-        random = RandAugment(draws, colored=colored) if "randaugment" in self.changes else None
-        changed = {}
+        draws = self._draw(rows, epoch, step) if self.changes else {}
+        changed = dict(inputs)
         for name, image in self.images.items():
-            pixels = self._move(inputs[name], draws)
-            pixels = self._warp(pixels, draws, random)
-            pixels = self._tone(tf.cast(pixels, "float32"), draws, random)
-            if "cutout" in self.changes:
-                pixels = cutout(pixels, *draws.uniform("cutout", 2), image.mean)
-            changed[name] = pixels
-        if not self.changes.intersection(MIXES):
-            return changed, ()
-        return self._mix(changed, Mixing(self.changes, draws))
+            shape = (None, image.height, image.width, image.channels)
+            changed[name] = tf.ensure_shape(inputs[name], shape)
+            for stage in self._stages[name]:
+                changed[name] = stage(changed[name], draws)
+            changed[name] = tf.cast(changed[name], "float32")
+        if not self._mixes:
+            return changed, None
+        return changed, Mix(mixing.partner(tf.shape(rows)[0]), self._share(draws))
 
-    def _move(self, pixels: tf.Tensor, draws: Draws) -> tf.Tensor:
-        """Shift and flips, which move whole pixels."""
-        if not self.changes & MOVES:
-            return pixels
-        sides = pixels.shape[1:3]
-        none = tf.zeros((tf.shape(pixels)[0],), "int32")
-        shifts = (none, none)
-        if "shift" in self.changes:
-            uniform = draws.uniform("shift", 2)
-            shifts = [_whole(u, side // 8) for u, side in zip(uniform, sides, strict=True)]
-        rows, columns = (shifted(side, by) for side, by in zip(sides, shifts, strict=True))
-        if "flip" in self.changes:
-            columns = flipped(columns, draws.alternating("flip"))
-        if "flip_vertical" in self.changes:
-            rows = flipped(rows, draws.alternating("flip_vertical"))
-        return take(pixels, rows[:, :, tf.newaxis], columns[:, tf.newaxis, :])
+    @property
+    def _mixes(self) -> bool:
+        return any(name in self.changes for name in MIXES)
 
-    def _warp(self, pixels: tf.Tensor, draws: Draws, random: RandAugment | None) -> tf.Tensor:
-        """Changes that need an interpolation: one for all."""
-        if not self.changes & WARPS:
-            return pixels
-        warp = Warp(tf.shape(pixels)[0])
-        if "rotate" in self.changes:
-            warp.turn(_between(draws.uniform("rotate", 1)[0], -np.pi / 12, np.pi / 12))
-        if "zoom" in self.changes:
-            (uniform,) = draws.uniform("zoom", 1)
-            scale = tf.exp(_between(uniform, -np.log(1.25), np.log(1.25)))
-            warp.then(scale, tf.zeros_like(scale), tf.zeros_like(scale), scale)
-        if random:
-            random.add_to(warp)
-        return warp.apply(pixels)
+    def _compile(self, function: Callable[..., Any]) -> Any:
+        return tf.function(function, jit_compile=self._compiled or None, autograph=False)
 
-    def _tone(self, pixels: tf.Tensor, draws: Draws, random: RandAugment | None) -> tf.Tensor:
-        if not self.changes & TONES:
-            return pixels
-        if random:
-            pixels = random.tone(pixels)
-        if "color" in self.changes:
-            factors = [_between(u, 1 - JITTER, 1 + JITTER) for u in draws.uniform("color", 3)]
-            pixels = jitter(
-                pixels, brightness=factors[0], contrast=factors[1], saturation=factors[2]
-            )
-        return tf.clip_by_value(pixels, 0.0, 255.0)
+    def _chosen(self, image: Image) -> Iterator[Stage]:
+        """In the order in which they are done."""
+        if self._any("shift", "flip", "flip_vertical"):
+            yield partial(move)
+        if self._any("rotate", "zoom", "randaugment"):
+            yield partial(_warp, colored=self._colored)
+        if self._any("randaugment"):
+            for change in (randaugment.tone, randaugment.sharpen):
+                yield partial(_randaugment, change, colored=self._colored)
+        if self._any("color"):
+            yield partial(_color)
+        if self._any("cutout"):
+            yield partial(_cutout, fill=image.mean)
+        if self._mixes:
+            yield partial(mixing.mix)
 
-    def _mix(
-        self, images: dict[str, tf.Tensor], mixing: Mixing
-    ) -> tuple[dict[str, tf.Tensor], tuple[tf.Tensor, ...]]:
-        """The share of a row is the mean over its images, which may differ in size."""
-        mixed, shares = {}, []
-        for name, pixels in images.items():
-            mixed[name], share = mixing.apply(pixels)
-            shares.append(share)
-        return mixed, (mixing.partner, tf.add_n(shares) / len(shares))
+    def _any(self, *names: str) -> bool:
+        return any(name in self.changes for name in names)
+
+    def _mean_share(self, draws: Draws) -> tf.Tensor:
+        """Of the images of a row, which may differ in size."""
+        images = self.images.values()
+        shares = [mixing.share(draws, image.height, image.width) for image in images]
+        return tf.add_n(shares) / len(shares)
 
 
-def _between(uniform: tf.Tensor, low: float, high: float) -> Any:
-    return low + (high - low) * uniform
+def _warp(images: tf.Tensor, draws: Draws, *, colored: bool) -> tf.Tensor:
+    """All changes that need an interpolation, in one."""
+    warp = Warp(tf.shape(images)[0])
+    if "rotate" in draws:
+        warp.turn(between(draws["rotate"][0], -np.pi / 12, np.pi / 12))
+    if "zoom" in draws:
+        warp.scale(tf.exp(between(draws["zoom"][0], -np.log(1.25), np.log(1.25))))
+    if "randaugment" in draws:
+        randaugment.add_to(warp, randaugment.amounts(draws["randaugment"], colored=colored))
+    return warp.apply(images)
 
 
-def _whole(uniform: tf.Tensor, limit: int) -> tf.Tensor:
-    """Even over the whole numbers from -limit to limit, int32."""
-    return tf.cast(uniform * (2 * limit + 1), "int32") - limit
+def _randaugment(
+    change: Callable[[tf.Tensor, randaugment.Amounts], tf.Tensor],
+    images: tf.Tensor,
+    draws: Draws,
+    *,
+    colored: bool,
+) -> tf.Tensor:
+    return change(images, randaugment.amounts(draws["randaugment"], colored=colored))
+
+
+def _color(images: tf.Tensor, draws: Draws) -> tf.Tensor:
+    brightness, contrast, saturation = (
+        between(uniform, 1 - JITTER, 1 + JITTER) for uniform in draws["color"]
+    )
+    changed = pixels.jitter(
+        tf.cast(images, "float32"),
+        brightness=brightness,
+        contrast=contrast,
+        saturation=saturation,
+    )
+    return tf.clip_by_value(changed, 0.0, 255.0)
+
+
+def _cutout(images: tf.Tensor, draws: Draws, *, fill: tuple[float, ...]) -> tf.Tensor:
+    x, y = draws["cutout"]
+    return pixels.cutout(tf.cast(images, "float32"), x, y, fill)

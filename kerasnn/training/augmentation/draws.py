@@ -2,66 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import tensorflow as tf
 
 from kerasnn.augmentations import CHANGES
 
-NUMBERS = {name: number for number, name in enumerate(CHANGES)}
+# The numbers of an image, (batch,) each, by the name of the change that they are for.
+Draws = dict[str, list[tf.Tensor]]
+
+COUNTS = {"shift": 2, "zoom": 1, "rotate": 1, "color": 3, "randaugment": 4, "cutout": 2}
+COUNTS |= {"mixup": 1, "cutmix": 4}
+COINS = ("flip", "flip_vertical")
+PLACES = {name: place for place, name in enumerate(CHANGES)}
 
 
-class Draws:
-    """The random numbers of one step; each change has its own, whatever others there are.
+def draw(
+    changes: Iterable[str], rows: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor, *, seed: int
+) -> Draws:
+    """All numbers of a step; those of a change do not depend on what other changes there are.
 
     There is no state to save: a resumed run draws what the one that was killed would have drawn.
-    They come from a hash in whole numbers, not from `tf.random`, whose stateless generators give
-    other numbers under XLA.
+    The numbers come from a hash in whole numbers, not from `tf.random`, whose stateless generators
+    give others under XLA.
 
     Args:
-        seed: Any whole number.
+        changes: Names.
         rows: (batch,) int32 numbers of the rows in the training part.
         epoch: Scalar int32, from 0.
         step: Scalar int32, number of the step within the epoch.
+        seed: Any whole number.
+
+    Returns:
+        For the flips a bool each, for the others float32, even in [0, 1).
     """
+    return {
+        name: [_alternating(_bits(rows, seed, name, 0), epoch)]
+        if name in COINS
+        else [_uniform(_bits(rows, seed, name, i), epoch, step) for i in range(COUNTS[name])]
+        for name in changes
+    }
 
-    def __init__(self, seed: int, rows: tf.Tensor, epoch: tf.Tensor, step: tf.Tensor) -> None:
-        self.seed, self.epoch = seed, epoch
-        self._rows = tf.cast(rows, "uint32")
-        self._times = tf.cast(epoch, "uint32"), tf.cast(step, "uint32")
 
-    def uniform(self, change: str, n: int) -> list[tf.Tensor]:
-        """``n`` vectors (batch,) float32, even in [0, 1): whole multiples of 2^-24."""
-        return [self._uniform(change, place) for place in range(n)]
+def _alternating(bits: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+    """A coin for each row, turned over in every other epoch.
 
-    def _uniform(self, change: str, place: int) -> tf.Tensor:
-        bits = self._bits(change, place)
-        for time in self._times:
-            bits = scramble(tf.bitwise.bitwise_xor(bits, time))
-        top = tf.cast(tf.bitwise.right_shift(bits, tf.constant(8, "uint32")), "int32")
-        return tf.cast(top, "float32") * 2.0**-24
+    Any two epochs that follow one another show each image both ways.
 
-    def alternating(self, change: str) -> tf.Tensor:
-        """(batch,) bool: a coin for each row, turned over in every other epoch.
+    Reference:
+        Jordan (2024), "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv 2404.00498.
+    """
+    return tf.equal(tf.bitwise.bitwise_and(tf.cast(bits, "int32") + epoch, 1), 1)
 
-        Any two epochs that follow one another show each image both ways.
 
-        Reference:
-            Jordan (2024), "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", arXiv 2404.00498.
-        """
-        coins = tf.cast(self._bits(change, 0), "int32")
-        return tf.equal(tf.bitwise.bitwise_and(coins + self.epoch, 1), 1)
+def _uniform(bits: tf.Tensor, *times: tf.Tensor) -> tf.Tensor:
+    """Whole multiples of 2^-24: all that float32 can hold at equal distances."""
+    for time in times:
+        bits = scramble(tf.bitwise.bitwise_xor(bits, tf.cast(time, "uint32")))
+    top = tf.bitwise.right_shift(bits, tf.constant(8, "uint32"))
+    return tf.cast(tf.cast(top, "int32"), "float32") * 2.0**-24
 
-    def _bits(self, change: str, place: int) -> tf.Tensor:
-        """(batch,) uint32, a function of the rows."""
-        key = np.random.SeedSequence([self.seed % 2**64, NUMBERS[change], place])
-        return scramble(tf.bitwise.bitwise_xor(self._rows, tf.constant(key.generate_state(1)[0])))
+
+def _bits(rows: tf.Tensor, seed: int, name: str, number: int) -> tf.Tensor:
+    """(batch,) uint32, a function of the rows and of what the numbers are for."""
+    key = np.random.SeedSequence([seed % 2**64, PLACES[name], number]).generate_state(1)[0]
+    return scramble(tf.bitwise.bitwise_xor(tf.cast(rows, "uint32"), tf.constant(key)))
 
 
 def scramble(bits: tf.Tensor) -> tf.Tensor:
     """MurmurHash3's final mix of uint32: one to one, and each bit depends on all.
 
     Reference:
-        Appleby (2011), "MurmurHash3", fmix32; 0 is sent to 0.
+        Appleby (2011), "MurmurHash3", fmix32.
     """
     bits = _xor_shift(bits, 16) * tf.constant(0x85EBCA6B, "uint32")
     bits = _xor_shift(bits, 13) * tf.constant(0xC2B2AE35, "uint32")
@@ -71,3 +84,13 @@ def scramble(bits: tf.Tensor) -> tf.Tensor:
 def _xor_shift(bits: tf.Tensor, places: int) -> tf.Tensor:
     lower = tf.bitwise.right_shift(bits, tf.constant(places, "uint32"))
     return tf.bitwise.bitwise_xor(bits, lower)
+
+
+def between(uniform: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Even in [low, high)."""
+    return low + (high - low) * uniform
+
+
+def whole(uniform: tf.Tensor, n: int) -> tf.Tensor:
+    """Even over 0 to n - 1, int32."""
+    return tf.cast(uniform * n, "int32")

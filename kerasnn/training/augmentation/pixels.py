@@ -56,8 +56,9 @@ def sharpen(pixels: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
     height, width = pixels.shape[1:3]
     if min(height, width) < 3:
         return pixels
-    lines = pixels[:, :-2] + pixels[:, 1:-1] + pixels[:, 2:]
-    total = lines[:, :, :-2] + lines[:, :, 1:-1] + lines[:, :, 2:]
+    total = tf.add_n(
+        [pixels[:, i : i + height - 2, j : j + width - 2] for i in range(3) for j in range(3)]
+    )
     inner = pixels[:, 1:-1, 1:-1]
     change = _wide(amount) * (inner - (total + 4 * inner) / 13)
     return pixels + tf.pad(change, ((0, 0), (1, 1), (1, 1), (0, 0)))

@@ -21,7 +21,7 @@ def sample_page(augmenter: Augmenter, images: np.ndarray, *, draws: int) -> np.n
     """
     name = next(iter(augmenter.images))
     alone = Augmenter(
-        sorted(augmenter.changes),
+        augmenter.changes,
         {name: augmenter.images[name]},
         seed=augmenter.seed,
         compiled=False,
