@@ -127,7 +127,7 @@ def pixels_of(series: pd.Series, layout: str) -> Pixels:
             return found
     out = np.empty((len(cells), height, width, channels), dtype="uint8")
     failed = decode(
-        cells, layout, lambda start, part: _put(out, start, part), folder=_folder(series)
+        cells, layout, lambda start, part: _put(out, start, part), folder=folder_of(series)
     )
     if failed:
         row, error = next(iter(failed.items()))
@@ -212,7 +212,7 @@ def load(
             for offset, image in enumerate(part):
                 pool.digests[first + start + offset] = digest(image)
 
-        failed = decode(cells, layout, write, folder=_folder(table))
+        failed = decode(cells, layout, write, folder=folder_of(table))
         pictures = pd.Series(
             [Picture(pool, first + i, _origin(cell)) for i, cell in enumerate(cells)],
             index=table.index,
@@ -386,7 +386,7 @@ def _origin(cell: Any) -> str:
     return os.fspath(cell) if isinstance(cell, str | os.PathLike) else getattr(cell, "origin", "")
 
 
-def _folder(table: pd.DataFrame | pd.Series) -> str:
+def folder_of(table: pd.DataFrame | pd.Series) -> str:
     """The folder of the file that a table was read from."""
     from kerasnn.data.frames import origin_of
 
@@ -430,7 +430,7 @@ def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
 
 def _sizes(series: pd.Series) -> list[tuple[int, int]]:
     """Height and width of each image that can be opened."""
-    folder = _folder(series)
+    folder = folder_of(series)
 
     def size_of(cell: Any) -> tuple[int, int] | None:
         if isinstance(cell, Picture):
@@ -453,7 +453,7 @@ def _are_grey(series: pd.Series) -> bool:
     rows = np.linspace(0, len(series) - 1, min(COLOUR_SAMPLE, len(series))).astype(np.int64)
     for cell in series.iloc[rows]:
         try:
-            pixels = read_picture(cell, 3, folder=_folder(series))
+            pixels = read_picture(cell, 3, folder=folder_of(series))
         except PictureError:
             continue
         if (pixels != pixels[..., :1]).any():
