@@ -220,6 +220,7 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
         return Target(name, "regression")
     found = values.as_categories(series)
     classes, label_type = labels.classes_of(found)
+    is_inferred = task is None
     if task is None and len(classes) > 1:
         task = labels.likely_task(numbers, len(classes))
         if task == "regression":
@@ -227,8 +228,9 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
             _check_regression(series, numbers)
             return Target(name, "regression")
     labels.check_classes(series, classes, len(series))
-    if task in (None, "classes"):
+    if is_inferred:
         _note_separators(series, classes, notes)
+    if task in (None, "classes"):
         task = "binary" if len(classes) == 2 else "multiclass"
     if task == "binary" and len(classes) != 2:
         what = f"the target has {len(classes):,} classes, too many for the task 'binary'"

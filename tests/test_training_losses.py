@@ -155,3 +155,57 @@ def test_several_outputs_of_a_regression_are_averaged() -> None:
     outputs = keras.ops.zeros((4, 2))
     found = loss_function(Recipe(), Output("regression", 2))(tf.constant(target), outputs)
     np.testing.assert_allclose(found, (target**2).mean(axis=1), rtol=1e-6)
+
+
+LABELS = Output("multilabel", 3)
+SETS = RANDOM.integers(0, 2, (20, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_each_label_is_judged_on_its_own(smoothing: float, gamma: float) -> None:
+    logits = LOGITS["multiclass"].astype("float64")
+    truth, likely = SETS * (1 - smoothing) + smoothing / 2, special.expit(logits)
+    log_p, log_q = special.log_expit(logits), special.log_expit(-logits)
+    each = truth * (1 - likely) ** gamma * log_p + (1 - truth) * likely**gamma * log_q
+    found = losses(
+        SETS,
+        LOGITS["multiclass"],
+        LABELS,
+        loss="focal" if gamma else "auto",
+        focal_gamma=gamma,
+        label_smoothing=smoothing,
+    )
+    np.testing.assert_allclose(found, -each.mean(axis=1), rtol=2e-4, atol=1e-7)
+
+
+def test_the_loss_of_labels_is_that_of_scikit_learn_and_linear_in_the_target() -> None:
+    logits = LOGITS["multiclass"]
+    found = losses(SETS, logits, LABELS, loss="crossentropy")
+    likely = special.expit(logits.astype("float64"))
+    expected = metrics.log_loss(SETS.ravel(), likely.ravel())
+    assert found.mean() == pytest.approx(expected, rel=1e-5)
+    # So a mixture of two rows costs the mixture of their losses.
+    mixed = losses(0.3 * SETS + 0.7 * SETS[::-1], logits, LABELS)
+    other = losses(SETS[::-1].copy(), logits, LABELS)
+    np.testing.assert_allclose(mixed, 0.3 * found + 0.7 * other, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mse", "mae", "huber"])
+def test_distances_of_labels_are_between_probabilities(name: str) -> None:
+    error = SETS - special.expit(LOGITS["multiclass"].astype("float64"))
+    expected = {"mse": error**2, "mae": abs(error), "huber": special.huber(1.0, error)}[name]
+    found = losses(SETS, LOGITS["multiclass"], LABELS, loss=name)
+    np.testing.assert_allclose(found, expected.mean(axis=1), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_extreme_logits_of_labels(gamma: float) -> None:
+    outputs = tf.constant([[1e4, -1e4, 0.0], [-1e4, 1e4, 80.0]])
+    row_loss = loss_function(Recipe(loss="focal", focal_gamma=gamma), LABELS)
+    with tf.GradientTape() as tape:
+        tape.watch(outputs)
+        found = row_loss(tf.constant([[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]), outputs)
+    np.testing.assert_allclose(found[0], 2e4 / 3, rtol=1e-3)
+    np.testing.assert_allclose(found[1], 0, atol=1e-6)
+    assert np.isfinite(tape.gradient(found, outputs)).all()
