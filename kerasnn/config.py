@@ -25,6 +25,7 @@ from kerasnn.storage import write_atomically
 
 Origin = Literal["default", "model recipe", "config file", "argument", "command line", "inferred"]
 
+# Of a table, and where no data say otherwise; see `kerasnn.selection`.
 DEFAULT_MODEL = "mlp"
 
 
@@ -133,6 +134,22 @@ class Settings:
         return RunOptions(**self._section("run"))
 
     @property
+    def split(self) -> SplitOptions:
+        """The split section; no model has a say in it."""
+        return SplitOptions(**self._section("split"))
+
+    @property
+    def names_model(self) -> bool:
+        """Whether somebody chose a model."""
+        return "model.name" in self.chosen
+
+    def with_default_model(self, name: str) -> Settings:
+        """A copy with a model, if nobody chose one."""
+        if self.names_model:
+            return self
+        return replace(self, chosen={**self.chosen, "model.name": Setting(name, "inferred")})
+
+    @property
     def model_name(self) -> str:
         """Name of the chosen model."""
         return (
@@ -151,7 +168,7 @@ class Settings:
         hyperparameters = self._hyperparameters(models)
         config = Config(
             data=self.data,
-            split=SplitOptions(**self._section("split")),
+            split=self.split,
             preprocessing=replace(entry.preprocessing, **self._section("preprocessing")),
             model=ModelOptions(self.model_name, MappingProxyType(hyperparameters)),
             training=replace(entry.recipe, **self._section("training")),

@@ -30,6 +30,7 @@ import pandas as pd
 
 from kerasnn import storage
 from kerasnn.config import Config, Settings, collect
+from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.learning import Learned
 from kerasnn.table import Table, read_table
@@ -111,6 +112,9 @@ class RunFolder:
         storage.write_atomically(self.path / SPLIT, gzip.compress(rows.encode(), mtime=0))
         held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
         frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
+        for name in frame.columns:
+            if len(frame) and isinstance(frame[name].iloc[0], Picture):
+                frame[name] = frame[name].map(png_bytes)
         frame.attrs = {}
         storage.write_atomically(self.path / HELD_BACK, _to_parquet(frame))
 
@@ -252,10 +256,25 @@ def hash_files(data: Mapping[str, Any]) -> str:
     """SHA-256 of the files that a run reads."""
     digest = hashlib.sha256()
     for name in ("source", "validation", "test"):
-        if data[name] is not None and data[name] != "-":
+        if data[name] is None or data[name] == "-":
+            continue
+        if os.path.isdir(data[name]):
+            digest.update(_listing(data[name]))
+        else:
             with open(data[name], "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def _listing(folder: str) -> bytes:
+    """Names and sizes of all files in a folder: to read each of very many images takes too long."""
+    lines = []
+    for where, _, names in os.walk(folder, followlinks=False):
+        for name in names:
+            path = os.path.join(where, name)
+            size = os.lstat(path).st_size
+            lines.append(f"{os.path.relpath(path, folder)}\0{size}")
+    return "\n".join(sorted(lines)).encode("utf-8", "surrogateescape")
 
 
 def hash_table(table: Table) -> str:
@@ -263,7 +282,11 @@ def hash_table(table: Table) -> str:
     frame = table.examples.frame
     digest = hashlib.sha256("\0".join(map(str, frame.columns)).encode())
     for name in frame.columns:
-        hashes = pd.util.hash_pandas_object(frame[name].astype(str), index=False)
+        cells = frame[name]
+        if len(cells) and isinstance(cells.iloc[0], Picture):
+            digest.update(np.array([cell.digest for cell in cells], dtype=np.uint64).tobytes())
+            continue
+        hashes = pd.util.hash_pandas_object(cells.astype(str), index=False)
         digest.update(hashes.to_numpy().tobytes())
     for part in (table.parts.train, table.parts.validation, table.parts.test):
         digest.update(part.tobytes())

@@ -24,10 +24,13 @@ class Forward:
 
     Args:
         network: Inputs by name.
-        batch_size: Rows a call; bounds the memory.
+        batch_size: Rows a call; bounds the memory, and is less for large images.
+        mirror: Whether the outputs are the mean of an image's and its mirror image's.
     """
 
-    def __init__(self, network: keras.Model, *, batch_size: int = BATCH_SIZE) -> None:
+    def __init__(
+        self, network: keras.Model, *, batch_size: int = BATCH_SIZE, mirror: bool = False
+    ) -> None:
         self.network = network
         self.batch_size = min(batch_size, _affordable(network))
         inputs = {
@@ -36,7 +39,8 @@ class Forward:
         }
         # TensorFlow warns when one function is traced often, and takes those of all networks for
         # one; a partial is one of its own.
-        self._call = tf.function(partial(network, training=False), input_signature=[inputs])
+        outputs = partial(_mirrored, network) if mirror else partial(network, training=False)
+        self._call = tf.function(outputs, input_signature=[inputs])
 
     def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Inputs of (n, …) each to float32 outputs, (n, width)."""
@@ -52,6 +56,15 @@ class Forward:
         rows = np.minimum(np.arange(start, start + size), n_rows - 1)
         outputs: Any = self._call({name: tf.constant(v[rows]) for name, v in inputs.items()})
         return np.asarray(outputs, "float32")[: stop - start]
+
+
+def _mirrored(network: keras.Model, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """The mean of the outputs of images and of their mirror images."""
+    turned = {
+        name: tf.reverse(x, [2]) if _is_image(network.input[name]) else x
+        for name, x in inputs.items()
+    }
+    return (network(inputs, training=False) + network(turned, training=False)) / 2
 
 
 def _dtype(tensor: Any) -> str:

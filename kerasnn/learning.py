@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -20,6 +20,7 @@ from kerasnn.errors import ConfigError
 from kerasnn.evaluation.calibration import (
     fit_temperature,
     fit_threshold,
+    label_probabilities,
     parse_costs,
     probabilities,
 )
@@ -35,6 +36,10 @@ from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Watcher, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor
+
+if TYPE_CHECKING:
+    from kerasnn.signature import Signature
+    from kerasnn.training.augmentation import Augmenter
 
 
 @dataclass(frozen=True)
@@ -78,10 +83,13 @@ def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) 
         given = weights[table.parts.train]
         row_weights = _with_mean_1(given if row_weights is None else given * row_weights)
         weights = _with_mean_1(weights[table.parts.validation])
+    network, inputs = build_network(config, preprocessor), preprocessor.transform(train).inputs
+    if initialize := models.get(config.model.name).initialize:
+        initialize(network, inputs, config.run.seed)
     return Lesson(
         preprocessor,
-        build_network(config, preprocessor),
-        Arrays(preprocessor.transform(train).inputs, target, row_weights),
+        network,
+        Arrays(inputs, target, row_weights),
         Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation), weights),
     )
 
@@ -91,6 +99,23 @@ def build_network(config: Config, preprocessor: Preprocessor) -> keras.Model:
     name, values = config.model.name, config.model.hyperparameters
     with _seeded(config.run.seed), _precision(config.training):
         return models.build(name, preprocessor.signature, **values)
+
+
+def _augmenter(config: Config, signature: Signature) -> Augmenter | None:
+    """What changes the training images; None where nothing does."""
+    if not signature.images or config.training.augment == "none":
+        return None
+    from kerasnn.training.augmentation import Augmenter
+
+    changes = config.training.augment.split(",")
+    return Augmenter(changes, signature.image_inputs, seed=config.run.seed)
+
+
+def _averages_mirrored(recipe: Recipe) -> bool:
+    """Whether a prediction looks at an image's mirror image too."""
+    return recipe.mirror == "yes" or (
+        recipe.mirror == "auto" and "flip" in recipe.augment.split(",")
+    )
 
 
 def learn(
@@ -132,9 +157,12 @@ def learn(
         # As the configuration of a finished run has it.
         fingerprint={**(fingerprint or {}), "training.learning_rate": recipe.learning_rate},
         watchers=watchers,
+        augmenter=_augmenter(config, lesson.preprocessor.signature),
     )
-    predictor = Predictor(lesson.preprocessor, lesson.network)
+    mirror = _averages_mirrored(recipe)
+    predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
     decision = decide(predictor.outputs(lesson.validation.inputs), lesson, config.run.threshold)
+    decision = replace(decision, mirror=mirror)
     return Learned(predictor.with_decision(decision), fitted, config, sweep)
 
 
@@ -142,14 +170,21 @@ def decide(outputs: np.ndarray, lesson: Lesson, threshold: str) -> Decision:
     """Temperature and threshold from raw outputs, (n, width), on the validation rows."""
     if lesson.preprocessor.schema.target.task == "regression":
         return Decision()
-    truth = lesson.validation.target
-    temperature = fit_temperature(outputs, truth, weights=lesson.validation.weights)
+    truth, weights = lesson.validation.target, lesson.validation.weights
+    if truth.ndim == 2:
+        # Each label of a row is present or absent on its own: two classes, row by row and label.
+        weights = None if weights is None else np.repeat(weights, truth.shape[1])
+        outputs, truth = outputs.reshape(-1, 1), truth.reshape(-1).astype(np.int64)
+    temperature = fit_temperature(outputs, truth, weights=weights)
     likely = probabilities(outputs, temperature=temperature)
     return Decision(temperature, choose_threshold(threshold, likely, truth))
 
 
 def choose_threshold(rule: str, likely: np.ndarray, truth: np.ndarray) -> float:
     """The probability of class 1 from which on to decide for it.
+
+    Several labels a row share one threshold; they come as `kerasnn.evaluation.calibration.as_pairs`
+    makes them.
 
     Args:
         rule: A number in [0, 1], ``f1``, or costs such as ``fp=1,fn=5``.
@@ -180,7 +215,14 @@ def choose_threshold(rule: str, likely: np.ndarray, truth: np.ndarray) -> float:
 
 
 def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
-    """A weight for each row, (n,), n / (classes · rows of its class); None for equal ones."""
+    """A weight for each row, (n,), n / (classes · rows of its class); None for equal ones.
+
+    Raises:
+        ConfigError: A row has any number of labels.
+    """
+    if recipe.class_weight != "none" and target.ndim == 2:
+        fix = "leave it out, or try the loss 'focal'"
+        raise ConfigError("`class_weight` needs a target with one class a row", fix=fix)
     if recipe.class_weight == "none" or not np.issubdtype(target.dtype, np.integer):
         return None
     counts = np.bincount(target)
@@ -217,8 +259,11 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
     def measure(outputs: np.ndarray) -> float:
         if not np.isfinite(outputs).all():
             return float("nan")
-        regression = target.task == "regression"
-        scores = preprocessor.decode(outputs)[:, 0] if regression else probabilities(outputs)
+        if target.task == "regression":
+            scores = preprocessor.decode(outputs)[:, 0]
+        else:
+            read = label_probabilities if target.task == "multilabel" else probabilities
+            scores = read(outputs)
         predictions = Predictions.from_scores(
             target.task, target.classes, truth=truth, scores=scores
         )

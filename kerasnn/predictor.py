@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.evaluation.calibration import probabilities
+from kerasnn.evaluation.calibration import label_probabilities, probabilities
 
 if TYPE_CHECKING:
     import keras
@@ -27,11 +27,14 @@ class Decision:
 
     Args:
         temperature: Divides the logits; > 0.
-        threshold: Probability of the second of two classes from which on it is chosen, in [0, 1].
+        threshold: Probability of the second of two classes, or of a label of several, from which
+            on it is chosen; in [0, 1].
+        mirror: Whether the scores are the mean of an image's and its mirror image's.
     """
 
     temperature: float = 1.0
     threshold: float = 0.5
+    mirror: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Predictor:
         self.preprocessor = preprocessor
         self.network = network
         self.decision = decision or Decision()
-        self._forwards: dict[int, Forward] = {}
+        self._forwards: dict[tuple[int, bool], Forward] = {}
 
     def with_decision(self, decision: Decision) -> Predictor:
         """The same predictor with another decision; what is compiled is shared."""
@@ -89,14 +92,19 @@ class Predictor:
         """
         from kerasnn.forward import Forward
 
-        if batch_size not in self._forwards:
-            self._forwards[batch_size] = Forward(self.network, batch_size=batch_size)
-        return self._forwards[batch_size](inputs)
+        key = batch_size, self.decision.mirror
+        if key not in self._forwards:
+            self._forwards[key] = Forward(
+                self.network, batch_size=batch_size, mirror=self.decision.mirror
+            )
+        return self._forwards[key](inputs)
 
     def calibrated(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (n, classes), or values (n,) in the unit of the target."""
         if self.preprocessor.schema.target.task == "regression":
             return self.preprocessor.decode(outputs)[:, 0]
+        if self.preprocessor.schema.target.task == "multilabel":
+            return label_probabilities(outputs, temperature=self.decision.temperature)
         return probabilities(outputs, temperature=self.decision.temperature)
 
     def scores(self, frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -108,10 +116,15 @@ class Predictor:
         return self.calibrated(self.outputs(self.preprocessor.transform(frame).inputs))
 
     def decide(self, scores: NDArray[np.float64]) -> NDArray[Any]:
-        """Codes of the classes (n,) from probabilities; values stay as they are."""
+        """Codes of the classes (n,) from probabilities; values stay as they are.
+
+        Of several labels a row, 0 and 1 for each, (n, labels).
+        """
         task = self.preprocessor.schema.target.task
         if task == "regression":
             return scores
+        if task == "multilabel":
+            return (scores >= self.decision.threshold).astype(np.int64)
         if task == "binary":
             return (scores[:, 1] >= self.decision.threshold).astype(np.int64)
         likeliest: NDArray[np.int64] = scores.argmax(axis=1)
@@ -119,6 +132,8 @@ class Predictor:
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Column ``prediction``, and for classes a ``probability:<class>`` each.
+
+        Several labels of a row are one text, with the separator of the target between them.
 
         Raises:
             DataError: Columns are missing, or don't hold what they held in training.
@@ -136,6 +151,8 @@ class Predictor:
         classes = self.preprocessor.schema.target.classes
         if not classes:
             return pd.DataFrame({PREDICTION: decided}, index=index)
-        labels = self.preprocessor.coder.labels()[decided]
+        coder = self.preprocessor.coder
+        several = self.preprocessor.schema.target.task == "multilabel"
+        labels = coder.texts(decided) if several else coder.labels()[decided]
         columns = {f"probability:{name}": scores[:, code] for code, name in enumerate(classes)}
         return pd.DataFrame({PREDICTION: labels, **columns}, index=index)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +28,13 @@ from kerasnn.errors import (
     warn,
 )
 from kerasnn.evaluation.baselines import Baseline, baselines
-from kerasnn.evaluation.calibration import Costs
+from kerasnn.evaluation.calibration import Costs, as_pairs
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.slices import slices
 from kerasnn.folder import RunFolder
 from kerasnn.learning import choose_threshold
-from kerasnn.predictor import Decision, Predictor
+from kerasnn.predictor import Predictor
 from kerasnn.splits import drop_unlabelled
 
 if TYPE_CHECKING:
@@ -258,19 +258,23 @@ class Run:
 
     def _labelled(self, data: Any, form: Mapping[str, Any]) -> pd.DataFrame:
         examples = tables.read(data, **form)
-        return drop_unlabelled(examples, self.predictor.preprocessor.schema.target.name).frame
+        target = self.predictor.preprocessor.schema.target
+        return drop_unlabelled(examples, target.name, task=target.task).frame
 
     def _with_threshold(self, costs: Costs | None, threshold: str | float | None) -> Predictor:
         if costs is None and threshold is None:
             return self.predictor
         rule = f"fp={costs.fp},fn={costs.fn}" if costs else str(threshold)
-        likely, truth = np.full((1, self._n_classes), 0.5), np.zeros(1, int)
+        several = self.predictor.preprocessor.schema.target.task == "multilabel"
+        likely, truth = np.full((1, 2 if several else self._n_classes), 0.5), np.zeros(1, int)
         if costs or threshold == "f1":
             validation = self.held_back("validation")
             likely = self.predictor.scores(validation)
             truth = self.predictor.preprocessor.target(validation)
+            if several:
+                likely, truth = as_pairs(likely, truth)
         value = choose_threshold(rule, likely, truth)
-        decision = Decision(self.predictor.decision.temperature, value)
+        decision = replace(self.predictor.decision, threshold=value)
         return self.predictor.with_decision(decision)
 
     @property

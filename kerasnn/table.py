@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasnn import data
+from kerasnn import augmentations, data
 from kerasnn.config import Config, Settings
+from kerasnn.data import folders, labelsets, pictures
 from kerasnn.data.frames import keep_rows, put_together
 from kerasnn.errors import ConfigError
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
+from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Schema, infer
+from kerasnn.selection import default_model
 from kerasnn.splits import Parts, drop_unlabelled, split
+
+# Training images that tell whether a mirrored image still means the same.
+MIRRORED = 4_000
 
 
 @dataclass(frozen=True)
@@ -33,24 +39,20 @@ class Table:
 
 def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:
     """Read all rows, find out what they are, and divide them."""
-    config = settings.resolve()
-    options = config.data
+    if settings.names_model:
+        # What is wrong with the model's keys is said before anything is read.
+        settings.resolve()
+    given = _given(settings.data, sources)
+    options = replace(
+        settings.data, target=settings.data.target or folders.default_target(given["data"])
+    )
     if options.target is None:
         raise ConfigError("no target", fix="name the column to be predicted as `target`")
-    given = {
-        name: sources[name] if sources.get(name) is not None else path
-        for name, path in (
-            ("data", options.source),
-            ("validation", options.validation),
-            ("test", options.test),
-        )
-    }
-    if given["data"] is None:
-        raise ConfigError("no data", fix="give a path, a DataFrame or a dict of arrays as `data`")
     read = {
         name: drop_unlabelled(
             data.read(source, encoding=options.encoding, delimiter=options.delimiter),
             options.target,
+            task=options.task,
         )
         for name, source in given.items()
         if source is not None
@@ -61,24 +63,120 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         target=options.target,
         task=options.task,
         columns=options.columns,
-        drop=[*options.drop, *_split_columns(config)],
+        drop=[*options.drop, *_split_columns(settings.split, options)],
     )
+    config = settings.with_default_model(default_model(schema)).resolve()
+    read, schema = _with_pictures(read, schema, config)
+    if schema.target.task == "multilabel":
+        read = {name: _with_plain_labels(examples, schema) for name, examples in read.items()}
     _check_others(read, schema)
     table = Table(_together(read), schema, _divide(read, schema, config))
-    inferred: dict[str, Any] = {"data.task": schema.target.task} if options.task is None else {}
+    inferred: dict[str, Any] = {}
+    if settings.data.target is None:
+        inferred["data.target"] = options.target
+    if options.task is None:
+        inferred["data.task"] = schema.target.task
     inferred |= {
         f"data.columns.{column.name}": column.kind
         for column in schema.columns
         if column.name not in options.columns
     }
-    return table, config.with_inferred(inferred)
+    return table, _with_augmentation(table, config.with_inferred(inferred))
 
 
-def _split_columns(config: Config) -> list[str]:
+def _given(options: DataOptions, sources: Mapping[str, Any]) -> dict[str, Any]:
+    """What each part is read from; a folder may hold the folders of all parts."""
+    given = {
+        name: sources[name] if sources.get(name) is not None else path
+        for name, path in (
+            ("data", options.source),
+            ("validation", options.validation),
+            ("test", options.test),
+        )
+    }
+    if given["data"] is None:
+        raise ConfigError("no data", fix="give a path, a DataFrame or a dict of arrays as `data`")
+    parts = folders.parts_of(given["data"]) or {}
+    return parts | {
+        name: source
+        for name, source in given.items()
+        if name not in parts or (name != "data" and source is not None)
+    }
+
+
+def _with_pictures(
+    read: dict[str, data.Examples], schema: Schema, config: Config
+) -> tuple[dict[str, data.Examples], Schema]:
+    """Decode the images of all parts, once; rows whose image can't be read are left out."""
+    options = config.preprocessing
+    for column in schema.features:
+        if column.kind != "image":
+            continue
+        check_images({name: examples.frame for name, examples in read.items()}, column.name)
+        layout = pictures.layout_of(
+            read["data"].frame[column.name],
+            size=options.image_size,
+            channels=options.image_channels,
+        )
+        frames = pictures.load(
+            [examples.frame for examples in read.values()],
+            column.name,
+            layout,
+            strict=config.data.strict,
+            memory_gb=config.run.memory_gb,
+        )
+        read = {
+            name: replace(examples, frame=frame)
+            for (name, examples), frame in zip(read.items(), frames, strict=True)
+        }
+        columns = tuple(
+            replace(each, layout=layout) if each is column else each for each in schema.columns
+        )
+        schema = replace(schema, columns=columns)
+    return read, schema
+
+
+def check_images(frames: Mapping[str, pd.DataFrame], column: str) -> None:
+    """Raise if another part has no such column."""
+    for frame in frames.values():
+        check_columns(frame, [column])
+
+
+def _with_augmentation(table: Table, config: Config) -> Config:
+    """Which changes training images go through, where the data decide."""
+    columns = [column for column in table.schema.features if column.kind == "image"]
+    if not columns:
+        return config
+    train = table.rows("train")
+    preprocessor = Preprocessor.fit(train, table.schema, config.preprocessing)
+
+    def allowed() -> bool:
+        from kerasnn.mirroring import mirrors
+
+        rows = np.linspace(0, len(train) - 1, min(len(train), MIRRORED)).astype(np.int64)
+        pixels = pictures.pixels_of(train[columns[0].name].iloc[rows], columns[0].layout)
+        return mirrors(pixels[:], preprocessor.target(train.iloc[rows]), seed=config.run.seed)
+
+    changes = augmentations.resolve(
+        config.training.augment, preprocessor.signature, n_rows=len(train), mirrors=allowed
+    )
+    chosen = ",".join(changes) or "none"
+    if chosen == config.training.augment:
+        return config
+    return config.with_inferred({"training.augment": chosen})
+
+
+def _split_columns(split_by: SplitOptions, options: DataOptions) -> list[str]:
     """A group or a part says which rows belong together, and nothing about new rows."""
-    split_by, dropped = config.split, config.data.drop
     named = split_by.column is not None and split_by.kind in ("group", "column")
-    return [str(split_by.column)] if named and split_by.column not in dropped else []
+    return [str(split_by.column)] if named and split_by.column not in options.drop else []
+
+
+def _with_plain_labels(examples: data.Examples, schema: Schema) -> data.Examples:
+    """Sets of labels as text, whatever they came as: so every file of the run can hold them."""
+    name = schema.target.name
+    texts = labelsets.as_text(examples.frame[name], schema.target.sets)
+    return replace(examples, frame=examples.frame.assign(**{name: texts}))
 
 
 def _check_others(read: Mapping[str, data.Examples], schema: Schema) -> None:
