@@ -74,7 +74,7 @@ class _Array:
         return _read(self._stream, (stop - start, *self.shape[1:]), self.dtype)
 
     def _read_all(self, fortran: bool) -> NDArray[Any]:
-        from kerasnn.data.pictures import as_bytes
+        from kerasnn.data.decoding import as_bytes
 
         shape = self.shape[::-1] if fortran else self.shape
         values = _read(self._stream, shape, self.dtype)
@@ -86,7 +86,7 @@ class _Array:
 
 def _read(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     out = np.empty(shape, dtype=dtype)
-    target = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    target = out.reshape(-1).view(np.uint8).data
     while target:
         # ZipExtFile inflates no more than it is asked for.
         piece = stream.read(min(len(target), 1 << 20))

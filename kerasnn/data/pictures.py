@@ -1,4 +1,4 @@
-"""Images as the cells of a table: what a cell may be, and how it becomes pixels.
+"""Images as the cells of a table: what a cell may be, and how a column becomes pixels.
 
 A cell is the path of a file, its bytes, an array, or an image of Pillow. A table to learn from is
 decoded once: its cells then are a `Picture` each, a row of one `Pool` in memory or on disk.
@@ -10,9 +10,10 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,40 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data.frames import place
+from kerasnn.data import decoding
+from kerasnn.data.decoding import PictureError
+from kerasnn.data.folders import printable
+from kerasnn.data.frames import Examples, keep_rows, origin_of, place
 from kerasnn.data.stored import Pixels, StoredPixels
-from kerasnn.errors import DataError, warn
+from kerasnn.errors import warn
 from kerasnn.resizing import resize
+
+__all__ = [
+    "Picture",
+    "PictureError",
+    "Pool",
+    "decode",
+    "digest",
+    "is_picture",
+    "layout_of",
+    "layout_text",
+    "load",
+    "parse_layout",
+    "pixels_of",
+    "png_bytes",
+    "read_picture",
+    "readable",
+]
 
 # Images decoded by a thread at once.
 CHUNK = 64
+# Decoding an image is so much work where threads gain: Python's lock is held around small ones.
+SLOW_S = 4e-4
 MOST_SHAPED = 8.0
 """Sides that differ more than so many times are warned of."""
+LAYOUT_SAMPLE, COLOUR_SAMPLE = 2_000, 500
+SMALLEST_SIDE, LARGEST_SIDE, LARGEST_NATIVE = 32, 96, 128
+NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,8 +99,19 @@ class Pool:
     digests: NDArray[np.uint64]
 
 
-class PictureError(DataError):
-    """A cell is no image that can be read."""
+@dataclass
+class Findings:
+    """What was odd about some images, by their positions.
+
+    Args:
+        failed: What could not be read.
+        animated: Those of which only the first frame is taken.
+        odd: Height and width of those with a side of one pixel, or far longer than wide.
+    """
+
+    failed: dict[int, PictureError] = field(default_factory=dict)
+    animated: list[int] = field(default_factory=list)
+    odd: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def is_picture(cell: Any) -> bool:
@@ -84,8 +121,8 @@ def is_picture(cell: Any) -> bool:
     if isinstance(cell, np.ndarray):
         return cell.ndim == 2 or (cell.ndim == 3 and cell.shape[-1] in (1, 3, 4))
     if isinstance(cell, bytes):
-        return cell[:4] in (b"\x89PNG", b"GIF8", b"RIFF") or cell[:2] in (b"\xff\xd8", b"BM")
-    return type(cell).__module__.startswith("PIL.")
+        return decoding.is_encoded(cell)
+    return hasattr(cell, "getexif")
 
 
 def layout_text(height: int, width: int, channels: int) -> str:
@@ -103,6 +140,20 @@ def parse_layout(layout: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
+def read_picture(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.uint8]:
+    """The pixels of one cell, (height, width, channels).
+
+    Args:
+        cell: Path, bytes, array, image of Pillow, or `Picture`.
+        channels: 1 for grey, 3 for colour.
+        folder: That a path is relative to, if there is no such file in the current one.
+
+    Raises:
+        PictureError: It can't be read.
+    """
+    return _read(cell, channels, folder)[0]
+
+
 def pixels_of(series: pd.Series, layout: str) -> Pixels:
     """The pixels of a column, (n, height, width, channels), uint8.
 
@@ -113,27 +164,20 @@ def pixels_of(series: pd.Series, layout: str) -> Pixels:
     Raises:
         PictureError: A cell can't be read; names it.
     """
-    height, width, channels = parse_layout(layout)
+    shape = parse_layout(layout)
     cells = list(series)
-    pools = {id(cell.pool) for cell in cells if isinstance(cell, Picture)}
+    pools = {id(cell.pool): cell.pool for cell in cells if isinstance(cell, Picture)}
     if len(pools) == 1 and all(isinstance(cell, Picture) for cell in cells):
-        pool = cells[0].pool
-        if pool.pixels.shape[1:] == (height, width, channels):
-            found: Pixels = (
-                pool.pixels[np.array([cell.row for cell in cells], dtype=np.int64)]
-                if isinstance(pool.pixels, np.ndarray)
-                else pool.pixels.take(np.array([cell.row for cell in cells], dtype=np.int64))
-            )
+        [pool] = pools.values()
+        rows = np.array([cell.row for cell in cells], dtype=np.int64)
+        if pool.pixels.shape[1:] == shape:
+            in_memory = isinstance(pool.pixels, np.ndarray)
+            found: Pixels = pool.pixels[rows] if in_memory else pool.pixels.take(rows)
             return found
-    out = np.empty((len(cells), height, width, channels), dtype="uint8")
-    failed = decode(
-        cells, layout, lambda start, part: _put(out, start, part), folder=folder_of(series)
-    )
-    if failed:
-        row, error = next(iter(failed.items()))
-        raise PictureError(
-            error.what, place=error.place or place(series, series.index[row]), fix=error.fix
-        )
+    out = np.empty((len(cells), *shape), dtype="uint8")
+    found_out = decode(cells, layout, lambda at, part: _put(out, at, part), folder=_folder(series))
+    for row, error in found_out.failed.items():
+        raise _placed(error, series, row)
     return out
 
 
@@ -143,8 +187,8 @@ def decode(
     write: Callable[[int, NDArray[np.uint8]], None],
     *,
     folder: str = "",
-) -> dict[int, PictureError]:
-    """Decode and resize cells on all processors.
+) -> Findings:
+    """Decode and resize cells, on all processors where that is faster.
 
     Args:
         cells: Of any kind.
@@ -153,26 +197,36 @@ def decode(
             can't be read is black.
         folder: That paths are relative to, if they are not to the current one.
 
-    Returns:
-        By position, what could not be read.
+    Raises:
+        StorageError: A file is there but can't be read.
     """
     height, width, channels = parse_layout(layout)
-    failed: dict[int, PictureError] = {}
-    lock = threading.Lock()
+    findings, lock = Findings(), threading.Lock()
 
     def work(start: int) -> None:
-        part = np.zeros((len(cells[start : start + CHUNK]), height, width, channels), dtype="uint8")
-        for offset, cell in enumerate(cells[start : start + CHUNK]):
+        chunk = cells[start : start + CHUNK]
+        part = np.zeros((len(chunk), height, width, channels), dtype="uint8")
+        for position, cell in enumerate(chunk, start):
             try:
-                part[offset] = resize(read_picture(cell, channels, folder=folder), height, width)
+                pixels, animated = _read(cell, channels, folder)
             except PictureError as error:
                 with lock:
-                    failed[start + offset] = error
+                    findings.failed[position] = error
+                continue
+            if animated or _is_odd(pixels.shape, height, width):
+                with lock:
+                    if animated:
+                        findings.animated.append(position)
+                    if _is_odd(pixels.shape, height, width):
+                        findings.odd[position] = (pixels.shape[0], pixels.shape[1])
+            part[position - start] = resize(pixels, height, width)
         write(start, part)
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(work, range(0, len(cells), CHUNK)))
-    return dict(sorted(failed.items()))
+    _run(work, range(0, len(cells), CHUNK))
+    findings.failed = dict(sorted(findings.failed.items()))
+    findings.odd = dict(sorted(findings.odd.items()))
+    findings.animated.sort()
+    return findings
 
 
 def load(
@@ -196,220 +250,64 @@ def load(
         The tables with a `Picture` in each cell; messages still name the rows of their files.
 
     Raises:
-        PictureError: An image can't be read, and ``strict`` is set, or it is one of too many.
+        PictureError: An image can't be read, and ``strict`` is set, or most can't; or an image
+            is so large that it would fill the memory.
+        StorageError: A file can't be read.
     """
-    from kerasnn.data.frames import Examples, keep_rows
-
     shape = (sum(map(len, tables)), *parse_layout(layout))
     pixels = StoredPixels.fitting(shape, memory_gb=memory_gb)
     pool = Pool(pixels, np.zeros(shape[0], dtype=np.uint64))
     loaded, first = [], 0
     for table in tables:
-        cells = list(table[column])
-
-        def write(start: int, part: NDArray[np.uint8], first: int = first) -> None:
-            _put(pixels, first + start, part)
-            for offset, image in enumerate(part):
-                pool.digests[first + start + offset] = digest(image)
-
-        failed = decode(cells, layout, write, folder=folder_of(table))
-        pictures = pd.Series(
-            [Picture(pool, first + i, _origin(cell)) for i, cell in enumerate(cells)],
-            index=table.index,
-            dtype=object,
-        )
-        done = table.assign(**{column: pictures})
-        done.attrs = table.attrs
+        done, findings = _load(table, column, layout, pool, first)
         first += len(table)
-        if failed:
-            _report(failed, table[column], strict=strict)
-            kept = np.setdiff1d(np.arange(len(table)), np.fromiter(failed, dtype=np.int64))
+        series = table[column]
+        _report_failed(findings, series, strict=strict)
+        _report_odd(findings, series)
+        if findings.failed:
+            kept = np.setdiff1d(np.arange(len(table)), np.fromiter(findings.failed, dtype=np.int64))
             done = keep_rows(Examples(done, ""), kept).frame
         loaded.append(done)
     return loaded
 
 
-def _report(failed: dict[int, PictureError], series: pd.Series, *, strict: bool) -> None:
-    row, error = next(iter(failed.items()))
-    where = error.place or place(series, series.index[row])
-    if strict or len(failed) == len(series):
-        raise PictureError(error.what, place=where, fix=error.fix)
-    many = (
-        f"{len(failed):,} images can't be read and are left out, the first: "
-        if len(failed) > 1
-        else ""
-    )
-    warn(f"{many}{error.what}" if many else f"{error.what}; left out", place=where, fix=error.fix)
-
-
-def read_picture(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.uint8]:
-    """The pixels of one cell, (height, width, channels).
+def readable(
+    frame: pd.DataFrame, layouts: Mapping[str, str], *, strict: bool = False
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """The rows all of whose images can be read, decoded, and their positions; warns of the others.
 
     Args:
-        cell: Path, bytes, array, image of Pillow, or `Picture`.
-        channels: 1 for grey, 3 for colour.
-        folder: That a path is relative to, if there is no such file in the current one.
+        frame: With image columns.
+        layouts: Of these, by name.
+        strict: Whether an image that can't be read is an error.
 
     Raises:
-        PictureError: It can't be read.
+        PictureError: An image can't be read and ``strict`` is set, or it would fill the memory.
+        StorageError: A file can't be read.
     """
-    if isinstance(cell, Picture):
-        return _with_channels(cell.pixels, channels)
-    if isinstance(cell, np.ndarray):
-        return _with_channels(as_bytes(cell), channels)
-    image, name = open_picture(cell, folder=folder)
-    with image:
-        return _pixels(image, channels, name)
-
-
-def open_picture(cell: Any, *, folder: str = "") -> tuple[Any, str]:
-    """An image of Pillow, of which only the header is read, and what messages call it."""
-    import warnings
-
-    from PIL import Image, UnidentifiedImageError
-
-    if not isinstance(cell, str | os.PathLike | bytes):
-        if type(cell).__module__.startswith("PIL."):
-            return cell.copy(), ""
-        raise PictureError("no image", fix="leave the row out")
-    name = "" if isinstance(cell, bytes) else located(cell, folder)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(cell) if isinstance(cell, bytes) else name), name
-    except FileNotFoundError:
-        raise PictureError("no such file", place=name, fix="check the path") from None
-    except UnidentifiedImageError:
-        empty = (not cell) if isinstance(cell, bytes) else not os.path.getsize(name)
-        what = "the file is empty" if empty else "not an image"
-        raise PictureError(what, place=name or None, fix="remove it, or save it again") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        what = f"an image of more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-        raise PictureError(what, place=name or None, fix="make it smaller") from None
-    except OSError as error:
-        what = f"cannot read: {error.strerror or error}"
-        raise PictureError(what, place=name or None, fix="check the file") from None
-
-
-def _pixels(image: Any, channels: int, name: str) -> NDArray[np.uint8]:
-    """Decode: turned as its camera says, first frame, colours as 8 bits, alpha over white."""
-    from PIL import Image, ImageOps
-
-    try:
-        # Most photos carry no orientation; looking for one costs little.
-        if image.getexif().get(0x0112, 1) != 1:
-            image = ImageOps.exif_transpose(image)
-        if image.mode in ("I", "F", "I;16", "I;16B", "I;16L", "I;16N"):
-            return _with_channels(as_bytes(np.asarray(image)), channels)
-        if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-            above = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
-        wanted = "L" if channels == 1 else "RGB"
-        if image.mode != wanted:
-            image = image.convert(wanted)
-        pixels = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        what = f"a damaged image: {str(error)[:100]}"
-        raise PictureError(what, place=name or None, fix="remove it, or save it again") from None
-    return pixels.reshape(*pixels.shape[:2], channels)
-
-
-def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Numbers of any type as 0 to 255: 16 bits are scaled, fractions of 1 too."""
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == bool:
-        return array.astype("uint8") * np.uint8(255)
-    values = array.astype("float64")
-    if not np.isfinite(values).all() or (values.size and values.min() < 0):
-        raise PictureError("pixels that are negative or not finite", fix="scale them to 0 … 255")
-    largest = values.max(initial=0.0)
-    if array.dtype.kind == "f" and largest <= 1.0:
-        values = values * 255
-    elif array.dtype.itemsize == 2 or largest > 255:
-        if largest > 65_535:
-            raise PictureError(f"pixels up to {largest:g}", fix="scale them to 0 … 255")
-        values = values / 257
-    return np.floor(values + 0.5).astype("uint8")
-
-
-def _with_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """Grey to colour or back; alpha over white."""
-    if pixels.ndim not in (2, 3) or not pixels.size:
-        raise PictureError(
-            f"an array of shape {pixels.shape} is no image", fix="give (h, w, channels)"
-        )
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    if pixels.shape[2] == channels:
-        return pixels
-    if pixels.shape[2] == 1:
-        return np.repeat(pixels, channels, axis=2)
-    if pixels.shape[2] not in (3, 4):
-        what = f"an image of {pixels.shape[2]} channels"
-        raise PictureError(what, fix="give 1, 3 or 4 channels")
-    from PIL import Image
-
-    return _pixels(Image.fromarray(pixels), channels, "")
-
-
-def digest(pixels: NDArray[np.uint8]) -> int:
-    """64 bits of a hash of an image."""
-    return int.from_bytes(hashlib.blake2b(pixels.tobytes(), digest_size=8).digest(), "little")
-
-
-def png_bytes(cell: Any) -> Any:
-    """A cell as a file can hold it: a path as it is, made absolute; anything else as PNG."""
-    origin = cell.origin if isinstance(cell, Picture) else cell
-    if isinstance(origin, str | os.PathLike) and str(origin):
-        return os.path.abspath(origin)
-    if isinstance(cell, bytes):
-        return cell
-    from PIL import Image
-
-    pixels = cell.pixels if isinstance(cell, Picture) else read_picture(cell, 3)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(
-        buffer, "PNG", compress_level=1
-    )
-    return buffer.getvalue()
-
-
-def located(path: str | os.PathLike[str], folder: str) -> str:
-    """A path as it is, or in the folder of the table that names it."""
-    text = os.fspath(path)
-    if folder and not os.path.isabs(text) and not os.path.exists(text):
-        return os.path.join(folder, text)
-    return text
-
-
-def _origin(cell: Any) -> str:
-    return os.fspath(cell) if isinstance(cell, str | os.PathLike) else getattr(cell, "origin", "")
-
-
-def folder_of(table: pd.DataFrame | pd.Series) -> str:
-    """The folder of the file that a table was read from."""
-    from kerasnn.data.frames import origin_of
-
-    name = str(origin_of(table))
-    return str(Path(name).parent) if name and os.path.isfile(name) else ""
-
-
-def _put(pixels: Pixels, start: int, part: NDArray[np.uint8]) -> None:
-    pixels[start : start + len(part)] = part
-
-
-# Images whose colours are looked at, and the sides of a square that images are resized to.
-COLOUR_SAMPLE = 500
-SMALLEST_SIDE, LARGEST_SIDE, LARGEST_NATIVE = 32, 96, 128
+    failed: set[int] = set()
+    done = frame
+    for column, layout in layouts.items():
+        if all(isinstance(cell, Picture) for cell in frame[column]):
+            continue
+        pixels = np.zeros((len(frame), *parse_layout(layout)), dtype="uint8")
+        pool = Pool(pixels, np.zeros(len(frame), dtype=np.uint64))
+        decoded, findings = _load(done, column, layout, pool, 0)
+        _report_failed(findings, frame[column], strict=strict, most=False)
+        _report_odd(findings, frame[column])
+        failed |= findings.failed.keys()
+        done = decoded
+    kept = np.array(sorted(set(range(len(frame))) - failed), dtype=np.int64)
+    return (keep_rows(Examples(done, ""), kept).frame if failed else done), kept
 
 
 def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
-    """The size that the images of a column are used in, by their headers.
+    """The size that the images of a column are used in, by the headers of a sample of them.
 
     Args:
         series: Image cells; what can't be opened is skipped.
-        size: Height and width; 0 keeps the size of small images that all have one, and else takes
-            a square by their median.
+        size: Height and width; 0 keeps the size of small images nearly all of which have it, and
+            else takes a square by the median of their shorter sides, and says so.
         channels: 1 or 3; 0 is 1 where no image has a colour.
 
     Raises:
@@ -418,19 +316,154 @@ def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
     sizes = _sizes(series)
     if not sizes:
         raise PictureError("no image can be read", place=place(series), fix="check the files")
+    commonest = max(set(sizes), key=sizes.count)
     if size:
         height = width = size
-    elif len(set(sizes)) == 1 and max(sizes[0]) <= LARGEST_NATIVE:
-        height, width = sizes[0]
+    elif sizes.count(commonest) >= NEARLY_ALL * len(sizes) and max(commonest) <= LARGEST_NATIVE:
+        height, width = commonest
     else:
         side = int(np.clip(np.median([min(each) for each in sizes]), SMALLEST_SIDE, LARGEST_SIDE))
         height = width = side
+        low, high = min(sizes, key=_area), max(sizes, key=_area)
+        shown = f"{low[0]}x{low[1]}" + ("" if low == high else f" to {high[0]}x{high[1]}")
+        what = f"images of {shown} pixels are resized to {height}x{width}"
+        warn(what, place=place(series) or None, fix="set `image_size` for another size")
     return layout_text(height, width, channels or (1 if _are_grey(series) else 3))
 
 
+def digest(pixels: NDArray[np.uint8]) -> int:
+    """64 bits of a hash of an image."""
+    return int.from_bytes(hashlib.blake2b(pixels.data, digest_size=8).digest(), "little")
+
+
+def png_bytes(cell: Any) -> Any:
+    """A cell as a file can hold it: a path as it is, made absolute; anything else as PNG.
+
+    A path that is no UTF-8 becomes a ``file:`` URI, which is read like a path.
+    """
+    origin = cell.origin if isinstance(cell, Picture) else cell
+    if isinstance(origin, str | os.PathLike) and str(origin):
+        path = os.path.abspath(decoding.located(origin, ""))
+        return path if path.isprintable() else Path(path).as_uri()
+    if isinstance(cell, bytes):
+        return cell
+    from PIL import Image
+
+    pixels = cell.pixels if isinstance(cell, Picture) else read_picture(cell, 3)
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _read(cell: Any, channels: int, folder: str) -> tuple[NDArray[np.uint8], bool]:
+    if isinstance(cell, Picture):
+        return decoding.with_channels(cell.pixels, channels), False
+    return decoding.decode_cell(cell, channels, folder=folder)
+
+
+def _load(
+    table: pd.DataFrame, column: str, layout: str, pool: Pool, first: int
+) -> tuple[pd.DataFrame, Findings]:
+    """Decode a column into the rows of a pool from ``first`` on."""
+    cells, folder = list(table[column]), _folder(table)
+
+    def write(start: int, part: NDArray[np.uint8]) -> None:
+        _put(pool.pixels, first + start, part)
+        pool.digests[first + start : first + start + len(part)] = [digest(image) for image in part]
+
+    findings = decode(cells, layout, write, folder=folder)
+    pictures = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):
+        pictures[row] = Picture(pool, first + row, _origin(cell, folder))
+    done = table.assign(**{column: pd.Series(pictures, index=table.index, dtype=object)})
+    done.attrs = table.attrs
+    return done, findings
+
+
+def _run(work: Callable[[int], None], starts: range) -> None:
+    """Do the first part here, and the others in threads if it was much work, or much waiting."""
+    from PIL import Image
+
+    Image.preinit()
+    began, worked = time.perf_counter(), time.thread_time()
+    for start in starts[:1]:
+        work(start)
+    waited, worked = time.perf_counter() - began, time.thread_time() - worked
+    if worked < SLOW_S * CHUNK and waited < 20 * worked:
+        for start in starts[1:]:
+            work(start)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(work, starts[1:]))
+
+
+def _report_failed(
+    findings: Findings, series: pd.Series, *, strict: bool, most: bool = True
+) -> None:
+    """Raise, or warn of the images that can't be read."""
+    failed, n_rows = findings.failed, len(series)
+    for row, error in failed.items():
+        if error.fatal or strict:
+            raise _placed(error, series, row)
+    if not failed:
+        return
+    row = next(iter(failed))
+    error = _placed(failed[row], series, row)
+    too_many = most and len(failed) > n_rows / 2
+    if len(failed) == 1 and not too_many:
+        what = f"{error.what}; the row is left out" if most else f"{error.what}; not predicted"
+    elif too_many:
+        what = f"{len(failed):,} of {n_rows:,} images can't be read, the first: {error.what}"
+        raise PictureError(what, place=error.place, fix=error.fix)
+    else:
+        done = "and are left out" if most else "and are not predicted"
+        what = f"{len(failed):,} images can't be read {done}, the first: {error.what}"
+    warn(what, place=error.place, fix=error.fix)
+
+
+def _report_odd(findings: Findings, series: pd.Series) -> None:
+    """Warn of animations and of images that are hardly ones."""
+    for row in findings.animated[:1]:
+        more = len(findings.animated)
+        what = f"{more:,} animated images, the first:" if more > 1 else "an animated image:"
+        fix = "save single frames to learn from others"
+        warn(f"{what} its first frame is taken", place=_name(series, row), fix=fix)
+    for row, (height, width) in list(findings.odd.items())[:1]:
+        more = len(findings.odd)
+        what = f"{more:,} images of odd shapes, the first of" if more > 1 else "an image of"
+        fix = "check whether it is meant"
+        warn(f"{what} {height}x{width} pixels", place=_name(series, row), fix=fix)
+
+
+def _placed(error: PictureError, series: pd.Series, row: int) -> PictureError:
+    where = error.place or place(series, series.index[row])
+    return PictureError(error.what, place=where, fix=error.fix, fatal=error.fatal)
+
+
+def _name(series: pd.Series, row: int) -> str | None:
+    """The file of an image, or its place in the table."""
+    name = _origin(series.iloc[row], "")
+    return printable(name) or place(series, series.index[row]) or None
+
+
+def _is_odd(shape: tuple[int, ...], height: int, width: int) -> bool:
+    short, long = sorted(shape[:2])
+    return shape[:2] != (height, width) and (short == 1 or long > MOST_SHAPED * short)
+
+
+def _area(size: tuple[int, int]) -> int:
+    return size[0] * size[1]
+
+
+def _sample(series: pd.Series, n_rows: int) -> list[Any]:
+    rows = np.linspace(0, len(series) - 1, min(n_rows, len(series))).astype(np.int64)
+    return list(series.iloc[rows])
+
+
 def _sizes(series: pd.Series) -> list[tuple[int, int]]:
-    """Height and width of each image that can be opened."""
-    folder = folder_of(series)
+    """Height and width of each image of a sample that can be opened."""
+    folder = _folder(series)
 
     def size_of(cell: Any) -> tuple[int, int] | None:
         if isinstance(cell, Picture):
@@ -438,24 +471,41 @@ def _sizes(series: pd.Series) -> list[tuple[int, int]]:
         if isinstance(cell, np.ndarray):
             return cell.shape[0], cell.shape[1]
         try:
-            image, _ = open_picture(cell, folder=folder)
+            with decoding.open_header(cell, folder=folder) as image:
+                width, height = image.size
+                turned = decoding.orientation(image) >= 5
         except PictureError:
             return None
-        with image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            return (width, height) if turned else (height, width)
+        return (width, height) if turned else (height, width)
 
-    return [size for size in map(size_of, series) if size is not None]
+    return [size for size in map(size_of, _sample(series, LAYOUT_SAMPLE)) if size is not None]
 
 
 def _are_grey(series: pd.Series) -> bool:
-    rows = np.linspace(0, len(series) - 1, min(COLOUR_SAMPLE, len(series))).astype(np.int64)
-    for cell in series.iloc[rows]:
+    folder = _folder(series)
+    for cell in _sample(series, COLOUR_SAMPLE):
+        if isinstance(cell, np.ndarray) and (cell.ndim == 2 or cell.shape[-1] == 1):
+            continue
         try:
-            pixels = read_picture(cell, 3, folder=folder_of(series))
+            pixels = read_picture(cell, 3, folder=folder)
         except PictureError:
             continue
         if (pixels != pixels[..., :1]).any():
             return False
     return True
+
+
+def _origin(cell: Any, folder: str) -> str:
+    if isinstance(cell, str | os.PathLike):
+        return decoding.located(cell, folder)
+    return getattr(cell, "origin", "")
+
+
+def _folder(table: pd.DataFrame | pd.Series) -> str:
+    """The folder of the file that a table was read from."""
+    name = str(origin_of(table))
+    return str(Path(name).parent) if name and os.path.isfile(name) else ""
+
+
+def _put(pixels: Pixels, start: int, part: NDArray[np.uint8]) -> None:
+    pixels[start : start + len(part)] = part

@@ -63,12 +63,12 @@ class StoredPixels:
         size, handle = math.prod(self.shape[1:]), self._file.fileno()
         for start, stop in _stretches(positions):
             # A view: what is read lands in the array at once.
-            _read(handle, memoryview(out[start:stop].reshape(-1)), int(positions[start]) * size)
+            _read(handle, out[start:stop].reshape(-1).data, int(positions[start]) * size)
         return out
 
     def __setitem__(self, rows: slice, pixels: NDArray[np.uint8]) -> None:
         start, _, _ = rows.indices(len(self))
-        data = memoryview(np.ascontiguousarray(pixels).reshape(-1))
+        data = np.ascontiguousarray(pixels).reshape(-1).data
         position, handle = start * math.prod(self.shape[1:]), self._file.fileno()
         while data:
             try:
