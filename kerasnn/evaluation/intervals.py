@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasnn.evaluation.metrics import Measure, Metric, metrics_of
+from kerasnn.evaluation.metrics import Metric, metrics_of
 from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.weighting import Measure
 
 LEVEL = 0.95
 

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 
 from kerasnn.errors import ConfigError, UnknownNameError
+from kerasnn.evaluation import label_metrics
 from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.weighting import Measure, divide, mean_defined, mean_of
 from kerasnn.signature import Task
-
-Measure = Callable[[np.ndarray], float]
 
 CALIBRATION_BINS = 15
 
@@ -77,22 +77,6 @@ class Metric:
         return " to ".join(self.format(bound) for bound in interval) if interval else "–"
 
 
-def _mean_of(values: np.ndarray) -> Measure:
-    values = values.astype(np.float64)
-    return lambda weights: float(weights @ values / weights.sum())
-
-
-def _divide(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
-    """The quotient, NaN where the denominator is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.true_divide(numerator, denominator))
-
-
-def _mean_defined(values: np.ndarray) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
-
-
 def weighted_confusion(predictions: Predictions) -> Callable[[np.ndarray], np.ndarray]:
     """From row weights to the sums, (n_classes true, n_classes decided)."""
     n_classes = len(predictions.classes)
@@ -115,17 +99,17 @@ def _from_confusion(value: Callable[[np.ndarray], float]) -> Callable[[Predictio
 
 
 def _accuracy(predictions: Predictions) -> Measure:
-    return _mean_of(predictions.truth == predictions.decision)
+    return mean_of(predictions.truth == predictions.decision)
 
 
 def _balanced_accuracy(matrix: np.ndarray) -> float:
-    return _mean_defined(_divide(matrix.diagonal(), matrix.sum(axis=1)))
+    return mean_defined(divide(matrix.diagonal(), matrix.sum(axis=1)))
 
 
 def _f1(matrix: np.ndarray) -> float:
     """Of class 1 for two classes; else the mean over the classes that are true or decided."""
-    each = _divide(2 * matrix.diagonal(), matrix.sum(axis=0) + matrix.sum(axis=1))
-    return float(each[1]) if len(each) == 2 else _mean_defined(each)
+    each = divide(2 * matrix.diagonal(), matrix.sum(axis=0) + matrix.sum(axis=1))
+    return float(each[1]) if len(each) == 2 else mean_defined(each)
 
 
 def _mcc(matrix: np.ndarray) -> float:
@@ -143,17 +127,17 @@ def _log_loss(predictions: Predictions) -> Measure:
         likelihood = np.where(predictions.truth == 1, scores, 1 - scores)
     else:
         likelihood = scores[np.arange(len(predictions)), predictions.truth][:, None]
-    return _mean_of(-np.log(np.clip(likelihood, epsilon, 1 - epsilon)).mean(axis=1))
+    return mean_of(-np.log(np.clip(likelihood, epsilon, 1 - epsilon)).mean(axis=1))
 
 
 def _brier(predictions: Predictions) -> Measure:
     """Squared error of class 1's probability; summed over the classes, or the labels' mean."""
     if predictions.task == "multilabel":
-        return _mean_of(np.square(predictions.scores - predictions.truth).mean(axis=1))
+        return mean_of(np.square(predictions.scores - predictions.truth).mean(axis=1))
     errors = predictions.scores.astype(np.float64)
     errors[np.arange(len(predictions)), predictions.truth] -= 1
     squares = np.square(errors)
-    return _mean_of(squares[:, 1] if predictions.task == "binary" else squares.sum(axis=1))
+    return mean_of(squares[:, 1] if predictions.task == "binary" else squares.sum(axis=1))
 
 
 def confidence(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
@@ -202,14 +186,14 @@ def _ranked(score: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], n
 
 def _area(counts: np.ndarray) -> float:
     true, false = np.pad(counts, ((0, 0), (1, 0)))
-    return float(_divide(np.trapezoid(true, false), true[-1] * false[-1]))
+    return float(divide(np.trapezoid(true, false), true[-1] * false[-1]))
 
 
 def _precision_area(counts: np.ndarray) -> float:
     """Average precision: sum of precision times the step of recall."""
     true, taken = counts[0], counts.sum(axis=0)
     precision = np.divide(true, taken, out=np.zeros_like(true), where=taken > 0)
-    return float(_divide(np.diff(true, prepend=0.0) @ precision, true[-1]))
+    return float(divide(np.diff(true, prepend=0.0) @ precision, true[-1]))
 
 
 def _one_against_rest(value: Callable[[np.ndarray], float]) -> Callable[[Predictions], Measure]:
@@ -217,35 +201,16 @@ def _one_against_rest(value: Callable[[np.ndarray], float]) -> Callable[[Predict
 
     def prepare(predictions: Predictions) -> Measure:
         codes = [1] if predictions.task == "binary" else range(len(predictions.classes))
-        ranked = [_ranked(*predictions.of_class(code)[:2]) for code in codes]
-        return lambda weights: _mean_defined(
-            np.array([value(counts(weights)) for counts in ranked])
-        )
+        ranked = [_ranked(predictions.scores[:, code], predictions.truth == code) for code in codes]
+        return lambda weights: mean_defined(np.array([value(counts(weights)) for counts in ranked]))
 
     return prepare
 
 
-def _exact_match(predictions: Predictions) -> Measure:
-    return _mean_of((predictions.truth == predictions.decision).all(axis=1))
-
-
-def _hamming_loss(predictions: Predictions) -> Measure:
-    return _mean_of((predictions.truth != predictions.decision).mean(axis=1))
-
-
-def _micro_f1(predictions: Predictions) -> Measure:
-    """Over all labels of all rows together."""
-    truth, decision = predictions.truth, predictions.decision
-    hits = (truth * decision).sum(axis=1, dtype=np.float64)
-    total = (truth + decision).sum(axis=1, dtype=np.float64)
-    return lambda weights: float(_divide(2 * (weights @ hits), weights @ total))
-
-
-def _macro_f1(predictions: Predictions) -> Measure:
-    """The mean over the labels that are true or decided."""
-    hits = (predictions.truth * predictions.decision).astype(np.float64)
-    total = (predictions.truth + predictions.decision).astype(np.float64)
-    return lambda weights: _mean_defined(_divide(2 * (weights @ hits), weights @ total))
+def _auc(predictions: Predictions) -> Measure:
+    if predictions.task == "multilabel":
+        return label_metrics.area_under_roc(predictions)
+    return _one_against_rest(_area)(predictions)
 
 
 def _errors(predictions: Predictions) -> np.ndarray:
@@ -254,20 +219,20 @@ def _errors(predictions: Predictions) -> np.ndarray:
 
 
 def _rmse(predictions: Predictions) -> Measure:
-    mean_square = _mean_of(np.square(_errors(predictions)))
+    mean_square = mean_of(np.square(_errors(predictions)))
     return lambda weights: mean_square(weights) ** 0.5
 
 
 def _mae(predictions: Predictions) -> Measure:
-    return _mean_of(np.abs(_errors(predictions)))
+    return mean_of(np.abs(_errors(predictions)))
 
 
 def _r2(predictions: Predictions) -> Measure:
     truth = predictions.truth.astype(np.float64)
-    mean_square = _mean_of(np.square(_errors(predictions)))
+    mean_square = mean_of(np.square(_errors(predictions)))
     # Centred, so that the variance as a difference of moments keeps its digits.
     centred = truth - truth.mean()
-    mean, second = _mean_of(centred), _mean_of(np.square(centred))
+    mean, second = mean_of(centred), mean_of(np.square(centred))
 
     def measure(weights: np.ndarray) -> float:
         variance = second(weights) - mean(weights) ** 2
@@ -281,7 +246,7 @@ def _mape(predictions: Predictions) -> Measure:
     truth = predictions.truth.astype(np.float64)
     counted = (truth != 0).astype(np.float64)
     errors = np.abs(_errors(predictions)) * counted / np.where(truth == 0, 1.0, np.abs(truth))
-    return lambda weights: float(_divide(weights @ errors, weights @ counted))
+    return lambda weights: float(divide(weights @ errors, weights @ counted))
 
 
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass")
@@ -306,16 +271,14 @@ METRICS: dict[str, Metric] = {
             "mean average precision",
             "higher",
             _LABELS,
-            _one_against_rest(_precision_area),
+            label_metrics.mean_average_precision,
             ranks=True,
         ),
-        Metric("micro_f1", "micro F1", "higher", _LABELS, _micro_f1),
-        Metric("macro_f1", "macro F1", "higher", _LABELS, _macro_f1),
-        Metric("exact_match", "exact match", "higher", _LABELS, _exact_match),
-        Metric("hamming_loss", "Hamming loss", "lower", _LABELS, _hamming_loss),
-        Metric(
-            "auc", "ROC AUC", "higher", _CLASSES + _LABELS, _one_against_rest(_area), ranks=True
-        ),
+        Metric("micro_f1", "micro F1", "higher", _LABELS, label_metrics.micro_f1),
+        Metric("macro_f1", "macro F1", "higher", _LABELS, label_metrics.macro_f1),
+        Metric("exact_match", "exact match", "higher", _LABELS, label_metrics.exact_match),
+        Metric("hamming_loss", "Hamming loss", "lower", _LABELS, label_metrics.hamming_loss),
+        Metric("auc", "ROC AUC", "higher", _CLASSES + _LABELS, _auc, ranks=True),
         Metric(
             "average_precision",
             "average precision",
@@ -398,31 +361,26 @@ def per_class(predictions: Predictions) -> dict[str, dict[str, float]]:
     A share of nothing is NaN: the recall of a class without rows, the precision of a class that
     is never decided.
     """
-    several = predictions.task == "multilabel"
-    if several:
+    areas: np.ndarray | None = None
+    if predictions.task == "multilabel":
+        areas = label_metrics.average_precisions(predictions)(np.ones(len(predictions)))
         truth, decision = predictions.truth, predictions.decision
         hits, true, decided = ((m == 1).sum(axis=0) for m in (truth * decision, truth, decision))
     else:
         matrix = confusion(predictions)
         hits, true, decided = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
-    precision, recall = _divide(hits, decided), _divide(hits, true)
-    f1 = _divide(2 * hits, true + decided)
+    precision, recall = divide(hits, decided), divide(hits, true)
+    f1 = divide(2 * hits, true + decided)
     return {
         label: {
             "precision": float(precision[code]),
             "recall": float(recall[code]),
             "f1": float(f1[code]),
-            **({"average_precision": _precision_of(predictions, code)} if several else {}),
+            **({} if areas is None else {"average_precision": float(areas[code])}),
             "support": int(true[code]),
         }
         for code, label in enumerate(predictions.classes)
     }
-
-
-def _precision_of(predictions: Predictions, code: int) -> float:
-    """Average precision of one class against the rest."""
-    ranked = _ranked(*predictions.of_class(code)[:2])
-    return _precision_area(ranked(np.ones(len(predictions))))
 
 
 def notes(predictions: Predictions) -> list[str]:
