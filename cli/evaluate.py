@@ -11,6 +11,7 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
     examples=[
         "kerasnn evaluate runs/adult-mlp-1",
         "kerasnn evaluate runs/adult-mlp-1 new.csv --by region",
+        "kerasnn evaluate runs/photos-airbench-1 photos/test",
         "kerasnn evaluate runs/adult-mlp-1 --cost fp=1,fn=5",
         "kerasnn evaluate runs/adult-mlp-1 --fail-under auc=0.9 --quiet",
     ]
@@ -56,7 +57,8 @@ def evaluate(
 ) -> None:
     """Score a run on its held-back rows, or on DATA.
 
-    RUN is the folder of a run or its model.kerasnn; DATA is a table with the target.
+    RUN is the folder of a run or its model.kerasnn; DATA is a table with the target, or a
+    folder with one subfolder of images a class.
     """
     from kerasnn.cli.checks import check_run, check_table
 

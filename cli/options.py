@@ -175,6 +175,16 @@ def _pair(text: str, name: str, value: str = "") -> tuple[str, str]:
     return name.strip(), value
 
 
+def memory(text: str) -> float:
+    """Read ``500MB``, ``2GB`` or ``1.5GiB`` as units of 10⁹ bytes."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise click.BadParameter(f"'{text}' must be written like 500MB, 2GB or 1.5GiB")
+    power = " KMGT".index(match[2].upper()) if match[2] else 3
+    unit = 1024.0 if match[3] else 1000.0
+    return float(float(match[1]) * unit**power / 1e9)
+
+
 def duration(text: str) -> float:
     """Read ``30s``, ``10m`` or ``1h`` as seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())

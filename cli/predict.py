@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kerasnn.cli.checks import check_run, check_table
+from kerasnn.cli.checks import check_run, check_tables
 from kerasnn.cli.options import State, command, option, start_keras
 
 
@@ -12,10 +12,11 @@ from kerasnn.cli.options import State, command, option, start_keras
     examples=[
         "kerasnn predict runs/adult-mlp-1 new.csv --output predictions.csv",
         "zcat new.csv.gz | kerasnn predict runs/adult-mlp-1 - | head",
+        "kerasnn predict runs/photos-airbench-1 new/ cat.jpg --output predictions.csv",
     ]
 )
 @click.argument("run", type=click.Path())
-@click.argument("data", type=click.Path())
+@click.argument("data", type=click.Path(), nargs=-1, required=True)
 @option(
     "-o",
     "--output",
@@ -27,30 +28,43 @@ from kerasnn.cli.options import State, command, option, start_keras
 )
 @option("--encoding", metavar="NAME", group="Data", help="Of a text file; as in training.")
 @option("--delimiter", metavar="TEXT", group="Data", help="Between the columns; as in training.")
+@option(
+    "--strict",
+    is_flag=True,
+    group="Data",
+    help="Stop at an image that can't be read; its row is empty otherwise.",
+)
 @option("--force", is_flag=True, group="Output", help="Replace the file.")
 @click.pass_context
 def predict(
     context: click.Context,
     run: str,
-    data: str,
+    data: tuple[str, ...],
     *,
     output: str,
     encoding: str | None,
     delimiter: str | None,
+    strict: bool,
     force: bool,
 ) -> None:
-    """Predict each row of a table, in its order; memory stays bounded.
+    """Predict each row of a table, or each image, in its order; memory stays bounded.
 
-    RUN is the folder of a run or its model.kerasnn; DATA needs no target. The result has the
-    column prediction and, for classes, one probability:CLASS each.
+    RUN is the folder of a run or its model.kerasnn; DATA is a table, which needs no target, or
+    images and folders of images. The result has the column prediction and, for classes, one
+    probability:CLASS each; for images, the column path comes first.
     """
     check_run(run)
-    check_table(data, encoding=encoding)
+    check_tables(data, encoding=encoding)
     start_keras(context)
     import kerasnn
 
     done = kerasnn.load(run).predict_file(
-        data, output, encoding=encoding, delimiter=delimiter, force=force
+        data[0] if len(data) == 1 else list(data),
+        output,
+        encoding=encoding,
+        delimiter=delimiter,
+        strict=strict,
+        force=force,
     )
     if output != "-" and not context.ensure_object(State).quiet:
         click.echo(f"{done.n_rows:,} rows predicted in {output}", err=True)

@@ -17,11 +17,13 @@ from kerasnn.cli.options import (
     command,
     duration,
     json_option,
+    memory,
     option,
     print_json,
     start_keras,
 )
 from kerasnn.config import collect
+from kerasnn.data.folders import default_target
 from kerasnn.data.sources import check_source
 from kerasnn.options import fields_of
 from kerasnn.signature import Kind, Task
@@ -53,12 +55,18 @@ def _rate(text: str) -> str:
         "kerasnn train adult.csv --target income",
         "kerasnn train prices.parquet --target price --model resnet --set width=128 --epochs 50",
         "kerasnn train visits.csv --target returned --split group:patient --drop id",
+        "kerasnn train photos/train --test photos/test --time-limit 10m",
         "kerasnn train --config runs/adult-mlp-1/config.yaml",
         "kerasnn train --resume runs/adult-mlp-1 --epochs 300",
     ]
 )
 @click.argument("data", required=False, type=click.Path())
-@data_option("--target", metavar="COLUMN", key="data.target", help="Column to predict.")
+@data_option(
+    "--target",
+    metavar="COLUMN",
+    key="data.target",
+    help="Column to predict; for folders of images their class.",
+)
 @data_option(
     "--task",
     metavar="|".join(get_args(Task)),
@@ -83,17 +91,24 @@ def _rate(text: str) -> str:
 )
 @data_option("--encoding", metavar="NAME", key="data.encoding", help="Of a text file.")
 @data_option("--delimiter", metavar="TEXT", key="data.delimiter", help="Between the columns.")
+@data_option(
+    "--strict",
+    is_flag=True,
+    default=None,
+    key="data.strict",
+    help="Stop at an image that can't be read; it is left out otherwise.",
+)
 @split_option(
     "--validation",
     type=click.Path(),
-    metavar="FILE",
+    metavar="FILE|FOLDER",
     key="data.validation",
     help="Rows that pick the best epoch, in place of a share of DATA.",
 )
 @split_option(
     "--test",
     type=click.Path(),
-    metavar="FILE",
+    metavar="FILE|FOLDER",
     key="data.test",
     help="Rows for the scores, in place of a share of DATA.",
 )
@@ -139,6 +154,12 @@ def _rate(text: str) -> str:
     help="Epochs without gain before training stops; 0 never stops early.",
 )
 @training_option(
+    "--augment",
+    metavar="none|light|strong|NAME,…",
+    key="training.augment",
+    help="How training images are changed at random; by the data otherwise.",
+)
+@training_option(
     "--class-weight",
     metavar="none|balanced",
     key="training.class_weight",
@@ -151,6 +172,13 @@ def _rate(text: str) -> str:
     metavar="TIME",
     key="run.time_limit_s",
     help="Stop after, such as 30s, 10m or 1h.",
+)
+@run_option(
+    "--memory",
+    type=memory,
+    metavar="SIZE",
+    key="run.memory_gb",
+    help="For decoded images, such as 500MB or 2GB; what does not fit is kept on disk.",
 )
 @run_option("--seed", metavar="N", key="run.seed", help="Of everything random.")
 @run_option(
@@ -194,9 +222,10 @@ def train(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a network on a table and score it on rows that it has not seen.
+    """Train a network on a table or on images and score it on rows that it has not seen.
 
-    DATA is a CSV, TSV, JSON lines or Parquet file, also gzipped, or - for standard input.
+    DATA is a CSV, TSV, JSON lines or Parquet file, also gzipped, or - for standard input; a folder
+    with one subfolder of images a class; or an .npz file with images x and labels y.
     """
     values = {**chosen(context), **_split(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
@@ -229,7 +258,8 @@ def _source(context: click.Context, data: Any, resume: str | None) -> str | None
         check_run(resume, unfinished=True)
     if data.source is None and resume is None:
         raise click.UsageError("DATA is missing", context)
-    if data.source is not None and data.target is None and resume is None:
+    named = data.target or default_target(data.source)
+    if data.source is not None and named is None and resume is None:
         raise click.UsageError("--target is missing", context)
     for path in (data.source, data.validation, data.test):
         if path is not None:

@@ -11,6 +11,7 @@ _OPTIONS = (
     (r"split by '(\w+)'", r"add --split \1"),
     (r"set `training\.batch_size` to (\d+)", r"add --batch-size \1"),
     (r"with `columns`", "with --column NAME=KIND"),
+    (r"set `image_size`", "add --set image_size=N"),
     (r"override its kind", "add --column NAME=KIND"),
     (r"force its replacement|use `force` to replace it", "replace it with --force"),
 )

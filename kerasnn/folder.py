@@ -30,6 +30,7 @@ import pandas as pd
 
 from kerasnn import storage
 from kerasnn.config import Config, Settings, collect
+from kerasnn.data.folders import PART_NAMES
 from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.learning import Learned
@@ -230,7 +231,10 @@ def _folder_of(run: str | os.PathLike[str]) -> Path:
 def _new_path(config: Config) -> Path:
     """``runs/adult-mlp-1``, with the first number that is free."""
     source = config.data.source or "table"
-    stem = "stdin" if source == "-" else Path(source).name.split(".")[0]
+    path = Path(source)
+    if path.name.lower() in PART_NAMES and path.is_dir():
+        path = path.resolve().parent
+    stem = "stdin" if source == "-" else path.name.split(".")[0]
     stem = re.sub(r"[^\w-]+", "-", stem).strip("-") or "table"
     number = 1
     while (path := Path("runs") / f"{stem}-{config.model.name}-{number}").exists():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data import pictures
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
 
 if TYPE_CHECKING:
@@ -130,21 +131,33 @@ class Predictor:
         likeliest: NDArray[np.int64] = scores.argmax(axis=1)
         return likeliest
 
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def predict(self, frame: pd.DataFrame, *, strict: bool = False) -> pd.DataFrame:
         """Column ``prediction``, and for classes a ``probability:<class>`` each.
 
-        Several labels of a row are one text, with the separator of the target between them.
+        Several labels of a row are one text, with the separator of the target between them. A row
+        whose image can't be read is empty.
+
+        Args:
+            frame: Raw rows.
+            strict: Whether an image that can't be read is an error.
 
         Raises:
             DataError: Columns are missing, or don't hold what they held in training.
         """
-        return self.predict_and_count(frame).table
+        return self.predict_and_count(frame, strict=strict).table
 
-    def predict_and_count(self, frame: pd.DataFrame) -> Predicted:
+    def predict_and_count(self, frame: pd.DataFrame, *, strict: bool = False) -> Predicted:
         """As `predict`, and count the cells that are unlike those of training."""
-        prepared = self.preprocessor.transform(frame)
-        scores = self.calibrated(self.outputs(prepared.inputs))
-        return Predicted(self._table(scores, frame.index), prepared.unseen, prepared.imputed)
+        features = self.preprocessor.schema.features
+        layouts = {c.name: c.layout for c in features if c.kind == "image" and c.name in frame}
+        rows, kept = pictures.readable(frame, layouts, strict=strict)
+        prepared = self.preprocessor.transform(rows)
+        table = self._table(self.calibrated(self.outputs(prepared.inputs)), pd.Index(kept))
+        if len(kept) < len(frame):
+            # As objects, whole numbers stay whole beside what is empty.
+            prediction = table[PREDICTION].astype(object)
+            table = table.assign(**{PREDICTION: prediction}).reindex(range(len(frame)))
+        return Predicted(table.set_axis(frame.index), prepared.unseen, prepared.imputed)
 
     def _table(self, scores: NDArray[np.float64], index: pd.Index[Any]) -> pd.DataFrame:
         decided = self.decide(scores)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasnn import data as tables
-from kerasnn import summary
+from kerasnn import new_rows, summary
 from kerasnn.bundle import Bundle
+from kerasnn.data import folders
 from kerasnn.data.frames import place
 from kerasnn.errors import (
     ConfigError,
@@ -35,7 +35,6 @@ from kerasnn.evaluation.slices import slices
 from kerasnn.folder import RunFolder
 from kerasnn.learning import choose_threshold
 from kerasnn.predictor import Predictor
-from kerasnn.splits import drop_unlabelled
 
 if TYPE_CHECKING:
     from kerasnn.exporting import ExportResult
@@ -138,20 +137,28 @@ class Run:
         )
 
     def predict(
-        self, data: Any, *, encoding: str | None = None, delimiter: str | None = None
+        self,
+        data: Any,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        strict: bool = False,
     ) -> pd.DataFrame:
         """Predict raw rows: column ``prediction``, and for classes ``probability:<class>`` each.
 
         Args:
-            data: A table as a path, a DataFrame or a dict of arrays; the target is not needed.
+            data: A table as a path, a DataFrame or a dict of arrays; a folder of images, an image
+                or a list of these. The target is not needed.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
+            strict: Whether an image that can't be read is an error; its row is empty otherwise.
 
         Returns:
-            One row for each row given, in its order; a DataFrame's own index is kept.
+            One row for each row given, in its order; a DataFrame's own index is kept. For images,
+            the column ``path`` comes first.
         """
         form = self._format(encoding, delimiter)
-        pieces = list(self._predicted(tables.read_chunks(data, **form, allow_empty=True)))
+        pieces = list(self._predicted(data, form, strict=strict))
         result = pd.concat(pieces, ignore_index=True)
         return result.set_axis(data.index) if isinstance(data, pd.DataFrame) else result
 
@@ -162,6 +169,7 @@ class Run:
         *,
         encoding: str | None = None,
         delimiter: str | None = None,
+        strict: bool = False,
         force: bool = False,
     ) -> PredictedFile:
         """Predict a table in pieces of bounded memory into a CSV file.
@@ -171,6 +179,7 @@ class Run:
             output: File, or ``-`` for standard output.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
+            strict: As for `predict`.
             force: Replace the file.
 
         Raises:
@@ -182,8 +191,7 @@ class Run:
         n_rows = 0
         with csv_writer(output, force=force) as write:
             form = self._format(encoding, delimiter)
-            chunks = tables.read_chunks(data, **form, allow_empty=True)
-            for piece in self._predicted(chunks, unseen):
+            for piece in self._predicted(data, form, strict=strict, unseen=unseen):
                 write(piece)
                 n_rows += len(piece)
         return PredictedFile(n_rows, unseen)
@@ -193,6 +201,7 @@ class Run:
         format: str,
         output: str | os.PathLike[str] | None = None,
         *,
+        int8: bool = False,
         force: bool = False,
     ) -> ExportResult:
         """Write the network with its preprocessing for another runtime, and verify it there.
@@ -200,17 +209,33 @@ class Run:
         Args:
             format: ``keras``, ``saved_model``, ``onnx`` or ``litert``.
             output: Where it goes; into the run's folder if None.
+            int8: Whole numbers of 8 bits, for ``litert`` and networks that take images alone;
+                their accuracy is measured on the test rows.
             force: Replace what is there.
         """
         from kerasnn import exporting
 
         if output is None:
-            output = (self.folder or Path()) / exporting.default_name(format)
+            output = (self.folder or Path()) / exporting.default_name(format, int8=int8)
+        if int8:
+            return self._export_int8(format, output, force=force)
         sample = None
         if self.folder or self._held_back:
             part = "test" if self.scores else "validation"
             sample = self.held_back(part).head(EXPORT_SAMPLE)
         return exporting.export(self.predictor, output, format=format, sample=sample, force=force)
+
+    def _export_int8(
+        self, format: str, output: str | os.PathLike[str], *, force: bool
+    ) -> ExportResult:
+        from kerasnn import exporting
+        from kerasnn.exporting.images import spread
+        from kerasnn.exporting.int8 import HeldBack, check_possible
+
+        check_possible(self.predictor, format)
+        test = spread(self.held_back("test" if self.scores else "validation"), EXPORT_SAMPLE)
+        held = HeldBack(calibration=self.held_back("validation"), test=test)
+        return exporting.export(self.predictor, output, format=format, force=force, held=held)
 
     def report(self, output: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
         """Write the report as one page for a browser; returns where.
@@ -257,9 +282,8 @@ class Run:
         return int(self.bundle.config["run"]["seed"])
 
     def _labelled(self, data: Any, form: Mapping[str, Any]) -> pd.DataFrame:
-        examples = tables.read(data, **form)
-        target = self.predictor.preprocessor.schema.target
-        return drop_unlabelled(examples, target.name, task=target.task).frame
+        strict = bool(self.bundle.config["data"].get("strict"))
+        return new_rows.labelled(data, self.predictor.preprocessor.schema, form, strict=strict)
 
     def _with_threshold(self, costs: Costs | None, threshold: str | float | None) -> Predictor:
         if costs is None and threshold is None:
@@ -291,17 +315,25 @@ class Run:
         return baselines(self.predictor.preprocessor, train, frame, seed=self._seed)
 
     def _predicted(
-        self, chunks: Iterator[pd.DataFrame], unseen: dict[str, int] | None = None
+        self,
+        data: Any,
+        form: Mapping[str, Any],
+        *,
+        strict: bool,
+        unseen: dict[str, int] | None = None,
     ) -> Iterator[pd.DataFrame]:
-        """Predictions of each chunk; afterwards, a warning of what training never saw."""
+        """Predictions of each piece; afterwards, a warning of what training never saw."""
         unseen = {} if unseen is None else unseen
         imputed: dict[str, int] = {}
-        for number, chunk in enumerate(chunks):
+        schema = self.predictor.preprocessor.schema
+        for number, piece in enumerate(new_rows.pieces(data, schema, form)):
             if not number:
-                self._note_extra(chunk)
-            done = self.predictor.predict_and_count(chunk)
+                self._note_extra(piece)
+            done = self.predictor.predict_and_count(piece, strict=strict)
             _add(unseen, done.unseen)
             _add(imputed, done.imputed)
+            if folders.is_image_source(data):
+                done.table.insert(0, new_rows.PATH, piece.iloc[:, 0])
             yield done.table
         for column, count in unseen.items():
             warn(

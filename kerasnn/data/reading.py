@@ -22,7 +22,7 @@ from kerasnn.data.frames import (
 from kerasnn.data.sources import Source, locate
 from kerasnn.errors import ConfigError, DataError
 
-IMAGES_AT_ONCE = 4_096
+CHUNK_ROWS, IMAGES_AT_ONCE = 65_536, 4_096
 
 
 def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) -> Examples:
@@ -60,7 +60,7 @@ def read_chunks(
     *,
     encoding: str = "utf-8",
     delimiter: str | None = None,
-    chunk_rows: int = 65_536,
+    chunk_rows: int = CHUNK_ROWS,
     allow_empty: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """Read a table piece by piece, with the same cells as `read`; each piece counts from 0.
@@ -97,6 +97,8 @@ def read_chunks(
 
 def _images(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
     """The images of folders and files; labelled if all of them are in class folders."""
+    if isinstance(source, list | tuple) and not source:
+        raise ConfigError("no images", fix="name at least one")
     paths: list[str] = []
     labels: list[str] | None = []
     for item in source if isinstance(source, list | tuple) else [source]:

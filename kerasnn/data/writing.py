@@ -7,12 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from kerasnn.errors import ConfigError, StorageError
 
 Write = Callable[[pd.DataFrame], None]
+
+# The name of a file that is no UTF-8 is written as the bytes that it is.
+_NAMES = "surrogateescape"
 
 
 @contextmanager
@@ -24,7 +28,8 @@ def csv_writer(output: str | os.PathLike[str], *, force: bool = False) -> Iterat
         StorageError: It can't be written.
     """
     if os.fspath(output) == "-":
-        yield _appender(sys.stdout)
+        with _names_as_bytes(sys.stdout):
+            yield _appender(sys.stdout)
         return
     path = Path(output)
     if path.is_dir():
@@ -33,7 +38,7 @@ def csv_writer(output: str | os.PathLike[str], *, force: bool = False) -> Iterat
         raise ConfigError(f"'{path}' exists", fix="choose another name, or force its replacement")
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "w", encoding="utf-8", newline="") as file:
+        with open(part, "w", encoding="utf-8", newline="", errors=_NAMES) as file:
             yield _appender(file)
             file.flush()
             os.fsync(file.fileno())
@@ -45,6 +50,19 @@ def csv_writer(output: str | os.PathLike[str], *, force: bool = False) -> Iterat
         raise StorageError(what, place=str(path), fix="check the folder and the disk") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _names_as_bytes(stream: Any) -> Iterator[None]:
+    if not hasattr(stream, "reconfigure"):
+        yield
+        return
+    before = stream.errors
+    stream.reconfigure(errors=_NAMES)
+    try:
+        yield
+    finally:
+        stream.reconfigure(errors=before)
 
 
 def _appender(file: object) -> Write:
