@@ -19,6 +19,7 @@ def _formats() -> list[str]:
     examples=[
         "kerasnn export runs/adult-mlp-1 --format onnx",
         "kerasnn export runs/adult-mlp-1 --format saved_model --output adult",
+        "kerasnn export runs/photos-cnn-1 --format litert --int8",
     ]
 )
 @click.argument("run", type=click.Path())
@@ -39,6 +40,12 @@ def _formats() -> list[str]:
     group="Output",
     help="Where the model goes; into the folder of the run otherwise.",
 )
+@option(
+    "--int8",
+    is_flag=True,
+    group="Output",
+    help="Whole numbers of 8 bits, for LiteRT and networks of images alone.",
+)
 @option("--force", is_flag=True, group="Output", help="Replace what is there.")
 @json_option
 @click.pass_context
@@ -48,6 +55,7 @@ def export(
     *,
     format_name: str,
     output: str | None,
+    int8: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -61,7 +69,7 @@ def export(
     start_keras(context)
     import kerasnn
 
-    result = kerasnn.load(run).export(format_name, output, force=force)
+    result = kerasnn.load(run).export(format_name, output, int8=int8, force=force)
     if as_json:
         print_json(result.to_dict())
     elif not context.ensure_object(State).quiet:

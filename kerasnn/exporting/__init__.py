@@ -29,8 +29,12 @@ def names() -> list[str]:
     return list(FORMATS)
 
 
-def default_name(format: str) -> str:
+def default_name(format: str, *, int8: bool = False) -> str:
     """What a file of a format is called if nothing is said.
+
+    Args:
+        format: Its name.
+        int8: Whether it is in whole numbers of 8 bits.
 
     Raises:
         UnknownNameError: There is no such format.
@@ -38,7 +42,7 @@ def default_name(format: str) -> str:
     >>> default_name("onnx")
     'model.onnx'
     """
-    return f"model{suffix(format)}"
+    return f"model{'-int8' if int8 else ''}{suffix(format)}"
 
 
 def suffix(format: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ import pandas as pd
 
 from kerasnn import exporting
 from kerasnn.errors import ConfigError, ExportError, KerasnnError, StorageError
-from kerasnn.exporting import formats
+from kerasnn.exporting import formats, int8
 from kerasnn.exporting.page import page
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.serving import serving_model
@@ -36,6 +36,7 @@ class ExportResult:
             standard deviations of a regression target.
         n_rows: Rows that were compared.
         card: Path of the page that says how to call the model.
+        int8: What whole numbers of 8 bits cost; None for a model in float32.
     """
 
     path: Path
@@ -43,9 +44,12 @@ class ExportResult:
     largest_difference: float
     n_rows: int
     card: Path
+    int8: int8.Int8Scores | None = None
 
     def summary(self) -> str:
         """A line or two for a terminal."""
+        if self.int8:
+            return f"{self.path}\n{self.int8}; how to call it: {self.card}"
         return (
             f"{self.path}\nverified on {self.n_rows:,} rows, largest difference "
             f"{self.largest_difference:.1e}; how to call it: {self.card}"
@@ -59,6 +63,7 @@ class ExportResult:
             "largest_difference": self.largest_difference,
             "n_rows": self.n_rows,
             "card": str(self.card),
+            **({"int8": self.int8.to_dict()} if self.int8 else {}),
         }
 
 
@@ -69,12 +74,16 @@ def export(
     format: str,
     sample: pd.DataFrame | None = None,
     force: bool = False,
+    held: int8.HeldBack | None = None,
 ) -> ExportResult:
     """Write the network with its preprocessing inside, and verify it in the format's own runtime.
 
     It is compared with the predictor on the sample's rows, and on copies of them with missing
-    values and unseen categories, all together and one by one. What differs by more than 1e-5 is
-    not written.
+    values, unseen categories and images of many sizes, all together and one by one. What differs by
+    more than 1e-5 is not written.
+
+    In whole numbers of 8 bits (for LiteRT, of networks that take images alone) its accuracy is
+    measured instead, and what loses more than 0.05 is not written.
 
     Args:
         predictor: The preprocessing, the network and the decision.
@@ -82,28 +91,54 @@ def export(
         format: One of `kerasnn.exporting.names`.
         sample: Raw rows that training did not see; made up if None.
         force: Replace what is there.
+        held: Write whole numbers of 8 bits, calibrated and measured on these rows.
 
     Raises:
-        ConfigError: The path exists, or does not suit the format.
+        ConfigError: The path exists, or does not suit the format; the network can't be in 8 bits.
         MissingDependencyError: The format's extra is not installed.
         ExportError: The model can't be converted, or differs.
     """
     found = formats.get(format)
+    if held:
+        int8.check_possible(predictor, format)
     path = Path(path)
     card = path.with_name(f"{path.name.removesuffix(exporting.suffix(format))}.{format}.md")
     _check_path(path, format, force=force)
     check_writable(path.parent)
-    frame = nasty_rows(predictor.preprocessor, sample)
     with _failing_as_export_error(found.TITLE), _work_folder(path) as folder:
         part = folder / path.name
-        model = serving_model(predictor)
-        with quiet():
-            found.write(model, part)
-            difference = check(predictor, found.load(part), frame)
-        text = page(predictor, model, path.name, format, frame)
+        if held:
+            result, text = _write_int8(predictor, part, held)
+        else:
+            result, text = _write(predictor, part, format, sample)
         _move(part, path, folder)
     write_atomically(card, text.encode())
-    return ExportResult(path, format, difference, len(frame), card)
+    return replace(result, path=path, card=card)
+
+
+def _write(
+    predictor: Predictor, path: Path, format: str, sample: pd.DataFrame | None
+) -> tuple[ExportResult, str]:
+    """Write and verify; what came out, and the page."""
+    found = formats.get(format)
+    frame = nasty_rows(predictor.preprocessor, sample)
+    model = serving_model(predictor)
+    with quiet():
+        found.write(model, path)
+        difference = check(predictor, found.load(path), frame)
+    text = page(predictor, model, path.name, format, frame)
+    return ExportResult(path, format, difference, len(frame), path), text
+
+
+def _write_int8(predictor: Predictor, path: Path, held: int8.HeldBack) -> tuple[ExportResult, str]:
+    """Likewise, in whole numbers of 8 bits."""
+    model = serving_model(predictor, own_size=True)
+    with quiet():
+        int8.write(model, path, predictor.preprocessor, held)
+        loaded = formats.get("litert").load(path)
+        scores, difference = int8.measure(predictor, loaded, held.test)
+    text = page(predictor, model, path.name, "litert", held.test, int8=scores)
+    return ExportResult(path, "litert", difference, len(held.test), path, scores), text
 
 
 def _check_path(path: Path, format: str, *, force: bool) -> None:

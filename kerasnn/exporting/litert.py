@@ -24,9 +24,10 @@ ARRAYS = {
     "float32": 'np.array([[{cell}]], dtype="float32")',
     "int64": 'np.array([[{cell}]], dtype="int64")',
     "text": "np.array([[{cell}.encode()]], dtype=object)",
+    "image": "np.asarray({cell})[None]",
 }
 CALL = """\
-import numpy as np
+{imports}import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 interpreter = Interpreter("{path}")

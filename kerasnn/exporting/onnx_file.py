@@ -28,9 +28,10 @@ ARRAYS = {
     "float32": 'np.array([[{cell}]], dtype="float32")',
     "int64": 'np.array([[{cell}]], dtype="int64")',
     "text": "np.array([[{cell}]], dtype=object)",
+    "image": "np.asarray({cell})[None]",
 }
 CALL = """\
-import numpy as np
+{imports}import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("{path}")

@@ -10,16 +10,24 @@ import numpy as np
 import pandas as pd
 
 from kerasnn.exporting import formats
-from kerasnn.exporting.serving import output_name, raw_inputs
+from kerasnn.exporting.serving import output_name
 from kerasnn.preprocessing.graph import input_names
 
 if TYPE_CHECKING:
     import keras
 
+    from kerasnn.exporting.int8 import Int8Scores
     from kerasnn.predictor import Predictor
     from kerasnn.preprocessing import Preprocessor
+    from kerasnn.preprocessing.images import ImageColumn
 
-_TYPES = {"number": "float32", "boolean": "float32", "category": "text", "date": "int64"}
+_TYPES = {
+    "number": "float32",
+    "boolean": "float32",
+    "category": "text",
+    "date": "int64",
+    "image": "uint8",
+}
 _MEANINGS = {
     "number": "number; NaN if missing",
     "boolean": "1 for true, 0 for false; NaN if missing",
@@ -37,7 +45,13 @@ _SCALES = {
 
 
 def page(
-    predictor: Predictor, model: keras.Model, name: str, format: str, frame: pd.DataFrame
+    predictor: Predictor,
+    model: keras.Model,
+    name: str,
+    format: str,
+    frame: pd.DataFrame,
+    *,
+    int8: Int8Scores | None = None,
 ) -> str:
     """Markdown.
 
@@ -47,19 +61,22 @@ def page(
         name: Of the file or folder.
         format: Of the export.
         frame: Raw rows; the first one is the example.
+        int8: Of a model in whole numbers of 8 bits, which takes images in the network's own size.
     """
     preprocessor = predictor.preprocessor
     found = formats.get(format)
     modules = _own_modules(model) if format == "keras" else []
+    example = _snippet(predictor, found, name, modules, frame, own_size=int8 is not None)
     parts = [
         f"# `{name}`",
         f"{found.TITLE} model that predicts `{preprocessor.schema.target.name}` from raw columns; "
         "the preprocessing is inside.",
         _needs(format, modules),
-        f"## Call it\n\n```python\n{_snippet(predictor, found, name, modules, frame)}```",
-        f"## Inputs\n\n{_inputs(preprocessor)}",
+        f"## Call it\n\n```python\n{example}```",
+        f"## Inputs\n\n{_inputs(preprocessor, own_size=int8 is not None)}",
         f"## Output\n\n{_output(predictor)}",
-        f"## The preprocessing inside\n\n{_preprocessing(preprocessor)}",
+        f"## The preprocessing inside\n\n{_preprocessing(predictor, own_size=int8 is not None)}",
+        f"## In 8 bits\n\n{_in_8_bits(int8)}" if int8 else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -73,15 +90,42 @@ def _needs(format: str, modules: list[str]) -> str:
 
 
 def _snippet(
-    predictor: Predictor, found: formats.Format, name: str, modules: list[str], frame: pd.DataFrame
+    predictor: Predictor,
+    found: formats.Format,
+    name: str,
+    modules: list[str],
+    frame: pd.DataFrame,
+    *,
+    own_size: bool,
 ) -> str:
-    raw = raw_inputs(predictor.preprocessor, frame.iloc[:1])
-    lines = [f'    "{key}": {_cell(cells[0, 0], found)},' for key, cells in raw.items()]
+    preprocessor = predictor.preprocessor
+    columns = {image.name: image for image in preprocessor.images}
+    names = input_names([column.name for column in preprocessor.schema.features])
+    cells = preprocessor.raw(frame.iloc[:1])
+    lines = []
+    for column, key in names.items():
+        if column in columns:
+            cell = _image(columns[column], key, found, own_size=own_size)
+        else:
+            cell = _cell(cells[column][0, 0], found)
+        lines.append(f'    "{key}": {cell},')
     imports = "".join(f"import {module}  # noqa: F401\n" for module in modules)
-    text = found.CALL.format(
-        path=name, row="\n".join(lines), output=output_name(predictor.preprocessor), imports=imports
+    if columns:
+        imports += "" if "import numpy" in found.CALL else "import numpy as np\n"
+        imports += "from PIL import Image, ImageOps\n"
+    return found.CALL.format(
+        path=name, row="\n".join(lines), output=output_name(preprocessor), imports=imports
     )
-    return text
+
+
+def _image(column: ImageColumn, key: str, found: formats.Format, *, own_size: bool) -> str:
+    """Python that makes the runtime's array of the image in a file, as kerasnn reads it."""
+    text = f'ImageOps.exif_transpose(Image.open("{key}.png"))'
+    text += f'.convert("{"L" if column.channels == 1 else "RGB"}")'
+    if own_size:
+        text += f".resize(({column.width}, {column.height}), Image.BILINEAR)"
+    text = found.ARRAYS["image"].format(cell=text)
+    return text.replace("[None]", "[None, :, :, None]") if column.channels == 1 else text
 
 
 def _cell(cell: Any, found: formats.Format) -> str:
@@ -94,21 +138,40 @@ def _cell(cell: Any, found: formats.Format) -> str:
     return found.ARRAYS["float32"].format(cell=number)
 
 
-def _inputs(preprocessor: Preprocessor) -> str:
+def _inputs(preprocessor: Preprocessor, *, own_size: bool) -> str:
     columns = preprocessor.schema.features
     names = input_names([column.name for column in columns])
+    sizes = {image.name: image for image in preprocessor.images}
     lines = ["| input | column | type | shape | value |", "| --- | --- | --- | --- | --- |"]
     for column in columns:
         shown = column.name.replace("|", "\\|").replace("\n", " ")
+        shape, meaning = "(batch, 1)", _MEANINGS.get(column.kind, "")
+        if column.name in sizes:
+            shape, meaning = _image_meaning(sizes[column.name], own_size=own_size)
         lines.append(
-            f"| `{names[column.name]}` | {shown} | {_TYPES[column.kind]} | (batch, 1) "
-            f"| {_MEANINGS[column.kind]} |"
+            f"| `{names[column.name]}` | {shown} | {_TYPES[column.kind]} | {shape} | {meaning} |"
         )
     if preprocessor.vocabularies:
         lines += ["", _TEXT_RULE]
+    if sizes:
+        lines += ["", _IMAGE_RULE]
     return "\n".join(lines)
 
 
+def _image_meaning(image: ImageColumn, *, own_size: bool) -> tuple[str, str]:
+    """Shape and value."""
+    colours = "grey" if image.channels == 1 else "red, green, blue"
+    if own_size:
+        shape = f"(batch, {image.height}, {image.width}, {image.channels})"
+        return shape, f"{colours}, 0 to 255, in this size"
+    shape = f"(batch, height, width, {image.channels})"
+    return shape, f"{colours}, 0 to 255; any size, but one for the images of a batch"
+
+
+_IMAGE_RULE = (
+    "kerasnn reads images turned as their camera says, and transparent ones on white; each runtime "
+    "gets decoded pixels."
+)
 _TEXT_RULE = (
     "Text is without blanks around it; a whole number in it has no decimal point, and true and "
     "false are in lower case, as kerasnn reads them from files."
@@ -119,18 +182,23 @@ def _output(predictor: Predictor) -> str:
     target = predictor.preprocessor.schema.target
     if target.task == "regression":
         return f"`prediction`, float32, (batch, 1): `{target.name}` in its own unit."
+    several = target.task == "multilabel"
+    what = "labels, each on its own" if several else "classes"
     text = (
-        f"`probabilities`, float32, (batch, {len(target.classes)}), in the order of the classes:"
+        f"`probabilities`, float32, (batch, {len(target.classes)}), in the order of the {what}:"
         f"\n\n```json\n{json.dumps(list(target.classes), ensure_ascii=False)}\n```"
     )
+    share = f"{predictor.decision.threshold:.6g}"
+    if several:
+        text += f"\n\nkerasnn decides for each label from the probability {share} on."
     if target.task == "binary":
         no, yes = target.classes
-        share = f"{predictor.decision.threshold:.6g}"
         text += f"\n\nkerasnn decides for `{yes}` from the probability {share} on, else for `{no}`."
     return text
 
 
-def _preprocessing(preprocessor: Preprocessor) -> str:
+def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
+    preprocessor = predictor.preprocessor
     options, lines = preprocessor.options, []
     if preprocessor.numbers:
         learned = f"the column's {options.missing.replace('_', ' ')} value"
@@ -143,7 +211,27 @@ def _preprocessing(preprocessor: Preprocessor) -> str:
         lines.append("- Categories become codes: 0 missing, 1 rare or never seen, 2 … the known.")
     if preprocessor.dates:
         lines.append("- Dates become elapsed time and positions in the year, month, week and day.")
+    for image in preprocessor.images:
+        if not own_size:
+            size = f"{image.height} × {image.width}"
+            lines.append(f"- Images of `{image.name}` are resized to {size} pixels.")
+        lines.append(f"- Pixels of `{image.name}` are scaled by their mean and deviation.")
+    if predictor.decision.mirror:
+        lines.append("- Each output is the mean of those of the images and their mirror images.")
     return "\n".join(lines)
+
+
+def _in_8_bits(scores: Int8Scores) -> str:
+    return (
+        "All inside is in whole numbers of 8 bits, as accelerators of small computers want it. It "
+        "takes images in the network's own size: resize them first, with a filter that averages "
+        "where an image shrinks, as the example does.\n\n"
+        "| on test rows | |\n| --- | --- |\n"
+        f"| rows | {scores.n_rows:,} |\n"
+        f"| {scores.metric} in 8 bits | {scores.quantised:.4f} |\n"
+        f"| {scores.metric} in float32 | {scores.original:.4f} |\n"
+        f"| agreement of both | {scores.agreement:.4f} |"
+    )
 
 
 def _own_modules(model: keras.Model) -> list[str]:

@@ -20,9 +20,10 @@ ARRAYS = {
     "float32": 'tf.constant([[{cell}]], "float32")',
     "int64": 'tf.constant([[{cell}]], "int64")',
     "text": "tf.constant([[{cell}]])",
+    "image": "tf.constant(np.asarray({cell})[None])",
 }
 CALL = """\
-import tensorflow as tf
+{imports}import tensorflow as tf
 
 model = tf.saved_model.load("{path}")
 row = {{

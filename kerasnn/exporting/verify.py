@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.errors import ExportError
+from kerasnn.exporting import images
 from kerasnn.exporting.formats import Run
-from kerasnn.exporting.serving import raw_inputs, rows
+from kerasnn.exporting.serving import raw_inputs, rows, run_rows
 from kerasnn.preprocessing.preprocessor import check_columns
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ def compare(predictor: Predictor, run: Run, frame: pd.DataFrame) -> float:
     raw = raw_inputs(predictor.preprocessor, frame)
     expected = predictor.scores(frame).reshape(len(frame), -1)
     count = min(SINGLE_ROWS, len(frame))
-    singles = [run(rows(raw, i, i + 1)) for i in range(len(frame) - count, len(frame))]
-    found = np.concatenate([run(raw), *singles])
+    last = range(len(frame) - count, len(frame))
+    singles = [run_rows(run, rows(raw, i, i + 1)) for i in last]
+    found = np.concatenate([run_rows(run, raw), *singles])
     expected = np.concatenate([expected, expected[len(frame) - count :]])
     if found.shape != expected.shape or not np.isfinite(found).all():
         raise ExportError(f"the exported model returns {_describe(found, expected)}")
@@ -66,6 +68,8 @@ def nasty_rows(
 ) -> pd.DataFrame:
     """Rows to compare on: those of the sample, and copies with blank cells and new categories.
 
+    Their images are arrays: the sample's as decoded, those of the copies made up, in many sizes.
+
     Args:
         preprocessor: Knows the columns.
         sample: Raw rows that training did not see; made up from what was learned if None.
@@ -78,8 +82,9 @@ def nasty_rows(
     if sample is None or not len(sample):
         sample = made_up_rows(preprocessor, FEWEST_ROWS, seed=seed)
     check_columns(sample, names)
-    kept = sample[names].iloc[:MOST_ROWS]
-    repeats = -(-FEWEST_ROWS // len(kept))
+    kept = images.decoded(preprocessor, sample[names].iloc[:MOST_ROWS])
+    fewest = images.MOST_ROWS if preprocessor.images else FEWEST_ROWS
+    repeats = -(-fewest // len(kept))
     plain = pd.concat([kept] * repeats, ignore_index=True).astype(object)
     return pd.concat([plain, spoil(preprocessor, plain, seed=seed)], ignore_index=True)
 
@@ -87,11 +92,19 @@ def nasty_rows(
 def spoil(
     preprocessor: Preprocessor, frame: pd.DataFrame, *, share: float = BLANK_SHARE, seed: int = 0
 ) -> pd.DataFrame:
-    """Copy with a share of the cells blank, as many categories unseen, and a row all blank."""
+    """Copy with a share of the cells blank, as many categories unseen, and a row all blank.
+
+    An image is never blank: each is a made-up one instead.
+    """
     random = np.random.default_rng(seed)
     categories = {vocabulary.name for vocabulary in preprocessor.vocabularies}
+    columns = {image.name: image for image in preprocessor.images}
     spoiled = frame.astype(object)
     for name in spoiled.columns:
+        if name in columns:
+            made_up = images.made_up(columns[name], len(spoiled), random)
+            spoiled[name] = pd.Series(made_up, index=spoiled.index, dtype=object)
+            continue
         draw = random.random(len(spoiled))
         draw[-1:] = 0.0
         cells = spoiled[name].to_numpy(dtype=object, copy=True)
@@ -120,6 +133,8 @@ def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> p
         columns[date.name] = middle + (days * 86_400).astype("timedelta64[s]")
     for vocabulary in preprocessor.vocabularies:
         columns[vocabulary.name] = random.choice([*vocabulary.words, UNSEEN[0]], n_rows)
+    for image in preprocessor.images:
+        columns[image.name] = pd.Series(images.made_up(image, n_rows, random), dtype=object)
     names = [column.name for column in preprocessor.schema.features]
     return pd.DataFrame(columns)[names]
 
