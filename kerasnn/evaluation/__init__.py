@@ -3,11 +3,12 @@
 ::
 
     predictions   truth, scores and decisions on the same rows
-    metrics       the measures of each task
+    metrics       the measures of each task; label_metrics, those of several labels a row
+    weighting     sums by row weights that they share
     conditions    the least good values that are accepted
     intervals     bootstrap intervals, and of the difference between two models
     calibration   temperature, decision threshold, reliability curve
-    baselines     majority or mean, linear, gradient boosting
+    baselines     majority, frequencies or mean, linear, gradient boosting
     comparison    whether the network wins against them
     slices        the scores of each value of a column
     importance    permutation importance
