@@ -97,13 +97,14 @@ def _gains(
 
 
 def _hits(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    return (predicted.argmax(axis=1) == truth.argmax(axis=1)).astype("float64")
+    return np.asarray(predicted.argmax(axis=1) == truth.argmax(axis=1), "float64")
 
 
 def _closeness(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Minus the squared error, each column in units of its variance."""
     spread = truth.var(axis=0)
-    return -(np.square(predicted - truth) / np.where(spread > 0, spread, 1.0)).sum(axis=1)
+    errors = np.square(predicted - truth) / np.where(spread > 0, spread, 1.0)
+    return -np.asarray(errors.sum(axis=1))
 
 
 def _recognized(

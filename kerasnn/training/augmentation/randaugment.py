@@ -22,8 +22,21 @@ from kerasnn.training.augmentation.geometry import Warp
 # 9 of 30, the paper's choice for ImageNet: the share of what each change is at most.
 STRENGTH = 9 / 30
 
-NAMES = ("identity", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "brightness")
-NAMES += ("contrast", "sharpness", "posterize", "solarize", "autocontrast", "saturation")
+NAMES = (
+    "identity",
+    "rotate",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+    "brightness",
+    "contrast",
+    "sharpness",
+    "posterize",
+    "solarize",
+    "autocontrast",
+    "saturation",
+)
 
 Amounts = dict[str, tf.Tensor]
 

@@ -35,4 +35,4 @@ def sample_page(augmenter: Augmenter, images: np.ndarray, *, draws: int) -> np.n
             step=tf.constant(0),
         )
         pages.append(np.asarray(changed[name]))
-    return np.rint(np.stack(pages, axis=1)).astype("uint8")
+    return np.asarray(np.rint(np.stack(pages, axis=1)), "uint8")
