@@ -56,15 +56,16 @@ def resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
         pixels: (h, w, channels); returns (height, width, channels)
     """
     old_height, old_width, channels = pixels.shape
+    resized: NDArray[Any] = pixels
     if old_height != height:
-        lines = pixels.reshape(old_height, -1).astype("float32")
-        pixels = _rounded(_weights(old_height, height) @ lines)
-        pixels = pixels.reshape(height, old_width, channels)
+        lines = resized.reshape(old_height, -1).astype("float32")
+        resized = _rounded(_weights(old_height, height) @ lines)
+        resized = resized.reshape(height, old_width, channels)
     if old_width != width:
-        lines = pixels.transpose(1, 0, 2).reshape(old_width, -1).astype("float32")
-        pixels = _rounded(_weights(old_width, width) @ lines)
-        pixels = pixels.reshape(width, height, channels).transpose(1, 0, 2)
-    return np.ascontiguousarray(pixels, dtype="uint8")
+        lines = resized.transpose(1, 0, 2).reshape(old_width, -1).astype("float32")
+        resized = _rounded(_weights(old_width, width) @ lines)
+        resized = resized.reshape(width, height, channels).transpose(1, 0, 2)
+    return np.ascontiguousarray(resized, dtype="uint8")
 
 
 def resize_tensor(pixels: Tensor, height: int, width: int) -> Tensor:
@@ -103,4 +104,5 @@ def _weights(size_in: int, size_out: int) -> Any:
 
 
 def _rounded(lines: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.floor(lines + np.float32(0.5))
+    rounded: NDArray[np.float32] = np.floor(lines + np.float32(0.5))
+    return rounded
