@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from kerasnn.data import labels, labelsets, read
@@ -32,6 +33,11 @@ FORMS = {
     "lists": series(["a", "b"], ["b"], [], ["c", "a"]),
     "tuples": series(("a", "b"), ("b",), (), ("a", "c")),
     "sets": series({"a", "b"}, {"b"}, set(), frozenset("ac")),
+    "Arrow": pd.Series(
+        [["a", "b"], ["b"], [], ["c", "a"]],
+        name="y",
+        dtype=pd.ArrowDtype(pa.list_(pa.string())),
+    ),
     "arrays": series(*(np.array(names, object) for names in (["a", "b"], ["b"], [], ["c", "a"]))),
 }
 

@@ -158,9 +158,7 @@ def test_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     films(40, seed=5).to_csv("new.csv", index=False)
     options = ["--task", "multilabel", "--model", "linear", "--output", "run"]
     options += ["--set", "baselines=false"]
-    result = invoke(
-        "train", "films.csv", "--target", "genres", *options, "--epochs", "5", "--json"
-    )
+    result = invoke("train", "films.csv", "--target", "genres", *options, "--epochs", "5", "--json")
     scores = json.loads(result.stdout)["scores"]
     assert scores["task"] == "multilabel"
     known = pd.read_csv("run/predictions.csv", keep_default_na=False)
@@ -227,3 +225,25 @@ def test_an_unknown_label_in_a_file_of_test_rows_is_found_before_training(tmp_pa
     extra.to_csv(tmp_path / "test.csv", index=False)
     with pytest.raises(DataError, match=r"'western' is not among .*test.csv:2,genres"):
         train(films(), task="multilabel", test=tmp_path / "test.csv")
+
+
+def test_pictures_with_several_labels_in_one_file_of_arrays(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    truth = (rng.random((60, 3)) < 0.4).astype(np.uint8)
+    pixels = rng.integers(0, 60, (60, 6, 6, 3), dtype=np.uint8)
+    # A label is a bright band of its own.
+    pixels += np.repeat(truth, 2, axis=1)[:, :, None, None] * np.uint8(150)
+    np.savez(tmp_path / "pictures.npz", x=pixels, y=truth)
+    options = {"epochs": 12, "learning_rate": 0.02, "baselines": False, "augment": "none"}
+    run = kerasnn.train(
+        tmp_path / "pictures.npz", target="y", model="linear", set=options, output=tmp_path / "run"
+    )
+    target = run.predictor.preprocessor.schema.target
+    assert (target.task, target.classes, target.indicators) == ("multilabel", ("0", "1", "2"), True)
+    assert run.scores is not None
+    assert run.scores.values["mean_average_precision"] > 0.9
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "any of 3 labels" in page
+    held = kerasnn.load(tmp_path / "run").held_back("test")
+    again = kerasnn.load(tmp_path / "run").evaluate(held)
+    assert again.values == pytest.approx(run.scores.values, rel=1e-6)

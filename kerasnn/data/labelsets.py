@@ -45,7 +45,7 @@ class LabelSets(NamedTuple):
 
 def are_lists(series: pd.Series) -> bool:
     """Whether the cells are lists, sets or vectors: the first one that is not missing tells."""
-    if series.dtype != object:
+    if series.dtype != object and not isinstance(series.dtype, pd.ArrowDtype):
         return False
     first = next((cell for cell in series if not _is_null(cell)), None)
     return _is_list(first)
