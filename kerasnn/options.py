@@ -62,7 +62,7 @@ RANGES = {
     "preprocessing.max_categories": Range("[1, inf)"),
     "preprocessing.image_size": Range("[0, 4096]"),
     "preprocessing.image_channels": Range("[0, 3]"),
-    "training.epochs": Range("[1, inf)"),
+    "training.epochs": Range("[0, inf)"),
     "training.batch_size": Range("[0, inf)"),
     "training.learning_rate": Range("[0, inf)"),
     "training.weight_decay": Range("[0, inf)"),

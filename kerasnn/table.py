@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasnn import augmentations, data
+from kerasnn import data
+from kerasnn.adapting import adapt
 from kerasnn.config import Config, Settings
 from kerasnn.data import folders, labelsets, pictures
 from kerasnn.data.frames import keep_rows, put_together
@@ -19,9 +20,6 @@ from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Schema, infer
 from kerasnn.selection import default_model
 from kerasnn.splits import Parts, drop_unlabelled, split
-
-# Training images that tell whether a mirrored image still means the same.
-MIRRORED = 4_000
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         for column in schema.columns
         if column.name not in options.columns
     }
-    return table, _with_augmentation(table, config.with_inferred(inferred))
+    return table, adapt(config.with_inferred(inferred), table.rows("train"), schema)
 
 
 def _given(options: DataOptions, sources: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +110,8 @@ def _with_pictures(
     for column in schema.features:
         if column.kind != "image":
             continue
-        check_images({name: examples.frame for name, examples in read.items()}, column.name)
+        for examples in read.values():
+            check_columns(examples.frame, [column.name])
         layout = pictures.layout_of(
             read["data"].frame[column.name],
             size=options.image_size,
@@ -134,36 +133,6 @@ def _with_pictures(
         )
         schema = replace(schema, columns=columns)
     return read, schema
-
-
-def check_images(frames: Mapping[str, pd.DataFrame], column: str) -> None:
-    """Raise if another part has no such column."""
-    for frame in frames.values():
-        check_columns(frame, [column])
-
-
-def _with_augmentation(table: Table, config: Config) -> Config:
-    """Which changes training images go through, where the data decide."""
-    columns = [column for column in table.schema.features if column.kind == "image"]
-    if not columns:
-        return config
-    train = table.rows("train")
-    preprocessor = Preprocessor.fit(train, table.schema, config.preprocessing)
-
-    def allowed() -> bool:
-        from kerasnn.mirroring import mirrors
-
-        rows = np.linspace(0, len(train) - 1, min(len(train), MIRRORED)).astype(np.int64)
-        pixels = pictures.pixels_of(train[columns[0].name].iloc[rows], columns[0].layout)
-        return mirrors(pixels[:], preprocessor.target(train.iloc[rows]), seed=config.run.seed)
-
-    changes = augmentations.resolve(
-        config.training.augment, preprocessor.signature, n_rows=len(train), mirrors=allowed
-    )
-    chosen = ",".join(changes) or "none"
-    if chosen == config.training.augment:
-        return config
-    return config.with_inferred({"training.augment": chosen})
 
 
 def _split_columns(split_by: SplitOptions, options: DataOptions) -> list[str]:

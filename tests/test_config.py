@@ -140,8 +140,8 @@ def test_inferred_values_are_checked_and_leave_the_original_alone() -> None:
     assert (changed.data.columns, changed.training.batch_size) == ({"a": "date"}, 64)
     assert changed.origins["data.columns.a"] == "inferred"
     assert (config.data.columns, config.training.batch_size) == ({}, 0)
-    with pytest.raises(ConfigError, match="at least 1"):
-        config.with_inferred({"training.epochs": 0})
+    with pytest.raises(ConfigError, match="at least 0"):
+        config.with_inferred({"training.epochs": -1})
 
 
 @pytest.mark.parametrize(

@@ -270,7 +270,7 @@ def test_labels_that_are_refused(labels: list[str | None], message: str) -> None
         ({"settings": 3}, "`settings` must be a mapping; got 3"),
         ({"validation_fraction": 1}, "`validation_fraction` must be in (0, 1); got 1"),
         ({"model": "mpl"}, "unknown model 'mpl' – did you mean 'mlp'?"),
-        ({"epochs": 0}, "`training.epochs` must be at least 1; got 0"),
+        ({"epochs": -1}, "`training.epochs` must be at least 0; got -1"),
         ({"columns": {"x9": "number"}}, "unknown column 'x9' – choose from x0, x1, x2"),
         (
             {"columns": {"x0": "text", "x1": "text", "x2": "identifier"}},
@@ -306,7 +306,7 @@ def test_tables_that_are_refused() -> None:
         kerasnn.Classifier().fit(np.array([["a"], ["b"]], dtype=object), [0, 1])
     with pytest.raises(DataError, match="infinite or too large: inf"):
         kerasnn.Classifier().fit(pd.DataFrame({"a": [1.0, np.inf, 2.0]}), [0, 1, 0])
-    estimator = kerasnn.Regressor(epochs=0)
+    estimator = kerasnn.Regressor(epochs=-1)
     with pytest.raises(ConfigError):
         estimator.fit(*matrix())
     with pytest.raises(NotFittedError):

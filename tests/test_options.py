@@ -68,7 +68,7 @@ def test_check_converts(key: str, value: object, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("training.epochs", 0, "`training.epochs` must be at least 1; got 0 (c:3)"),
+        ("training.epochs", -1, "`training.epochs` must be at least 0; got -1 (c:3)"),
         ("training.epochs", True, "`training.epochs` must be a whole number; got True (c:3)"),
         ("training.epochs", "1.5", "`training.epochs` must be a whole number; got '1.5' (c:3)"),
         ("training.epochs", None, "`training.epochs` must be a whole number; got None (c:3)"),

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config, collect
 from kerasnn.data import Examples
@@ -103,8 +104,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             raise DataError("the estimator requires y to be passed, but the target y is None")
         frame = read_rows(self, X)
         check_consistent_length(frame, y)
-        if np.ndim(y) == 2 and np.shape(y)[1] > 1:
-            what = f"y must have one column; got {np.shape(y)[1]}"
+        shape = np.asarray(y).shape
+        if len(shape) == 2 and shape[1] > 1:
+            what = f"y must have one column; got {shape[1]}"
             fix = "for several labels a row, use kerasnn.train with a column of lists"
             raise DataError(what, fix=fix)
         labels = column_or_1d(y, warn=True)
@@ -121,6 +123,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         examples = Examples(frame, "X")
         parts = divide(examples, schema, config.split, seed=config.run.seed)
         table = Table(examples, schema, parts)
+        config = adapt(config, table.rows("train"), schema)
         return self._keep(self._learn(table, config, self._weigh(labels, weights)))
 
     def save(self, path: str | os.PathLike[str]) -> None:

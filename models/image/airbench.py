@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 RECIPE = Recipe(
-    epochs=10,
+    epochs=0,
     batch_size=256,
     optimizer="nesterov",
     learning_rate=0.3,

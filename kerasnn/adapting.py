@@ -1,0 +1,70 @@
+"""What the training rows decide of a configuration: how images are changed, and how often seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn import augmentations
+from kerasnn.config import Config
+from kerasnn.data import pictures
+from kerasnn.mirroring import mirrors
+from kerasnn.preprocessing.preprocessor import Preprocessor
+from kerasnn.recipes import Recipe
+from kerasnn.schema import Schema
+
+# Training images that tell whether a mirrored image still means the same.
+MIRRORED = 4_000
+# Where a recipe leaves the epochs open, about so many images are seen in all.
+IMAGES_SEEN = 600_000
+FEWEST_EPOCHS, MOST_EPOCHS = 12, 100
+
+
+def adapt(config: Config, train: pd.DataFrame, schema: Schema) -> Config:
+    """Fill in what a configuration leaves to the data.
+
+    Args:
+        config: Its ``training.augment`` may be a preset, its ``training.epochs`` 0.
+        train: The training rows, their images decoded.
+        schema: Of the table.
+
+    Raises:
+        ConfigError: The augmentation does not fit the data.
+    """
+    decided: dict[str, Any] = {}
+    images = any(column.kind == "image" for column in schema.features)
+    augment = config.training.augment
+    if images:
+        augment = ",".join(_changes(config, train, schema)) or "none"
+    elif augment != "auto":
+        augmentations.check(augment)
+    if augment != config.training.augment:
+        decided["training.augment"] = augment
+    if not config.training.epochs:
+        decided["training.epochs"] = epochs_for(len(train)) if images else Recipe().epochs
+    return config.with_inferred(decided) if decided else config
+
+
+def epochs_for(n_rows: int) -> int:
+    """Epochs over some training images.
+
+    >>> epochs_for(50_000), epochs_for(5_000)
+    (12, 100)
+    """
+    return int(np.clip(round(IMAGES_SEEN / max(n_rows, 1)), FEWEST_EPOCHS, MOST_EPOCHS))
+
+
+def _changes(config: Config, train: pd.DataFrame, schema: Schema) -> tuple[str, ...]:
+    preprocessor = Preprocessor.fit(train, schema, config.preprocessing)
+    column = next(c for c in preprocessor.schema.features if c.kind == "image")
+
+    def allowed() -> bool:
+        rows = np.linspace(0, len(train) - 1, min(len(train), MIRRORED)).astype(np.int64)
+        pixels = pictures.pixels_of(train[column.name].iloc[rows], column.layout)[:]
+        return mirrors(pixels, preprocessor.target(train.iloc[rows]), seed=config.run.seed)
+
+    return augmentations.resolve(
+        config.training.augment, preprocessor.signature, n_rows=len(train), mirrors=allowed
+    )
