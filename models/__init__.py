@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from kerasnn.models.descriptions import Description
     from kerasnn.models.image.airbench import airbench
     from kerasnn.models.image.cnn import cnn
+    from kerasnn.models.image.convnext import convnext
+    from kerasnn.models.image.resnet9 import resnet9
+    from kerasnn.models.image.transfer import transfer
+    from kerasnn.models.image.vit import vit
+    from kerasnn.models.image.wide_resnet import wide_resnet
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
@@ -41,11 +46,16 @@ if TYPE_CHECKING:
 _ZOO = {
     "airbench": ("image.airbench", "whitened patches, then fast groups of convolutions"),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
+    "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
     "mlp": ("tabular.mlp", "multilayer perceptron, the default"),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
+    "resnet9": ("image.resnet9", "four convolutions and two residual blocks"),
+    "transfer": ("image.transfer", "a known architecture, to start from its trained weights"),
+    "vit": ("image.vit", "attention among the patches of an image"),
     "wide_deep": ("tabular.wide_deep", "the sum of a linear model and a perceptron"),
+    "wide_resnet": ("image.wide_resnet", "wide residual network of three groups"),
 }
 
 Data = Literal["table", "image"]
@@ -61,6 +71,7 @@ __all__ = [
     "build",
     "check_hyperparameters",
     "cnn",
+    "convnext",
     "data_of",
     "dcnv2",
     "describe",
@@ -70,8 +81,12 @@ __all__ = [
     "mlp",
     "names",
     "resnet",
+    "resnet9",
     "summaries",
+    "transfer",
+    "vit",
     "wide_deep",
+    "wide_resnet",
 ]
 
 

@@ -204,6 +204,20 @@ def drop(x: KerasTensor, dropout: float, *, name: str) -> KerasTensor:
     return keras.layers.Dropout(dropout, name=name)(x) if dropout else x
 
 
+def drop_path(x: KerasTensor, share: float, *, name: str) -> KerasTensor:
+    """Stochastic depth: the whole of x, for a share of the rows, is 0 in training.
+
+    Raises:
+        ConfigError: The share is out of its range.
+
+    Reference:
+        Huang et al., "Deep networks with stochastic depth", 2016, arXiv 1603.09382.
+    """
+    choices.check(drop_path=share)
+    noise_shape = (None, *(1 for _ in x.shape[1:]))
+    return keras.layers.Dropout(share, noise_shape=noise_shape, name=name)(x) if share else x
+
+
 def network(inputs: dict[str, KerasTensor], scores: KerasTensor, *, name: str) -> keras.Model:
     """The functional model from the inputs to raw scores in float32."""
     if scores.dtype != "float32":

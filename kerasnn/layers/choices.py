@@ -37,12 +37,21 @@ Initializer = Literal[
     "zeros",
 ]
 Structure = Literal["parallel", "stacked"]
+Backbone = Literal[
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_v2_b0",
+    "densenet121",
+    "resnet50",
+]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
     "normalization": get_args(Normalization),
     "initializer": get_args(Initializer),
     "structure": get_args(Structure),
+    "backbone": get_args(Backbone),
 }
 RANGES: dict[str, Range] = {
     "width": Range("[1, 65536]"),
@@ -52,10 +61,24 @@ RANGES: dict[str, Range] = {
     "cross_depth": Range("[1, 100]"),
     "cross_rank": Range("[0, 65536]"),
     "expansion": Range("[1, 64]"),
+    "heads": Range("[1, 64]"),
+    "patch": Range("[0, 256]"),
+    "resolution": Range("[32, 1024]"),
     "dropout": Range("[0, 1)"),
+    "drop_path": Range("[0, 1)"),
     "residual_dropout": Range("[0, 1)"),
 }
-WHOLE = {"width", "width_2", "width_3", "depth", "cross_depth", "cross_rank"}
+WHOLE = {
+    "width",
+    "width_2",
+    "width_3",
+    "depth",
+    "cross_depth",
+    "cross_rank",
+    "heads",
+    "patch",
+    "resolution",
+}
 
 
 def check(**values: object) -> None:

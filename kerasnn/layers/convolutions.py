@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SMALLEST_HALVED = 4
 # Networks for small images are made for sides of about this many pixels.
 USUAL_SIDE = 32
-LARGEST_STRIDE = 4
 
 
 def convolution(
@@ -132,8 +131,60 @@ def stem_stride(x: KerasTensor) -> int:
     >>> stem_stride(keras.Input((32, 32, 3))), stem_stride(keras.Input((224, 224, 3)))
     (1, 4)
     """
-    side = math.sqrt(x.shape[1] * x.shape[2])
-    return min(LARGEST_STRIDE, 1 << max(0, math.floor(math.log2(side / USUAL_SIDE))))
+    return power_of_two(x, 1 / USUAL_SIDE, largest=4)
+
+
+def stage_stride(x: KerasTensor) -> int:
+    """2 where both sides have at least 4 pixels, else 1."""
+    return 2 if min(x.shape[1:3]) >= SMALLEST_HALVED else 1
+
+
+def power_of_two(x: KerasTensor, share: float, *, largest: int, nearest: bool = False) -> int:
+    """The power of 2 that is at most a share of the image's side, or nearest to it; >= 1.
+
+    Args:
+        x: An image; the side of the square of as many pixels counts.
+        share: Of the side.
+        largest: No more than that.
+        nearest: Whether to round to the nearest power, by its exponent.
+    """
+    exponent = math.log2(share * math.sqrt(x.shape[1] * x.shape[2]))
+    whole = round(exponent) if nearest else math.floor(exponent + 1e-9)
+    return min(largest, 1 << max(0, whole))
+
+
+def depthwise(x: KerasTensor, *, size: int, name: str) -> KerasTensor:
+    """A convolution of each channel on its own.
+
+    Shape:
+        x: (batch, height, width, channels); returns the same
+    """
+    return keras.layers.DepthwiseConv2D(
+        size, padding="same", depthwise_initializer="he_normal", name=name
+    )(x)
+
+
+def layer_scale(x: KerasTensor, start: float, *, name: str) -> KerasTensor:
+    """One learned factor a channel.
+
+    Args:
+        x: What goes in.
+        start: First value of the factors.
+        name: Of the layer.
+
+    Shape:
+        x: (batch, height, width, channels); returns the same
+
+    Reference:
+        Touvron et al., "Going deeper with image transformers", 2021, arXiv 2103.17239.
+    """
+    # The layer of Keras that does this, and opens in a saved network without a class of ours.
+    return keras.layers.DepthwiseConv2D(
+        1,
+        use_bias=False,
+        depthwise_initializer=keras.initializers.Constant(start),
+        name=name,
+    )(x)
 
 
 def dirac_convolution(x: KerasTensor, *, width: int, size: int = 3, name: str) -> KerasTensor:

@@ -24,7 +24,11 @@ TABLE_WIDTH = 64
 
 
 def image_features(
-    inputs: dict[str, KerasTensor], signature: Signature, backbone: Backbone
+    inputs: dict[str, KerasTensor],
+    signature: Signature,
+    backbone: Backbone,
+    *,
+    scale: bool = True,
 ) -> KerasTensor:
     """One encoder a column of images, beside one dense block for numbers and categories.
 
@@ -36,6 +40,7 @@ def image_features(
         signature: What the inputs hold.
         backbone: Called for each image with its scaled pixels and the name of its input, which
             begins the names of its layers.
+        scale: Whether pixels are scaled first; else they come as they are, from 0 to 255.
 
     Shape:
         returns (batch, features of all images + `TABLE_WIDTH` where there is a table)
@@ -50,8 +55,8 @@ def image_features(
         )
     parts = []
     for name, image in signature.image_inputs.items():
-        scaled = scale_pixels(inputs[name], image, name=f"{name}_scaled")
-        parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(scaled, name)))
+        x = scale_pixels(inputs[name], image, name=f"{name}_scaled") if scale else inputs[name]
+        parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(x, name)))
     if table := table_parts(inputs, signature):
         columns = side_by_side(table, name="table_columns")
         parts.append(dense_block(columns, width=TABLE_WIDTH, activation="silu", name="table"))

@@ -23,7 +23,9 @@ def whitening_layer(x: KerasTensor, *, size: int = 2, stride: int = 1, name: str
     """A convolution over small patches, to be filled by `whiten` and then left as it is.
 
     It has two filters, one with each sign, for each of the size² · channels directions in which
-    patches can vary. Its kernel is not trained, its bias is.
+    patches can vary. It is not trained. The paper trains a bias of it for three epochs; without one,
+    a step has no gradients to take through the largest images of the network, which saves a fifth
+    of its time.
 
     Args:
         x: Scaled pixels.
@@ -38,17 +40,16 @@ def whitening_layer(x: KerasTensor, *, size: int = 2, stride: int = 1, name: str
         Jordan, "94% on CIFAR-10 in 3.29 seconds on a single GPU", 2024, arXiv 2404.00498.
     """
     height, width = (min(size, side) for side in x.shape[1:3])
-    layer = keras.layers.Conv2D(
+    return keras.layers.Conv2D(
         2 * height * width * x.shape[3],
         (height, width),
         strides=stride,
+        use_bias=False,
         # As loud as whitened patches, for a network that is never shown to `whiten`.
         kernel_initializer="lecun_normal",
+        trainable=False,
         name=name,
-    )
-    x = layer(x)
-    layer.kernel.trainable = False
-    return x
+    )(x)
 
 
 def whiten(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) -> None:
