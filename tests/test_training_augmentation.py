@@ -185,10 +185,11 @@ def test_compiled_or_not(changes: list[str]) -> None:
         assert np.mean(np.abs(fast - plain) > 0.01) < 1e-3
 
 
-def test_inside_a_compiled_loop_with_batches_of_any_size() -> None:
+@pytest.mark.parametrize("whole", [None, True], ids=["parts", "whole"])
+def test_inside_a_compiled_loop_with_batches_of_any_size(whole: bool | None) -> None:
     augmenter = Augmenter(["shift", "cutmix"], {"image": image_of(16, 24, 3)}, seed=1)
 
-    @tf.function(autograph=False)
+    @tf.function(autograph=False, jit_compile=whole)
     def total(images: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
         def advance(step: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             changed, mix = augmenter({"image": images}, rows=rows, epoch=tf.constant(4), step=step)
