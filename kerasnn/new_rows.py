@@ -53,7 +53,7 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
     examples = tables.Examples(frame, examples.origin)
     examples = drop_unlabelled(examples, target.name, task=target.task)
     known = {name: layout for name, layout in layouts(schema).items() if name in frame.columns}
-    return pictures.readable(examples.frame, known, strict=strict)[0]
+    return pictures.readable(examples.frame, known, strict=strict, left_out=True)[0]
 
 
 def layouts(schema: Schema) -> dict[str, str]:

@@ -272,7 +272,11 @@ def load(
 
 
 def readable(
-    frame: pd.DataFrame, layouts: Mapping[str, str], *, strict: bool = False
+    frame: pd.DataFrame,
+    layouts: Mapping[str, str],
+    *,
+    strict: bool = False,
+    left_out: bool = False,
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The rows all of whose images can be read, decoded, and their positions; warns of the others.
 
@@ -280,6 +284,7 @@ def readable(
         frame: With image columns.
         layouts: Of these, by name.
         strict: Whether an image that can't be read is an error.
+        left_out: Whether the other rows are left out for good, so that there must not be many.
 
     Raises:
         PictureError: An image can't be read and ``strict`` is set, or it would fill the memory.
@@ -293,7 +298,7 @@ def readable(
         pixels = np.zeros((len(frame), *parse_layout(layout)), dtype="uint8")
         pool = Pool(pixels, np.zeros(len(frame), dtype=np.uint64))
         decoded, findings = _load(done, column, layout, pool, 0)
-        _report_failed(findings, frame[column], strict=strict, most=False)
+        _report_failed(findings, frame[column], strict=strict, left_out=left_out)
         _report_odd(findings, frame[column])
         failed |= findings.failed.keys()
         done = decoded
@@ -399,7 +404,7 @@ def _run(work: Callable[[int], None], starts: range) -> None:
 
 
 def _report_failed(
-    findings: Findings, series: pd.Series, *, strict: bool, most: bool = True
+    findings: Findings, series: pd.Series, *, strict: bool, left_out: bool = True
 ) -> None:
     """Raise, or warn of the images that can't be read."""
     failed, n_rows = findings.failed, len(series)
@@ -410,15 +415,14 @@ def _report_failed(
         return
     row = next(iter(failed))
     error = _placed(failed[row], series, row)
-    too_many = most and len(failed) > n_rows / 2
-    if len(failed) == 1 and not too_many:
-        what = f"{error.what}; the row is left out" if most else f"{error.what}; not predicted"
-    elif too_many:
+    outcome = "left out" if left_out else "not predicted"
+    if left_out and len(failed) > n_rows / 2:
         what = f"{len(failed):,} of {n_rows:,} images can't be read, the first: {error.what}"
         raise PictureError(what, place=error.place, fix=error.fix)
+    if len(failed) == 1:
+        what = f"{error.what}, {outcome}"
     else:
-        done = "and are left out" if most else "and are not predicted"
-        what = f"{len(failed):,} images can't be read {done}, the first: {error.what}"
+        what = f"{len(failed):,} images can't be read and are {outcome}, the first: {error.what}"
     warn(what, place=error.place, fix=error.fix)
 
 
