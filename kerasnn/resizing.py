@@ -68,6 +68,20 @@ def resize(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uin
     return np.ascontiguousarray(resized, dtype="uint8")
 
 
+def resample(maps: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Maps of any numbers in another size, by the same filter, not rounded.
+
+    Shape:
+        maps: (n, h, w); returns (n, height, width)
+    """
+    down, across = (
+        filter_weights(np, np.arange(old, dtype="float32")[None], new)
+        for old, new in zip(maps.shape[1:], (height, width), strict=True)
+    )
+    resampled: NDArray[np.float32] = down @ maps @ across.T
+    return resampled
+
+
 def resize_tensor(pixels: Tensor, height: int, width: int) -> Tensor:
     """`resize` of a batch as a Keras graph, for images of any size, unknown until it runs.
 

@@ -21,7 +21,8 @@ from kerasnn.errors import KerasnnWarning
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.baselines import baselines as fit_baselines
-from kerasnn.evaluation.importance import Importance, importance
+from kerasnn.evaluation.gallery import gallery
+from kerasnn.evaluation.importance import Importance, affordable_rows, importance
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.folder import RunFolder, open_folder, resumed_settings
@@ -190,6 +191,7 @@ def _judged(
     extra: dict[str, Any] = {
         "probes": probes.to_dict() if probes else None,
         "importance": _importance(table, learned, part, predictions) if probes else [],
+        "images": _images(table, learned, part, predictions, look_inside=probes is not None),
     }
     report = stories.tell(**story, **extra, seconds=seconds, warnings=noted)
     if learned.sweep:
@@ -248,7 +250,9 @@ def _importance(
     table: Table, learned: Learned, part: str, predictions: Predictions
 ) -> list[Importance]:
     target, stopped = table.schema.target, learned.fitted.progress.stopped
-    if stopped == "interrupted":
+    images = learned.predictor.preprocessor.images
+    # A single column of images matters as much as the score says.
+    if stopped == "interrupted" or (images and len(table.schema.features) < 2):
         return []
     return importance(
         learned.predictor.scores,
@@ -257,7 +261,25 @@ def _importance(
         task=target.task,
         classes=target.classes,
         columns=[column.name for column in table.schema.features],
+        max_rows=affordable_rows(learned.predictor.preprocessor.signature),
         seed=learned.config.run.seed,
+    )
+
+
+def _images(
+    table: Table, learned: Learned, part: str, predictions: Predictions, *, look_inside: bool
+) -> dict[str, Any] | None:
+    """Pictures for the report, where there are images; less of them while somebody waits."""
+    config = learned.config
+    augment = config.training.augment
+    return gallery(
+        learned.predictor,
+        table.rows("train"),
+        table.rows(part),
+        predictions,
+        changes=() if augment == "none" else augment.split(","),
+        seed=config.run.seed,
+        look_inside=look_inside and learned.fitted.progress.stopped != "interrupted",
     )
 
 

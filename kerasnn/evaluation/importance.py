@@ -14,9 +14,13 @@ import pandas as pd
 
 from kerasnn.evaluation.metrics import MAIN_METRIC, Metric, get_metric
 from kerasnn.evaluation.predictions import Predictions
-from kerasnn.signature import Task
+from kerasnn.signature import Signature, Task
 
 Score = Callable[[pd.DataFrame], np.ndarray]
+
+MAX_ROWS = 2_000
+# A network takes about as long for images of so many pixels as for a thousand rows of numbers.
+MAX_IMAGES, MIN_IMAGES, MAX_PIXELS = 500, 50, 512 * 1024
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def importance(
     classes: tuple[str, ...] = (),
     metric: str | None = None,
     repeats: int = 3,
-    max_rows: int = 2_000,
+    max_rows: int = MAX_ROWS,
     seed: int = 0,
 ) -> list[Importance]:
     """Shuffle one raw column at a time; of columns that tell the same, each may seem useless.
@@ -87,6 +91,18 @@ def importance(
         losses = _losses(chosen, reference, [value(part) for part in np.split(scores, repeats)])
         found.append(Importance(column, float(losses.mean()), float(losses.std())))
     return sorted(found, key=lambda item: -item.loss)
+
+
+def affordable_rows(signature: Signature) -> int:
+    """How many rows may be scored over and over: fewer with images, the larger they are.
+
+    >>> affordable_rows(Signature.image(32, 32)), affordable_rows(Signature.image(96, 96))
+    (500, 56)
+    """
+    if not signature.images:
+        return MAX_ROWS
+    pixels = sum(image.height * image.width for image in signature.images)
+    return max(MIN_IMAGES, min(MAX_IMAGES, MAX_PIXELS // pixels))
 
 
 def _losses(metric: Metric, reference: float, shuffled: list[float]) -> np.ndarray:

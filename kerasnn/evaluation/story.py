@@ -59,8 +59,9 @@ def tell(
     missing: Mapping[str, int],
     warnings: Sequence[str],
     boundary: Mapping[str, Any] | None,
+    images: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Put together what a report needs, under 2 MiB whatever the size of the data.
+    """Put together what a report needs, under 3 MiB whatever the size of the data.
 
     Args:
         examples_origin: Where the rows came from.
@@ -81,6 +82,7 @@ def tell(
         missing: Missing cells, by column.
         warnings: Raised in the run.
         boundary: As of `decision_boundary`.
+        images: As of `kerasnn.evaluation.gallery.gallery`, for a table with images.
 
     Returns:
         Plain data for JSON: no NaN, no infinity.
@@ -108,7 +110,11 @@ def tell(
         "config": config,
     }
     # The scores are read back as such, so they stay to the last digit.
-    return {**_plain(story), "scores": _bounded(scores)}
+    told = {**_plain(story), "scores": _bounded(scores)}
+    if images:
+        # Files are long text, and within bounds of their own.
+        told["images"] = {**_plain({**images, "files": []}), "files": list(images["files"])}
+    return told
 
 
 def _data(

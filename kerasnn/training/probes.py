@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_EPOCHS = 24
 MAX_LAYERS = 40
 MAX_ROWS = 256
+MIN_IMAGES, MAX_PIXELS = 8, 64 * 1024
 MAX_VALUES = 20_000
 BINS = 30
 # Of the time since the start, probing may take this share, or these seconds in a short run; the
@@ -113,7 +114,7 @@ class Probes:
     more than 24; an epoch is left out where probing would come to more than 5 % of the time.
 
     Args:
-        inputs: Training rows by name of the input; the first 256 are used.
+        inputs: Training rows by name of the input; the first 256 are used, of images fewer.
         target: Their codes or values.
         row_loss: From `kerasnn.training.losses.loss_function`.
         clock: Seconds, from any start.
@@ -127,8 +128,9 @@ class Probes:
         *,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self._inputs = {name: values[:MAX_ROWS] for name, values in inputs.items()}
-        self._target, self._row_loss, self._clock = target[:MAX_ROWS], row_loss, clock
+        rows = _probed_rows(inputs)
+        self._inputs = {name: values[rows] for name, values in inputs.items()}
+        self._target, self._row_loss, self._clock = target[rows], row_loss, clock
         self._scope: _Scope | None = None
         self.epochs: list[int] = []
         self.traces: list[LayerTrace] = []
@@ -199,7 +201,7 @@ class _Scope:
         target: np.ndarray,
         row_loss: RowLoss,
     ) -> None:
-        self.layers = [layer for layer in network.layers if _is_worth_watching(layer)][:MAX_LAYERS]
+        self.layers = _watched(network)
         outputs = [*(layer.output for layer in self.layers), network.output]
         self._view = keras.Model(network.input, outputs, name="probes")
         self._inputs = {name: tf.constant(values) for name, values in inputs.items()}
@@ -220,6 +222,25 @@ class _Scope:
         gradients = tape.gradient(loss, owned)
         norms = tf.stack([_norm(each) for each in gradients])
         return norms, [_sample(values) for values in activations]
+
+
+def _probed_rows(inputs: Mapping[str, np.ndarray]) -> Any:
+    """The first; of images, of which every layer keeps many maps, as many as memory allows."""
+    images = [values for values in inputs.values() if len(values.shape) == 4]
+    if not images:
+        return slice(MAX_ROWS)
+    pixels = sum(values.shape[1] * values.shape[2] for values in images)
+    wanted = min(MAX_ROWS, max(MIN_IMAGES, MAX_PIXELS // pixels), len(images[0]))
+    # Evenly, because images of one class often come one after the other.
+    return np.linspace(0, len(images[0]) - 1, wanted).astype(np.int64)
+
+
+def _watched(network: keras.Model) -> list[keras.layers.Layer]:
+    """The first layers; of a network for images some of all, as those at its end are the heads."""
+    found = [layer for layer in network.layers if _is_worth_watching(layer)]
+    if len(found) <= MAX_LAYERS or all(len(tensor.shape) < 4 for tensor in network.inputs):
+        return found[:MAX_LAYERS]
+    return [found[index] for index in np.linspace(0, len(found) - 1, MAX_LAYERS).astype(int)]
 
 
 def _is_worth_watching(layer: keras.layers.Layer) -> bool:

@@ -8,6 +8,7 @@
     mistakes      of classes: confusion, ROC, precision and recall, calibration
     distances     of values: predicted against true, residuals
     columns       importance and the decision boundary
+    images        thumbnails: samples, mistakes, where a network looks
     inside        weights, activations and gradients over the epochs
     network       the network as a picture
 """

@@ -11,7 +11,15 @@ from markupsafe import Markup
 
 from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation.metrics import METRICS
-from kerasnn.evaluation.report import columns, distances, inside, learning, mistakes, network
+from kerasnn.evaluation.report import (
+    columns,
+    distances,
+    images,
+    inside,
+    learning,
+    mistakes,
+    network,
+)
 from kerasnn.evaluation.report.drawing import figure_of, first_upper, percent, shorten
 from kerasnn.evaluation.scores import shown_shares
 from kerasnn.evaluation.story import VERSION
@@ -87,6 +95,7 @@ def context(story: Story) -> Story:
         "network_sentence": network.sentence(story),
         "gradients": inside.gradients(story),
         "panels": [each for each in (inside.weights(story), inside.activations(story)) if each],
+        "images": images.galleries(story),
         "config": _settings(story["config"]),
     }
 
