@@ -268,6 +268,7 @@ class Run:
         """What the data were, what was trained and what came out, for the terminal."""
         story = self.bundle.report
         lines = [summary.of_data(story), summary.of_columns(self.predictor.preprocessor.schema)]
+        lines += summary.of_augmentation(story)
         lines += [summary.of_training(story, self.predictor.network.count_params())]
         if self.scores:
             lines += ["", self.scores.table()]

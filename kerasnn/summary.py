@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kerasnn.data.pictures import describe_layout
 from kerasnn.schema import Schema
 
 
@@ -19,9 +20,10 @@ def of_columns(schema: Schema) -> str:
     """How many columns of each kind are used, and which are not."""
     plural = {"number": "numbers", "category": "categories", "boolean": "booleans", "date": "dates"}
     counts = {kind: sum(c.kind == kind for c in schema.features) for kind in plural}
-    used = ", ".join(
+    named = [
         f"{count} {plural[kind] if count > 1 else kind}" for kind, count in counts.items() if count
-    )
+    ]
+    used = ", ".join([*named, *_images(schema)])
     left_out = [f"{c.name} ({c.kind})" for c in schema.columns if not c.used]
     target = f"{schema.target.name}, {schema.target.task}"
     if schema.target.classes:
@@ -29,6 +31,23 @@ def of_columns(schema: Schema) -> str:
         target += f" of {len(schema.target.classes)} {of}"
     unused = f"; left out: {', '.join(left_out)}" if left_out else ""
     return f"columns   {used}{unused}\ntarget    {target}"
+
+
+def _images(schema: Schema) -> list[str]:
+    """How many image columns there are, and how large their images are used."""
+    layouts = [column.layout for column in schema.features if column.kind == "image"]
+    if not layouts:
+        return []
+    sizes = " and ".join(dict.fromkeys(describe_layout(layout) for layout in layouts))
+    return [f"{len(layouts)} image column{'s' if len(layouts) > 1 else ''}, {sizes}"]
+
+
+def of_augmentation(story: Mapping[str, Any]) -> list[str]:
+    """How training images were changed, where they were."""
+    augment = story["config"]["training"].get("augment", "none")
+    if not story.get("images") or augment == "none":
+        return []
+    return [f"training  images changed by {augment.replace(',', ', ')}"]
 
 
 def of_training(story: Mapping[str, Any], parameters: int) -> str:

@@ -140,6 +140,16 @@ def parse_layout(layout: str) -> tuple[int, int, int]:
     return height, width, channels
 
 
+def describe_layout(layout: str) -> str:
+    """For people.
+
+    >>> describe_layout("32x48x3"), describe_layout("28x28x1")
+    ('32 × 48 colour', '28 × 28 grey')
+    """
+    height, width, channels = parse_layout(layout)
+    return f"{height} × {width} {'grey' if channels == 1 else 'colour'}"
+
+
 def read_picture(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.uint8]:
     """The pixels of one cell, (height, width, channels).
 

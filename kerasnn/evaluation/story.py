@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasnn.data.pictures import describe_layout
 from kerasnn.evaluation import curves
 from kerasnn.evaluation.anatomy import anatomy
 from kerasnn.evaluation.boundary import decision_boundary
@@ -21,7 +22,7 @@ from kerasnn.evaluation.importance import Importance
 from kerasnn.evaluation.metrics import class_counts
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores
-from kerasnn.schema import Schema
+from kerasnn.schema import Column, Schema
 
 if TYPE_CHECKING:
     import keras
@@ -125,7 +126,7 @@ def _data(
             "name": column.name,
             "kind": column.kind,
             "used": column.used,
-            "reason": column.reason,
+            "reason": _reason(column),
             "missing": missing.get(column.name, 0),
         }
         for column in schema.columns[:MAX_COLUMNS]
@@ -138,6 +139,13 @@ def _data(
         "n_used": len(schema.features),
         "notes": list(schema.notes[:MAX_WARNINGS]),
     }
+
+
+def _reason(column: Column) -> str:
+    """Why it is of its kind; of images also as how large they are used."""
+    if column.kind != "image" or not column.layout:
+        return column.reason
+    return f"{column.reason}, used as {describe_layout(column.layout)}".removeprefix(", ")
 
 
 def _bounded(scores: Scores) -> dict[str, Any]:

@@ -59,11 +59,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Groups of tiles, with what they are and what they show in this run."""
+    """Groups of tiles, with what they are and what they show in this run; dense ones are smaller."""
 
     title: str
     sentence: str
     groups: list[Group]
+    dense: bool = False
 
 
 def galleries(story: Story) -> dict[str, list[Gallery]]:
@@ -101,7 +102,7 @@ def source_of(images: Story, number: int) -> str:
 
 
 def describe(images: Story) -> str:
-    """The size of images, such as ``32 × 32 pixels in colour``."""
+    """The size of images as the network takes them."""
     height, width, channels = images["size"]
     return f"{height} × {width} pixels in {'colour' if channels == 3 else 'grey'}"
 
@@ -143,7 +144,7 @@ def _samples(story: Story, images: Story) -> Gallery | None:
     more = story["n_classes"] - len(groups)
     left_out = f" {more} rarer classes are not shown." if story["n_classes"] and more > 0 else ""
     sentence = f"Training images as the network gets them, {describe(images)}."
-    return Gallery("Samples", f"{sentence}{_files(images)}{left_out}", groups)
+    return Gallery("Samples", f"{sentence}{_files(images)}{left_out}", groups, dense=True)
 
 
 def _files(images: Story) -> str:
@@ -172,7 +173,7 @@ def _augmented(images: Story) -> Gallery | None:
         groups.append(Group("", "", tiles))
     what = "; ".join(f"{name}: {CHANGES.get(name, 'changed')}" for name in found["changes"])
     sentence = f"Training images are changed anew in each epoch. {what[:1].upper()}{what[1:]}."
-    return Gallery("What the network sees in training", sentence, groups)
+    return Gallery("What the network sees in training", sentence, groups, dense=True)
 
 
 def _duplicates(images: Story) -> Gallery | None:

@@ -32,6 +32,14 @@ _WORDS = {
     "BatchNormalization": "batch norm",
     "LayerNormalization": "layer norm",
     "Concatenate": "side by side",
+    "Rescaling": "scale",
+    "Conv2D": "conv",
+    "DepthwiseConv2D": "depthwise conv",
+    "MaxPooling2D": "max pool",
+    "AveragePooling2D": "mean pool",
+    "GlobalMaxPooling2D": "maximum",
+    "GlobalAveragePooling2D": "mean",
+    "MultiHeadAttention": "attention",
 }
 
 
