@@ -118,6 +118,9 @@ def orientation(image: Image) -> int:
     """How the camera was held, 1 to 8; 1 is upright."""
     if image.format == "JPEG" and not image.info.keys() & {"exif", "xmp"}:
         return 1
+    if image.format == "TIFF":
+        # Pillow turns these itself.
+        return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,14 @@ class StoredPixels:
     dtype = np.dtype("uint8")
 
     def __init__(
-        self, shape: Sequence[int], *, file: Any = None, rows: NDArray[np.int64] | None = None
+        self,
+        shape: Sequence[int],
+        *,
+        file: _Unnamed | None = None,
+        rows: NDArray[np.int64] | None = None,
     ) -> None:
         self.shape = tuple(shape)
-        self._file = file if file is not None else _temporary_file(math.prod(shape))
+        self._file = file or _Unnamed(math.prod(shape))
         self._rows = rows
 
     @classmethod
@@ -60,7 +65,7 @@ class StoredPixels:
         if self._rows is not None:
             positions = self._rows[positions]
         out = np.empty((len(positions), *self.shape[1:]), dtype="uint8")
-        size, handle = math.prod(self.shape[1:]), self._file.fileno()
+        size, handle = math.prod(self.shape[1:]), self._file.handle
         for start, stop in _stretches(positions):
             # A view: what is read lands in the array at once.
             _read(handle, out[start:stop].reshape(-1).data, int(positions[start]) * size)
@@ -69,7 +74,7 @@ class StoredPixels:
     def __setitem__(self, rows: slice, pixels: NDArray[np.uint8]) -> None:
         start, _, _ = rows.indices(len(self))
         data = np.ascontiguousarray(pixels).reshape(-1).data
-        position, handle = start * math.prod(self.shape[1:]), self._file.fileno()
+        position, handle = start * math.prod(self.shape[1:]), self._file.handle
         while data:
             try:
                 done = os.pwrite(handle, data, position)
@@ -111,15 +116,19 @@ def _read(handle: int, target: memoryview, position: int) -> None:
         target, position = target[done:], position + done
 
 
-def _temporary_file(size: int) -> Any:
-    # /tmp is often in memory, which is just what is short here.
-    folder = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else None)
-    try:
-        file = tempfile.TemporaryFile(dir=folder, prefix="kerasnn-")  # noqa: SIM115
-        os.posix_fallocate(file.fileno(), 0, max(size, 1))
-    except OSError as error:
-        raise _disk_error(error) from None
-    return file
+class _Unnamed:
+    """A file without a name, closed when nothing refers to it any more."""
+
+    def __init__(self, size: int) -> None:
+        # /tmp is often in memory, which is just what is short here.
+        folder = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else None)
+        try:
+            with tempfile.TemporaryFile(dir=folder, prefix="kerasnn-") as file:
+                os.posix_fallocate(file.fileno(), 0, max(size, 1))
+                self.handle = os.dup(file.fileno())
+        except OSError as error:
+            raise _disk_error(error) from None
+        weakref.finalize(self, os.close, self.handle)
 
 
 def _disk_error(error: OSError) -> StorageError:
