@@ -92,8 +92,7 @@ def train(arguments: argparse.Namespace) -> dict[str, float]:
         },
         output=Path(TemporaryDirectory().name) / "run",
     )
-    scores = run.scores.to_dict()["scores"]
-    found = {each["name"]: each["value"] for each in scores}
+    found = run.scores.values
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     return {
         "peak_gb": peak,

@@ -12,9 +12,10 @@ import pandas as pd
 from kerasnn import data
 from kerasnn.adapting import adapt
 from kerasnn.config import Config, Settings
-from kerasnn.data import folders, labelsets, pictures
+from kerasnn.data import duplicates, folders, labelsets, pictures
+from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
-from kerasnn.errors import ConfigError
+from kerasnn.errors import ConfigError, warn
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Schema, infer
@@ -24,11 +25,19 @@ from kerasnn.splits import Parts, drop_unlabelled, split
 
 @dataclass(frozen=True)
 class Table:
-    """Labelled rows, what their columns are, and which of them train, validate and test."""
+    """Labelled rows, what their columns are, and which of them train, validate and test.
+
+    Args:
+        examples: The rows.
+        schema: Of the columns.
+        parts: Which rows train, validate and test.
+        shared: Images of one part that are in another one too.
+    """
 
     examples: data.Examples
     schema: Schema
     parts: Parts
+    shared: tuple[Pair, ...] = ()
 
     def rows(self, part: str) -> pd.DataFrame:
         """The rows of a part, counted from 0."""
@@ -68,7 +77,8 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     if schema.target.task == "multilabel":
         read = {name: _with_plain_labels(examples, schema) for name, examples in read.items()}
     _check_others(read, schema)
-    table = Table(_together(read), schema, _divide(read, schema, config))
+    examples, parts = _together(read), _divide(read, schema, config)
+    table = Table(examples, schema, parts, _shared_images(examples, schema, parts))
     inferred: dict[str, Any] = {}
     if settings.data.target is None:
         inferred["data.target"] = options.target
@@ -133,6 +143,21 @@ def _with_pictures(
         )
         schema = replace(schema, columns=columns)
     return read, schema
+
+
+def _shared_images(examples: data.Examples, schema: Schema, parts: Parts) -> tuple[Pair, ...]:
+    """Copies of an image on both sides of a split; a score on such rows flatters."""
+    rows = {name: getattr(parts, name) for name in ("train", "validation", "test")}
+    found: list[Pair] = []
+    for column in schema.features:
+        if column.kind != "image":
+            continue
+        cells = examples.frame[column.name]
+        pairs = duplicates.find(pictures.pixels_of(cells, column.layout), rows)
+        for what, fix in duplicates.summary(pairs, [cell.origin for cell in cells]):
+            warn(what, place=f"column '{column.name}'", fix=fix)
+        found += pairs
+    return tuple(found)
 
 
 def _split_columns(split_by: SplitOptions, options: DataOptions) -> list[str]:
