@@ -13,11 +13,14 @@ import pytest
 from keras import ops
 
 from kerasnn import exporting, layers
+from kerasnn.bundle import Bundle
 from kerasnn.errors import ConfigError, ExportError
 from kerasnn.exporting import formats, images, int8, serving, verify
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor, graph
+from kerasnn.recipes import Recipe
 from kerasnn.resizing import filter_weights, resize, resize_tensor
+from kerasnn.run import Run
 from kerasnn.schema import Column, Schema, Target
 from kerasnn.signature import Signature
 
@@ -283,6 +286,18 @@ def test_int8_of_a_regression_and_mirror_images(tmp_path):
     result = exporting.export(predictor, tmp_path / "m.tflite", format="litert", held=held)
     assert result.int8.metric == "R²"
     assert result.int8.agreement > 0.95
+
+
+def test_run_measures_on_its_test_rows(taught, tmp_path):
+    frame = rows("multiclass", 90)
+    parts = {"validation": frame.iloc[:40], "test": frame.iloc[40:]}
+    run = Run(Bundle("cnn", {}, Recipe(), taught), folder=tmp_path, _held_back=parts)
+    result = run.export("litert", int8=True)
+    assert result.path == tmp_path / "model-int8.tflite"
+    # Without scores there were no test rows.
+    assert result.n_rows == 40
+    with pytest.raises(ConfigError, match="int8 is for litert only; got 'keras'"):
+        run.export("keras", int8=True)
 
 
 def test_int8_that_loses_much_is_not_written(taught, tmp_path, monkeypatch):

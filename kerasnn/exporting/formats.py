@@ -28,7 +28,7 @@ class Format(Protocol):
         EXTRA: The extra that has `PACKAGES`, if any.
         PACKAGES: What has to be installed beyond TensorFlow.
         CALL: Python that loads the model ``{path}``, calls it on ``row`` and prints the output
-            ``{output}``; begins with what else has to be imported, ``{imports}``.
+            ``{output}``; its imports come first, then a blank line.
         ARRAYS: How a cell of each type is written in Python, by the NumPy type.
     """
 

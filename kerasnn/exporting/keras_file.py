@@ -23,7 +23,7 @@ ARRAYS = {
     "image": "tf.constant(np.asarray({cell})[None])",
 }
 CALL = """\
-{imports}import keras
+import keras
 import tensorflow as tf
 
 model = keras.models.load_model("{path}")

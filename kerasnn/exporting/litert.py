@@ -27,7 +27,7 @@ ARRAYS = {
     "image": "np.asarray({cell})[None]",
 }
 CALL = """\
-{imports}import numpy as np
+import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 interpreter = Interpreter("{path}")

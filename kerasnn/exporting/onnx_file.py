@@ -31,7 +31,7 @@ ARRAYS = {
     "image": "np.asarray({cell})[None]",
 }
 CALL = """\
-{imports}import numpy as np
+import numpy as np
 import onnxruntime
 
 session = onnxruntime.InferenceSession("{path}")

@@ -109,13 +109,19 @@ def _snippet(
         else:
             cell = _cell(cells[column][0, 0], found)
         lines.append(f'    "{key}": {cell},')
-    imports = "".join(f"import {module}  # noqa: F401\n" for module in modules)
-    if columns:
-        imports += "" if "import numpy" in found.CALL else "import numpy as np\n"
-        imports += "from PIL import Image, ImageOps\n"
-    return found.CALL.format(
-        path=name, row="\n".join(lines), output=output_name(preprocessor), imports=imports
-    )
+    text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
+    return _with_imports(text, modules, takes_images=bool(columns))
+
+
+def _with_imports(text: str, modules: list[str], *, takes_images: bool) -> str:
+    """The example with what else has to be imported: layers of kerasnn, and what reads images."""
+    head, body = text.split("\n\n", 1)
+    lines = set(head.splitlines())
+    if takes_images:
+        lines |= {"import numpy as np", "from PIL import Image, ImageOps"}
+    own = [f"import {module}  # noqa: F401" for module in modules]
+    ordered = sorted(lines, key=lambda line: (line.startswith("from"), line.lower()))
+    return "\n".join([*own, *ordered]) + f"\n\n{body}"
 
 
 def _image(column: ImageColumn, key: str, found: formats.Format, *, own_size: bool) -> str:

@@ -23,7 +23,7 @@ ARRAYS = {
     "image": "tf.constant(np.asarray({cell})[None])",
 }
 CALL = """\
-{imports}import tensorflow as tf
+import tensorflow as tf
 
 model = tf.saved_model.load("{path}")
 row = {{
