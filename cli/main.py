@@ -32,6 +32,7 @@ VERBS = (
     "train",
     "evaluate",
     "predict",
+    "explain",
     "export",
     "report",
     "inspect",

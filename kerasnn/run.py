@@ -37,6 +37,8 @@ from kerasnn.learning import choose_threshold
 from kerasnn.predictor import Predictor
 
 if TYPE_CHECKING:
+    from kerasnn.evaluation.explaining import Explanation
+    from kerasnn.explaining import Drawn
     from kerasnn.exporting import ExportResult
 
 EXPORT_SAMPLE = 1000
@@ -196,6 +198,61 @@ class Run:
                 n_rows += len(piece)
         return PredictedFile(n_rows, unseen)
 
+    def explain(
+        self, images: Any, *, about: str | None = None, layer: str | None = None
+    ) -> list[Explanation]:
+        """Where in images the network sees what it says of them.
+
+        Args:
+            images: Paths of images or folders, arrays of images, or rows of a table with all
+                columns of the run.
+            about: Class or label to explain in place of the likeliest one.
+            layer: Whose maps are weighed and given back, one of `layers`.
+
+        Raises:
+            DataError: The run has no image column, or an image can't be read.
+            UnknownNameError: There is no such class or layer.
+        """
+        from kerasnn.evaluation.explaining import explain
+
+        return list(explain(self.predictor, self._pieces(images), about=about, layer=layer))
+
+    def explain_files(
+        self,
+        images: Any,
+        output: str | os.PathLike[str] = ".",
+        *,
+        about: str | None = None,
+        layer: str | None = None,
+        force: bool = False,
+    ) -> Iterator[Drawn]:
+        """As `explain`, one image after the other, each drawn into a file.
+
+        Args:
+            images: As for `explain`.
+            output: Folder of the pictures.
+            about: As for `explain`.
+            layer: Likewise; its maps are drawn into a second file.
+            force: Replace pictures that are there.
+
+        Raises:
+            ConfigError: A picture is there.
+        """
+        from kerasnn.explaining import explain_files
+
+        rows = self._pieces(images)
+        return explain_files(self.predictor, rows, output, about=about, layer=layer, force=force)
+
+    def layers(self) -> dict[str, tuple[int, ...]]:
+        """Layers of the network that have maps of an image: height, width and channels by name.
+
+        Raises:
+            DataError: The run has no image column.
+        """
+        from kerasnn.evaluation.explaining import layers_of
+
+        return layers_of(self.predictor)
+
     def export(
         self,
         format: str,
@@ -277,6 +334,14 @@ class Run:
         if self.interrupted:
             lines += ["The training was interrupted; this is its best epoch so far."]
         return "\n".join(lines)
+
+    def _pieces(self, images: Any) -> Iterator[pd.DataFrame]:
+        """Raw rows, named as in the training."""
+        from kerasnn.explaining import as_source
+
+        schema = self.predictor.preprocessor.schema
+        column = next(iter(new_rows.layouts(schema)), folders.IMAGE)
+        return new_rows.pieces(as_source(images, column), schema, self._format(None, None))
 
     @property
     def _seed(self) -> int:

@@ -280,6 +280,8 @@ def _images(
         changes=() if augment == "none" else augment.split(","),
         seed=config.run.seed,
         look_inside=look_inside and learned.fitted.progress.stopped != "interrupted",
+        rows=table.examples.frame,
+        shared=table.shared,
     )
 
 

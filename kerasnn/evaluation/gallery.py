@@ -19,6 +19,7 @@ from kerasnn.evaluation.scene import Scene
 from kerasnn.evaluation.thumbnails import spread
 
 if TYPE_CHECKING:
+    from kerasnn.data.duplicates import Pair
     from kerasnn.evaluation.predictions import Predictions
     from kerasnn.predictor import Predictor
 
@@ -26,7 +27,7 @@ MAX_SAMPLES, MAX_CLASSES, MAX_A_CLASS, MIN_A_CLASS = 72, 24, 10, 3
 MAX_VALUES = 24
 AUGMENTED, DRAWS = 5, 6
 MAX_SHOWN, MAX_PAIRS, MAX_A_PAIR, MAX_LOOKED_AT = 12, 5, 4, 6
-MAX_HEADERS = 300
+MAX_HEADERS, MAX_SHARED = 300, 8
 
 
 def gallery(
@@ -38,6 +39,8 @@ def gallery(
     changes: Sequence[str] = (),
     seed: int = 0,
     look_inside: bool = True,
+    rows: pd.DataFrame | None = None,
+    shared: Sequence[Pair] = (),
 ) -> dict[str, Any] | None:
     """Pictures for the report of a run with images; None for one without.
 
@@ -49,6 +52,8 @@ def gallery(
         changes: That training images went through, names of `kerasnn.augmentations.CHANGES`.
         seed: Of the training.
         look_inside: Whether filters, maps and saliency are shown, which takes some seconds.
+        rows: Of all parts.
+        shared: Images of one part that are in another one too, by their place in these.
 
     Returns:
         Data for JSON whose ``files`` are PNG and JPEG in base64, less than 1 MiB; elsewhere in it
@@ -70,6 +75,8 @@ def gallery(
         "samples": _samples(scene),
         "augmented": _augmented(scene, changes, seed) if changes else None,
     }
+    if shared and rows is not None and len(predictor.preprocessor.images) == 1:
+        found["shared"] = _shared(scene, rows, shared)
     if look_inside:
         found["filters"] = insight.filters(scene)
         found["activations"] = insight.maps(scene, int(surest[0]) if len(surest) else 0)
@@ -156,6 +163,22 @@ def _augmented(scene: Scene, changes: Sequence[str], seed: int) -> dict[str, Any
         for original, draws in zip(originals, page, strict=True)
     ]
     return {"changes": list(changes), "rows": rows}
+
+
+def _shared(scene: Scene, rows: pd.DataFrame, shared: Sequence[Pair]) -> dict[str, Any]:
+    """How many images are in two parts, and some of them."""
+    pairs = []
+    for pair in shared[:MAX_SHARED]:
+        both = [pair.row_a, pair.row_b]
+        pairs.append(
+            {
+                "parts": [pair.part_a, pair.part_b],
+                "names": [scene.name(rows, row) for row in both],
+                "files": scene.files(rows, both),
+            }
+        )
+    exact = sum(pair.kind == "exact" for pair in shared)
+    return {"count": len(shared), "exact": exact, "pairs": pairs}
 
 
 def _originals(cells: pd.Series) -> dict[str, Any] | None:

@@ -93,7 +93,7 @@ class Scene:
 
     def _card(self, row: int, file: int | None) -> Card:
         given = self.predictions
-        card: Card = {"file": file, "name": self._name(row)}
+        card: Card = {"file": file, "name": self.name(self.tested, row)}
         if given.task == "regression":
             return card | {"truth": given.truth[row], "decided": given.decision[row]}
         if given.task == "multilabel":
@@ -110,11 +110,11 @@ class Scene:
     def _labels(self, present: NDArray[Any]) -> str:
         return ", ".join(self.predictions.classes[code] for code in np.flatnonzero(present)) or "–"
 
-    def _name(self, row: int) -> str:
-        """The end of its path, or its row."""
-        cell = self.tested[self.column].iloc[row]
+    def name(self, frame: pd.DataFrame, row: int) -> str:
+        """The end of the path of an image, or its row."""
+        cell = frame[self.column].iloc[row]
         path = cell.origin if isinstance(cell, Picture) else cell
         if isinstance(path, str) and path:
             return "/".join(PurePath(path).parts[-2:]).encode("utf-8", "replace").decode()
-        name, number = origin_of(self.tested).locate(row)
+        name, number = origin_of(frame).locate(row)
         return f"{PurePath(name).name}:{number}" if name else f"row {number}"

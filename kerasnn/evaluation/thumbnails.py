@@ -147,13 +147,16 @@ def kernel_pictures(kernels: NDArray[np.float32]) -> NDArray[np.uint8]:
     return pictures
 
 
-def map_pictures(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Maps as images in colour, each from its smallest value to its largest.
+def maps_png(maps: NDArray[np.float32], *, columns: int, side: int) -> bytes:
+    """Maps side by side as a PNG file, in colours from the smallest to the largest value of each.
 
-    Shape:
-        maps: (n, height, width); returns (n, height, width, 3)
+    Args:
+        maps: (n, height, width).
+        columns: Maps in a row.
+        side: About the longest side of a map in pixels; its values are repeated.
     """
-    return coloured(_steps(maps) / np.float32(LAST_STEP), MAP_SCALE)
+    pictures = np.stack([enlarged(each, side) for each in _steps(maps)[..., None]])
+    return _coloured_png(sheet(pictures, columns))
 
 
 def coloured(shares: NDArray[np.floating], scale: str) -> NDArray[np.uint8]:

@@ -78,7 +78,7 @@ def galleries(story: Story) -> dict[str, list[Gallery]]:
         return {"data": [], "mistakes": [], "columns": [], "inside": []}
     try:
         found = {
-            "data": [_samples(story, images), _augmented(images), _duplicates(images)],
+            "data": [_samples(story, images), _augmented(images), _shared(images)],
             "mistakes": [_worst(story, images), _pairs(images), _surest(story, images)],
             "columns": [_attention(story, images)],
             "inside": [_filters(images), *_activations(images)],
@@ -176,8 +176,8 @@ def _augmented(images: Story) -> Gallery | None:
     return Gallery("What the network sees in training", sentence, groups, dense=True)
 
 
-def _duplicates(images: Story) -> Gallery | None:
-    found = images.get("duplicates")
+def _shared(images: Story) -> Gallery | None:
+    found = images.get("shared")
     if not found:
         return None
     tiles = [
@@ -190,7 +190,13 @@ def _duplicates(images: Story) -> Gallery | None:
         )
         for pair in found["pairs"]
     ]
-    return Gallery("Images in more than one part", found["sentence"], [Group("", "", tiles)])
+    count, exact = found["count"], found["exact"]
+    are = "image of a later part is in an earlier one too"
+    if count > 1:
+        are = "images of a later part are in an earlier one too"
+    near = f", {count - exact:,} of them nearly" if exact < count else ""
+    sentence = f"{count:,} {are}{near}; a score on such rows flatters."
+    return Gallery("Images in two parts", sentence, [Group("", "", tiles)])
 
 
 def _worst(story: Story, images: Story) -> Gallery | None:
@@ -253,11 +259,16 @@ def _said(story: Story, card: Story) -> list[str]:
     if story["task"] in ("regression", "multilabel"):
         return [f"true: {truth}", f"said: {decided}"]
     if truth == decided:
-        return [f"{decided}, {percent(card['probability'])}"]
+        return [f"{decided}, {_share(card['probability'])}"]
     return [
-        f"is {truth}, {percent(card['probability_of_truth'])}",
-        f"said {decided}, {percent(card['probability'])}",
+        f"is {truth}, {_share(card['probability_of_truth'])}",
+        f"said {decided}, {_share(card['probability'])}",
     ]
+
+
+def _share(value: float) -> str:
+    """That no line ends before its sign."""
+    return percent(value).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _shown(value: Any) -> str:

@@ -26,7 +26,17 @@ CHARACTER = 6.4
 SWEEPS = 4
 
 # What only moves numbers about, and is not worth a word beside what it moves them for.
-_PLUMBING = {"Take", "GetItem", "Cast", "Reshape", "Add", "Equal", "Squeeze", "ExpandDims"}
+_PLUMBING = {
+    "Take",
+    "GetItem",
+    "Cast",
+    "Reshape",
+    "Add",
+    "Equal",
+    "Squeeze",
+    "ExpandDims",
+    "Identity",
+}
 _WORDS = {
     "InputLayer": "input",
     "BatchNormalization": "batch norm",

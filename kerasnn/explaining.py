@@ -1,0 +1,134 @@
+"""Explanations of images, written as pictures into a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data.folders import printable
+from kerasnn.errors import ConfigError, StorageError
+from kerasnn.evaluation.explaining import Explanation, check, explain, names_of
+from kerasnn.storage import write_atomically
+
+if TYPE_CHECKING:
+    from kerasnn.predictor import Predictor
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """An explanation and its files.
+
+    Args:
+        explanation: Of an image.
+        files: The picture, and that of the maps if a layer was asked for.
+    """
+
+    explanation: Explanation
+    files: list[Path]
+
+    def cells(self) -> list[str]:
+        """Path of the image, prediction, its probability, and the files, as text."""
+        explained = self.explanation
+        likely = explained.probability_of_prediction
+        said = explained.prediction if explained.probabilities else f"{explained.prediction:.6g}"
+        return [
+            printable(explained.name),
+            str(said),
+            "-" if likely is None else f"{likely:.4f}",
+            *map(str, self.files),
+        ]
+
+
+def explain_files(
+    predictor: Predictor,
+    pieces: Iterable[pd.DataFrame],
+    folder: str | os.PathLike[str],
+    *,
+    about: str | None = None,
+    layer: str | None = None,
+    force: bool = False,
+) -> Iterator[Drawn]:
+    """Draw each image of some rows into a folder, which is made if need be.
+
+    Args:
+        predictor: With an image column.
+        pieces: Raw rows, few enough at once for the memory.
+        folder: For the pictures.
+        about: As for `kerasnn.evaluation.explaining.explain`.
+        layer: Likewise.
+        force: Replace pictures that are there.
+
+    Raises:
+        ConfigError: A picture is there already; none of its piece was drawn.
+        StorageError: The folder can't be written.
+    """
+    check(predictor, about=about, layer=layer)
+    taken: set[str] = set()
+    for piece in pieces:
+        stems = [_stem(name, taken) for name in names_of(predictor, piece)]
+        targets = [_targets(Path(folder), stem, layer) for stem in stems]
+        for path in (path for some in targets for path in some if not force):
+            if path.exists():
+                fix = "choose another folder, or force its replacement"
+                raise ConfigError(f"'{path}' exists", fix=fix)
+        _make(Path(folder))
+        for each, paths in zip(
+            explain(predictor, [piece], about=about, layer=layer), targets, strict=True
+        ):
+            for path, content in zip(paths, (each.picture(), each.maps_picture()), strict=False):
+                assert content is not None, "maps are there where a layer was asked for"
+                write_atomically(path, content)
+            yield Drawn(each, paths)
+
+
+def as_source(images: Any, column: str) -> Any:
+    """Images in memory as a table with a column; anything else as it is.
+
+    Args:
+        images: An array of one or more images, a list of arrays or of images of Pillow, or a
+            source that `kerasnn.data.read_chunks` knows.
+        column: Name of the image column.
+    """
+    if isinstance(images, np.ndarray):
+        one = images.ndim == 2 or (images.ndim == 3 and images.shape[-1] in (1, 3, 4))
+        return {column: images[None] if one else images}
+    if isinstance(images, list | tuple) and not all(
+        isinstance(each, str | os.PathLike) for each in images
+    ):
+        cells = np.empty(len(images), dtype=object)
+        for index, image in enumerate(images):
+            cells[index] = image
+        return {column: pd.Series(cells)}
+    return images
+
+
+def _stem(name: str, taken: set[str]) -> str:
+    """Name of the picture of an image, which is no other's."""
+    stem = Path(printable(name)).stem.replace(" ", "-") or "image"
+    number, chosen = 1, stem
+    while chosen in taken:
+        number += 1
+        chosen = f"{stem}-{number}"
+    taken.add(chosen)
+    return chosen
+
+
+def _targets(folder: Path, stem: str, layer: str | None) -> list[Path]:
+    names = [f"{stem}-explained.png"]
+    if layer:
+        names.append(f"{stem}-{layer.replace(os.sep, '-')}.png")
+    return [folder / name for name in names]
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"cannot make the folder: {error.strerror}"
+        raise StorageError(what, place=str(folder), fix="choose another one") from None
