@@ -31,14 +31,16 @@ def tables(source: Source, *, rows: int | None) -> tuple[list[str], Iterator[pd.
         DataError: The file is damaged, there is no ``x``, lengths differ, or an array holds
             Python objects.
     """
+    file = open(source.path, "rb")  # noqa: SIM115, the tables are read from it later
     try:
-        archive = zipfile.ZipFile(source.path)
+        archive = zipfile.ZipFile(file)
         members = [name for name in archive.namelist() if name.endswith(".npy")]
         arrays = {name[:-4]: _Array(archive, name, source.origin) for name in members}
+        columns = _columns(arrays, source.origin)
     except _FAULTS as error:
+        file.close()
         raise _told(error, source.origin) from None
-    columns = _columns(arrays, source.origin)
-    return list(columns), _tables(columns, source.origin, rows)
+    return list(columns), _tables(columns, file, source.origin, rows)
 
 
 class _Array:
@@ -123,15 +125,18 @@ def _columns(arrays: Mapping[str, _Array], origin: str) -> dict[str, _Array]:
     return columns
 
 
-def _tables(columns: Mapping[str, _Array], origin: str, rows: int | None) -> Iterator[pd.DataFrame]:
+def _tables(
+    columns: Mapping[str, _Array], file: IO[bytes], origin: str, rows: int | None
+) -> Iterator[pd.DataFrame]:
     n_rows = columns[IMAGES].shape[0]
     at_once = rows or max(n_rows, 1)
-    for _ in range(math.ceil(n_rows / at_once)):
-        try:
-            pieces = {name: array.take(at_once) for name, array in columns.items()}
-        except _FAULTS as error:
-            raise _told(error, origin) from None
-        yield pd.DataFrame({name: as_cells(_flat(piece)) for name, piece in pieces.items()})
+    with file:
+        for _ in range(math.ceil(n_rows / at_once)):
+            try:
+                pieces = {name: array.take(at_once) for name, array in columns.items()}
+            except _FAULTS as error:
+                raise _told(error, origin) from None
+            yield pd.DataFrame({name: as_cells(_flat(piece)) for name, piece in pieces.items()})
 
 
 def _flat(array: NDArray[Any]) -> NDArray[Any]:
