@@ -81,8 +81,10 @@ class Scene:
         given = self.predictions
         if given.task == "regression":
             return np.ones(len(given), dtype=bool)
-        same: NDArray[np.bool_] = (given.decision == given.truth).reshape(len(given), -1)
-        right: NDArray[np.bool_] = same.all(axis=1)
+        if given.task == "multilabel":
+            missed = np.count_nonzero(given.decision != given.truth, axis=1)
+            return np.equal(missed, 0)
+        right: NDArray[np.bool_] = given.decision == given.truth
         return right
 
     def inputs(self, rows: Rows) -> dict[str, NDArray[Any]]:
