@@ -31,7 +31,10 @@ def invoke(*arguments: str) -> Result:
 def test_list_names_every_model() -> None:
     lines = invoke().stdout.splitlines()
     assert [line.split("  ")[0] for line in lines] == models.names()
-    assert json.loads(invoke("--json").stdout) == models.summaries()
+    assert [line.split()[1] for line in lines] == [models.data_of(x) for x in models.names()]
+    listed = json.loads(invoke("--json").stdout)
+    assert {name: each["summary"] for name, each in listed.items()} == models.summaries()
+    assert (listed["mlp"]["data"], listed["cnn"]["data"]) == ("table", "image")
 
 
 @pytest.mark.parametrize("name", models.names())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +25,11 @@ PAIRS = [(name, key) for name in models.names() for key in models.hyperparameter
 
 
 def test_names_are_the_files() -> None:
-    files = {path.stem for path in (ROOT / "models" / "tabular").glob("*.py")}
-    assert models.names() == sorted(files - {"__init__"})
+    folders = {"table": "tabular", "image": "image"}
+    for data, folder in folders.items():
+        files = {path.stem for path in (ROOT / "models" / folder).glob("*.py")}
+        names = [name for name in models.names() if models.data_of(name) == data]
+        assert names == sorted(files - {"__init__"})
 
 
 def test_public_names_are_true_and_sorted() -> None:
@@ -45,7 +49,9 @@ def test_entry(name: str) -> None:
     assert isinstance(entry.preprocessing, PreprocessingOptions)
     assert entry.summary == models.summaries()[name]
     assert 10 < len(entry.summary) < 70
-    assert any(year in entry.reference for year in ("1958", "2016", "2021"))
+    assert re.search(r"\b(19|20)\d\d\b", entry.reference)
+    assert entry.data == models.data_of(name)
+    assert (entry.initialize is not None) == (name == "airbench")
     assert entry.reference.endswith(".")
 
 
@@ -54,7 +60,8 @@ def test_entry(name: str) -> None:
     [
         "kerasnn.models",
         "kerasnn.layers.choices",
-        *(f"kerasnn.models.tabular.{name}" for name in models.names()),
+        "kerasnn.layers.convolutions",
+        *(models.get(name).factory.__module__ for name in models.names()),
     ],
 )
 def test_examples_of_docstrings(module: str) -> None:
@@ -99,7 +106,7 @@ def test_each_hyperparameter_has_a_range_or_choices(name: str, key: str) -> None
 def test_factory_refuses_what_is_out_of_range(name: str, key: str) -> None:
     """Called directly, without the registry's check."""
     with pytest.raises(ConfigError, match=f"`{key}`|unknown {key}"):
-        models.get(name).factory(Signature.table(numbers=2), **{key: -1})
+        models.get(name).factory(Signature.image(8, 8), **{key: -1})
 
 
 def test_text_is_converted() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
-from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
 
 if TYPE_CHECKING:
@@ -58,56 +56,28 @@ def backbone_features(
         x = keras.layers.UpSampling2D(factor, interpolation="bilinear", name=f"{name}_enlarged")(x)
     if backbone in _PREPARED:
         x = _PREPARED[backbone](x, name)
-    before = set(_layers_behind(x))
+    sources = keras.utils.get_source_inputs(x)
+    before = set(keras.Model(sources, x).layers)
     with keras.name_scope(name):
-        x = _application(backbone, input_tensor=x).output
+        x = application(backbone, input_tensor=x).output
     # Keras gives the layers of an architecture the same names each time.
-    for layer in _layers_behind(x):
+    for layer in keras.Model(sources, x).layers:
         if layer not in before:
             layer.name = f"{name}_{layer.name}"
     return keras.layers.GlobalAveragePooling2D(name=f"{name}_pool")(x)
 
 
-def load_pretrained(
-    network: keras.Model, path: str | os.PathLike[str], *, backbone: Backbone
-) -> None:
-    """Give each image's encoder the weights that ``keras.applications`` offers for it.
+def application(backbone: Backbone, *, include_top: bool = False, **given: Any) -> keras.Model:
+    """An architecture with random weights.
 
     Args:
-        network: With encoders made by `backbone_features`.
-        path: The file of weights without the top, such as
-            ``mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5``.
-        backbone: Which architecture.
-
-    Raises:
-        ConfigError: The file is not of this architecture, or can't be read.
+        backbone: Which.
+        include_top: Whether with the layers that tell the classes of ImageNet.
+        **given: ``input_shape`` or ``input_tensor``.
     """
-    choices.check(backbone=backbone)
-    try:
-        source = _application(backbone, input_shape=(224, 224, 3), weights=os.fspath(path))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ConfigError(
-            f"these are no weights of {backbone} without its top: {reason}",
-            place=os.fspath(path),
-            fix="take the file that keras.applications offers as 'no_top'",
-        ) from None
-    targets = {layer.name: layer for layer in network.layers}
-    for name in (tensor.name for tensor in network.inputs):
-        for layer in source.layers:
-            if layer.weights and (target := targets.get(f"{name}_{layer.name}")):
-                target.set_weights(layer.get_weights())
-
-
-def _application(backbone: str, *, weights: str | None = None, **given: Any) -> keras.Model:
     build = getattr(keras.applications, _APPLICATIONS[backbone])
     # Those that prepare pixels themselves do so by default.
-    return build(include_top=False, weights=weights, **given)
-
-
-def _layers_behind(x: KerasTensor) -> list[keras.layers.Layer]:
-    layers: list[keras.layers.Layer] = keras.Model(keras.utils.get_source_inputs(x), x).layers
-    return layers
+    return build(include_top=include_top, weights=None, **given)
 
 
 def _from_minus_one(x: KerasTensor, name: str) -> KerasTensor:

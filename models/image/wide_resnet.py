@@ -58,7 +58,7 @@ def wide_resnet(
 
     >>> from kerasnn.signature import Signature
     >>> wide_resnet(Signature.image(8, 8, 1, classes=2), depth=10, width=1).count_params()
-    79073
+    77457
     """
     choices.check(depth=depth, width=width, dropout=dropout)
     if depth < 10 or (depth - 4) % 6:
