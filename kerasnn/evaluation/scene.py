@@ -83,7 +83,8 @@ class Scene:
             return np.ones(len(given), dtype=bool)
         if given.task == "multilabel":
             missed = np.count_nonzero(given.decision != given.truth, axis=1)
-            return np.equal(missed, 0)
+            fine: NDArray[np.bool_] = missed == 0
+            return fine
         right: NDArray[np.bool_] = given.decision == given.truth
         return right
 
