@@ -49,8 +49,15 @@ def table(task: str = "binary") -> pd.DataFrame:
     )
 
 
+def pictures() -> pd.Series:
+    pixels = np.random.default_rng(2).integers(0, 256, (40, 16, 16, 3), dtype="uint8")
+    return pd.Series(list(pixels), dtype=object)
+
+
 def make(model: str = "linear", task: str = "binary", **hyperparameters: Any) -> Bundle:
     frame = table(task)
+    if models.data_of(model) == "image":
+        frame["picture"] = pictures()
     columns: dict[str, Any] = {"target": "category"} if task == "multiclass" else {}
     preprocessor = Preprocessor.fit(frame, infer(read(frame), target="target", columns=columns))
     network = models.build(model, preprocessor.signature, **hyperparameters)
@@ -82,7 +89,7 @@ def test_what_is_saved_comes_back(tmp_path: Path, model: str, task: str) -> None
     bundle = make(model, task, **small(model))
     bundle.save(tmp_path / "model.kerasnn")
     loaded = Bundle.load(tmp_path / "model.kerasnn")
-    frame = table(task)
+    frame = table(task).assign(picture=pictures())
     pd.testing.assert_frame_equal(
         loaded.predictor.predict(frame), bundle.predictor.predict(frame), check_exact=True
     )
@@ -196,13 +203,18 @@ import json, sys
 from kerasnn import models
 from kerasnn.bundle.weights import stable_names
 from kerasnn.signature import Signature
-signature = Signature.table(numbers=2, categories=[4, 30], embedding_widths=[0, 3], classes=3)
+sizes = dict(numbers=2, categories=[4, 30], embedding_widths=[0, 3], images=[(16, 16, 3)] * 2)
+signature = Signature.table(classes=3, **sizes)
 print(json.dumps({name: stable_names(models.build(name, signature)) for name in sys.argv[1:]}))
 """
         command = [sys.executable, "-c", script, *models.names()[::-1]]
         run = subprocess.run(command, capture_output=True, text=True, check=True)
         signature = Signature.table(
-            numbers=2, categories=[4, 30], embedding_widths=[0, 3], classes=3
+            numbers=2,
+            categories=[4, 30],
+            embedding_widths=[0, 3],
+            images=[(16, 16, 3)] * 2,
+            classes=3,
         )
         here = {name: stable_names(models.build(name, signature)) for name in models.names()}
         assert json.loads(run.stdout) == here

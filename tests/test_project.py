@@ -66,6 +66,7 @@ def test_requirements_are_what_is_imported(setup: configparser.ConfigParser) -> 
     imported = set[str]().union(*map(imports, files))
     third_party = imported - set(sys.stdlib_module_names) - {"kerasnn"}
     names = {
+        "PIL": "pillow",
         "ai_edge_litert": "ai-edge-litert",
         "cycler": "matplotlib",  # a part of its interface, as markupsafe is of Jinja's
         "markupsafe": "jinja2",
