@@ -77,7 +77,7 @@ def make(model: str = "linear", task: str = "binary", **hyperparameters: Any) ->
 
 def small(model: str) -> dict[str, Any]:
     """Hyper-parameters of a tiny network."""
-    wanted = {"width": 4, "depth": 2}
+    wanted = {"width": 4, "depth": 10 if model == "wide_resnet" else 2}
     return {name: wanted[name] for name in models.hyperparameters(model) if name in wanted}
 
 
@@ -203,7 +203,7 @@ import json, sys
 from kerasnn import models
 from kerasnn.bundle.weights import stable_names
 from kerasnn.signature import Signature
-sizes = dict(numbers=2, categories=[4, 30], embedding_widths=[0, 3], images=[(16, 16, 3)] * 2)
+sizes = dict(numbers=2, categories=[4, 30], embedding_widths=[0, 3], images=[(16, 16, 3)])
 signature = Signature.table(classes=3, **sizes)
 print(json.dumps({name: stable_names(models.build(name, signature)) for name in sys.argv[1:]}))
 """
@@ -213,7 +213,7 @@ print(json.dumps({name: stable_names(models.build(name, signature)) for name in 
             numbers=2,
             categories=[4, 30],
             embedding_widths=[0, 3],
-            images=[(16, 16, 3)] * 2,
+            images=[(16, 16, 3)],
             classes=3,
         )
         here = {name: stable_names(models.build(name, signature)) for name in models.names()}
