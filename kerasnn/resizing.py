@@ -92,7 +92,7 @@ def resize_tensor(pixels: Tensor, height: int, width: int) -> Tensor:
     from keras import ops
 
     # Only operations that every format of export has, and none that asks for the size.
-    planes = ops.transpose(ops.cast(pixels, "float32"), (0, 3, 1, 2))
+    planes = ops.cast(ops.transpose(pixels, (0, 3, 1, 2)), "float32")
     vertical = filter_weights(ops, _positions(planes[:1, 0, :, 0]), height)
     rows = ops.floor(ops.matmul(vertical, planes) + 0.5)
     horizontal = filter_weights(ops, _positions(planes[:1, 0, 0, :]), width)

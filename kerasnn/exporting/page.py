@@ -221,7 +221,7 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
         if not own_size:
             size = f"{image.height} × {image.width}"
             lines.append(f"- Images of `{image.name}` are resized to {size} pixels.")
-        lines.append(f"- Pixels of `{image.name}` are scaled by their mean and deviation.")
+        lines.append(f"- Pixels of `{image.name}` are scaled inside.")
     if predictor.decision.mirror:
         lines.append("- Each output is the mean of those of the images and their mirror images.")
     return "\n".join(lines)
