@@ -176,6 +176,8 @@ class Settings:
             origins={},
         )
         _check_together(config, self)
+        if config.training.pretrained and not entry.load_weights:
+            _refuse_pretrained(self)
         return replace(config, origins=MappingProxyType(dict(self._origins(config))))
 
     def _section(self, section: str) -> dict[str, Any]:
@@ -356,6 +358,15 @@ def _without_other_model(base: Settings, chosen: Mapping[str, Setting]) -> Setti
     if len(rest) < len(base.chosen):
         warn(f"the configuration's hyper-parameters of '{other}' are not used with '{name}'")
     return Settings(rest)
+
+
+def _refuse_pretrained(settings: Settings) -> None:
+    raise ConfigError(
+        f"`pretrained` is for models that start from a file of weights; '{settings.model_name}' "
+        "does not",
+        place=settings.chosen["training.pretrained"].place,
+        fix="leave it out, or choose the model 'transfer'",
+    )
 
 
 def _check_together(config: Config, settings: Settings) -> None:

@@ -60,7 +60,7 @@ FILES = (
 PART_COLUMN = "kerasnn:part"
 # What may differ when a run goes on: nothing of it changes what an epoch does.
 _FREE = {
-    "training": ("epochs",),
+    "training": ("epochs", "pretrained"),
     "run": ("output", "time_limit_s", "baselines", "tensorboard", "threshold"),
     "data": ("source", "validation", "test", "columns", "task"),
 }
@@ -151,7 +151,10 @@ class RunFolder:
         try:
             if hash_files(config["data"]) != (self.path / "data.sha256").read_text():
                 return None
-            table, _ = read_table(collect(config=self.path / CONFIG), {})
+            with warnings.catch_warnings():
+                # The training told already.
+                warnings.simplefilter("ignore", KerasnnWarning)
+                table, _ = read_table(collect(config=self.path / CONFIG), {})
         except (OSError, DataError, ConfigError):
             return None
         return table.rows("train")
@@ -170,6 +173,7 @@ class RunFolder:
         }
         return kept | {
             "the data": hash_table(table),
+            "the pretrained weights": _hash_of(config.training.pretrained),
             "keras": keras.__version__,
             "tensorflow": tf.__version__,
             "numpy": np.__version__,
@@ -268,6 +272,14 @@ def hash_files(data: Mapping[str, Any]) -> str:
             with open(data[name], "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def _hash_of(path: str | None) -> str | None:
+    """SHA-256 of a file: where it lies does not matter."""
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _listing(folder: str) -> bytes:

@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -16,7 +17,7 @@ import numpy as np
 
 from kerasnn import models
 from kerasnn.config import Config
-from kerasnn.errors import ConfigError
+from kerasnn.errors import ConfigError, warn
 from kerasnn.evaluation.calibration import (
     fit_temperature,
     fit_threshold,
@@ -36,6 +37,7 @@ from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Watcher, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor
+from kerasnn.training.transfer import Head, copy_weights, cut_head, fit_in_stages
 
 if TYPE_CHECKING:
     from kerasnn.signature import Signature
@@ -84,13 +86,38 @@ def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) 
         row_weights = _with_mean_1(given if row_weights is None else given * row_weights)
         weights = _with_mean_1(weights[table.parts.validation])
     network, inputs = build_network(config, preprocessor), preprocessor.transform(train).inputs
-    if initialize := models.get(config.model.name).initialize:
-        initialize(network, inputs, config.run.seed)
+    entry = models.get(config.model.name)
+    if entry.load_weights:
+        _load_weights(entry, network, config)
+    if entry.initialize:
+        entry.initialize(network, inputs, config.run.seed)
     return Lesson(
         preprocessor,
         network,
         Arrays(inputs, target, row_weights),
         Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation), weights),
+    )
+
+
+def _load_weights(entry: models.Entry, network: keras.Model, config: Config) -> None:
+    if entry.load_weights and config.training.pretrained:
+        entry.load_weights(network, config.training.pretrained, config.model.hyperparameters)
+    else:
+        fix = "set `training.pretrained` to a file of weights, or choose another model"
+        warn(f"the model '{entry.name}' starts from random weights", fix=fix)
+
+
+def _cut_head(lesson: Lesson, config: Config) -> Head:
+    """What follows the encoders, cut off a network that is equal to the lesson's."""
+    other = build_network(config, lesson.preprocessor)
+    copy_weights(lesson.network, other)
+    end = models.get(config.model.name).encoder_end
+    return cut_head(
+        other,
+        lesson.train,
+        lesson.validation,
+        ends={name: end.format(name) for name in lesson.preprocessor.signature.image_inputs},
+        mirrored="flip" in config.training.augment.split(","),
     )
 
 
@@ -138,27 +165,38 @@ def learn(
     output = lesson.preprocessor.signature.output
     recipe, sweep = config.training, None
     row_loss = loss_function(recipe, output)
+    head = _cut_head(lesson, config) if recipe.pretrained else None
+    first = head or lesson
     if recipe.learning_rate == 0:
         sweep = find_learning_rate(
-            lesson.network, lesson.train, recipe=recipe, row_loss=row_loss, seed=config.run.seed
+            first.network, first.train, recipe=recipe, row_loss=row_loss, seed=config.run.seed
         )
         config = config.with_inferred({"training.learning_rate": sweep.suggestion})
         recipe = replace(recipe, learning_rate=sweep.suggestion)
-    fitted = fit(
+    how: dict[str, Any] = {
+        "row_loss": row_loss,
+        "monitor": monitor_for(recipe, lesson.preprocessor, lesson.validation),
+        "seed": config.run.seed,
+    }
+    fit_whole = partial(
+        fit,
         lesson.network,
         lesson.train,
         lesson.validation,
-        recipe=recipe,
-        row_loss=row_loss,
-        monitor=monitor_for(recipe, lesson.preprocessor, lesson.validation),
-        seed=config.run.seed,
-        time_limit_s=config.run.time_limit_s,
+        **how,
         checkpoints=checkpoints,
         # As the configuration of a finished run has it.
         fingerprint={**(fingerprint or {}), "training.learning_rate": recipe.learning_rate},
         watchers=watchers,
         augmenter=_augmenter(config, lesson.preprocessor.signature),
     )
+    limit = config.run.time_limit_s
+    if head:
+        fitted = fit_in_stages(
+            lesson.network, head, fit_whole, recipe=recipe, time_limit_s=limit, **how
+        )
+    else:
+        fitted = fit_whole(recipe=recipe, time_limit_s=limit)
     mirror = _averages_mirrored(recipe)
     predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
     decision = decide(predictor.outputs(lesson.validation.inputs), lesson, config.run.threshold)

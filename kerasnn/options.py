@@ -76,6 +76,8 @@ RANGES = {
     "training.l1": Range("[0, inf)"),
     "training.l2": Range("[0, inf)"),
     "training.clip_norm": Range("[0, inf)"),
+    "training.fine_tune": Range("[0, 1]"),
+    "training.fine_tune_rate": Range("(0, inf)"),
     "training.average": Range("[0, 1)"),
     "training.patience": Range("[0, inf)"),
     "run.seed": Range("[0, 4294967295]"),

@@ -133,7 +133,11 @@ class Recipe:
             of changes such as ``shift,cutout``, or ``auto``, which goes by the data.
         mirror: Whether a prediction is the mean of an image's and its mirror image's; ``auto``
             does so where training mirrors them.
-        pretrained: File of weights to start from, for the models that take one.
+        pretrained: File of weights to start from, for the models that take one. Then the head alone
+            is trained first, and the end of the backbone with it after that, for ``epochs``.
+        fine_tune: Share of the backbone's layers that the second stage trains, in [0, 1]; 0 has no
+            second stage.
+        fine_tune_rate: Peak learning rate of the second stage; ``learning_rate`` is the first's.
         average: Decay of the exponential moving average of the weights; 0 does not average.
         patience: Epochs without gain before training stops; 0 never stops early.
         monitor: What picks the best epoch on the validation part; ``loss`` or a metric.
@@ -162,6 +166,8 @@ class Recipe:
     augment: str = "auto"
     mirror: Literal["auto", "yes", "no"] = "auto"
     pretrained: str | None = None
+    fine_tune: float = 0.33
+    fine_tune_rate: float = 1e-4
     average: float = 0.0
     patience: int = 16
     monitor: str = "auto"

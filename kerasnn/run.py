@@ -327,6 +327,7 @@ class Run:
         lines = [summary.of_data(story), summary.of_columns(self.predictor.preprocessor.schema)]
         lines += summary.of_augmentation(story)
         lines += [summary.of_training(story, self.predictor.network.count_params())]
+        lines += summary.of_stages(story)
         if self.scores:
             lines += ["", self.scores.table()]
         if self.folder:
@@ -373,10 +374,12 @@ class Run:
 
     def _baselines(self, frame: pd.DataFrame) -> Sequence[Baseline]:
         """Fitted again, if the training rows can still be had."""
+        if not self.bundle.config["run"]["baselines"]:
+            return ()
         train = self._held_back.get("train")
         if train is None and self.folder:
             train = RunFolder(self.folder).read_train(self.bundle.config)
-        if train is None or not self.bundle.config["run"]["baselines"]:
+        if train is None:
             return ()
         return baselines(self.predictor.preprocessor, train, frame, seed=self._seed)
 

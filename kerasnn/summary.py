@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasnn.data.pictures import describe_layout
+from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema
 
 
@@ -48,6 +49,12 @@ def of_augmentation(story: Mapping[str, Any]) -> list[str]:
     if not story.get("images") or augment == "none":
         return []
     return [f"training  images changed by {augment.replace(',', ', ')}"]
+
+
+def of_stages(story: Mapping[str, Any]) -> list[str]:
+    """What each stage reached, where the training began with the weights of a file."""
+    told = sentence(story["training"])
+    return [f"stages    {told}"] if told else []
 
 
 def of_training(story: Mapping[str, Any], parameters: int) -> str:

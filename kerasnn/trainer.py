@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kerasnn import layers
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config, Settings, collect
 from kerasnn.data.labels import is_missing
@@ -121,6 +122,8 @@ def train(
     started = time.perf_counter()
     sources = {"data": data, "validation": validation, "test": test}
     with _noting_warnings() as noted:
+        if pretrained := settings.chosen.get("training.pretrained"):
+            _check_weights_file(pretrained.value)
         table, chosen = read_table(settings, sources)
         if chosen.run.tensorboard:
             check_installed()
@@ -164,6 +167,12 @@ def _run(
         run.folder = folder.path
         run.report()
     return run
+
+
+def _check_weights_file(path: str | None) -> None:
+    """Before anything is read: images take long."""
+    if path is not None:
+        layers.check_weights_file(path)
 
 
 def _watchers(

@@ -105,6 +105,10 @@ class Entry:
         reference: Where it comes from.
         initialize: Gives a fresh network first weights that come from training inputs, where the
             model has such: called with the network, its inputs by name and a seed.
+        load_weights: Gives a fresh network the weights of a file, where the model takes one: called
+            with the network, the path and the hyper-parameters.
+        encoder_end: Name of the layer that ends the encoder of an image, whose input's name stands
+            for ``{}``; what is behind it learns first, where weights were loaded.
     """
 
     name: str
@@ -115,6 +119,8 @@ class Entry:
     summary: str
     reference: str
     initialize: Callable[[keras.Model, Mapping[str, Any], int], None] | None = None
+    load_weights: Callable[[keras.Model, str, Mapping[str, Any]], None] | None = None
+    encoder_end: str = "{}_features"
 
 
 def names() -> list[str]:
@@ -159,6 +165,7 @@ def get(name: str) -> Entry:
         summary=_ZOO[name][1],
         reference=_section(factory, "Reference"),
         initialize=getattr(module, "initialize", None),
+        load_weights=getattr(module, "load_weights", None),
     )
 
 

@@ -22,6 +22,7 @@ from kerasnn.evaluation.importance import Importance
 from kerasnn.evaluation.metrics import class_counts
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores
+from kerasnn.evaluation.stages import stages
 from kerasnn.schema import Column, Schema
 
 if TYPE_CHECKING:
@@ -37,7 +38,15 @@ MAX_SCORED_CLASSES = 300
 MAX_SHOWN_ROWS = 600
 MAX_TEXT = 200
 MAX_WARNINGS = 50
-NOT_MEASURES = {"epoch", "loss", "validation_loss", "learning_rate", "gradient_norm", "seconds"}
+NOT_MEASURES = {
+    "epoch",
+    "stage",
+    "loss",
+    "validation_loss",
+    "learning_rate",
+    "gradient_norm",
+    "seconds",
+}
 
 
 def tell(
@@ -166,11 +175,12 @@ def _training(history: Sequence[Mapping[str, float]], best_epoch: int) -> dict[s
         epochs.add(best_epoch - 1)
     rows = [history[index] for index in sorted(epochs)]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    measures = [name for name in names if name not in NOT_MEASURES]
+    monitor = next((name for name in names if name not in NOT_MEASURES), None)
     return {
         "n_epochs": len(history),
         "best_epoch": best_epoch,
-        "monitor": measures[0] if measures else None,
+        "monitor": monitor,
+        "stages": stages(history, monitor),
         "history": {name: [row.get(name) for row in rows] for name in names},
     }
 

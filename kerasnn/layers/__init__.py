@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kerasnn.layers.activations import activate
-    from kerasnn.layers.backbones import backbone_features, load_pretrained
+    from kerasnn.layers.backbones import backbone_features
     from kerasnn.layers.blocks import (
         add,
         dense_block,
@@ -54,6 +54,7 @@ _MODULES = {
     "add": "blocks",
     "backbone_features": "backbones",
     "build_inputs": "features",
+    "check_weights_file": "pretrained",
     "conv_block": "convolutions",
     "convolution": "convolutions",
     "cross_layer": "cross",
@@ -71,7 +72,7 @@ _MODULES = {
     "initializer_for": "initializers",
     "layer_scale": "convolutions",
     "linear_scores": "features",
-    "load_pretrained": "backbones",
+    "load_pretrained": "pretrained",
     "mean_vector": "transformers",
     "network": "blocks",
     "normalize": "blocks",
@@ -98,6 +99,7 @@ __all__ = [
     "add",
     "backbone_features",
     "build_inputs",
+    "check_weights_file",
     "conv_block",
     "convolution",
     "cross_layer",

@@ -78,6 +78,7 @@ def fit(
     fingerprint: dict[str, Any] | None = None,
     watchers: tuple[Watcher, ...] = (),
     augmenter: Augmenter | None = None,
+    start_counts: bool = False,
 ) -> Fitted:
     """Train a network; afterwards it holds the weights of the best epoch.
 
@@ -98,12 +99,13 @@ def fit(
         fingerprint: What must be equal for a checkpoint to be used.
         watchers: Told what happens.
         augmenter: Changes training images at random; validation never sees it.
+        start_counts: Whether the weights as they are compete with those of the epochs.
 
     Raises:
         DataError: The loss is not finite in the first epoch.
         ConfigError: There is a checkpoint of another fingerprint.
         ResourceError: Memory ran out.
-        KeyboardInterrupt: Ctrl-C came before the first epoch was done.
+        KeyboardInterrupt: Ctrl-C came before there was anything to keep.
     """
     with deterministic():
         engine = Engine(
@@ -112,11 +114,13 @@ def fit(
         sitting = _Sitting(engine, validation, recipe, monitor, time_limit_s, watchers)
         sitting.checkpoints, sitting.fingerprint = checkpoints, fingerprint or {}
         sitting.restore()
+        if start_counts and not sitting.best:
+            sitting.count_start()
         try:
             sitting.train()
         except KeyboardInterrupt:
             sitting.end("interrupted")
-            if not sitting.progress.epoch:
+            if not (sitting.progress.epoch or sitting.best):
                 raise
         except _TimeLimitError:
             sitting.end("time limit")
@@ -209,6 +213,13 @@ class _Sitting:
         self.engine.write_state([found.arrays[f"state.{i:04d}"] for i in range(count)])
         n_best = sum(name.startswith("best.") for name in found.arrays)
         self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
+        self._moment = self._now()
+
+    def count_start(self) -> None:
+        """Take the weights as they are for the best so far."""
+        value = float(self.monitor.measure(self._forward(self.validation.inputs)))
+        self.progress.best = None if math.isnan(value) else value
+        self.best = self.engine.weights_to_judge()
         self._moment = self._now()
 
     def train(self) -> None:

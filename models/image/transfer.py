@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from kerasnn import layers
 from kerasnn.layers import choices
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
+# With weights to start from the rate is the head's; the end of the backbone has a lower one.
 RECIPE = Recipe(epochs=20, batch_size=64, learning_rate=1e-3, patience=5)
 PREPROCESSING = PreprocessingOptions(image_channels=3)
 
@@ -28,9 +30,18 @@ def transfer(
 ) -> keras.Model:
     """One linear layer over the features of an architecture of ``keras.applications``.
 
-    Made to start from weights trained on ImageNet (``training.pretrained``, a local file); without
-    them it starts at random, and smaller networks are the better choice. Pixels are prepared inside
-    as each architecture wants them. The layer ``features`` is what the linear layer sees.
+    Made to start from weights trained on ImageNet (``training.pretrained``, a local file): first
+    the linear layer is trained on what the architecture says of each image, which is computed once,
+    then the end of the architecture with it (``training.fine_tune``, ``training.fine_tune_rate``).
+    Without a file it starts at random, and smaller networks are the better choice.
+
+    kerasnn downloads nothing. A machine with internet makes the file of each architecture by
+    ``keras.applications.MobileNetV2(include_top=False,
+    weights="imagenet").save_weights("mobilenet_v2.weights.h5")``; the files that Keras itself
+    downloads (``~/.keras/models/*.h5``) do as well.
+
+    Pixels are prepared inside as each architecture wants them. The layer ``features`` is what the
+    linear layer sees.
 
     Args:
         signature: The inputs and the output.
@@ -63,3 +74,12 @@ def transfer(
     x = layers.image_features(inputs, signature, encoder, scale=False)
     x = layers.drop(x, dropout, name="dropout")
     return layers.network(inputs, layers.output_layer(x, signature), name="transfer")
+
+
+def load_weights(network: keras.Model, path: str, hyperparameters: Mapping[str, Any]) -> None:
+    """Give a fresh network the weights of a file.
+
+    Raises:
+        ConfigError: They are not of the backbone.
+    """
+    layers.load_pretrained(network, path, backbone=hyperparameters["backbone"])

@@ -21,6 +21,7 @@ from kerasnn.evaluation.report.drawing import (
     scale,
     whole_epochs,
 )
+from kerasnn.evaluation.stages import sentence
 
 Story = dict[str, Any]
 Series = list[tuple[float, float]]
@@ -57,6 +58,8 @@ def summary(story: Story) -> str:
     if not count:
         return "No epoch was finished."
     ending = _ENDINGS.get(story["stopped"], "")
+    if told := sentence(training):
+        ending = f"{ending} There were two stages: {told}.".strip()
     if not best:
         return f"{_epochs(count)} done; none was better than the others. {ending}".strip()
     if best == count:
