@@ -133,7 +133,7 @@ def grad_cam(
 
     def heat(some: dict[str, tf.Tensor], asked: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            tape.watch(list(some.values()))
+            tape.watch([values for values in some.values() if values.dtype.is_floating])
             maps, outputs = view(some, training=False)
             scores = _score(outputs, asked, task)
         # In float32, whatever the network computes in.
