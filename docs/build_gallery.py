@@ -1,14 +1,18 @@
-"""Write `docs/models.md` from the code: python docs/build_gallery.py."""
+"""Write `docs/models.md` and its pictures from the code: python docs/build_gallery.py."""
 
 from __future__ import annotations
 
 import inspect
+import math
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from kerasnn import models
+from kerasnn.models.descriptions import Description, LayerRow
 from kerasnn.recipes import PreprocessingOptions, Recipe
 from kerasnn.signature import Signature
 
@@ -21,11 +25,17 @@ TABLE = Signature.table(
     embedding_widths=(0, 0, 0, 0, 0, 0, 0, 13),
     classes=2,
 )
+# The images of CIFAR-10.
+IMAGE = Signature.image(32, 32, 3, classes=10)
+PICTURES = PAGE.parent / "pictures"
 HEADER = """\
 # The zoo
 
 Written by `python docs/build_gallery.py` from the code; change it there. Parameters are counted
-for a table of 6 numbers and 8 categories with two classes.
+for a table of 6 numbers and 8 categories with two classes, and for colour images of 32 × 32 pixels
+with ten. A model for tables takes images too, each pixel as a number; one for images takes the
+numbers and categories beside them. In the pictures, a box is what the layers named above it make:
+as high as the image or the vector, as wide as there are channels, both on a logarithmic scale.
 
 """
 
@@ -33,20 +43,70 @@ for a table of 6 numbers and 8 categories with two classes.
 def build() -> str:
     """The whole page."""
     rows = [
-        f"| [{name}](#{name}) | {summary} | {models.describe(name, TABLE).parameters:,} |"
+        f"| [{name}](#{name}) | {models.data_of(name)} | {summary} | {described(name).parameters:,} |"
         for name, summary in models.summaries().items()
     ]
-    overview = "\n".join(["| model | what it is | parameters |", "|---|---|---|", *rows])
+    head = ["| model | made for | what it is | parameters |", "|---|---|---|---|"]
+    overview = "\n".join([*head, *rows])
     return HEADER + "\n\n".join([overview, *map(section, models.names())]) + "\n"
+
+
+def described(name: str) -> Description:
+    """A model with its defaults, for what it is made for."""
+    return models.describe(name, TABLE if models.data_of(name) == "table" else IMAGE)
+
+
+def picture(name: str) -> str:
+    """A model from its input to its output, as an SVG."""
+    parts, x, room = [], 10, 150
+    for boxes in stages(described(name).layers):
+        *sides, channels = boxes[-1].shape
+        high, wide = length(sides[0] if sides else channels), length(channels) // 2 if sides else 12
+        kinds = dict.fromkeys(box.kind for box in boxes)
+        titles = [f"{sum(b.kind == k for b in boxes)} × {k}" for k in kinds][:3]
+        lines = [*titles, *([f"and {len(kinds) - 3} more"] if len(kinds) > 3 else [])]
+        parts += [text(x + room / 2, 16 + 13 * i, line) for i, line in enumerate(lines)]
+        parts.append(
+            f'<rect x="{x + (room - wide) / 2:g}" y="{125 - high / 2:g}" width="{wide}" '
+            f'height="{high}" fill="#8fb3d9" stroke="#30506f"/>'
+        )
+        parts.append(text(x + room / 2, 202, " × ".join(map(str, boxes[-1].shape))))
+        parts.append(text(x + room / 2, 217, f"{sum(box.parameters for box in boxes):,}"))
+        x += room
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{x + 10}" height="226" '
+    style = 'font-family="sans-serif" font-size="11" text-anchor="middle">'
+    return "\n".join([head + style, *parts, "</svg>"]) + "\n"
+
+
+def stages(layers: Iterable[LayerRow]) -> list[list[LayerRow]]:
+    """Inputs, and layers with parameters, one after another, of one size of image or vector."""
+    shown = [x for x in layers if x.parameters or x.kind == "InputLayer" or "Conv" in x.kind]
+    return [
+        list(group)
+        for _, group in groupby(
+            shown, lambda row: (row.kind == "InputLayer", row.shape[:-1] or row.shape)
+        )
+    ]
+
+
+def length(count: int) -> int:
+    """Of a side, in pixels of the picture."""
+    return round(8 + 14 * math.log2(count))
+
+
+def text(x: float, y: float, line: str) -> str:
+    """A line of an SVG, about x."""
+    return f'<text x="{x:g}" y="{y:g}">{line}</text>'
 
 
 def section(name: str) -> str:
     """All about one model."""
     entry = models.get(name)
-    text = inspect.getdoc(entry.factory) or ""
-    parts = [f"## {name}", plain(text.partition("\n\nArgs:")[0])]
+    about = inspect.getdoc(entry.factory) or ""
+    parts = [f"## {name}", plain(about.partition("\n\nArgs:")[0])]
+    parts.append(f"![The layers of {name}](pictures/{name}.svg)")
     if defaults := models.hyperparameters(name):
-        meanings = arguments(text)
+        meanings = arguments(about)
         rows = [
             f"| `{key}` | {shown(value)} | {meanings[key]} |" for key, value in defaults.items()
         ]
@@ -85,3 +145,6 @@ def plain(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(build(), encoding="utf-8")
+    PICTURES.mkdir(exist_ok=True)
+    for each in models.names():
+        (PICTURES / f"{each}.svg").write_text(picture(each), encoding="utf-8")
