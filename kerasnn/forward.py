@@ -42,15 +42,15 @@ class Forward:
         outputs = partial(_mirrored, network) if mirror else partial(network, training=False)
         self._call = tf.function(outputs, input_signature=[inputs])
 
-    def __call__(self, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Inputs of (n, …) each to float32 outputs, (n, width)."""
+    def __call__(self, inputs: Mapping[str, Any]) -> np.ndarray:
+        """Inputs of (n, …) each, in memory or read by rows, to float32 outputs, (n, width)."""
         n_rows = len(next(iter(inputs.values())))
         if not n_rows:
             return np.zeros((0, self.network.output_shape[-1]), "float32")
         parts = [self._part(inputs, at, n_rows) for at in range(0, n_rows, self.batch_size)]
         return np.concatenate(parts)
 
-    def _part(self, inputs: Mapping[str, np.ndarray], start: int, n_rows: int) -> np.ndarray:
+    def _part(self, inputs: Mapping[str, Any], start: int, n_rows: int) -> np.ndarray:
         stop = min(start + self.batch_size, n_rows)
         size = _padded(stop - start, self.batch_size)
         rows = np.minimum(np.arange(start, start + size), n_rows - 1)

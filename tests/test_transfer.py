@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from keras.src.legacy.saving import legacy_h5_format
 from PIL import Image
@@ -249,6 +250,24 @@ def test_a_head_says_what_the_network_says(weights: Path) -> None:
     assert [v.path for v in head.network.trainable_variables] == ["output/kernel", "output/bias"]
 
 
+def test_two_images_and_weights_of_rows(weights: Path) -> None:
+    frame = photos()
+    frame["other"] = frame["photo"].iloc[::-1].tolist()
+    known, _ = lesson(weights, frame.iloc[1:], class_weight="balanced")
+    names = ("image", "image_2")
+    first, second = (known.network.get_layer(f"{name}_Conv1").get_weights() for name in names)
+    np.testing.assert_array_equal(first[0], second[0])
+    ends = {name: f"{name}_features" for name in names}
+    inputs = {name: tf.constant(x[:]) for name, x in known.train.inputs.items()}
+    outputs = known.network(inputs, training=False).numpy()
+    rows = known.train
+    head = cut_head(known.network, rows, known.validation, ends=ends, mirrored=True)
+    said = head.network(head.train.inputs, training=False)
+    np.testing.assert_allclose(said[: len(rows)], outputs, rtol=1e-5, atol=1e-5)
+    assert rows.weights is not None
+    np.testing.assert_array_equal(head.train.weights, np.tile(rows.weights, 2))
+
+
 def test_the_first_stage_trains_the_head_alone(weights: Path) -> None:
     known, config = lesson(weights, fine_tune=0)
     before = values(known.network)
@@ -374,6 +393,28 @@ def test_killed_runs_end_with_the_same_bits(
     assert outcome(again) == outcome(whole)
     for one, two in zip(known.network.variables, resumed.network.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_interrupted_in_the_second_stage(weights: Path, tmp_path: Path) -> None:
+    class Hand(Seen):
+        def on_steps(self, epoch: int, done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+    alone, config = lesson(weights, fine_tune=0)
+    learn(alone, config)
+    known, config = lesson(weights)
+    learned = learn(known, config, checkpoints=Checkpoints(tmp_path / "c"), watchers=(Hand(),))
+    assert learned.fitted.progress.stopped == "interrupted"
+    assert {row["stage"] for row in learned.fitted.history} == {1}
+    np.testing.assert_array_equal(
+        known.network.get_layer("output").get_weights()[0],
+        alone.network.get_layer("output").get_weights()[0],
+    )
+    whole, config = lesson(weights)
+    resumed, _ = lesson(weights)
+    once = learn(whole, config)
+    again = learn(resumed, config, checkpoints=Checkpoints(tmp_path / "c"))
+    assert outcome(again) == outcome(once)
 
 
 def train(weights: Path, **given: Any) -> kerasnn.Run:

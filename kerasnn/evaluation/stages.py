@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def stages(
     found: list[dict[str, float | None]] = []
     for number in numbers:
         rows = [row for row in history if row.get("stage") == number]
-        values = [row[monitor] for row in rows if monitor in row and row[monitor] == row[monitor]]
+        values = [row[monitor] for row in rows if monitor and math.isfinite(row[monitor])]
         found.append({"epochs": len(rows), "best": choose(values) if values else None})
     return found
 
