@@ -33,8 +33,8 @@ def filters(scene: Scene) -> dict[str, Any] | None:
     height, width = kernels.shape[1:3]
     is_small = max(height, width) <= SMALL_KERNEL
     pictures = kernel_pictures(kernels[: MAX_FILTERS if is_small else MAX_MAPS])
-    shrunk = np.stack([within(each, KERNEL_SIDE) for each in pictures])
-    file, shown = scene.album.add_sheet(shrunk, columns=16 if is_small else 8)
+    fitted = np.stack([within(enlarged(each, SMALL_KERNEL), KERNEL_SIDE) for each in pictures])
+    file, shown = scene.album.add_sheet(fitted, columns=16 if is_small else 8)
     trained = [weight.path for weight in network.trainable_weights]
     fixed = not any(path.endswith(f"{layer}/kernel") for path in trained)
     return {

@@ -19,8 +19,8 @@ from kerasnn.signature import Signature, Task
 
 Method = Literal["grad_cam", "gradient"]
 
-# The side of the last maps of the networks that Grad-CAM was made for; smaller ones tell no place.
-USUAL_SIDE = 7
+# Smaller maps hardly tell a place; the last ones of the networks of the paper have 7 or 14 a side.
+USUAL_SIDE = 6
 # Images of more pixels than this in all are looked at one after the other.
 PIXELS_AT_ONCE = 64 * 1024
 DRAWS = 8

@@ -18,8 +18,9 @@ MOST_SHEET_BYTES = 40_000
 # Of all files of an album, as text; a story must stay well under the limit of its file.
 MOST_TEXT = 960 * 1024
 QUALITIES = (88, 70, 45)
-# Colours of maps, and of the lines between pictures.
+# Colours of maps, and of the lines between them; of the lines between other pictures.
 MAP_SCALE, LAST_STEP, PAPER = "magma", 254, 255
+LINE = 200
 
 
 class Album:
@@ -51,7 +52,7 @@ class Album:
         Returns:
             Number of the file, and how many it has: the first half, or less, if all are too much.
         """
-        return self._keep_sheet(pictures, columns, png)
+        return self._keep_sheet(pictures, lambda some: png(sheet(some, columns, line=LINE)))
 
     def add_maps(self, maps: NDArray[np.float32], columns: int) -> tuple[int | None, int]:
         """Keep maps side by side, in colours from the smallest to the largest value of each.
@@ -59,16 +60,16 @@ class Album:
         Shape:
             maps: (n, height, width)
         """
-        return self._keep_sheet(_steps(maps)[..., None], columns, _coloured_png)
+        steps = _steps(maps)[..., None]
+        return self._keep_sheet(steps, lambda some: _coloured_png(sheet(some, columns, line=PAPER)))
 
     def _keep_sheet(
         self,
         pictures: NDArray[np.uint8],
-        columns: int,
         save: Callable[[NDArray[np.uint8]], bytes],
     ) -> tuple[int | None, int]:
         while True:
-            file = self._keep(save(sheet(pictures, columns)), most=MOST_SHEET_BYTES)
+            file = self._keep(save(pictures), most=MOST_SHEET_BYTES)
             if file is not None or len(pictures) == 1:
                 return file, len(pictures)
             pictures = pictures[: len(pictures) // 2]
@@ -113,8 +114,8 @@ def within(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return resize(pixels, max(1, height * side // longest), max(1, width * side // longest))
 
 
-def sheet(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """Pictures of one size in rows, a white line between them.
+def sheet(pictures: NDArray[np.uint8], columns: int, *, line: int) -> NDArray[np.uint8]:
+    """Pictures of one size in rows, with lines of a value between them.
 
     Shape:
         pictures: (n, height, width, channels); returns (…, …, channels)
@@ -123,7 +124,7 @@ def sheet(pictures: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     columns = min(columns, n)
     rows = -(-n // columns)
     shape = rows * (height + 1) - 1, columns * (width + 1) - 1, channels
-    page = np.full(shape, PAPER, dtype="uint8")
+    page = np.full(shape, line, dtype="uint8")
     for index, picture in enumerate(pictures):
         top, left = (index // columns) * (height + 1), (index % columns) * (width + 1)
         page[top : top + height, left : left + width] = picture
@@ -156,7 +157,7 @@ def maps_png(maps: NDArray[np.float32], *, columns: int, side: int) -> bytes:
         side: About the longest side of a map in pixels; its values are repeated.
     """
     pictures = np.stack([enlarged(each, side) for each in _steps(maps)[..., None]])
-    return _coloured_png(sheet(pictures, columns))
+    return _coloured_png(sheet(pictures, columns, line=PAPER))
 
 
 def coloured(shares: NDArray[np.floating], scale: str) -> NDArray[np.uint8]:

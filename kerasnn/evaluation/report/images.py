@@ -194,7 +194,8 @@ def _shared(images: Story) -> Gallery | None:
     are = "image of a later part is in an earlier one too"
     if count > 1:
         are = "images of a later part are in an earlier one too"
-    near = f", {count - exact:,} of them nearly" if exact < count else ""
+    near = f", {count - exact:,} of them nearly" if 0 < exact < count else ""
+    are = are if exact else are.replace("is in", "is nearly in").replace("are in", "are nearly in")
     sentence = f"{count:,} {are}{near}; a score on such rows flatters."
     return Gallery("Images in two parts", sentence, [Group("", "", tiles)])
 
@@ -334,10 +335,12 @@ def _activations(images: Story) -> list[Gallery]:
     for each in images.get("activations") or []:
         if each["file"] is None:
             continue
+        which = f"its {each['of']} maps"
+        if each["shown"] < each["of"]:
+            which = f"the {each['shown']} of {which} that vary most"
         sentence = (
-            f"What ‘{_layer(each)}’ makes of one image: the {each['shown']} of its {each['of']} "
-            f"maps that vary most, {each['height']} × {each['width']} each, bright where they are "
-            "high."
+            f"What ‘{_layer(each)}’ makes of one image: {which}, {each['height']} × "
+            f"{each['width']} each, bright where they are high."
         )
         card = each["card"]
         tiles = [
