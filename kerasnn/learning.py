@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
     from kerasnn.training.augmentation import Augmenter
 
+# Images seen in a run from which on compiling their augmentation pays.
+XLA_IMAGES = 50_000
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -128,14 +131,18 @@ def build_network(config: Config, preprocessor: Preprocessor) -> keras.Model:
         return models.build(name, preprocessor.signature, **values)
 
 
-def _augmenter(config: Config, signature: Signature) -> Augmenter | None:
+def _augmenter(config: Config, signature: Signature, n_rows: int) -> Augmenter | None:
     """What changes the training images; None where nothing does."""
-    if not signature.images or config.training.augment == "none":
+    recipe = config.training
+    if not signature.images or recipe.augment == "none":
         return None
     from kerasnn.training.augmentation import Augmenter
 
-    changes = config.training.augment.split(",")
-    return Augmenter(changes, signature.image_inputs, seed=config.run.seed)
+    # XLA makes it several times as fast, after a second or more of compiling.
+    compiled = recipe.compile != "graph" and n_rows * recipe.epochs >= XLA_IMAGES
+    return Augmenter(
+        recipe.augment.split(","), signature.image_inputs, seed=config.run.seed, compiled=compiled
+    )
 
 
 def _averages_mirrored(recipe: Recipe) -> bool:
@@ -188,7 +195,7 @@ def learn(
         # As the configuration of a finished run has it.
         fingerprint={**(fingerprint or {}), "training.learning_rate": recipe.learning_rate},
         watchers=watchers,
-        augmenter=_augmenter(config, lesson.preprocessor.signature),
+        augmenter=_augmenter(config, lesson.preprocessor.signature, len(lesson.train)),
     )
     limit = config.run.time_limit_s
     if head:

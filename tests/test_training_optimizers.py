@@ -162,3 +162,11 @@ def test_gradients_are_clipped_by_their_global_norm(network: keras.Model, limit:
     for variable, value, gradient in zip(variables, before, gradients, strict=True):
         expected = value - RATE * gradient * min(1, limit / norm)
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_variable_may_have_a_rate_of_its_own() -> None:
+    plain, fast = keras.Variable([1.0]), keras.Variable([1.0])
+    fast.learning_rate_factor = 64.0
+    recipe = Recipe(optimizer="sgd", learning_rate=0.01, weight_decay=0.0, clip_norm=0.0)
+    build_optimizer(recipe, [plain, fast]).apply([np.array([1.0])] * 2, [plain, fast])
+    assert [float(v.value[0]) for v in (plain, fast)] == pytest.approx([0.99, 0.36])

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from kerasnn.recipes import Recipe
+
+
+class SGD(keras.optimizers.SGD):
+    """Keras' own, in which a variable may have a rate of its own.
+
+    That is the rate of the step times the variable's `learning_rate_factor`, which a factory of the
+    zoo may set. In optimizers that divide by the size of the gradient it would make no sense.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Move one variable."""
+        factor = getattr(variable, "learning_rate_factor", 1.0)
+        rate = learning_rate if factor == 1.0 else learning_rate * factor
+        super().update_step(gradient, variable, rate)
 
 
 def is_kernel(variable: Any) -> bool:
@@ -26,25 +39,10 @@ def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizer
         Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv 1711.05101.
     """
     optimizer = _create(recipe)
-    if any(hasattr(variable, "learning_rate_factor") for variable in variables):
-        optimizer.__class__ = _with_factors(type(optimizer))
     if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not is_kernel(v)])
     optimizer.build(variables)
     return optimizer
-
-
-@functools.cache
-def _with_factors(kind: type[keras.optimizers.Optimizer]) -> type[keras.optimizers.Optimizer]:
-    """The optimizer with a rate for each variable: the step's times its `learning_rate_factor`."""
-
-    class WithFactors(kind):  # type: ignore[misc, valid-type]
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            factor = getattr(variable, "learning_rate_factor", 1.0)
-            super().update_step(gradient, variable, learning_rate * factor)
-
-    WithFactors.__name__ = kind.__name__
-    return WithFactors
 
 
 def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
@@ -57,11 +55,11 @@ def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
     momentum = recipe.momentum
     match recipe.optimizer:
         case "sgd":
-            return optimizers.SGD(**common)
+            return SGD(**common)
         case "momentum":
-            return optimizers.SGD(momentum=momentum, **common)
+            return SGD(momentum=momentum, **common)
         case "nesterov":
-            return optimizers.SGD(momentum=momentum, nesterov=True, **common)
+            return SGD(momentum=momentum, nesterov=True, **common)
         case "rmsprop":
             return optimizers.RMSprop(momentum=momentum, **common)
         case "adagrad":
