@@ -17,9 +17,14 @@ class SGD(keras.optimizers.SGD):
     zoo may set. In optimizers that divide by the size of the gradient it would make no sense.
     """
 
+    def build(self, variables: Sequence[Any]) -> None:
+        """Note the factors: a step is given the backend's variables, which have none."""
+        self._factors = [getattr(variable, "learning_rate_factor", 1.0) for variable in variables]
+        super().build(variables)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        factor = getattr(variable, "learning_rate_factor", 1.0)
+        factor = self._factors[self._get_variable_index(variable)]
         rate = learning_rate if factor == 1.0 else learning_rate * factor
         super().update_step(gradient, variable, rate)
 
