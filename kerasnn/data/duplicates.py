@@ -25,6 +25,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnn.data.folders import printable
 from kerasnn.data.stored import Pixels
 from kerasnn.resizing import filter_weights
 
@@ -113,7 +114,8 @@ def summary(pairs: Sequence[Pair], names: Sequence[str]) -> list[tuple[str, str]
         what = what.replace("also in", "nearly also in") if near == len(shared) else what
         first = shared[0]
         if names and names[first.row_a]:
-            what += f" (e.g. {names[first.row_b]} and {names[first.row_a]})"
+            ours, theirs = printable(names[first.row_a]), printable(names[first.row_b])
+            what += f" (e.g. {theirs} and {ours})"
         findings.append((what, "remove them, or split by 'group' to keep them together"))
     return findings
 

@@ -120,7 +120,8 @@ def _of_images(series: pd.Series) -> Guess | None:
         return None
     if len(texts) < len(first):
         return None
-    paths = known.astype(object).map(os.fspath).unique()
+    # A name that is no UTF-8 can't be text of Arrow.
+    paths = {os.fspath(cell) for cell in known}
     named = sum(map(is_picture_path, paths))
     return Guess("image", f"{named:,} image files") if named >= _MOSTLY * len(paths) else None
 

@@ -57,7 +57,7 @@ SMALLEST_SIDE, LARGEST_SIDE, LARGEST_NATIVE = 32, 96, 128
 NEARLY_ALL = 0.95
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Picture:
     """A decoded image: one row of a pool.
 
@@ -83,7 +83,7 @@ class Picture:
         return int(self.pool.digests[self.row])
 
     def __str__(self) -> str:
-        return f"{self.origin}#{self.digest:016x}"
+        return f"{printable(self.origin)}#{self.digest:016x}"
 
 
 @dataclass(frozen=True, eq=False)
