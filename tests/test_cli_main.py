@@ -70,7 +70,7 @@ def test_every_command_has_help_with_an_example(verb: str) -> None:
         ("train", "DATA is missing – see 'kerasnn train --help'"),
         ("train x.csv", "--target is missing – see 'kerasnn train --help'"),
         ("train none.csv --target y", "no such file (none.csv) – check the path"),
-        ("train x.csv --target y --epochs 0", "`training.epochs` must be at least 1; got 0"),
+        ("train x.csv --target y --epochs -1", "`training.epochs` must be at least 0; got -1"),
         ("train x.csv --target y --task binery", "unknown task 'binery' – did you mean 'binary'?"),
         ("train x.csv --target y --model mpl", "unknown model 'mpl' – did you mean 'mlp'?"),
         ("train x.csv --target y --column a=date,", "unknown kind 'date,' – did you mean 'date'?"),
