@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.datasets import load_digits
 
 from kerasnn.cli.main import commands
 
@@ -25,6 +27,8 @@ NUMBERS = re.compile(r"-?\d[\d,]*(\.\d+)?(e-\d+)?")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("readme")
     (path / "penguins.csv").write_bytes((ROOT / "examples/penguins.csv").read_bytes())
+    digits = load_digits()
+    np.savez(path / "digits.npz", x=(digits.images * 15.9).astype("uint8"), y=digits.target)
     return path
 
 
@@ -39,7 +43,7 @@ def shown_commands() -> Iterator[tuple[list[str], str]]:
 def test_console_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     shown = list(shown_commands())
-    assert [words[1] for words, _ in shown] == ["train", "predict", "export"]
+    assert [words[1] for words, _ in shown] == ["train", "predict", "export", "train"]
     for words, output in shown:
         result = CliRunner().invoke(commands, words[1:])
         assert result.exit_code == 0, result.output

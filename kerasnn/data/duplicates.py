@@ -40,6 +40,8 @@ RATIO, MARGIN = 0.65, 18
 below it, since a drawing of few lines sets few bits."""
 LEAST_CORRELATION = 0.65
 """Of their pixels."""
+SMALLEST = 16
+"""Pixels a side below which drawings of one thing can't be told from copies."""
 
 # The other images are dealt into so many heaps. The next best one is the nearest of the heap whose
 # nearest is the fourth: so three copies of an image still stand out together.
@@ -77,7 +79,8 @@ def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Pair]:
         parts: Rows of each part, such as train, validation and test, in this order.
 
     Returns:
-        For each such image one pair, the nearest; exact ones first.
+        For each such image one pair, the nearest; exact ones first. Of images with a side below
+        `SMALLEST` only exact ones.
     """
     digests, hashes = _fingerprints(pixels)
     pairs: list[Pair] = []
@@ -90,6 +93,8 @@ def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Pair]:
             for row, at in zip(np.flatnonzero(exact), found[exact], strict=True)
         ]
         others = rows_b[~exact]
+        if min(pixels.shape[1:3]) < SMALLEST:
+            continue
         for row, at, bits in _standing_out(hashes[rows_a], hashes[others]):
             row_a, row_b = int(rows_a[at]), int(others[row])
             if _correlation(pixels, row_a, row_b) >= LEAST_CORRELATION:
