@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from kerasnn.data import decoding, pictures
+from kerasnn.data import decoding, jpeg, pictures
 from kerasnn.data.kinds import force, guess
 from kerasnn.data.pictures import (
     Picture,
@@ -67,6 +67,41 @@ def test_jpeg_is_decoded_as_pillow_does() -> None:
     content = encoded(COLOUR, "JPEG")
     expected = np.asarray(Image.open(io.BytesIO(content)))
     np.testing.assert_array_equal(read_picture(content, 3), expected)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"progressive": True}, {"subsampling": 2}, {"quality": 30}]
+)
+@pytest.mark.parametrize("size", [(6, 8), (1, 1), (33, 17)])
+def test_plain_jpegs_are_decoded_as_pillow_does(
+    size: tuple[int, int], options: dict[str, Any]
+) -> None:
+    pixels = RANDOM.integers(0, 256, (*size, 3)).astype("uint8")
+    for image in (pixels, pixels[..., 0]):
+        content = encoded(image, "JPEG", **options)
+        expected = Image.open(io.BytesIO(content))
+        for channels, mode in ((1, "L"), (3, "RGB")):
+            found = jpeg.decode_plain(content, channels)
+            assert found is not None
+            as_pillow = np.asarray(expected.convert(mode)).reshape(*size, channels)
+            np.testing.assert_array_equal(found, as_pillow)
+
+
+def test_jpegs_that_are_not_plain_are_left_to_pillow() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    colour = Image.fromarray(COLOUR)
+    assert jpeg.decode_plain(encoded(colour, "JPEG", exif=exif), 3) is None
+    cmyk = encoded(colour.convert("CMYK"), "JPEG")
+    assert jpeg.decode_plain(cmyk, 3) is None
+    expected = np.asarray(Image.open(io.BytesIO(cmyk)).convert("RGB"))
+    np.testing.assert_array_equal(read_picture(cmyk, 3), expected)
+    whole = encoded(colour, "JPEG")
+    for length in range(len(whole) - 2):
+        # Whatever is missing, it is no image; Pillow says why.
+        assert jpeg.decode_plain(whole[:length], 3) is None
+        with pytest.raises(PictureError):
+            read_picture(whole[:length], 3)
 
 
 def test_cmyk_is_converted() -> None:

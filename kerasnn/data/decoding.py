@@ -11,14 +11,14 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnn.data import jpeg
 from kerasnn.data.folders import printable
 from kerasnn.errors import DataError, StorageError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_JPEG = b"\xff\xd8\xff"
-_SIGNS = (_JPEG, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+_SIGNS = (jpeg.SIGN, b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _URI = "file://"
 LARGEST_FILE = 1 << 30
 # Formats whose further frames are not merely previews or pages.
@@ -74,15 +74,36 @@ def decode_cell(cell: Any, channels: int, *, folder: str = "") -> tuple[NDArray[
         PictureError: It is no image, or a damaged one.
         StorageError: The file can't be read.
     """
-    from PIL.Image import DecompressionBombError, DecompressionBombWarning
+    return decode_fetched(fetch(cell, folder), channels)
 
+
+def fetch(cell: Any, folder: str) -> tuple[Any, str]:
+    """The content of a cell that is a path, or why there is none; others as they are. Its name.
+
+    Raises:
+        StorageError: The file can't be read.
+    """
+    if not isinstance(cell, str | os.PathLike):
+        return cell, ""
+    name = located(cell, folder)
+    try:
+        return read_file(name), name
+    except PictureError as error:
+        return error, name
+
+
+def decode_fetched(fetched: tuple[Any, str], channels: int) -> tuple[NDArray[np.uint8], bool]:
+    """As `decode_cell`, for what `fetch` gave."""
+    cell, name = fetched
     if isinstance(cell, np.ndarray):
         return with_channels(as_bytes(cell), channels), False
-    name = ""
     try:
-        if isinstance(cell, str | os.PathLike):
-            name = located(cell, folder)
-            cell = read_file(name)
+        if isinstance(cell, PictureError):
+            raise cell
+        if isinstance(cell, bytes) and cell.startswith(jpeg.SIGN):
+            plain = jpeg.decode_plain(cell, channels)
+            if plain is not None:
+                return plain, False
         image = _opened(cell) if isinstance(cell, bytes) else cell
         if not hasattr(image, "getexif"):
             raise PictureError("no image", fix="leave the row out")
@@ -91,12 +112,13 @@ def decode_cell(cell: Any, channels: int, *, folder: str = "") -> tuple[NDArray[
     except PictureError as error:
         place = error.place or printable(name) or None
         raise PictureError(error.what, place=place, fix=error.fix, fatal=error.fatal) from None
-    except (DecompressionBombError, DecompressionBombWarning):
-        raise bomb(printable(name)) from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, TypeError) as error:
-        if isinstance(error, StorageError):
-            raise
         raise _damaged(str(error), printable(name)) from None
+    except Exception as error:
+        # Its errors for these have no other ancestor.
+        if type(error).__name__.startswith("DecompressionBomb"):
+            raise bomb(printable(name)) from None
+        raise
 
 
 def open_header(cell: Any, *, folder: str = "") -> Image:
@@ -194,15 +216,18 @@ def read_file(name: str) -> bytes:
     """
     try:
         with open(name, "rb", buffering=0) as file:
-            content: bytes = file.read(LARGEST_FILE)
+            if os.fstat(file.fileno()).st_size > LARGEST_FILE:
+                what = "a file of more than 1 GB"
+                raise PictureError(what, fix="make it smaller", fatal=True)
+            content: bytes = file.readall()
     except (FileNotFoundError, NotADirectoryError):
         raise PictureError("no such file", fix="check the path") from None
+    except PictureError:
+        raise
     except (OSError, ValueError) as error:
         what = f"cannot read: {getattr(error, 'strerror', None) or error}"
         place, fix = printable(name), "check its permissions"
         raise StorageError(what, place=place, fix=fix) from None
-    if len(content) == LARGEST_FILE:
-        raise PictureError("a file of more than 1 GB", fix="make it smaller", fatal=True)
     return content
 
 
@@ -215,20 +240,16 @@ def bomb(name: str) -> PictureError:
 
 
 def _opened(content: bytes) -> Image:
-    from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     if not content:
         raise PictureError("the file is empty", fix="remove it, or save it again")
     stream = io.BytesIO(content)
-    if content.startswith(_JPEG):
-        # Most are; Pillow's search for the format takes as long as the small ones themselves.
-        image: Image.Image = JpegImagePlugin.JpegImageFile(stream)
-    else:
-        try:
-            image = Image.open(stream)
-        except UnidentifiedImageError:
-            what = "a damaged image" if is_encoded(content) else "not an image"
-            raise PictureError(what, fix="remove it, or save it again") from None
+    try:
+        image: Image.Image = Image.open(stream)
+    except UnidentifiedImageError:
+        what = "a damaged image" if is_encoded(content) else "not an image"
+        raise PictureError(what, fix="remove it, or save it again") from None
     most = Image.MAX_IMAGE_PIXELS
     if most and image.width * image.height > most:
         raise bomb("")

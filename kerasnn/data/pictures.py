@@ -11,7 +11,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,11 +48,13 @@ __all__ = [
 
 # Images decoded by a thread at once.
 CHUNK = 64
+# Files read at once before they are decoded.
+AHEAD = 16
 # Decoding an image is so much work where threads gain: Python's lock is held around small ones.
 SLOW_S = 4e-4
 MOST_SHAPED = 8.0
 """Sides that differ more than so many times are warned of."""
-LAYOUT_SAMPLE, COLOUR_SAMPLE = 2_000, 500
+LAYOUT_SAMPLE, COLOUR_SAMPLE = 500, 500
 SMALLEST_SIDE, LARGEST_SIDE, LARGEST_NATIVE = 32, 96, 128
 NEARLY_ALL = 0.95
 
@@ -216,9 +218,9 @@ def decode(
     def work(start: int) -> None:
         chunk = cells[start : start + CHUNK]
         part = np.zeros((len(chunk), height, width, channels), dtype="uint8")
-        for position, cell in enumerate(chunk, start):
+        for position, fetched in enumerate(_fetched(chunk, folder), start):
             try:
-                pixels, animated = _read(cell, channels, folder)
+                pixels, animated = decoding.decode_fetched(fetched, channels)
             except PictureError as error:
                 with lock:
                     findings.failed[position] = error
@@ -326,15 +328,16 @@ def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
         channels: 1 or 3; 0 is 1 where no image has a colour.
 
     Raises:
-        PictureError: No image can be opened.
+        PictureError: No image can be opened to see its size.
     """
+    channels = channels or (1 if _are_grey(series) else 3)
+    if size:
+        return layout_text(size, size, channels)
     sizes = _sizes(series)
     if not sizes:
         raise PictureError("no image can be read", place=place(series), fix="check the files")
     commonest = max(set(sizes), key=sizes.count)
-    if size:
-        height = width = size
-    elif sizes.count(commonest) >= NEARLY_ALL * len(sizes) and max(commonest) <= LARGEST_NATIVE:
+    if sizes.count(commonest) >= NEARLY_ALL * len(sizes) and max(commonest) <= LARGEST_NATIVE:
         height, width = commonest
     else:
         side = int(np.clip(np.median([min(each) for each in sizes]), SMALLEST_SIDE, LARGEST_SIDE))
@@ -343,7 +346,7 @@ def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
         shown = f"{low[0]}x{low[1]}" + ("" if low == high else f" to {high[0]}x{high[1]}")
         what = f"images of {shown} pixels are resized to {height}x{width}"
         warn(what, place=place(series) or None, fix="set `image_size` for another size")
-    return layout_text(height, width, channels or (1 if _are_grey(series) else 3))
+    return layout_text(height, width, channels)
 
 
 def digest(pixels: NDArray[np.uint8]) -> int:
@@ -375,6 +378,15 @@ def _read(cell: Any, channels: int, folder: str) -> tuple[NDArray[np.uint8], boo
     if isinstance(cell, Picture):
         return decoding.with_channels(cell.pixels, channels), False
     return decoding.decode_cell(cell, channels, folder=folder)
+
+
+def _fetched(cells: Sequence[Any], folder: str) -> Iterator[tuple[Any, str]]:
+    """The contents of cells, some files ahead: the processor's cache serves one thing at a time."""
+    for start in range(0, len(cells), AHEAD):
+        yield from [
+            (cell.pixels, "") if isinstance(cell, Picture) else decoding.fetch(cell, folder)
+            for cell in cells[start : start + AHEAD]
+        ]
 
 
 def _load(
