@@ -18,7 +18,7 @@ from kerasnn.schema import Schema
 # Training images that tell whether a mirrored image still means the same.
 MIRRORED = 4_000
 # Where a recipe leaves the epochs open, about so many images are seen in all.
-IMAGES_SEEN = 300_000
+IMAGES_SEEN = 240_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 100
 
 
@@ -51,7 +51,7 @@ def epochs_for(n_rows: int) -> int:
     """Epochs over some training images.
 
     >>> epochs_for(50_000), epochs_for(5_000)
-    (8, 60)
+    (8, 48)
     """
     return int(np.clip(round(IMAGES_SEEN / max(n_rows, 1)), FEWEST_EPOCHS, MOST_EPOCHS))
 

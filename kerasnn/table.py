@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Schema, infer
 from kerasnn.selection import default_model
+from kerasnn.signature import Kind
 from kerasnn.splits import Parts, drop_unlabelled, split
 
 
@@ -69,7 +71,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         read["data"],
         target=options.target,
         task=options.task,
-        columns=options.columns,
+        columns=_named_classes(given["data"], options) | dict(options.columns),
         drop=[*options.drop, *_split_columns(settings.split, options)],
     )
     config = settings.with_default_model(default_model(schema)).resolve()
@@ -110,6 +112,13 @@ def _given(options: DataOptions, sources: Mapping[str, Any]) -> dict[str, Any]:
         for name, source in given.items()
         if name not in parts or (name != "data" and source is not None)
     }
+
+
+def _named_classes(source: Any, options: DataOptions) -> dict[str, Kind]:
+    """Names of folders are classes, even where they are numbers."""
+    is_folder = isinstance(source, str | os.PathLike) and os.path.isdir(source)
+    named = is_folder and options.target == folders.LABEL and options.task is None
+    return {folders.LABEL: "category"} if named else {}
 
 
 def _with_pictures(

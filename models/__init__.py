@@ -44,12 +44,15 @@ if TYPE_CHECKING:
 
 # From a model, which is also the name of its factory, to its module and one line about it.
 _ZOO = {
-    "airbench": ("image.airbench", "whitened patches, then fast groups of convolutions"),
+    "airbench": (
+        "image.airbench",
+        "whitened patches, then fast groups of convolutions, the default for images",
+    ),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
-    "mlp": ("tabular.mlp", "multilayer perceptron, the default"),
+    "mlp": ("tabular.mlp", "multilayer perceptron, the default for tables"),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
     "resnet9": ("image.resnet9", "four convolutions and two residual blocks"),
     "transfer": ("image.transfer", "a known architecture, to start from its trained weights"),
