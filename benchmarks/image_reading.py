@@ -61,10 +61,10 @@ def timed(
 def ours(folder: str, side: int) -> Read:
     """As `kerasnn.train` reads a folder."""
     from kerasnn import data
-    from kerasnn.data import pictures
+    from kerasnn.data import layouts, pictures
 
     frame = data.read(folder).frame
-    layout = pictures.layout_of(frame["image"], size=side, channels=0)
+    layout = layouts.layout_of(frame["image"], size=side, channels=0)
     [frame] = pictures.load([frame], "image", layout, strict=True)
     return pictures.pixels_of(frame["image"], layout)[:], frame["label"].tolist()
 

@@ -16,6 +16,7 @@ from kerasnn.config import Config, Settings
 from kerasnn.data import duplicates, folders, labelsets, pictures
 from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
+from kerasnn.data.layouts import layout_of
 from kerasnn.errors import ConfigError, warn
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
@@ -131,7 +132,7 @@ def _with_pictures(
             continue
         for examples in read.values():
             check_columns(examples.frame, [column.name])
-        layout = pictures.layout_of(
+        layout = layout_of(
             read["data"].frame[column.name],
             size=options.image_size,
             channels=options.image_channels,

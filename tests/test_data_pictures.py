@@ -16,10 +16,10 @@ from PIL import Image
 
 from kerasnn.data import decoding, jpeg, pictures
 from kerasnn.data.kinds import force, guess
+from kerasnn.data.layouts import layout_of
 from kerasnn.data.pictures import (
     Picture,
     PictureError,
-    layout_of,
     load,
     pixels_of,
     png_bytes,

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from kerasnn.data import decoding
 from kerasnn.data.decoding import PictureError
+from kerasnn.data.findings import Findings, origin_in, placed, report_failed, report_odd
 from kerasnn.data.folders import printable
-from kerasnn.data.frames import Examples, keep_rows, origin_of, place
+from kerasnn.data.frames import Examples, keep_rows, origin_of
 from kerasnn.data.stored import Pixels, StoredPixels
-from kerasnn.errors import warn
 from kerasnn.resizing import resize
 
 __all__ = [
@@ -36,7 +36,6 @@ __all__ = [
     "decode",
     "digest",
     "is_picture",
-    "layout_of",
     "layout_text",
     "load",
     "parse_layout",
@@ -54,9 +53,6 @@ AHEAD = 16
 SLOW_S = 4e-4
 MOST_SHAPED = 8.0
 """Sides that differ more than so many times are warned of."""
-LAYOUT_SAMPLE, COLOUR_SAMPLE = 500, 500
-SMALLEST_SIDE, LARGEST_SIDE, LARGEST_NATIVE = 32, 96, 128
-NEARLY_ALL = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -99,21 +95,6 @@ class Pool:
 
     pixels: Pixels
     digests: NDArray[np.uint64]
-
-
-@dataclass
-class Findings:
-    """What was odd about some images, by their positions.
-
-    Args:
-        failed: What could not be read.
-        animated: Those of which only the first frame is taken.
-        odd: Height and width of those with a side of one pixel, or far longer than wide.
-    """
-
-    failed: dict[int, PictureError] = field(default_factory=dict)
-    animated: list[int] = field(default_factory=list)
-    odd: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def is_picture(cell: Any) -> bool:
@@ -187,9 +168,11 @@ def pixels_of(series: pd.Series, layout: str) -> Pixels:
             found: Pixels = pool.pixels[rows] if in_memory else pool.pixels.take(rows)
             return found
     out = np.empty((len(cells), *shape), dtype="uint8")
-    found_out = decode(cells, layout, lambda at, part: _put(out, at, part), folder=_folder(series))
+    found_out = decode(
+        cells, layout, lambda at, part: _put(out, at, part), folder=folder_of(series)
+    )
     for row, error in found_out.failed.items():
-        raise _placed(error, series, row)
+        raise placed(error, series, row)
     return out
 
 
@@ -274,8 +257,8 @@ def load(
         done, findings = _load(table, column, layout, pool, first)
         first += len(table)
         series = table[column]
-        _report_failed(findings, series, strict=strict)
-        _report_odd(findings, series)
+        report_failed(findings, series, strict=strict)
+        report_odd(findings, series)
         if findings.failed:
             kept = np.setdiff1d(np.arange(len(table)), np.fromiter(findings.failed, dtype=np.int64))
             done = keep_rows(Examples(done, ""), kept).frame
@@ -310,43 +293,12 @@ def readable(
         pixels = np.zeros((len(frame), *parse_layout(layout)), dtype="uint8")
         pool = Pool(pixels, np.zeros(len(frame), dtype=np.uint64))
         decoded, findings = _load(done, column, layout, pool, 0)
-        _report_failed(findings, frame[column], strict=strict, left_out=left_out)
-        _report_odd(findings, frame[column])
+        report_failed(findings, frame[column], strict=strict, left_out=left_out)
+        report_odd(findings, frame[column])
         failed |= findings.failed.keys()
         done = decoded
     kept = np.array(sorted(set(range(len(frame))) - failed), dtype=np.int64)
     return (keep_rows(Examples(done, ""), kept).frame if failed else done), kept
-
-
-def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
-    """The size that the images of a column are used in, by the headers of a sample of them.
-
-    Args:
-        series: Image cells; what can't be opened is skipped.
-        size: Height and width; 0 keeps the size of small images nearly all of which have it, and
-            else takes a square by the median of their shorter sides, and says so.
-        channels: 1 or 3; 0 is 1 where no image has a colour.
-
-    Raises:
-        PictureError: No image can be opened to see its size.
-    """
-    channels = channels or (1 if _are_grey(series) else 3)
-    if size:
-        return layout_text(size, size, channels)
-    sizes = _sizes(series)
-    if not sizes:
-        raise PictureError("no image can be read", place=place(series), fix="check the files")
-    commonest = max(set(sizes), key=sizes.count)
-    if sizes.count(commonest) >= NEARLY_ALL * len(sizes) and max(commonest) <= LARGEST_NATIVE:
-        height, width = commonest
-    else:
-        side = int(np.clip(np.median([min(each) for each in sizes]), SMALLEST_SIDE, LARGEST_SIDE))
-        height = width = side
-        low, high = min(sizes, key=_area), max(sizes, key=_area)
-        shown = f"{low[0]}x{low[1]}" + ("" if low == high else f" to {high[0]}x{high[1]}")
-        what = f"images of {shown} pixels are resized to {height}x{width}"
-        warn(what, place=place(series) or None, fix="set `image_size` for another size")
-    return layout_text(height, width, channels)
 
 
 def digest(pixels: NDArray[np.uint8]) -> int:
@@ -393,7 +345,7 @@ def _load(
     table: pd.DataFrame, column: str, layout: str, pool: Pool, first: int
 ) -> tuple[pd.DataFrame, Findings]:
     """Decode a column into the rows of a pool from ``first`` on."""
-    cells, folder = list(table[column]), _folder(table)
+    cells, folder = list(table[column]), folder_of(table)
 
     def write(start: int, part: NDArray[np.uint8]) -> None:
         _put(pool.pixels, first + start, part)
@@ -402,7 +354,7 @@ def _load(
     findings = decode(cells, layout, write, folder=folder)
     pictures = np.empty(len(cells), dtype=object)
     for row, cell in enumerate(cells):
-        pictures[row] = Picture(pool, first + row, _origin(cell, folder))
+        pictures[row] = Picture(pool, first + row, origin_in(cell, folder))
     done = table.assign(**{column: pd.Series(pictures, index=table.index, dtype=object)})
     done.attrs = table.attrs
     return done, findings
@@ -425,109 +377,12 @@ def _run(work: Callable[[int], None], starts: range) -> None:
         list(threads.map(work, starts[1:]))
 
 
-def _report_failed(
-    findings: Findings, series: pd.Series, *, strict: bool, left_out: bool = True
-) -> None:
-    """Raise, or warn of the images that can't be read."""
-    failed, n_rows = findings.failed, len(series)
-    for row, error in failed.items():
-        if error.fatal or strict:
-            raise _placed(error, series, row)
-    if not failed:
-        return
-    row = next(iter(failed))
-    error = _placed(failed[row], series, row)
-    outcome = "left out" if left_out else "not predicted"
-    if left_out and len(failed) > n_rows / 2:
-        what = f"{len(failed):,} of {n_rows:,} images can't be read, the first: {error.what}"
-        raise PictureError(what, place=error.place, fix=error.fix)
-    if len(failed) == 1:
-        what = f"{error.what}, {outcome}"
-    else:
-        what = f"{len(failed):,} images can't be read and are {outcome}, the first: {error.what}"
-    warn(what, place=error.place, fix=error.fix)
-
-
-def _report_odd(findings: Findings, series: pd.Series) -> None:
-    """Warn of animations and of images that are hardly ones."""
-    for row in findings.animated[:1]:
-        more = len(findings.animated)
-        what = f"{more:,} animated images, the first:" if more > 1 else "an animated image:"
-        fix = "save single frames to learn from others"
-        warn(f"{what} its first frame is taken", place=_name(series, row), fix=fix)
-    for row, (height, width) in list(findings.odd.items())[:1]:
-        more = len(findings.odd)
-        what = f"{more:,} images of odd shapes, the first of" if more > 1 else "an image of"
-        fix = "check whether it is meant"
-        warn(f"{what} {height}x{width} pixels", place=_name(series, row), fix=fix)
-
-
-def _placed(error: PictureError, series: pd.Series, row: int) -> PictureError:
-    where = error.place or place(series, series.index[row])
-    return PictureError(error.what, place=where, fix=error.fix, fatal=error.fatal)
-
-
-def _name(series: pd.Series, row: int) -> str | None:
-    """The file of an image, or its place in the table."""
-    name = _origin(series.iloc[row], "")
-    return printable(name) or place(series, series.index[row]) or None
-
-
 def _is_odd(shape: tuple[int, ...], height: int, width: int) -> bool:
     short, long = sorted(shape[:2])
     return shape[:2] != (height, width) and (short == 1 or long > MOST_SHAPED * short)
 
 
-def _area(size: tuple[int, int]) -> int:
-    return size[0] * size[1]
-
-
-def _sample(series: pd.Series, n_rows: int) -> list[Any]:
-    rows = np.linspace(0, len(series) - 1, min(n_rows, len(series))).astype(np.int64)
-    return list(series.iloc[rows])
-
-
-def _sizes(series: pd.Series) -> list[tuple[int, int]]:
-    """Height and width of each image of a sample that can be opened."""
-    folder = _folder(series)
-
-    def size_of(cell: Any) -> tuple[int, int] | None:
-        if isinstance(cell, Picture):
-            return cell.pool.pixels.shape[1], cell.pool.pixels.shape[2]
-        if isinstance(cell, np.ndarray):
-            return cell.shape[0], cell.shape[1]
-        try:
-            with decoding.open_header(cell, folder=folder) as image:
-                width, height = image.size
-                turned = decoding.orientation(image) >= 5
-        except PictureError:
-            return None
-        return (width, height) if turned else (height, width)
-
-    return [size for size in map(size_of, _sample(series, LAYOUT_SAMPLE)) if size is not None]
-
-
-def _are_grey(series: pd.Series) -> bool:
-    folder = _folder(series)
-    for cell in _sample(series, COLOUR_SAMPLE):
-        if isinstance(cell, np.ndarray) and (cell.ndim == 2 or cell.shape[-1] == 1):
-            continue
-        try:
-            pixels = read_picture(cell, 3, folder=folder)
-        except PictureError:
-            continue
-        if (pixels != pixels[..., :1]).any():
-            return False
-    return True
-
-
-def _origin(cell: Any, folder: str) -> str:
-    if isinstance(cell, str | os.PathLike):
-        return decoding.located(cell, folder)
-    return getattr(cell, "origin", "")
-
-
-def _folder(table: pd.DataFrame | pd.Series) -> str:
+def folder_of(table: pd.DataFrame | pd.Series) -> str:
     """The folder of the file that a table was read from."""
     name = str(origin_of(table))
     return str(Path(name).parent) if name and os.path.isfile(name) else ""
