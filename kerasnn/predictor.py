@@ -16,6 +16,7 @@ from kerasnn.evaluation.calibration import label_probabilities, probabilities
 if TYPE_CHECKING:
     import keras
 
+    from kerasnn.data.stored import Rows
     from kerasnn.forward import Forward
     from kerasnn.preprocessing import Preprocessor
 
@@ -80,7 +81,7 @@ class Predictor:
         return other
 
     def outputs(
-        self, inputs: Mapping[str, NDArray[Any]], *, batch_size: int = 4096
+        self, inputs: Mapping[str, Rows], *, batch_size: int = 4096
     ) -> NDArray[np.float32]:
         """Raw scores of the network: logits, or the standardised target.
 

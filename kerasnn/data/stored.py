@@ -84,6 +84,8 @@ class StoredPixels:
 
 
 Pixels = NDArray[np.uint8] | StoredPixels
+# Any input of a network: read by rows, in memory or on disk.
+Rows = NDArray[Any] | StoredPixels
 
 
 def free_memory() -> float:

@@ -27,7 +27,7 @@ from kerasnn.training.losses import RowLoss
 from kerasnn.training.optimizers import build_optimizer, is_kernel
 
 if TYPE_CHECKING:
-    from kerasnn.data.stored import Pixels
+    from kerasnn.data.stored import Rows
     from kerasnn.training.augmentation import Augmenter, Mix
 
 # Steps in one call of the compiled function last about this long, so that Ctrl-C, a time limit and
@@ -50,7 +50,7 @@ class Arrays:
         weights: (n,) float32 with mean 1, or None.
     """
 
-    inputs: Mapping[str, Pixels]
+    inputs: Mapping[str, Rows]
     target: np.ndarray
     weights: np.ndarray | None = None
 

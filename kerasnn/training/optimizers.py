@@ -10,7 +10,7 @@ import keras
 from kerasnn.recipes import Recipe
 
 
-class SGD(keras.optimizers.SGD):
+class SGD(keras.optimizers.SGD):  # type: ignore[misc]
     """Keras' own, in which a variable may have a rate of its own.
 
     That is the rate of the step times the variable's `learning_rate_factor`, which a factory of the

@@ -21,6 +21,7 @@ from kerasnn.training.losses import RowLoss, loss_function
 
 if TYPE_CHECKING:
     from kerasnn.config import Config
+    from kerasnn.data.stored import Rows
     from kerasnn.learning import Lesson
     from kerasnn.training.engine import Engine
 
@@ -122,7 +123,7 @@ class Probes:
 
     def __init__(
         self,
-        inputs: Mapping[str, np.ndarray],
+        inputs: Mapping[str, Rows],
         target: np.ndarray,
         row_loss: RowLoss,
         *,
@@ -197,7 +198,7 @@ class _Scope:
     def __init__(
         self,
         network: keras.Model,
-        inputs: Mapping[str, np.ndarray],
+        inputs: Mapping[str, Rows],
         target: np.ndarray,
         row_loss: RowLoss,
     ) -> None:
@@ -224,7 +225,7 @@ class _Scope:
         return norms, [_sample(values) for values in activations]
 
 
-def _probed_rows(inputs: Mapping[str, np.ndarray]) -> Any:
+def _probed_rows(inputs: Mapping[str, Rows]) -> Any:
     """The first; of images, of which every layer keeps many maps, as many as memory allows."""
     images = [values for values in inputs.values() if len(values.shape) == 4]
     if not images:
