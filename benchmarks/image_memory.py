@@ -84,7 +84,8 @@ def train(arguments: argparse.Namespace) -> dict[str, float]:
         arguments.folder,
         seed=int(seed),
         set={
-            "model": "cnn",
+            "model": "airbench",
+            **{"width": 16, "width_2": 32, "width_3": 64},
             "epochs": arguments.epochs,
             "image_size": arguments.side,
             "baselines": False,
