@@ -38,8 +38,10 @@ MOST_BITS = 60
 RATIO, MARGIN = 0.65, 18
 """Their distance beside that of the next best images: at most so many times it, and by so many bits
 below it, since a drawing of few lines sets few bits."""
-LEAST_CORRELATION = 0.65
-"""Of their pixels."""
+LEAST_CORRELATION, LEAST_OF_DRAWINGS = 0.65, 0.92
+"""Of their pixels: copies of photos may be moved a little; two drawings of a 7 are much alike."""
+EMPTY = 1 / 3
+"""Share of equal pixels from which on an image is a drawing on an empty ground."""
 SMALLEST = 16
 """Pixels a side below which drawings of one thing can't be told from copies."""
 
@@ -97,7 +99,7 @@ def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Pair]:
             continue
         for row, at, bits in _standing_out(hashes[rows_a], hashes[others]):
             row_a, row_b = int(rows_a[at]), int(others[row])
-            if _correlation(pixels, row_a, row_b) >= LEAST_CORRELATION:
+            if _are_alike(pixels, row_a, row_b):
                 pairs.append(Pair("near", row_a, part_a, row_b, part_b, bits))
     return sorted(pairs, key=lambda pair: (pair.kind, pair.distance))
 
@@ -216,9 +218,16 @@ def _distances(block: Hashes, heap: Hashes) -> NDArray[np.uint8]:
     return found
 
 
-def _correlation(pixels: Pixels, row_a: int, row_b: int) -> float:
-    """Pearson's, of the pixels of two images."""
-    one, other = (pixels[row : row + 1].astype(np.float64).ravel() for row in (row_a, row_b))
+def _are_alike(pixels: Pixels, row_a: int, row_b: int) -> bool:
+    """Whether the pixels of two images correlate as those of copies do."""
+    one, other = (pixels[row : row + 1].ravel() for row in (row_a, row_b))
+    is_drawing = np.bincount(one).max() >= EMPTY * len(one)
+    least = LEAST_OF_DRAWINGS if is_drawing else LEAST_CORRELATION
+    return _correlation(one.astype(np.float64), other.astype(np.float64)) >= least
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Pearson's."""
     one, other = one - one.mean(), other - other.mean()
     norm = math.sqrt(float(one @ one) * float(other @ other))
     return float(one @ other) / norm if norm else 0.0
