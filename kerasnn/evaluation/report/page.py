@@ -195,7 +195,7 @@ def _split(story: Story) -> str:
     text = _SPLITS[kind].format(column=column) if kind in _SPLITS else kind
     own = [name for name in ("validation", "test") if (story["config"].get("data") or {}).get(name)]
     if own:
-        text += f"; the {' and '.join(own)} rows come from a file of their own"
+        text += f"; the {' and '.join(own)} rows were given apart"
     return text
 
 
