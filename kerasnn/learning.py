@@ -215,14 +215,22 @@ def decide(outputs: np.ndarray, lesson: Lesson, threshold: str) -> Decision:
     """Temperature and threshold from raw outputs, (n, width), on the validation rows."""
     if lesson.preprocessor.schema.target.task == "regression":
         return Decision()
-    truth, weights = lesson.validation.target, lesson.validation.weights
-    if truth.ndim == 2:
-        # Each label of a row is present or absent on its own: two classes, row by row and label.
-        weights = None if weights is None else np.repeat(weights, truth.shape[1])
-        outputs, truth = outputs.reshape(-1, 1), truth.reshape(-1).astype(np.int64)
+    outputs, truth, weights = _by_decision(
+        outputs, lesson.validation.target, lesson.validation.weights
+    )
     temperature = fit_temperature(outputs, truth, weights=weights)
     likely = probabilities(outputs, temperature=temperature)
     return Decision(temperature, choose_threshold(threshold, likely, truth))
+
+
+def _by_decision(
+    outputs: np.ndarray, truth: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Of several labels each is present or absent on its own: two classes, row by row and label."""
+    if truth.ndim == 1:
+        return outputs, truth, weights
+    weights = None if weights is None else np.repeat(weights, truth.shape[1])
+    return outputs.reshape(-1, 1), truth.reshape(-1).astype(np.int64), weights
 
 
 def choose_threshold(rule: str, likely: np.ndarray, truth: np.ndarray) -> float:
@@ -289,7 +297,8 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
     """What picks the best epoch, measured in the unit of the target.
 
     ``auto`` is the log loss for classes, which is the first to see overconfidence, and the root
-    mean squared error for regression.
+    mean squared error for regression. Smoothed labels make a network unsure by intent: then the
+    probabilities are put right, as they will be in the end, before they are judged.
     """
     target, truth = preprocessor.schema.target, validation.target
     if recipe.monitor in ("auto", "loss"):
@@ -307,8 +316,12 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
         if target.task == "regression":
             scores = preprocessor.decode(outputs)[:, 0]
         else:
+            temperature = 1.0
+            if recipe.label_smoothing:
+                logits, codes, counts = _by_decision(outputs, truth, validation.weights)
+                temperature = fit_temperature(logits, codes, weights=counts)
             read = label_probabilities if target.task == "multilabel" else probabilities
-            scores = read(outputs)
+            scores = read(outputs, temperature=temperature)
         predictions = Predictions.from_scores(
             target.task, target.classes, truth=truth, scores=scores
         )
