@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _ZOO = {
     "airbench": (
         "image.airbench",
-        "whitened patches, then fast groups of convolutions, the default for images",
+        "whitened patches, then fast convolutions; the default for images",
     ),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),

@@ -70,7 +70,8 @@ def test_python_blocks(folder: Path, code: str) -> None:
 
 
 def test_there_are_blocks_to_run() -> None:
-    assert [language for language, _ in BLOCKS] == ["console", "console"] + ["python"] * 3
+    languages = [language for language, _ in BLOCKS]
+    assert languages == ["console", "console", *["python"] * 4, "console"]
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
