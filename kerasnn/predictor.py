@@ -80,9 +80,7 @@ class Predictor:
         other._forwards = self._forwards
         return other
 
-    def outputs(
-        self, inputs: Mapping[str, Rows], *, batch_size: int = 4096
-    ) -> NDArray[np.float32]:
+    def outputs(self, inputs: Mapping[str, Rows], *, batch_size: int = 4096) -> NDArray[np.float32]:
         """Raw scores of the network: logits, or the standardised target.
 
         Args:
