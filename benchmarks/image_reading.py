@@ -40,7 +40,7 @@ def main() -> None:
                 seconds[name].append(taken)
     check(*read.values())
     n_images = len(read["kerasnn"][0])
-    print(f"{n_images:,} images of {arguments.folder} as {arguments.side}x{arguments.side}x3")
+    print(f"{n_images:,} images as {arguments.side}x{arguments.side}x3")
     print(f"{'':30}{'seconds':>9}{'of a core':>11}{'images/s':>10}{'kerasnn is':>12}")
     for name, each in seconds.items():
         elapsed, worked = (median(column) for column in zip(*each, strict=True))
