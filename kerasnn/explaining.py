@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasnn.data.folders import printable
+from kerasnn import new_rows
+from kerasnn.data import folders
 from kerasnn.errors import ConfigError, StorageError
 from kerasnn.evaluation.explaining import Explanation, check, explain, names_of
 from kerasnn.storage import write_atomically
 
 if TYPE_CHECKING:
     from kerasnn.predictor import Predictor
+    from kerasnn.schema import Schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class Drawn:
         likely = explained.probability_of_prediction
         said = explained.prediction if explained.probabilities else f"{explained.prediction:.6g}"
         return [
-            printable(explained.name),
+            folders.printable(explained.name),
             str(said),
             "-" if likely is None else f"{likely:.4f}",
             *map(str, self.files),
@@ -87,6 +89,18 @@ def explain_files(
             yield Drawn(each, paths)
 
 
+def pieces(images: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+    """Raw rows of images, named as in the training, few enough at once for the memory.
+
+    Args:
+        images: As for `as_source`.
+        schema: Of the training.
+        form: Encoding and delimiter of text files.
+    """
+    column = next(iter(new_rows.layouts(schema)), folders.IMAGE)
+    return new_rows.pieces(as_source(images, column), schema, form)
+
+
 def as_source(images: Any, column: str) -> Any:
     """Images in memory as a table with a column; anything else as it is.
 
@@ -110,7 +124,7 @@ def as_source(images: Any, column: str) -> Any:
 
 def _stem(name: str, taken: set[str]) -> str:
     """Name of the picture of an image, which is no other's."""
-    stem = Path(printable(name)).stem.replace(" ", "-") or "image"
+    stem = Path(folders.printable(name)).stem.replace(" ", "-") or "image"
     number, chosen = 1, stem
     while chosen in taken:
         number += 1

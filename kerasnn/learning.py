@@ -17,16 +17,8 @@ import numpy as np
 
 from kerasnn import models
 from kerasnn.config import Config
+from kerasnn.deciding import decide, monitor_for
 from kerasnn.errors import ConfigError, warn
-from kerasnn.evaluation.calibration import (
-    fit_temperature,
-    fit_threshold,
-    label_probabilities,
-    parse_costs,
-    probabilities,
-)
-from kerasnn.evaluation.metrics import MAIN_METRIC, get_metric
-from kerasnn.evaluation.predictions import Predictions
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
@@ -36,7 +28,6 @@ from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Watcher, fit
 from kerasnn.training.losses import loss_function
-from kerasnn.training.stopping import Monitor
 from kerasnn.training.transfer import Head, copy_weights, cut_head, fit_in_stages
 
 if TYPE_CHECKING:
@@ -206,65 +197,13 @@ def learn(
         fitted = fit_whole(recipe=recipe, time_limit_s=limit)
     mirror = _averages_mirrored(recipe)
     predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
-    decision = decide(predictor.outputs(lesson.validation.inputs), lesson, config.run.threshold)
+    outputs, task = (
+        predictor.outputs(lesson.validation.inputs),
+        lesson.preprocessor.schema.target.task,
+    )
+    decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
     decision = replace(decision, mirror=mirror)
     return Learned(predictor.with_decision(decision), fitted, config, sweep)
-
-
-def decide(outputs: np.ndarray, lesson: Lesson, threshold: str) -> Decision:
-    """Temperature and threshold from raw outputs, (n, width), on the validation rows."""
-    if lesson.preprocessor.schema.target.task == "regression":
-        return Decision()
-    outputs, truth, weights = _by_decision(
-        outputs, lesson.validation.target, lesson.validation.weights
-    )
-    temperature = fit_temperature(outputs, truth, weights=weights)
-    likely = probabilities(outputs, temperature=temperature)
-    return Decision(temperature, choose_threshold(threshold, likely, truth))
-
-
-def _by_decision(
-    outputs: np.ndarray, truth: np.ndarray, weights: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Of several labels each is present or absent on its own: two classes, row by row and label."""
-    if truth.ndim == 1:
-        return outputs, truth, weights
-    weights = None if weights is None else np.repeat(weights, truth.shape[1])
-    return outputs.reshape(-1, 1), truth.reshape(-1).astype(np.int64), weights
-
-
-def choose_threshold(rule: str, likely: np.ndarray, truth: np.ndarray) -> float:
-    """The probability of class 1 from which on to decide for it.
-
-    Several labels a row share one threshold; they come as `kerasnn.evaluation.calibration.as_pairs`
-    makes them.
-
-    Args:
-        rule: A number in [0, 1], ``f1``, or costs such as ``fp=1,fn=5``.
-        likely: Probabilities on validation rows, (n, classes).
-        truth: Their codes, (n,).
-
-    Raises:
-        ConfigError: The rule is none of these, or there are more than two classes.
-    """
-    if rule == "0.5":
-        return 0.5
-    if likely.shape[1] != 2:
-        raise ConfigError(f"a decision threshold needs two classes; there are {likely.shape[1]}")
-    if rule == "f1":
-        return fit_threshold(likely[:, 1], truth)
-    if "=" in rule:
-        return fit_threshold(likely[:, 1], truth, costs=parse_costs(rule))
-    try:
-        value = float(rule)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ConfigError(
-            f"the decision threshold must be a number in [0, 1], 'f1' or costs; got '{rule}'",
-            fix="write 0.3, f1, or fp=1,fn=5",
-        )
-    return value
 
 
 def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
@@ -291,43 +230,6 @@ def _with_mean_1(weights: np.ndarray) -> np.ndarray | None:
         return None
     scaled: np.ndarray = (weights / weights.mean()).astype("float32")
     return scaled
-
-
-def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) -> Monitor:
-    """What picks the best epoch, measured in the unit of the target.
-
-    ``auto`` is the log loss for classes, which is the first to see overconfidence, and the root
-    mean squared error for regression. Smoothed labels make a network unsure by intent: then the
-    probabilities are put right, as they will be in the end, before they are judged.
-    """
-    target, truth = preprocessor.schema.target, validation.target
-    if recipe.monitor in ("auto", "loss"):
-        name = "rmse" if target.task == "regression" else "log_loss"
-    else:
-        name = MAIN_METRIC[target.task] if recipe.monitor == "main" else recipe.monitor
-    metric = get_metric(name, target.task)
-    weights = np.ones(len(truth)) if validation.weights is None else validation.weights
-    if target.task == "regression":
-        truth = preprocessor.decode(truth).reshape(-1)
-
-    def measure(outputs: np.ndarray) -> float:
-        if not np.isfinite(outputs).all():
-            return float("nan")
-        if target.task == "regression":
-            scores = preprocessor.decode(outputs)[:, 0]
-        else:
-            temperature = 1.0
-            if recipe.label_smoothing:
-                logits, codes, counts = _by_decision(outputs, truth, validation.weights)
-                temperature = fit_temperature(logits, codes, weights=counts)
-            read = label_probabilities if target.task == "multilabel" else probabilities
-            scores = read(outputs, temperature=temperature)
-        predictions = Predictions.from_scores(
-            target.task, target.classes, truth=truth, scores=scores
-        )
-        return metric.prepare(predictions)(weights)
-
-    return Monitor(f"validation_{name}", metric.direction, measure)
 
 
 @contextmanager

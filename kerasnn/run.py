@@ -8,32 +8,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from kerasnn import new_rows, summary
 from kerasnn.bundle import Bundle
-from kerasnn.data import folders
-from kerasnn.data.frames import place
-from kerasnn.errors import (
-    ConfigError,
-    DataError,
-    ModelRefusedError,
-    UnknownNameError,
-    warn,
-)
+from kerasnn.deciding import with_threshold
+from kerasnn.errors import ConfigError, DataError, ModelRefusedError, UnknownNameError
 from kerasnn.evaluation.baselines import Baseline, baselines
-from kerasnn.evaluation.calibration import Costs, as_pairs
-from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.calibration import Costs
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.slices import slices
 from kerasnn.folder import RunFolder
-from kerasnn.learning import choose_threshold
+from kerasnn.predicting import PredictedFile, predict_file, predict_labelled, predict_pieces
 from kerasnn.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -42,19 +33,6 @@ if TYPE_CHECKING:
     from kerasnn.exporting import ExportResult
 
 EXPORT_SAMPLE = 1000
-
-
-@dataclass(frozen=True)
-class PredictedFile:
-    """What `Run.predict_file` did.
-
-    Args:
-        n_rows: Rows read and written.
-        unseen: By column, cells with a category that training did not know.
-    """
-
-    n_rows: int
-    unseen: dict[str, int]
 
 
 @dataclass
@@ -120,10 +98,15 @@ class Run:
             DataError: The table lacks columns or the target, or holds unknown labels.
             ConfigError: The threshold does not fit the task.
         """
-        predictor = self._with_threshold(costs, threshold)
+        predictor = self.predictor
+        if costs is not None or threshold is not None:
+            rule = f"fp={costs.fp},fn={costs.fn}" if costs else str(threshold)
+            predictor = with_threshold(predictor, rule, lambda: self.held_back("validation"))
         frame = self.held_back("test")
         if data is not None:
-            frame = self._labelled(data, self._format(encoding, delimiter))
+            schema, strict = predictor.preprocessor.schema, self.bundle.config["data"].get("strict")
+            form = self._format(encoding, delimiter)
+            frame = new_rows.labelled(data, schema, form, strict=bool(strict))
         if by is not None and by not in frame.columns:
             raise UnknownNameError("column", by, list(map(str, frame.columns)))
         known = self.scores if data is None and predictor is self.predictor else None
@@ -160,7 +143,7 @@ class Run:
             the column ``path`` comes first.
         """
         form = self._format(encoding, delimiter)
-        pieces = list(self._predicted(data, form, strict=strict))
+        pieces = list(predict_pieces(self.predictor, data, form, strict=strict))
         result = pd.concat(pieces, ignore_index=True)
         return result.set_axis(data.index) if isinstance(data, pd.DataFrame) else result
 
@@ -187,16 +170,8 @@ class Run:
         Raises:
             ConfigError: The file exists.
         """
-        from kerasnn.data.writing import csv_writer
-
-        unseen: dict[str, int] = {}
-        n_rows = 0
-        with csv_writer(output, force=force) as write:
-            form = self._format(encoding, delimiter)
-            for piece in self._predicted(data, form, strict=strict, unseen=unseen):
-                write(piece)
-                n_rows += len(piece)
-        return PredictedFile(n_rows, unseen)
+        form = self._format(encoding, delimiter)
+        return predict_file(self.predictor, data, output, form, strict=strict, force=force)
 
     def explain(
         self, images: Any, *, about: str | None = None, layer: str | None = None
@@ -214,8 +189,10 @@ class Run:
             UnknownNameError: There is no such class or layer.
         """
         from kerasnn.evaluation.explaining import explain
+        from kerasnn.explaining import pieces
 
-        return list(explain(self.predictor, self._pieces(images), about=about, layer=layer))
+        rows = pieces(images, self.predictor.preprocessor.schema, self._format())
+        return list(explain(self.predictor, rows, about=about, layer=layer))
 
     def explain_files(
         self,
@@ -238,9 +215,9 @@ class Run:
         Raises:
             ConfigError: A picture is there.
         """
-        from kerasnn.explaining import explain_files
+        from kerasnn.explaining import explain_files, pieces
 
-        rows = self._pieces(images)
+        rows = pieces(images, self.predictor.preprocessor.schema, self._format())
         return explain_files(self.predictor, rows, output, about=about, layer=layer, force=force)
 
     def layers(self) -> dict[str, tuple[int, ...]]:
@@ -271,28 +248,22 @@ class Run:
             force: Replace what is there.
         """
         from kerasnn import exporting
-
-        if output is None:
-            output = (self.folder or Path()) / exporting.default_name(format, int8=int8)
-        if int8:
-            return self._export_int8(format, output, force=force)
-        sample = None
-        if self.folder or self._held_back:
-            part = "test" if self.scores else "validation"
-            sample = self.held_back(part).head(EXPORT_SAMPLE)
-        return exporting.export(self.predictor, output, format=format, sample=sample, force=force)
-
-    def _export_int8(
-        self, format: str, output: str | os.PathLike[str], *, force: bool
-    ) -> ExportResult:
-        from kerasnn import exporting
         from kerasnn.exporting.images import spread
         from kerasnn.exporting.int8 import HeldBack, check_possible
 
-        check_possible(self.predictor, format)
-        test = spread(self.held_back("test" if self.scores else "validation"), EXPORT_SAMPLE)
-        held = HeldBack(calibration=self.held_back("validation"), test=test)
-        return exporting.export(self.predictor, output, format=format, force=force, held=held)
+        if output is None:
+            output = (self.folder or Path()) / exporting.default_name(format, int8=int8)
+        part = "test" if self.scores else "validation"
+        held, sample = None, None
+        if int8:
+            check_possible(self.predictor, format)
+            test = spread(self.held_back(part), EXPORT_SAMPLE)
+            held = HeldBack(calibration=self.held_back("validation"), test=test)
+        elif self.folder or self._held_back:
+            sample = self.held_back(part).head(EXPORT_SAMPLE)
+        return exporting.export(
+            self.predictor, output, format=format, sample=sample, force=force, held=held
+        )
 
     def report(self, output: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
         """Write the report as one page for a browser; returns where.
@@ -323,11 +294,8 @@ class Run:
 
     def summary(self) -> str:
         """What the data were, what was trained and what came out, for the terminal."""
-        story = self.bundle.report
-        lines = [summary.of_data(story), summary.of_columns(self.predictor.preprocessor.schema)]
-        lines += summary.of_augmentation(story)
-        lines += [summary.of_training(story, self.predictor.network.count_params())]
-        lines += summary.of_stages(story)
+        schema, network = self.predictor.preprocessor.schema, self.predictor.network
+        lines = summary.of_run(self.bundle.report, schema, network.count_params())
         if self.scores:
             lines += ["", self.scores.table()]
         if self.folder:
@@ -336,41 +304,9 @@ class Run:
             lines += ["The training was interrupted; this is its best epoch so far."]
         return "\n".join(lines)
 
-    def _pieces(self, images: Any) -> Iterator[pd.DataFrame]:
-        """Raw rows, named as in the training."""
-        from kerasnn.explaining import as_source
-
-        schema = self.predictor.preprocessor.schema
-        column = next(iter(new_rows.layouts(schema)), folders.IMAGE)
-        return new_rows.pieces(as_source(images, column), schema, self._format(None, None))
-
     @property
     def _seed(self) -> int:
         return int(self.bundle.config["run"]["seed"])
-
-    def _labelled(self, data: Any, form: Mapping[str, Any]) -> pd.DataFrame:
-        strict = bool(self.bundle.config["data"].get("strict"))
-        return new_rows.labelled(data, self.predictor.preprocessor.schema, form, strict=strict)
-
-    def _with_threshold(self, costs: Costs | None, threshold: str | float | None) -> Predictor:
-        if costs is None and threshold is None:
-            return self.predictor
-        rule = f"fp={costs.fp},fn={costs.fn}" if costs else str(threshold)
-        several = self.predictor.preprocessor.schema.target.task == "multilabel"
-        likely, truth = np.full((1, 2 if several else self._n_classes), 0.5), np.zeros(1, int)
-        if costs or threshold == "f1":
-            validation = self.held_back("validation")
-            likely = self.predictor.scores(validation)
-            truth = self.predictor.preprocessor.target(validation)
-            if several:
-                likely, truth = as_pairs(likely, truth)
-        value = choose_threshold(rule, likely, truth)
-        decision = replace(self.predictor.decision, threshold=value)
-        return self.predictor.with_decision(decision)
-
-    @property
-    def _n_classes(self) -> int:
-        return len(self.predictor.preprocessor.schema.target.classes)
 
     def _baselines(self, frame: pd.DataFrame) -> Sequence[Baseline]:
         """Fitted again, if the training rows can still be had."""
@@ -383,88 +319,13 @@ class Run:
             return ()
         return baselines(self.predictor.preprocessor, train, frame, seed=self._seed)
 
-    def _predicted(
-        self,
-        data: Any,
-        form: Mapping[str, Any],
-        *,
-        strict: bool,
-        unseen: dict[str, int] | None = None,
-    ) -> Iterator[pd.DataFrame]:
-        """Predictions of each piece; afterwards, a warning of what training never saw."""
-        unseen = {} if unseen is None else unseen
-        imputed: dict[str, int] = {}
-        schema = self.predictor.preprocessor.schema
-        for number, piece in enumerate(new_rows.pieces(data, schema, form)):
-            if not number:
-                self._note_extra(piece)
-            done = self.predictor.predict_and_count(piece, strict=strict)
-            _add(unseen, done.unseen)
-            _add(imputed, done.imputed)
-            if folders.is_image_source(data):
-                done.table.insert(0, new_rows.PATH, piece.iloc[:, 0])
-            yield done.table
-        for column, count in unseen.items():
-            warn(
-                f"{_cells(count, 'hold')} a category that training did not know",
-                place=f"column '{column}'",
-                fix="predicted as unknown",
-            )
-        for column, count in imputed.items():
-            warn(
-                f"{_cells(count, 'are')} missing where training had none",
-                place=f"column '{column}'",
-                fix="filled in",
-            )
-
-    def _note_extra(self, frame: pd.DataFrame) -> None:
-        """Warn of columns that are neither used nor known from the training."""
-        schema = self.predictor.preprocessor.schema
-        known = {schema.target.name, *(column.name for column in schema.columns)}
-        extra = [f"'{name}'" for name in frame.columns if name not in known]
-        if extra:
-            listed = ", ".join(extra[:5]) + (", …" if len(extra) > 5 else "")
-            what = f"columns that training did not have are ignored: {listed}"
-            warn(what, place=place(frame) or None)
-
-    def _format(self, encoding: str | None, delimiter: str | None) -> dict[str, Any]:
+    def _format(self, encoding: str | None = None, delimiter: str | None = None) -> dict[str, Any]:
         """How text files are read: as is said now, else as in the training."""
         known = self.bundle.config.get("data", {})
         return {
             "encoding": encoding or str(known.get("encoding") or "utf-8"),
             "delimiter": delimiter or known.get("delimiter"),
         }
-
-
-def _cells(count: int, verb: str) -> str:
-    """Some cells do, or one does.
-
-    >>> _cells(2, "are"), _cells(1, "hold")
-    ('2 cells are', '1 cell holds')
-    """
-    return (
-        f"{count:,} cells {verb}" if count > 1 else f"1 cell {'is' if verb == 'are' else 'holds'}"
-    )
-
-
-def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
-    for name, count in counts.items():
-        totals[name] = totals.get(name, 0) + count
-
-
-def predict_labelled(predictor: Predictor, frame: pd.DataFrame) -> Predictions:
-    """Predictions of labelled raw rows, beside the truth in the target's unit."""
-    target = predictor.preprocessor.schema.target
-    truth = predictor.preprocessor.target(frame)
-    if target.task == "regression":
-        truth = predictor.preprocessor.coder.values(frame[target.name])
-    return Predictions.from_scores(
-        target.task,
-        target.classes,
-        truth=truth,
-        scores=predictor.scores(frame),
-        threshold=predictor.decision.threshold,
-    )
 
 
 def load(path: str | os.PathLike[str]) -> Run:

@@ -10,6 +10,23 @@ from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema
 
 
+def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[str]:
+    """The lines of a run, up to its scores.
+
+    Args:
+        story: From `kerasnn.evaluation.story.tell`.
+        schema: Of the table.
+        parameters: Numbers that the network learned.
+    """
+    return [
+        of_data(story),
+        of_columns(schema),
+        *of_augmentation(story),
+        of_training(story, parameters),
+        *of_stages(story),
+    ]
+
+
 def of_data(story: Mapping[str, Any]) -> str:
     """How many rows there were, and in which part."""
     counts = story["data"]["n_rows"]

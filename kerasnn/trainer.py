@@ -18,6 +18,7 @@ from kerasnn import layers
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config, Settings, collect
 from kerasnn.data.labels import is_missing
+from kerasnn.deciding import monitor_for
 from kerasnn.errors import KerasnnWarning
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline
@@ -27,9 +28,10 @@ from kerasnn.evaluation.importance import Importance, affordable_rows, importanc
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.folder import RunFolder, open_folder, resumed_settings
-from kerasnn.learning import Learned, Lesson, learn, monitor_for, prepare
+from kerasnn.learning import Learned, Lesson, learn, prepare
+from kerasnn.predicting import predict_labelled
 from kerasnn.progress import ProgressBar
-from kerasnn.run import Run, predict_labelled
+from kerasnn.run import Run
 from kerasnn.table import Table, read_table
 from kerasnn.training.logs import TensorBoardLog, check_installed
 from kerasnn.training.probes import Probes

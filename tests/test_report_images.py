@@ -26,8 +26,9 @@ from kerasnn.evaluation.gallery import gallery
 from kerasnn.evaluation.report import images as report_images
 from kerasnn.evaluation.report import render
 from kerasnn.evaluation.thumbnails import MOST_TEXT
+from kerasnn.predicting import predict_labelled
 from kerasnn.preprocessing import Preprocessor
-from kerasnn.run import Run, predict_labelled
+from kerasnn.run import Run
 from kerasnn.schema import Column, Schema, Target
 
 HOSTILE = "<script>alert('x')</script>"

@@ -18,6 +18,7 @@ from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config, collect
 from kerasnn.data import Examples
+from kerasnn.deciding import monitor_for
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.estimators.rows import (
     Weights,
@@ -34,7 +35,7 @@ from kerasnn.estimators.saving import (
     read_parameters,
     to_bytes,
 )
-from kerasnn.learning import Learned, learn, monitor_for, prepare
+from kerasnn.learning import Learned, learn, prepare
 from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
 from kerasnn.table import Table

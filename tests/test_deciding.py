@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kerasnn.data import read
-from kerasnn.learning import monitor_for
+from kerasnn.deciding import monitor_for
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.schema import infer
