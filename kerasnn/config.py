@@ -20,7 +20,14 @@ from typing import Any, Literal
 from kerasnn.config_file import Value, read, render
 from kerasnn.errors import ConfigError, UnknownNameError, warn
 from kerasnn.options import SECTIONS, check, fields_of, parse_scalar, sections_of
-from kerasnn.recipes import DataOptions, PreprocessingOptions, Recipe, RunOptions, SplitOptions
+from kerasnn.recipes import (
+    DataOptions,
+    ForecastOptions,
+    PreprocessingOptions,
+    Recipe,
+    RunOptions,
+    SplitOptions,
+)
 from kerasnn.storage import write_atomically
 
 Origin = Literal["default", "model recipe", "config file", "argument", "command line", "inferred"]
@@ -63,6 +70,7 @@ class Config:
     data: DataOptions
     split: SplitOptions
     preprocessing: PreprocessingOptions
+    forecast: ForecastOptions
     model: ModelOptions
     training: Recipe
     run: RunOptions
@@ -80,11 +88,11 @@ class Config:
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain data, laid out like the file."""
         data = {section: asdict(getattr(self, section)) for section in SECTIONS}
-        data["data"]["drop"] = list(self.data.drop)
+        data = {section: {k: _listed(v) for k, v in data[section].items()} for section in data}
         model = {"name": self.model.name, **self.model.hyperparameters}
         return {
             name: model if name == "model" else data[name]
-            for name in ("data", "split", "preprocessing", "model", "training", "run")
+            for name in ("data", "split", "preprocessing", "forecast", "model", "training", "run")
         }
 
     def with_inferred(self, values: Mapping[str, Any]) -> Config:
@@ -134,6 +142,11 @@ class Settings:
         return RunOptions(**self._section("run"))
 
     @property
+    def forecast(self) -> ForecastOptions:
+        """The forecast section; no model has a say in it."""
+        return ForecastOptions(**self._section("forecast"))
+
+    @property
     def split(self) -> SplitOptions:
         """The split section; no model has a say in it."""
         return SplitOptions(**self._section("split"))
@@ -170,6 +183,7 @@ class Settings:
             data=self.data,
             split=self.split,
             preprocessing=replace(entry.preprocessing, **self._section("preprocessing")),
+            forecast=self.forecast,
             model=ModelOptions(self.model_name, MappingProxyType(hyperparameters)),
             training=replace(entry.recipe, **self._section("training")),
             run=self.run,
@@ -221,10 +235,10 @@ class Settings:
                         yield f"{key}.{item}", self.chosen[f"{key}.{item}"].origin
                 elif key in self.chosen:
                     yield key, self.chosen[key].origin
-                elif section == "model" or value == getattr(SECTIONS[section](), name):
+                elif section == "model" or value == _listed(getattr(SECTIONS[section](), name)):
                     yield key, "default"
                 else:
-                    yield key, "default" if name == "drop" and not value else "model recipe"
+                    yield key, "model recipe"
 
 
 def collect(
@@ -331,6 +345,11 @@ def _checked_hyperparameter(models: Any, model: str, name: str, setting: Setting
         if setting.place is None:
             raise
         raise ConfigError(error.what, place=setting.place, fix=error.fix) from None
+
+
+def _listed(value: Any) -> Any:
+    """A tuple as the list that a file has in its place."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _dotted(name: str) -> str:

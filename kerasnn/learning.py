@@ -84,7 +84,7 @@ def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) 
     if entry.load_weights:
         _load_weights(entry, network, config)
     if entry.initialize:
-        entry.initialize(network, inputs, config.run.seed)
+        entry.initialize(network, inputs, target, config.run.seed)
     return Lesson(
         preprocessor,
         network,

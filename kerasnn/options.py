@@ -16,12 +16,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.recipes import DataOptions, PreprocessingOptions, Recipe, RunOptions, SplitOptions
+from kerasnn.recipes import (
+    DataOptions,
+    ForecastOptions,
+    PreprocessingOptions,
+    Recipe,
+    RunOptions,
+    SplitOptions,
+)
 
 SECTIONS: dict[str, type[Any]] = {
     "data": DataOptions,
     "split": SplitOptions,
     "preprocessing": PreprocessingOptions,
+    "forecast": ForecastOptions,
     "training": Recipe,
     "run": RunOptions,
 }
@@ -62,6 +70,18 @@ RANGES = {
     "preprocessing.max_categories": Range("[1, inf)"),
     "preprocessing.image_size": Range("[0, 4096]"),
     "preprocessing.image_channels": Range("[0, 3]"),
+    "preprocessing.max_tokens": Range("[0, 10000000]"),
+    "preprocessing.min_token_count": Range("[1, inf)"),
+    "preprocessing.token_buckets": Range("[0, 10000000]"),
+    "preprocessing.text_length": Range("[0, 100000]"),
+    "preprocessing.series_length": Range("[0, 1000000]"),
+    "preprocessing.sample_rate": Range("[0, 384000]"),
+    "preprocessing.sound_seconds": Range("[0, 600]"),
+    "forecast.horizon": Range("[0, 100000]"),
+    "forecast.history": Range("[0, 100000]"),
+    "forecast.season": Range("[0, 100000]"),
+    "forecast.coverage": Range("(0, 1)"),
+    "forecast.windows": Range("[1, inf)"),
     "training.epochs": Range("[0, inf)"),
     "training.batch_size": Range("[0, inf)"),
     "training.learning_rate": Range("[0, inf)"),

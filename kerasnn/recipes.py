@@ -20,7 +20,9 @@ Optimizer = Literal[
     "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", "lion", "muon"
 ]
 Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
-Loss = Literal["auto", "mse", "mae", "huber", "crossentropy", "focal"]
+Loss = Literal["auto", "mse", "mae", "huber", "quantile", "crossentropy", "focal"]
+Tokens = Literal["auto", "words", "characters"]
+Transform = Literal["auto", "none", "log"]
 SplitKind = Literal["auto", "random", "stratified", "group", "time", "column"]
 
 
@@ -89,6 +91,15 @@ class PreprocessingOptions:
         image_size: Height and width that images are resized to; 0 keeps the size of small images
             that all have one, and else goes by the data.
         image_channels: 1 for grey, 3 for colour; 0 is grey where no image has a colour.
+        tokens: What texts are cut into; ``auto`` goes by the validation rows.
+        max_tokens: Most tokens of a vocabulary; the most frequent are kept.
+        min_token_count: A token seen fewer times in training is unknown; >= 1.
+        token_buckets: Codes that unknown tokens are hashed to; 0 has one code for all of them.
+        text_length: Most tokens of a text, behind which it is cut; 0 goes by the training rows.
+        lower_case: Whether texts are read in lower case.
+        series_length: Most points in time of a series, likewise; 0 goes by the training rows.
+        sample_rate: Samples a second that sounds are brought to; 0 goes by the training rows.
+        sound_seconds: Longest sound, behind which it is cut; 0 goes by the training rows.
     """
 
     missing: Missing = "mean"
@@ -103,6 +114,46 @@ class PreprocessingOptions:
     scale_target: bool = True
     image_size: int = 0
     image_channels: int = 0
+    tokens: Tokens = "auto"
+    max_tokens: int = 50_000
+    min_token_count: int = 2
+    token_buckets: int = 0
+    text_length: int = 0
+    lower_case: bool = True
+    series_length: int = 0
+    sample_rate: int = 0
+    sound_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ForecastOptions:
+    """What is forecast, how far, and from what.
+
+    Args:
+        horizon: Points in time ahead; 0 is no forecast but a prediction row by row.
+        time: Column of the time; None finds the only one there is.
+        series: Columns that together name the series of a row; none for a single series.
+        targets: Columns that are forecast together, in place of the one target.
+        known: Columns that are known ahead, such as holidays; the calendar always is.
+        history: Points in time that the network looks back; 0 goes by the horizon and the season.
+        frequency: Distance of the points in time, such as ``h`` or ``MS``; None infers it.
+        season: Points in time of a season; 0 infers it.
+        transform: Of the targets; ``auto`` takes the logarithm where it forecasts better.
+        coverage: Share of future values that the intervals are to hold, in (0, 1).
+        windows: Most windows that a model is trained on.
+    """
+
+    horizon: int = 0
+    time: str | None = None
+    series: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    history: int = 0
+    frequency: str | None = None
+    season: int = 0
+    transform: Transform = "auto"
+    coverage: float = 0.8
+    windows: int = 200_000
 
 
 @dataclass(frozen=True)
@@ -121,7 +172,8 @@ class Recipe:
         warmup: Share of the run in which the rate rises linearly, in [0, 1).
         schedule_step: Share of the run after which ``step`` divides the rate by 10.
         final_rate: Last rate as a share of the peak, for ``cosine``, ``exponential``, ``one_cycle``.
-        loss: ``auto`` is cross-entropy for classes and the mean squared error for regression.
+        loss: ``auto`` is cross-entropy for classes and the mean squared error for numbers;
+            ``quantile`` is for forecasts, and gives them a quantile for each end of the interval.
         huber_delta: Where Huber's loss turns from square to linear, in standard deviations.
         focal_gamma: Focusing exponent of the focal loss; 0 is cross-entropy.
         label_smoothing: Share of the probability spread over all classes, in [0, 1).

@@ -10,8 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
-Kind = Literal["number", "category", "boolean", "date", "image", "text", "identifier", "constant"]
+Task = Literal["binary", "multiclass", "multilabel", "regression", "forecast"]
+Kind = Literal[
+    "number",
+    "category",
+    "boolean",
+    "date",
+    "image",
+    "text",
+    "series",
+    "sound",
+    "identifier",
+    "constant",
+]
 
 
 @dataclass(frozen=True)
@@ -66,12 +77,113 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Text:
+    """One input of texts: int32 codes of their tokens in order, (batch, length).
+
+    Code 0 pads a text at its end, 1 stands for an unknown token, the vocabulary starts at 2. An
+    empty text is padding alone.
+
+    Args:
+        name: Of the column.
+        length: Most tokens of a text; >= 1.
+        cardinality: Number of codes, both special codes counted; >= 2.
+        unit: What a token is.
+    """
+
+    name: str
+    length: int
+    cardinality: int
+    unit: Literal["words", "characters"] = "words"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One input of series: float32 readings as they are, (batch, length, channels).
+
+    NaN stands for a missing reading, and in all channels for the time behind the end of a series
+    that is shorter. The network itself scales, fills and masks them.
+
+    Args:
+        name: Of the column.
+        length: Most points in time; >= 1.
+        channels: Readings at each point; >= 1.
+        mean: Of each channel's training readings.
+        deviation: Their standard deviations; > 0.
+        has_missing: Whether training readings were missing within series, so that the network is
+            told where they are.
+    """
+
+    name: str
+    length: int
+    channels: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    has_missing: bool = False
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One input of sounds: float32 samples from -1 to 1, (batch, samples), NaN behind the end.
+
+    The network itself makes a mel spectrogram of them, and scales its logarithm.
+
+    Args:
+        name: Of the column.
+        samples: Most samples of a sound; >= 1.
+        rate: Samples a second.
+        mean: Of the logarithm of the mel spectrogram in training, over all bands.
+        deviation: Its standard deviation; > 0.
+    """
+
+    name: str
+    samples: int
+    rate: int
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """The inputs of a forecast, all finite: the past of one or more targets and what else is known.
+
+    ``"past"``: float32 (batch, history, targets), the targets, scaled; gaps are filled.
+    ``"past_covariates"``: float32 (batch, history, len(past)), where there are any.
+    ``"known_covariates"``: float32 (batch, history + horizon, len(known)), likewise; the calendar
+    is among them. What never changes in a series is in ``"numbers"`` and ``"categories"``.
+
+    The network returns (batch, horizon · targets · max(1, quantiles)), in this order of axes.
+
+    Args:
+        targets: Names of the columns that are forecast.
+        history: Points in time that the network looks back.
+        horizon: Points in time that it looks ahead.
+        season: Points in time of a season; 1 where there is none.
+        past: Names of covariates that are known up to now.
+        known: Names of covariates that are known ahead too.
+        quantiles: Levels in (0, 1), ascending; empty for a point forecast.
+    """
+
+    targets: tuple[str, ...]
+    history: int
+    horizon: int
+    season: int = 1
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    quantiles: tuple[float, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """Numbers that a network returns for a window."""
+        return self.horizon * len(self.targets) * max(1, len(self.quantiles))
+
+
+@dataclass(frozen=True)
 class Output:
     """What a network must return: raw scores (logits, or the standardised target).
 
     Args:
         task: Binary has one logit, multiclass one a class, multilabel one a label (each decided
-            on its own), regression one number a target.
+            on its own), regression one number a target, a forecast what `Window` says.
         width: Number of output units.
     """
 
@@ -84,19 +196,38 @@ class Signature:
     """The named inputs of a network and its output.
 
     An input that does not exist is None: a table without categories has ``categories=None``.
-    Images come as inputs of their own, named by `image_inputs`.
+    Each column of images, texts, series and sounds is an input of its own, named as by
+    `image_inputs`, `text_inputs`, `series_inputs` and `sound_inputs`.
     """
 
     output: Output
     numbers: Numbers | None = None
     categories: Categories | None = None
     images: tuple[Image, ...] = ()
+    texts: tuple[Text, ...] = ()
+    series: tuple[Series, ...] = ()
+    sounds: tuple[Sound, ...] = ()
+    window: Window | None = None
 
     @property
     def image_inputs(self) -> dict[str, Image]:
         """By the name of the input: ``image``, then ``image_2``, ``image_3`` …."""
-        names = ["image", *(f"image_{i}" for i in range(2, len(self.images) + 1))]
-        return dict(zip(names, self.images, strict=False))
+        return _named("image", self.images)
+
+    @property
+    def text_inputs(self) -> dict[str, Text]:
+        """By the name of the input: ``text``, then ``text_2`` …."""
+        return _named("text", self.texts)
+
+    @property
+    def series_inputs(self) -> dict[str, Series]:
+        """By the name of the input: ``series``, then ``series_2`` …."""
+        return _named("series", self.series)
+
+    @property
+    def sound_inputs(self) -> dict[str, Sound]:
+        """By the name of the input: ``sound``, then ``sound_2`` …."""
+        return _named("sound", self.sounds)
 
     @classmethod
     def table(
@@ -106,6 +237,9 @@ class Signature:
         categories: Sequence[int] = (),
         embedding_widths: Sequence[int] | None = None,
         images: Sequence[tuple[int, int, int]] = (),
+        texts: Sequence[tuple[int, int]] = (),
+        series: Sequence[tuple[int, int]] = (),
+        sounds: Sequence[tuple[int, int]] = (),
         classes: int | None = None,
         labels: int | None = None,
     ) -> Signature:
@@ -118,13 +252,17 @@ class Signature:
             embedding_widths: One for each categorical column, 0 for one-hot; all one-hot if None.
             images: Height, width and channels of each image column; their pixels are taken to
                 have the mean and the deviation of an even spread over 0 to 255.
+            texts: Length and number of codes of each text column.
+            series: Length and channels of each column of series, which are taken to be
+                standardised and to miss some readings.
+            sounds: Samples and rate of each column of sounds.
             classes: Number of classes; None for regression.
             labels: Number of labels, of which a row has any number, in place of classes.
 
         >>> Signature.table(numbers=10, classes=3).output.width
         3
-        >>> list(Signature.table(images=[(32, 32, 3)], classes=10).image_inputs)
-        ['image']
+        >>> list(Signature.table(images=[(32, 32, 3)], texts=[(20, 100)], classes=10).text_inputs)
+        ['text']
         """
         if labels is not None:
             output = Output("multilabel", labels)
@@ -132,23 +270,20 @@ class Signature:
             output = Output("regression", 1)
         else:
             output = Output("binary", 1) if classes == 2 else Output("multiclass", classes)
-        widths = embedding_widths if embedding_widths is not None else [0] * len(categories)
         return cls(
             output,
-            Numbers(tuple(f"number_{i}" for i in range(numbers))) if numbers else None,
-            Categories(
-                tuple(f"category_{i}" for i in range(len(categories))),
-                tuple(categories),
-                tuple(widths),
-            )
-            if categories
-            else None,
-            tuple(
-                Image(
-                    f"image_{i}", height, width, channels, (127.5,) * channels, (73.6,) * channels
-                )
-                for i, (height, width, channels) in enumerate(images)
+            _numbers(numbers),
+            _categories(categories, embedding_widths),
+            images=tuple(
+                Image(f"image_{i}", h, w, c, (127.5,) * c, (73.6,) * c)
+                for i, (h, w, c) in enumerate(images)
             ),
+            texts=tuple(Text(f"text_{i}", *sizes) for i, sizes in enumerate(texts)),
+            series=tuple(
+                Series(f"series_{i}", length, c, (0.0,) * c, (1.0,) * c, has_missing=True)
+                for i, (length, c) in enumerate(series)
+            ),
+            sounds=tuple(Sound(f"sound_{i}", *sizes, -5.0, 3.0) for i, sizes in enumerate(sounds)),
         )
 
     @classmethod
@@ -164,6 +299,66 @@ class Signature:
         """One image a row and nothing else; see `table`."""
         return cls.table(images=[(height, width, channels)], classes=classes, labels=labels)
 
+    @classmethod
+    def text(cls, length: int, cardinality: int, *, classes: int | None = None) -> Signature:
+        """One text a row and nothing else; see `table`."""
+        return cls.table(texts=[(length, cardinality)], classes=classes)
+
+    @classmethod
+    def time_series(
+        cls, length: int, channels: int = 1, *, classes: int | None = None
+    ) -> Signature:
+        """One series a row and nothing else; see `table`."""
+        return cls.table(series=[(length, channels)], classes=classes)
+
+    @classmethod
+    def forecast(
+        cls,
+        history: int,
+        horizon: int,
+        *,
+        targets: int = 1,
+        season: int = 1,
+        past: int = 0,
+        known: int = 0,
+        numbers: int = 0,
+        categories: Sequence[int] = (),
+        embedding_widths: Sequence[int] | None = None,
+        quantiles: Sequence[float] = (),
+    ) -> Signature:
+        """Describe a forecast by its sizes, for using a factory on its own.
+
+        Args:
+            history: Points in time that the network looks back.
+            horizon: Points in time that it looks ahead.
+            targets: How many series are forecast together.
+            season: Points in time of a season.
+            past: How many covariates are known up to now.
+            known: How many covariates are known ahead too.
+            numbers: How many numbers never change in a series.
+            categories: As for `table`, of what never changes in a series.
+            embedding_widths: Likewise.
+            quantiles: Levels that are forecast in place of one value.
+
+        >>> Signature.forecast(48, 24, targets=2).output.width
+        48
+        """
+        window = Window(
+            tuple(f"target_{i}" for i in range(targets)),
+            history,
+            horizon,
+            season,
+            tuple(f"past_{i}" for i in range(past)),
+            tuple(f"known_{i}" for i in range(known)),
+            tuple(quantiles),
+        )
+        return cls(
+            Output("forecast", window.width),
+            _numbers(numbers),
+            _categories(categories, embedding_widths),
+            window=window,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         from dataclasses import asdict
@@ -173,14 +368,35 @@ class Signature:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Signature:
         """Rebuild from `to_dict`'s data, also after a trip through JSON."""
-        numbers, categories = data["numbers"], data["categories"]
-        images = [
-            {**image, "mean": tuple(image["mean"]), "deviation": tuple(image["deviation"])}
-            for image in data.get("images", ())
-        ]
+        numbers, categories, window = data["numbers"], data["categories"], data.get("window")
         return cls(
             Output(**data["output"]),
-            Numbers(tuple(numbers["names"])) if numbers else None,
-            Categories(**{k: tuple(v) for k, v in categories.items()}) if categories else None,
-            tuple(Image(**image) for image in images),
+            Numbers(**_tuples(numbers)) if numbers else None,
+            Categories(**_tuples(categories)) if categories else None,
+            tuple(Image(**_tuples(each)) for each in data.get("images", ())),
+            tuple(Text(**each) for each in data.get("texts", ())),
+            tuple(Series(**_tuples(each)) for each in data.get("series", ())),
+            tuple(Sound(**each) for each in data.get("sounds", ())),
+            Window(**_tuples(window)) if window else None,
         )
+
+
+def _named(kind: str, columns: tuple[Any, ...]) -> dict[str, Any]:
+    names = [kind, *(f"{kind}_{i}" for i in range(2, len(columns) + 1))]
+    return dict(zip(names, columns, strict=False))
+
+
+def _numbers(count: int) -> Numbers | None:
+    return Numbers(tuple(f"number_{i}" for i in range(count))) if count else None
+
+
+def _categories(sizes: Sequence[int], widths: Sequence[int] | None) -> Categories | None:
+    if not sizes:
+        return None
+    names = tuple(f"category_{i}" for i in range(len(sizes)))
+    return Categories(names, tuple(sizes), tuple(widths or [0] * len(sizes)))
+
+
+def _tuples(data: dict[str, Any]) -> dict[str, Any]:
+    """Lists, as which JSON gives tuples back, as tuples."""
+    return {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in data.items()}

@@ -61,9 +61,16 @@ _ZOO = {
     "wide_resnet": ("image.wide_resnet", "wide residual network of three groups"),
 }
 
-Data = Literal["table", "image"]
-# What the folder of a model's module says that it is made for.
-_DATA: dict[str, Data] = {"tabular": "table", "image": "image"}
+Data = Literal["table", "image", "text", "sequence", "forecast"]
+# What the folder of a model's module says that it is made for. A model for sequences takes texts,
+# series, sounds and the window of a forecast.
+_DATA: dict[str, Data] = {
+    "tabular": "table",
+    "image": "image",
+    "text": "text",
+    "sequence": "sequence",
+    "forecasting": "forecast",
+}
 
 # What the annotations of a factory name, and its module imports for type checks alone.
 _LATER = {"keras": SimpleNamespace(Model=object), "Signature": object}
@@ -106,8 +113,11 @@ class Entry:
         preprocessing: How it wants its columns.
         summary: One line.
         reference: Where it comes from.
-        initialize: Gives a fresh network first weights that come from training inputs, where the
-            model has such: called with the network, its inputs by name and a seed.
+        initialize: Gives a fresh network first weights that come from training rows, where the
+            model has such: called with the network, its inputs by name, the target as the network
+            learns it, and a seed.
+        closed_form: Whether `initialize` solves for the weights, and no step of a gradient is
+            taken.
         load_weights: Gives a fresh network the weights of a file, where the model takes one: called
             with the network, the path and the hyper-parameters.
         encoder_end: Name of the layer that ends the encoder of an image, whose input's name stands
@@ -121,9 +131,10 @@ class Entry:
     preprocessing: PreprocessingOptions
     summary: str
     reference: str
-    initialize: Callable[[keras.Model, Mapping[str, Any], int], None] | None = None
+    initialize: Callable[[keras.Model, Mapping[str, Any], Any, int], None] | None = None
     load_weights: Callable[[keras.Model, str, Mapping[str, Any]], None] | None = None
     encoder_end: str = "{}_features"
+    closed_form: bool = False
 
 
 def names() -> list[str]:
@@ -169,6 +180,7 @@ def get(name: str) -> Entry:
         reference=_section(factory, "Reference"),
         initialize=getattr(module, "initialize", None),
         load_weights=getattr(module, "load_weights", None),
+        closed_form=getattr(module, "CLOSED_FORM", False),
     )
 
 

@@ -69,7 +69,7 @@ def test_airbench_is_whitened_alike_with_one_seed() -> None:
     assert initialize is not None
     for network in (first, second):
         before = [np.copy(keras.ops.convert_to_numpy(weight)) for weight in network.weights]
-        initialize(network, inputs, 3)
+        initialize(network, inputs, None, 3)
         changed = {
             weight.path
             for weight, old in zip(network.weights, before, strict=True)

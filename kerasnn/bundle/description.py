@@ -61,7 +61,7 @@ class Description:
         decision = Decision(**data["decision"])
         _check(decision.temperature > 0, "the temperature is not above 0")
         _check(0 <= decision.threshold <= 1, "the threshold is not in [0, 1]")
-        none = {"numbers": None, "categories": None, "images": ()}
+        none = {"numbers": None, "categories": None}
         signature = Signature.from_dict(none | data["signature"])
         _check_signature(signature)
         rest = {
@@ -96,12 +96,10 @@ def _check_training(values: Mapping[str, Any]) -> None:
 
 
 def _check_signature(signature: Signature) -> None:
-    output, numbers, categories = signature.output, signature.numbers, signature.categories
-    several = output.task in ("multiclass", "multilabel")
-    least = 2 if several else 1
-    _check(least <= output.width <= LARGEST_SIZE, f"{output.width} outputs")
-    _check(several or output.width == 1, f"{output.width} outputs")
-    _check(bool(numbers or categories or signature.images), "a network without inputs")
+    _check_output(signature)
+    numbers, categories, window = signature.numbers, signature.categories, signature.window
+    raw = (*signature.images, *signature.texts, *signature.series, *signature.sounds)
+    _check(bool(numbers or categories or raw or window), "a network without inputs")
     _check(numbers is None or bool(numbers.names), "no number")
     if categories:
         lengths = {len(categories.names), len(categories.cardinalities), len(categories.widths)}
@@ -112,6 +110,35 @@ def _check_signature(signature: Signature) -> None:
         sizes = (image.height, image.width)
         _check(all(1 <= side <= LARGEST_SIDE for side in sizes), "the size of an image")
         _check(image.channels in (1, 3), f"an image of {image.channels} channels")
-        lengths = {len(image.mean), len(image.deviation)}
-        _check(lengths == {image.channels}, "the scale of an image")
-        _check(all(0 < value < 1e6 for value in image.deviation), "the scale of an image")
+        _check_scale(image.mean, image.deviation, image.channels, "the scale of an image")
+    for text in signature.texts:
+        _check(1 <= text.length <= LARGEST_SIZE, "the length of a text")
+        _check(2 <= text.cardinality <= LARGEST_SIZE, "the codes of a text")
+    for series in signature.series:
+        sizes = (series.length, series.channels)
+        _check(all(1 <= n <= LARGEST_SIZE for n in sizes), "the size of a series")
+        _check_scale(series.mean, series.deviation, series.channels, "the scale of a series")
+    for sound in signature.sounds:
+        _check(all(1 <= n <= LARGEST_SIZE for n in (sound.samples, sound.rate)), "a sound's size")
+        _check_scale((sound.mean,), (sound.deviation,), 1, "the scale of a sound")
+
+
+def _check_output(signature: Signature) -> None:
+    output, window = signature.output, signature.window
+    several = output.task in ("multiclass", "multilabel")
+    _check((output.task == "forecast") == (window is not None), "a forecast without a window")
+    if window:
+        sizes = (window.history, window.horizon, window.season, len(window.targets))
+        _check(all(1 <= n <= LARGEST_SIZE for n in sizes), "the size of the window")
+        _check(all(0 < q < 1 for q in window.quantiles), "the quantiles")
+        _check(output.width == window.width <= LARGEST_SIZE, f"{output.width} outputs")
+        return
+    _check((2 if several else 1) <= output.width <= LARGEST_SIZE, f"{output.width} outputs")
+    _check(several or output.width == 1, f"{output.width} outputs")
+
+
+def _check_scale(
+    mean: tuple[float, ...], deviation: tuple[float, ...], channels: int, what: str
+) -> None:
+    _check({len(mean), len(deviation)} == {channels}, what)
+    _check(all(map(math.isfinite, mean)) and all(0 < d < 1e30 for d in deviation), what)

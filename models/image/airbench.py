@@ -89,7 +89,7 @@ def airbench(
     return layers.network(inputs, scores, name="airbench")
 
 
-def initialize(network: keras.Model, inputs: Mapping[str, Any], seed: int) -> None:
+def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, seed: int) -> None:
     """Whiten the patches of the training images; once, before training.
 
     Args:

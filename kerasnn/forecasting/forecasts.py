@@ -1,0 +1,45 @@
+"""What was forecast for a number of windows, beside what came: the ground of every score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Forecasts from n origins, all of one horizon, in the unit of the targets.
+
+    Args:
+        targets: Names of what is forecast.
+        series: Which series each window is of, by name, (n,).
+        origins: The last point in time that a forecast knew, datetime64[s], (n,).
+        times: The points in time that are forecast, datetime64[s], (n, horizon).
+        truth: What came, (n, horizon, targets); NaN where nobody knows.
+        prediction: Likewise.
+        quantiles: By level in (0, 1), likewise.
+        naive_error: Mean absolute error, on the training part of the series, of repeating the
+            value of a season ago, (n, targets); by it MASE divides.
+        season: Points in time of a season.
+    """
+
+    targets: tuple[str, ...]
+    series: NDArray[np.object_]
+    origins: NDArray[np.datetime64]
+    times: NDArray[np.datetime64]
+    truth: NDArray[np.float64]
+    prediction: NDArray[np.float64]
+    naive_error: NDArray[np.float64]
+    season: int = 1
+    quantiles: Mapping[float, NDArray[np.float64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+    @property
+    def horizon(self) -> int:
+        """Points in time ahead."""
+        return int(self.prediction.shape[1])

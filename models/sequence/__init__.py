@@ -1,0 +1,1 @@
+"""Networks for what comes in an order: texts, series, sounds, the past of a forecast."""
