@@ -61,12 +61,12 @@ def timed(
 def ours(folder: str, side: int) -> Read:
     """As `kerasnn.train` reads a folder."""
     from kerasnn import data
-    from kerasnn.data import layouts, pictures
+    from kerasnn.data import image_columns, layouts
 
     frame = data.read(folder).frame
     layout = layouts.layout_of(frame["image"], size=side, channels=0)
-    [frame] = pictures.load([frame], "image", layout, strict=True)
-    return pictures.pixels_of(frame["image"], layout)[:], frame["label"].tolist()
+    [frame] = image_columns.load([frame], "image", layout, strict=True)
+    return image_columns.pixels_of(frame["image"], layout)[:], frame["label"].tolist()
 
 
 def keras_utility(folder: str, side: int) -> Read:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from kerasnn import augmentations
 from kerasnn.config import Config
-from kerasnn.data import pictures
+from kerasnn.data import image_columns
 from kerasnn.mirroring import mirrors
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.recipes import Recipe
@@ -62,7 +62,7 @@ def _changes(config: Config, train: pd.DataFrame, schema: Schema) -> tuple[str, 
 
     def allowed() -> bool:
         rows = np.linspace(0, len(train) - 1, min(len(train), MIRRORED)).astype(np.int64)
-        pixels = pictures.pixels_of(train[column.name].iloc[rows], column.layout)[:]
+        pixels = image_columns.pixels_of(train[column.name].iloc[rows], column.layout)[:]
         return mirrors(pixels, preprocessor.target(train.iloc[rows]), seed=config.run.seed)
 
     return augmentations.resolve(

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from kerasnn import data as tables
-from kerasnn.data import arrays, folders, pictures
+from kerasnn.data import arrays, folders, image_columns
+from kerasnn.data.pictures import parse_layout
 from kerasnn.data.reading import CHUNK_ROWS, IMAGES_AT_ONCE
 from kerasnn.schema import Schema
 from kerasnn.splits import drop_unlabelled
@@ -30,10 +31,10 @@ def pieces(source: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
         schema: Of the training.
         form: Encoding and delimiter.
     """
-    sizes = [math.prod(pictures.parse_layout(layout)) for layout in layouts(schema).values()]
+    sizes = [math.prod(parse_layout(layout)) for layout in layouts(schema).values()]
     n_rows = CHUNK_ROWS
     if sizes:
-        n_rows = max(pictures.CHUNK, min(IMAGES_AT_ONCE, PIECE_BYTES // sum(sizes)))
+        n_rows = max(image_columns.CHUNK, min(IMAGES_AT_ONCE, PIECE_BYTES // sum(sizes)))
     for piece in tables.read_chunks(source, **form, chunk_rows=n_rows, allow_empty=True):
         yield named(piece, source, schema)
 
@@ -53,7 +54,7 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
     examples = tables.Examples(frame, examples.origin)
     examples = drop_unlabelled(examples, target.name, task=target.task)
     known = {name: layout for name, layout in layouts(schema).items() if name in frame.columns}
-    return pictures.readable(examples.frame, known, strict=strict, left_out=True)[0]
+    return image_columns.readable(examples.frame, known, strict=strict, left_out=True)[0]
 
 
 def layouts(schema: Schema) -> dict[str, str]:

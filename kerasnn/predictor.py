@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import pictures
+from kerasnn.data import image_columns
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Predictor:
         """As `predict`, and count the cells that are unlike those of training."""
         features = self.preprocessor.schema.features
         layouts = {c.name: c.layout for c in features if c.kind == "image" and c.name in frame}
-        rows, kept = pictures.readable(frame, layouts, strict=strict)
+        rows, kept = image_columns.readable(frame, layouts, strict=strict)
         prepared = self.preprocessor.transform(rows)
         table = self._table(self.calibrated(self.outputs(prepared.inputs)), pd.Index(kept))
         if len(kept) < len(frame):

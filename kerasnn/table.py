@@ -13,7 +13,7 @@ import pandas as pd
 from kerasnn import data
 from kerasnn.adapting import adapt
 from kerasnn.config import Config, Settings
-from kerasnn.data import duplicates, folders, labelsets, pictures
+from kerasnn.data import duplicates, folders, image_columns, labelsets
 from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
 from kerasnn.data.layouts import layout_of
@@ -137,7 +137,7 @@ def _with_pictures(
             size=options.image_size,
             channels=options.image_channels,
         )
-        frames = pictures.load(
+        frames = image_columns.load(
             [examples.frame for examples in read.values()],
             column.name,
             layout,
@@ -163,7 +163,7 @@ def _shared_images(examples: data.Examples, schema: Schema, parts: Parts) -> tup
         if column.kind != "image":
             continue
         cells = examples.frame[column.name]
-        pairs = duplicates.find(pictures.pixels_of(cells, column.layout), rows)
+        pairs = duplicates.find(image_columns.pixels_of(cells, column.layout), rows)
         for what, fix in duplicates.summary(pairs, [cell.origin for cell in cells]):
             warn(what, place=f"column '{column.name}'", fix=fix)
         found += pairs

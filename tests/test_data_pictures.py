@@ -14,18 +14,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from kerasnn.data import decoding, jpeg, pictures
+from kerasnn.data import decoding, image_columns, jpeg
+from kerasnn.data.decoding import PictureError
+from kerasnn.data.image_columns import load, pixels_of, readable
 from kerasnn.data.kinds import force, guess
 from kerasnn.data.layouts import layout_of
-from kerasnn.data.pictures import (
-    Picture,
-    PictureError,
-    load,
-    pixels_of,
-    png_bytes,
-    read_picture,
-    readable,
-)
+from kerasnn.data.pictures import Picture, png_bytes, read_picture
 from kerasnn.data.stored import StoredPixels
 from kerasnn.errors import KerasnnWarning, StorageError
 
@@ -300,7 +294,7 @@ def test_columns_become_pixels() -> None:
 @pytest.mark.filterwarnings("ignore:66 images can't be read")
 @pytest.mark.parametrize("slow_s", [0.0, 1.0])
 def test_threads_change_nothing(slow_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "SLOW_S", slow_s)
+    monkeypatch.setattr(image_columns, "SLOW_S", slow_s)
     images = RANDOM.integers(0, 256, (200, 6, 8, 3)).astype("uint8")
     cells = [encoded(image) if row % 3 else b"no" for row, image in enumerate(images)]
     frame, kept = readable(column(*cells[1:]).to_frame(), {"image": "6x8x3"}, left_out=True)

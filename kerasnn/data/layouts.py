@@ -10,7 +10,8 @@ import pandas as pd
 from kerasnn.data import decoding
 from kerasnn.data.decoding import PictureError
 from kerasnn.data.frames import place
-from kerasnn.data.pictures import Picture, folder_of, layout_text, read_picture
+from kerasnn.data.image_columns import folder_of
+from kerasnn.data.pictures import Picture, layout_text, read_picture
 from kerasnn.errors import warn
 
 LAYOUT_SAMPLE, COLOUR_SAMPLE = 500, 500

@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data.frames import origin_of
-from kerasnn.data.pictures import Picture, pixels_of
+from kerasnn.data.image_columns import pixels_of
+from kerasnn.data.pictures import Picture
 from kerasnn.evaluation.thumbnails import Album
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data.pictures import pixels_of
+from kerasnn.data.image_columns import pixels_of
 from kerasnn.errors import ConfigError, ExportError
 from kerasnn.exporting import images
 from kerasnn.preprocessing.graph import input_names

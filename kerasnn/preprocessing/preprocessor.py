@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data.frames import origin_of, place
+from kerasnn.data.image_columns import pixels_of
 from kerasnn.data.layouts import layout_of
-from kerasnn.data.pictures import pixels_of
 from kerasnn.data.values import (
     MISSING_DATE,
     as_booleans,
