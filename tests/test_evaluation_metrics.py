@@ -11,7 +11,7 @@ from sklearn import calibration
 from sklearn import metrics as oracle
 
 from kerasnn.errors import ConfigError, DataError, UnknownNameError
-from kerasnn.evaluation import metrics
+from kerasnn.evaluation import class_metrics, metrics
 from kerasnn.evaluation.conditions import parse_condition
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.predictions import Predictions
@@ -108,7 +108,7 @@ def test_f1_is_of_class_1_for_two_classes_and_macro_for_many() -> None:
 
 
 def test_calibration_error_equals_scikit_learns_curve() -> None:
-    probability, hit = metrics.confidence(BINARY)
+    probability, hit = class_metrics.confidence(BINARY)
     frequency, mean = calibration.calibration_curve(hit, probability, n_bins=15)
     bins = np.digitize(probability, np.linspace(0, 1, 16)[1:-1])
     share = np.bincount(bins)[np.unique(bins)] / len(BINARY)

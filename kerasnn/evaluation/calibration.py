@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.evaluation.metrics import CALIBRATION_BINS, confidence
+from kerasnn.evaluation.class_metrics import CALIBRATION_BINS, confidence
 from kerasnn.evaluation.predictions import Predictions
 
 # A network that makes no mistake on a few validation rows is not to be taken at its word.

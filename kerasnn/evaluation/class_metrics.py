@@ -1,0 +1,161 @@
+"""Measures of classes; of several labels too, where the same sum serves both.
+
+Each is given predictions and gives a function of row weights: see `kerasnn.evaluation.metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from kerasnn.evaluation import label_metrics
+from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.weighting import Measure, divide, mean_defined, mean_of
+
+CALIBRATION_BINS = 15
+
+
+def accuracy(predictions: Predictions) -> Measure:
+    """Share of rows that are right."""
+    return mean_of(predictions.truth == predictions.decision)
+
+
+def balanced_accuracy(predictions: Predictions) -> Measure:
+    """The mean recall of the classes that are true."""
+    return _from_confusion(predictions, lambda m: mean_defined(divide(m.diagonal(), m.sum(axis=1))))
+
+
+def f1(predictions: Predictions) -> Measure:
+    """Of class 1 for two classes; else the mean over the classes that are true or decided."""
+    return _from_confusion(predictions, _f1_of)
+
+
+def matthews(predictions: Predictions) -> Measure:
+    """Matthews' correlation, Gorodkin's form for many classes; 0 where a margin is empty."""
+    return _from_confusion(predictions, _matthews_of)
+
+
+def area_under_roc(predictions: Predictions) -> Measure:
+    """Of class 1 for two classes; else the mean over the classes, or the labels."""
+    if predictions.task == "multilabel":
+        return label_metrics.area_under_roc(predictions)
+    return _one_against_rest(predictions, _area)
+
+
+def average_precision(predictions: Predictions) -> Measure:
+    """Of class 1 for two classes; else the mean over the classes."""
+    return _one_against_rest(predictions, _precision_area)
+
+
+def log_loss(predictions: Predictions) -> Measure:
+    """−log of the probability of what is true; of labels their mean."""
+    scores, epsilon = predictions.scores.astype(np.float64), np.finfo(np.float64).eps
+    if predictions.task == "multilabel":
+        likelihood = np.where(predictions.truth == 1, scores, 1 - scores)
+    else:
+        likelihood = scores[np.arange(len(predictions)), predictions.truth][:, None]
+    return mean_of(-np.log(np.clip(likelihood, epsilon, 1 - epsilon)).mean(axis=1))
+
+
+def brier(predictions: Predictions) -> Measure:
+    """Squared error of class 1's probability; summed over the classes, or the labels' mean."""
+    if predictions.task == "multilabel":
+        return mean_of(np.square(predictions.scores - predictions.truth).mean(axis=1))
+    errors = predictions.scores.astype(np.float64)
+    errors[np.arange(len(predictions)), predictions.truth] -= 1
+    squares = np.square(errors)
+    return mean_of(squares[:, 1] if predictions.task == "binary" else squares.sum(axis=1))
+
+
+def calibration_error(predictions: Predictions) -> Measure:
+    """Expected calibration error over 15 bins of equal width."""
+    probability, hit = confidence(predictions)
+    bins = np.minimum((probability * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    excess = probability - hit
+    each = len(probability) // len(predictions)
+
+    def measure(weights: np.ndarray) -> float:
+        weights = np.repeat(weights, each) if each > 1 else weights
+        gaps = np.bincount(bins, weights * excess, CALIBRATION_BINS)
+        return float(np.abs(gaps).sum() / weights.sum())
+
+    return measure
+
+
+def confidence(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """What calibration compares: probabilities and how often they came true, (n,) each.
+
+    For two classes the probability of class 1 and whether it is true; for many the largest
+    probability and whether its class is true; for labels those of each, (n · labels,).
+    """
+    if predictions.task == "multilabel":
+        return predictions.scores.ravel().astype(np.float64), predictions.truth.ravel() == 1
+    if predictions.task == "binary":
+        return predictions.scores[:, 1].astype(np.float64), predictions.truth == 1
+    likeliest = predictions.scores.argmax(axis=1)
+    return predictions.scores.max(axis=1).astype(np.float64), likeliest == predictions.truth
+
+
+def weighted_confusion(predictions: Predictions) -> Callable[[np.ndarray], np.ndarray]:
+    """From row weights to the sums, (n_classes true, n_classes decided)."""
+    n_classes = len(predictions.classes)
+    cells = predictions.truth.astype(np.int64) * n_classes + predictions.decision
+    shape = (n_classes, n_classes)
+
+    def matrix(weights: np.ndarray) -> np.ndarray:
+        sums: np.ndarray = np.bincount(cells, weights, n_classes**2).reshape(shape)
+        return sums
+
+    return matrix
+
+
+def _from_confusion(predictions: Predictions, value: Callable[[np.ndarray], float]) -> Measure:
+    matrix = weighted_confusion(predictions)
+    return lambda weights: value(matrix(weights))
+
+
+def _f1_of(matrix: np.ndarray) -> float:
+    each = divide(2 * matrix.diagonal(), matrix.sum(axis=0) + matrix.sum(axis=1))
+    return float(each[1]) if len(each) == 2 else mean_defined(each)
+
+
+def _matthews_of(matrix: np.ndarray) -> float:
+    true, decided, total = matrix.sum(axis=1), matrix.sum(axis=0), matrix.sum()
+    covariance = matrix.trace() * total - true @ decided
+    spread = (total**2 - decided @ decided) * (total**2 - true @ true)
+    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def _one_against_rest(predictions: Predictions, value: Callable[[np.ndarray], float]) -> Measure:
+    """Of class 1 for two classes; else the mean over the classes for which it is defined."""
+    codes = [1] if predictions.task == "binary" else range(len(predictions.classes))
+    ranked = [_ranked(predictions.scores[:, code], predictions.truth == code) for code in codes]
+    return lambda weights: mean_defined(np.array([value(counts(weights)) for counts in ranked]))
+
+
+def _ranked(score: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """From row weights to the true and false positives above each distinct score, (2, cuts)."""
+    order = np.argsort(-score, kind="stable").astype(np.int32)
+    ordered, hits = score[order], positive[order].astype(np.float64)
+    cuts = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
+
+    def counts(weights: np.ndarray) -> np.ndarray:
+        weights = weights[order]
+        taken = np.cumsum(weights)[cuts]
+        true = np.cumsum(weights * hits)[cuts]
+        return np.stack([true, taken - true])
+
+    return counts
+
+
+def _area(counts: np.ndarray) -> float:
+    true, false = np.pad(counts, ((0, 0), (1, 0)))
+    return float(divide(np.trapezoid(true, false), true[-1] * false[-1]))
+
+
+def _precision_area(counts: np.ndarray) -> float:
+    """Average precision: sum of precision times the step of recall."""
+    true, taken = counts[0], counts.sum(axis=0)
+    precision = np.divide(true, taken, out=np.zeros_like(true), where=taken > 0)
+    return float(divide(np.diff(true, prepend=0.0) @ precision, true[-1]))
