@@ -16,6 +16,7 @@ from kerasnn.data import kinds, labels, labelsets, repeats, values
 from kerasnn.data.frames import Examples, place
 from kerasnn.data.kinds import USED_KINDS
 from kerasnn.data.labelsets import LabelSets
+from kerasnn.data.number_columns import check_numbers
 from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
 from kerasnn.signature import Kind, Task
 
@@ -260,7 +261,7 @@ def _note_separators(series: pd.Series, classes: Sequence[str], notes: list[str]
 
 
 def _check_regression(series: pd.Series, numbers: np.ndarray) -> None:
-    kinds.check_numbers(series, numbers, whole=False)
+    check_numbers(series, numbers, whole=False)
     if len(pd.unique(numbers)) == 1:
         what = f"the target is always {numbers[0]:g}"
         raise DataError(what, place=place(series), fix="choose another target")

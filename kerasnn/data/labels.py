@@ -11,7 +11,7 @@ import pandas as pd
 
 from kerasnn.data import cells, dates, numerals, values
 from kerasnn.data.frames import place
-from kerasnn.data.kinds import MANY_ROWS
+from kerasnn.data.guesses import MANY_ROWS
 from kerasnn.errors import DataError
 from kerasnn.signature import Task
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kerasnn.data import cells, labels
 from kerasnn.data.frames import place
-from kerasnn.data.kinds import MANY_ROWS
+from kerasnn.data.guesses import MANY_ROWS
 from kerasnn.data.labels import SEPARATORS
 from kerasnn.errors import DataError
 from kerasnn.signature import Task

@@ -1,0 +1,197 @@
+"""What a column of texts holds: numbers, dates, categories, identifiers or free text."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kerasnn.data import cells, dates, numerals, values
+from kerasnn.data.frames import place
+from kerasnn.data.guesses import MANY_ROWS, Guess, constant, empty, identifier, left_out
+from kerasnn.data.number_columns import of_numbers
+from kerasnn.errors import DataError
+
+NEARLY_ALL = 0.95
+
+_PAIRS = [{"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"}]
+_SAMPLE = 1_000
+_CODE = re.compile(r"\d{5,}")
+_ORDINAL = ("st", "nd", "rd", "th")
+
+
+def of_text(series: pd.Series, raw: pa.Array) -> Guess:
+    """What the texts are read as, and what about them the user should know."""
+    array = cells.text_cells(raw, dash=False)
+    n_missing = array.null_count - raw.null_count
+    found = _plain_numbers(series, raw)
+    if found is None:
+        texts, indices = cells.distinct(array)
+        found = _of_distinct(series, texts, indices)
+    dash = found.kind in ("number", "date", "boolean")
+    if dash:
+        n_missing = cells.text_cells(raw, dash=True).null_count - raw.null_count
+    if n_missing and found.kind != "constant":
+        shown = ", ".join(f"'{marker}'" for marker in _markers(raw, dash=dash))
+        if shown:
+            fix = "nothing to do, if that is right"
+            found.findings.append((f"{n_missing:,} cells such as {shown} are read as missing", fix))
+    return found
+
+
+def _plain_numbers(series: pd.Series, raw: pa.Array) -> Guess | None:
+    """The frequent case of numbers as any program writes them, without a look at each cell."""
+    array = cells.text_cells(raw, dash=True)
+    codes = pc.any(pc.match_substring_regex(array, r"^0\d{4,}$")).as_py()
+    if codes or array.null_count == len(array):
+        return None
+    try:
+        # Most columns of text show it at once; a failed cast of all cells is slow.
+        array.drop_null().slice(0, 20).cast(pa.float64())
+        numbers = np.array(array.cast(pa.float64()).fill_null(np.nan), dtype=np.float64)
+    except pa.ArrowInvalid:
+        return None
+    whole = not pc.any(pc.match_substring_regex(array, "[.eE]")).as_py()
+    return of_numbers(series, numbers, whole=whole)
+
+
+def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Guess:
+    some_missing = bool((indices < 0).any())
+    known = [text for text in texts if text != "-"]
+    if not known:
+        return empty() if not texts else constant("-")
+    if len(texts) == 1 and not some_missing:
+        return constant(texts[0])
+    sample = known[:_SAMPLE]
+    share = sum(numerals.parse(text) is not None for text in sample) / len(sample)
+    if share == 1 and not _are_codes(known):
+        number = _separated_numbers(series, known)
+        if number is not None:
+            return number
+    if len(known) <= 6 and {text.lower() for text in known} in _PAIRS:
+        return Guess("boolean", " or ".join(sorted(known)))
+    date = _dates_of_text(series, known)
+    if date is not None:
+        return date
+    found = _of_strings(series, texts, indices)
+    mixed = _mixed(known) if share >= 0.5 else None
+    if mixed and found.kind == "identifier":
+        return left_out("text", "numbers and text mixed", f"{mixed[0]}, left out", mixed[1])
+    found.findings = [mixed, *found.findings] if mixed else _units(sample) + found.findings
+    return found
+
+
+def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
+    """Numbers some of which have a decimal comma or separated thousands."""
+    if any(numerals.parse(text) is None for text in texts):
+        return None
+    sign = numerals.decimal_sign(texts)
+    if sign is None:
+        comma = next(text for text in texts if numerals.decimal_sign([text]) == ",")
+        point = next(text for text in texts if numerals.decimal_sign([text]) == ".")
+        what = f"numbers with a decimal comma and with a decimal point: '{comma}', '{point}'"
+        raise DataError(what, place=place(series), fix="write them in one way")
+    layout = sign or "."
+    numbers = values.as_numbers(series, decimal=layout)
+    found = of_numbers(series, numbers, whole=bool((numbers == np.floor(numbers)).all()))
+    separated = next((text for text in texts if numerals.has_separators(text)), None)
+    if found.used and separated is not None:
+        number = numerals.parse(separated, layout)
+        what = f"numbers with separators: '{separated}' is read as {number:.12g}"
+        found.findings.insert(0, (what, "write plain numbers, if that is wrong"))
+    found.layout = layout
+    return found
+
+
+def _dates_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
+    if not dates.looks_like_dates(texts[:3]):
+        return None
+    layouts = dates.layouts(texts)
+    if not layouts:
+        if not dates.looks_like_dates(texts):
+            return None
+        one = dates.layouts(texts[:1])
+        if not one:
+            return None
+        other = texts[int(np.argmin(dates.parse_each(texts, one[0])[1]))]
+        what = f"dates in different layouts: '{texts[0]}', '{other}'"
+        raise DataError(what, place=place(series), fix="write them as 2026-01-31")
+    shown = "ISO 8601" if layouts[0] == dates.ISO else layouts[0]
+    found = Guess("date", f"dates as {shown}", layouts[0])
+    days = {layout.split(" ")[0].split("T")[0] for layout in layouts}
+    what, fix = f"read as dates, {shown}", "override its kind if they are none"
+    if len(days) > 1:
+        what += ", although the day may as well be first"
+        fix = "write them as 2026-01-31"
+    found.findings.append((what, fix))
+    return found
+
+
+def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Guess:
+    counts = np.bincount(indices[indices >= 0], minlength=len(texts))
+    n_rows = int(counts.sum())
+    share = len(texts) / n_rows
+    n_words = np.array([text.count(" ") + 1 for text in texts])
+    words = float(n_words @ counts) / n_rows
+    findings = long_texts(texts)
+    if n_rows >= MANY_ROWS:
+        if (words >= 2 and share > 0.5) or (words >= 5 and share > 0.1):
+            what, fix = "free text is left out", "no model for tables reads text"
+            return left_out("text", f"free text, {words:.0f} words a cell", what, fix, findings)
+        if share > NEARLY_ALL:
+            found = identifier(f"{len(texts):,} different texts in {n_rows:,} rows")
+            found.findings = findings + found.findings
+            return found
+        if share > 0.5:
+            what = f"{len(texts):,} different texts in {n_rows:,} rows say little"
+            findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
+    reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"
+    return Guess("category", reason, findings=findings)
+
+
+def long_texts(texts: list[str]) -> list[tuple[str, str]]:
+    """Texts that are too long for a category."""
+    longest = max(map(len, texts), default=0)
+    if longest <= values.LONGEST_CATEGORY:
+        return []
+    what = f"a text of {longest:,} characters is cut after {values.LONGEST_CATEGORY:,}"
+    return [(what, "check for an unclosed quote")]
+
+
+def _mixed(texts: list[str]) -> tuple[str, str] | None:
+    """Numbers among which some cells are none, with an example of each."""
+    other = next((text for text in texts if numerals.parse(text) is None), None)
+    if other is None:
+        return None
+    number = next(text for text in texts if numerals.parse(text) is not None)
+    what = f"numbers and text mixed: '{number}', '{other[:40]}'"
+    return what, "mend or empty the cells that are no numbers"
+
+
+def _units(sample: list[str]) -> list[tuple[str, str]]:
+    """Numbers each of which has the same unit around it."""
+    units = [unit for text in sample if (unit := numerals.unit(text))]
+    common = max(set(units), key=units.count, default="")
+    if common and common not in _ORDINAL and units.count(common) >= 0.9 * len(sample) > 1:
+        shown = next(text for text in sample if numerals.unit(text) == common)
+        what = f"numbers with a unit, such as '{shown}', are read as text"
+        return [(what, f"remove '{common}' from the cells")]
+    return []
+
+
+def _are_codes(texts: list[str]) -> bool:
+    """Digits of one length with leading zeros, such as postal codes."""
+    length = len(texts[0])
+    return any(text[0] == "0" for text in texts) and all(
+        len(text) == length and _CODE.fullmatch(text) for text in texts
+    )
+
+
+def _markers(raw: pa.Array, *, dash: bool) -> list[str]:
+    markers = pa.array([*cells.MARKERS[1:], "-"] if dash else cells.MARKERS[1:], raw.type)
+    trimmed = pc.utf8_trim_whitespace(raw)
+    found = pc.unique(pc.filter(trimmed, pc.is_in(trimmed, value_set=markers)))
+    return sorted(found.to_pylist())
