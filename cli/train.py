@@ -22,10 +22,10 @@ from kerasnn.cli.options import (
     print_json,
     start_keras,
 )
-from kerasnn.config import collect
 from kerasnn.data.folders import default_target
 from kerasnn.data.sources import check_source
 from kerasnn.options import fields_of
+from kerasnn.settings import collect
 from kerasnn.signature import Kind, Task
 
 

@@ -29,11 +29,12 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import storage
-from kerasnn.config import Config, Settings, collect
+from kerasnn.config import Config
 from kerasnn.data.folders import PART_NAMES
 from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.learning import Learned
+from kerasnn.settings import Settings, collect
 from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.fitting import check_fingerprint

@@ -12,7 +12,7 @@ import pandas as pd
 
 from kerasnn import data
 from kerasnn.adapting import adapt
-from kerasnn.config import Config, Settings
+from kerasnn.config import Config
 from kerasnn.data import duplicates, folders, image_columns, labelsets
 from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
@@ -22,6 +22,7 @@ from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Schema, infer
 from kerasnn.selection import default_model
+from kerasnn.settings import Settings
 from kerasnn.signature import Kind
 from kerasnn.splits import Parts, drop_unlabelled, split
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnn import layers
 from kerasnn.bundle import Bundle
-from kerasnn.config import Config, Settings, collect
+from kerasnn.config import Config
 from kerasnn.data.labels import is_missing
 from kerasnn.deciding import monitor_for
 from kerasnn.errors import KerasnnWarning
@@ -32,6 +32,7 @@ from kerasnn.learning import Learned, Lesson, learn, prepare
 from kerasnn.predicting import predict_labelled
 from kerasnn.progress import ProgressBar
 from kerasnn.run import Run
+from kerasnn.settings import Settings, collect
 from kerasnn.table import Table, read_table
 from kerasnn.training.logs import TensorBoardLog, check_installed
 from kerasnn.training.probes import Probes

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import kerasnn
 from kerasnn.cli.main import commands
-from kerasnn.config import Settings
+from kerasnn.settings import Settings
 
 
 @pytest.fixture

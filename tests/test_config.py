@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import kerasnn.models
-from kerasnn.config import Config, collect, resolve
 from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.settings import collect, resolve
 
 ZOO: dict[str, dict[str, Any]] = {
     "mlp": {"width": 256, "dropout": 0.1, "activation": "relu", "widths": (8, 4)},
@@ -110,7 +110,7 @@ def test_written_file_gives_the_same_configuration(tmp_path: Path) -> None:
     )
     path = tmp_path / "config.yaml"
     config.write(path)
-    again = Config.read(path)
+    again = resolve(config=path)
     assert again.to_dict() == config.to_dict()
     assert set(again.origins.values()) == {"config file"}
     assert list(tmp_path.iterdir()) == [path]
@@ -263,6 +263,8 @@ def test_bad_mapping(config: dict[str, Any], message: str) -> None:
 
 
 def test_imports_nothing_heavy() -> None:
-    code = "import sys, kerasnn.config; print([m for m in ('numpy', 'keras') if m in sys.modules])"
+    code = (
+        "import sys, kerasnn.settings; print([m for m in ('numpy', 'keras') if m in sys.modules])"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[]\n"

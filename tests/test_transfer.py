@@ -19,10 +19,11 @@ from PIL import Image
 import kerasnn
 from kerasnn import layers
 from kerasnn.cli.main import commands
-from kerasnn.config import Config, collect
+from kerasnn.config import Config
 from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.evaluation.stages import sentence, stages
 from kerasnn.learning import Learned, Lesson, learn, prepare
+from kerasnn.settings import collect
 from kerasnn.signature import Signature
 from kerasnn.table import read_table
 from kerasnn.training import fitting, transfer

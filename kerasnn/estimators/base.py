@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
-from kerasnn.config import Config, collect
+from kerasnn.config import Config
 from kerasnn.data import Examples
 from kerasnn.deciding import monitor_for
 from kerasnn.errors import ConfigError, DataError, warn
@@ -38,6 +38,7 @@ from kerasnn.estimators.saving import (
 from kerasnn.learning import Learned, learn, prepare
 from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
+from kerasnn.settings import collect
 from kerasnn.table import Table
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.

@@ -1,0 +1,318 @@
+"""What somebody chose for a run, from which its configuration is made.
+
+Values are looked up in this order, the later wins: the default, the recipe of the model, the
+configuration file, an argument or option; what is left open is inferred from the data::
+
+    settings = collect({"data.target": "species"}, config="config.yaml")   # instant
+    config = settings.resolve()                                            # imports the model
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from kerasnn.config import DEFAULT_MODEL, Config, ModelOptions, Origin, as_lists
+from kerasnn.config_file import Value, read
+from kerasnn.errors import ConfigError, UnknownNameError, warn
+from kerasnn.options import SECTIONS, check, fields_of, parse_scalar, sections_of
+from kerasnn.recipes import DataOptions, ForecastOptions, RunOptions, SplitOptions
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value that somebody chose.
+
+    Args:
+        value: Checked and converted, save for hyper-parameters, which the model checks.
+        origin: Who chose it.
+        place: Line of the file it stands on.
+    """
+
+    value: Any
+    origin: Origin
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was chosen so far, checked as far as that goes without importing a model.
+
+    Args:
+        chosen: By dotted key; a kind of a column has the key ``data.columns.NAME``.
+        bare: Keys that were written without their section.
+    """
+
+    chosen: Mapping[str, Setting] = field(default_factory=dict)
+    bare: frozenset[str] = frozenset()
+
+    @property
+    def data(self) -> DataOptions:
+        """The data section; no model has a say in it."""
+        return DataOptions(**self._section("data"))
+
+    @property
+    def run(self) -> RunOptions:
+        """The run section; no model has a say in it."""
+        return RunOptions(**self._section("run"))
+
+    @property
+    def forecast(self) -> ForecastOptions:
+        """The forecast section; no model has a say in it."""
+        return ForecastOptions(**self._section("forecast"))
+
+    @property
+    def split(self) -> SplitOptions:
+        """The split section; no model has a say in it."""
+        return SplitOptions(**self._section("split"))
+
+    @property
+    def names_model(self) -> bool:
+        """Whether somebody chose a model."""
+        return "model.name" in self.chosen
+
+    def with_default_model(self, name: str) -> Settings:
+        """A copy with a model, if nobody chose one."""
+        if self.names_model:
+            return self
+        return replace(self, chosen={**self.chosen, "model.name": Setting(name, "inferred")})
+
+    @property
+    def model_name(self) -> str:
+        """Name of the chosen model."""
+        return (
+            str(self.chosen["model.name"].value) if "model.name" in self.chosen else DEFAULT_MODEL
+        )
+
+    def resolve(self) -> Config:
+        """Fill in what the model prescribes and the defaults.
+
+        Raises:
+            ConfigError: A hyper-parameter does not exist, is ambiguous, or out of range.
+        """
+        from kerasnn import models
+
+        entry = models.get(self.model_name)
+        hyperparameters = self._hyperparameters(models)
+        config = Config(
+            data=self.data,
+            split=self.split,
+            preprocessing=replace(entry.preprocessing, **self._section("preprocessing")),
+            forecast=self.forecast,
+            model=ModelOptions(self.model_name, MappingProxyType(hyperparameters)),
+            training=replace(entry.recipe, **self._section("training")),
+            run=self.run,
+            origins={},
+        )
+        _check_together(config, self)
+        if config.training.pretrained and not entry.load_weights:
+            _refuse_pretrained(self)
+        return replace(config, origins=MappingProxyType(dict(self._origins(config))))
+
+    def _section(self, section: str) -> dict[str, Any]:
+        """The chosen values of a section."""
+        values: dict[str, Any] = {}
+        for key, setting in self.chosen.items():
+            head, *names = key.split(".", 2)
+            if head == section and len(names) == 1:
+                values[names[0]] = setting.value
+            elif head == section:
+                values.setdefault(names[0], {})[names[1]] = setting.value
+        return values
+
+    def _hyperparameters(self, models: Any) -> dict[str, Any]:
+        """All hyper-parameters of the model, with the chosen ones in their place."""
+        defaults = models.hyperparameters(self.model_name)
+        chosen = {k: v for k, v in self.chosen.items() if k.startswith("model.")}
+        for key, setting in chosen.items():
+            name = key.removeprefix("model.")
+            if name not in defaults and name != "name":
+                others = [n for s in SECTIONS for n in fields_of(s)] if name in self.bare else []
+                kind = f"key of model '{self.model_name}'" if not others else "key"
+                raise UnknownNameError(kind, name, [*defaults, *others], place=setting.place)
+        for name in self.bare & defaults.keys():
+            if keys := sections_of(name):
+                raise _ambiguous(name, [*keys, f"model.{name}"])
+        values = dict(defaults)
+        for key, setting in chosen.items():
+            if key != "model.name":
+                name = key.removeprefix("model.")
+                values |= _checked_hyperparameter(models, self.model_name, name, setting)
+        return values
+
+    def _origins(self, config: Config) -> Iterator[tuple[str, Origin]]:
+        """The origin of each value."""
+        for section, values in config.to_dict().items():
+            for name, value in values.items():
+                key = f"{section}.{name}"
+                if isinstance(value, dict) and section != "model" and value:
+                    for item in value:
+                        yield f"{key}.{item}", self.chosen[f"{key}.{item}"].origin
+                elif key in self.chosen:
+                    yield key, self.chosen[key].origin
+                elif section == "model" or value == as_lists(getattr(SECTIONS[section](), name)):
+                    yield key, "default"
+                else:
+                    yield key, "model recipe"
+
+
+def collect(
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    set: Mapping[str, Any] | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
+    origin: Origin = "argument",
+) -> Settings:
+    """Gather and check what was chosen, without importing a model.
+
+    Args:
+        arguments: By dotted key, such as ``{"data.target": "income"}``; None is not chosen.
+        set: By dotted or bare key, such as ``{"width": 128}``; None is a value.
+        config: A configuration file, the same as nested mappings, or settings to start from.
+        origin: What the arguments and ``set`` are called in the origins.
+
+    Raises:
+        ConfigError: A key is unknown or ambiguous, or a value of a wrong type or out of range.
+    """
+    base = config if isinstance(config, Settings) else _from_config(config)
+    given = {k: v for k, v in (arguments or {}).items() if v is not None}
+    bare = frozenset(name for name in set or {} if "." not in name)
+    values = [Value(key, value) for key, value in given.items()]
+    values += [Value(_dotted(name), value) for name, value in (set or {}).items()]
+    chosen = _checked(values, origin)
+    base = _without_other_model(base, chosen)
+    # What was chosen before and is now chosen again was chosen before.
+    news = {
+        k: v for k, v in chosen.items() if k not in base.chosen or v.value != base.chosen[k].value
+    }
+    return Settings({**base.chosen, **news}, base.bare | bare)
+
+
+def resolve(
+    arguments: Mapping[str, Any] | None = None,
+    *,
+    set: Mapping[str, Any] | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
+    origin: Origin = "argument",
+) -> Config:
+    """`collect` and `Settings.resolve` in one."""
+    return collect(arguments, set=set, config=config, origin=origin).resolve()
+
+
+def _from_config(config: str | os.PathLike[str] | Mapping[str, Any] | None) -> Settings:
+    """Settings from a file or nested mappings."""
+    if config is None:
+        return Settings()
+    if isinstance(config, Mapping):
+        values = [
+            Value(f"{section}.{name}", value)
+            for section, content in config.items()
+            for name, value in _items(content, f"section '{section}'")
+        ]
+        return Settings(_checked(values, "argument"))
+    return Settings(_checked(read(config), "config file"))
+
+
+def _items(value: object, what: str) -> list[tuple[str, Any]]:
+    """The items of a mapping; anything else is an error."""
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{what} must be a mapping of names to values; got {value!r}")
+    return list(value.items())
+
+
+def _checked(values: list[Value], origin: Origin) -> dict[str, Setting]:
+    """Check and convert each value."""
+    chosen: dict[str, Setting] = {}
+    for key, value, place in values:
+        section = key.split(".", 1)[0]
+        if key == "data.columns":
+            items = [
+                Value(f"{key}.{name}", kind, place) for name, kind in _items(value, f"`{key}`")
+            ]
+            chosen |= _checked(items, origin)
+        elif section == "model":
+            chosen[key] = Setting(_model_value(key, value, place), origin, place)
+        elif section in SECTIONS:
+            chosen[key] = Setting(check(key, value, place=place), origin, place)
+        else:
+            raise UnknownNameError("section", section, [*SECTIONS, "model"], place=place)
+    return chosen
+
+
+def _model_value(key: str, value: object, place: str | None) -> object:
+    """The name of a model that exists, or a hyper-parameter as it is."""
+    if key != "model.name":
+        items = value if isinstance(value, list | tuple) else [value]
+        items = [parse_scalar(item) if isinstance(item, str) else item for item in items]
+        return tuple(items) if isinstance(value, list | tuple) else items[0]
+    from kerasnn import models
+
+    if value not in models.names():
+        raise UnknownNameError("model", str(value), models.names(), place=place)
+    return value
+
+
+def _checked_hyperparameter(models: Any, model: str, name: str, setting: Setting) -> dict[str, Any]:
+    """The value as the model converts it; its error gets the place where the value stands."""
+    try:
+        return dict(models.check_hyperparameters(model, {name: setting.value}))
+    except ConfigError as error:
+        if setting.place is None:
+            raise
+        raise ConfigError(error.what, place=setting.place, fix=error.fix) from None
+
+
+def _dotted(name: str) -> str:
+    """The full key of a bare one."""
+    if "." in name:
+        return name
+    if name == "model":
+        return "model.name"
+    keys = sections_of(name)
+    if len(keys) > 1:
+        raise _ambiguous(name, keys)
+    return keys[0] if keys else f"model.{name}"
+
+
+def _ambiguous(name: str, keys: list[str]) -> ConfigError:
+    return ConfigError(f"key '{name}' is ambiguous", fix=f"write {' or '.join(keys)}")
+
+
+def _without_other_model(base: Settings, chosen: Mapping[str, Setting]) -> Settings:
+    """Leave out hyper-parameters that were written for another model than the one now chosen."""
+    if "model.name" not in chosen or chosen["model.name"].value == base.model_name:
+        return base
+    name, other = chosen["model.name"].value, base.model_name
+    rest = {k: v for k, v in base.chosen.items() if not k.startswith("model.") or k == "model.name"}
+    if len(rest) < len(base.chosen):
+        warn(f"the configuration's hyper-parameters of '{other}' are not used with '{name}'")
+    return Settings(rest)
+
+
+def _refuse_pretrained(settings: Settings) -> None:
+    raise ConfigError(
+        f"`pretrained` is for models that start from a file of weights; '{settings.model_name}' "
+        "does not",
+        place=settings.chosen["training.pretrained"].place,
+        fix="leave it out, or choose the model 'transfer'",
+    )
+
+
+def _check_together(config: Config, settings: Settings) -> None:
+    """Rules that hold between values."""
+    split = config.split
+    if split.validation + split.test >= 1:
+        raise ConfigError(
+            "`split.validation` and `split.test` must sum to less than 1; "
+            f"got {split.validation:g} and {split.test:g}"
+        )
+    if split.kind in ("group", "time", "column") and split.column is None:
+        raise ConfigError(
+            f"`split.kind` is '{split.kind}', which needs a column", fix="set `split.column`"
+        )
+    if config.data.target in config.data.drop:
+        setting = settings.chosen["data.drop"]
+        raise ConfigError(f"the target '{config.data.target}' is dropped", place=setting.place)
