@@ -241,6 +241,9 @@ def test_arrays_that_are_no_table(tmp_path: Path) -> None:
     assert refusal(path) == again
     path.write_bytes(content.replace(b"(5, 4, 3)", b"(5, 9, 3)"))
     assert refusal(path) == again
+    flags = content.index(b"PK\1\2") + 8
+    path.write_bytes(content[:flags] + b"\1" + content[flags + 1 :])  # encrypted
+    assert refusal(path) == again
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x.npy", b"junk")
     assert refusal(path) == again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 import zipfile
 import zlib
@@ -17,7 +18,17 @@ from kerasnn.data.sources import Source
 from kerasnn.errors import DataError, warn
 
 IMAGES, LABELS = "x", "y"
-_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, OSError, NotImplementedError)
+
+# What reading a damaged file, or one that is no archive of arrays, raises.
+_FAULTS = (
+    zipfile.BadZipFile,  # no zip at all, or a checksum that is wrong
+    zlib.error,  # bytes that can't be inflated
+    lzma.LZMAError,
+    EOFError,  # a member that ends too early
+    ValueError,  # NumPy's, of a header, and ours
+    OSError,  # of the disk; `bz2` says so what it can't inflate
+    RuntimeError,  # an encrypted member, or a compression that `zipfile` does not know
+)
 
 
 def tables(source: Source, *, rows: int | None) -> tuple[list[str], Iterator[pd.DataFrame]]:
