@@ -792,7 +792,9 @@ def test_folder_that_cannot_be_written(
 
 
 @pytest.mark.usefixtures("_no_training")
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="a Linux file system nobody can write")
+@pytest.mark.skipif(
+    not os.path.isdir("/proc/self"), reason="needs /proc, where not even root may write"
+)
 def test_folder_that_nobody_can_write(trained: Path) -> None:  # 71
     result = train(trained / "table.csv", "--output", "/proc/kerasnn/run", code=4)
     what = "can't be written: no such file or directory (/proc)"
