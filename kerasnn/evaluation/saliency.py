@@ -141,7 +141,7 @@ def grad_cam(
         weights = tf.reduce_mean(gradient, axis=(1, 2), keepdims=True)
         return tf.nn.relu(tf.reduce_sum(weights * tf.cast(maps, "float32"), axis=3))
 
-    maps = _in_parts(heat, inputs, codes, at_once=_affordable(network))
+    maps = _in_parts(network, heat, inputs, codes)
     scaled: NDArray[np.float32] = maps / np.maximum(maps.max(axis=(1, 2), keepdims=True), 1e-12)
     return scaled.astype("float32")
 
@@ -175,7 +175,7 @@ def pixel_gradient(
             total += tf.reduce_sum(tf.abs(tape.gradient(scores, noisy[name])), axis=3)
         return total
 
-    maps = _in_parts(slope, inputs, codes, at_once=_affordable(network))
+    maps = _in_parts(network, slope, inputs, codes)
     # A few glaring pixels must not leave all others dark.
     top = np.quantile(maps, 0.99, axis=(1, 2), keepdims=True)
     return np.clip(maps / np.maximum(top, 1e-12), 0, 1).astype("float32")
@@ -191,7 +191,7 @@ def activations(
         return tf.cast(view(some, training=False), "float32")
 
     n_rows = len(next(iter(inputs.values())))
-    return _in_parts(maps, inputs, np.zeros(n_rows, int), at_once=_affordable(network))
+    return _in_parts(network, maps, inputs, np.zeros(n_rows, int))
 
 
 def first_filters(
@@ -226,14 +226,14 @@ def _score(outputs: tf.Tensor, codes: tf.Tensor, task: Task) -> tf.Tensor:
 
 
 def _in_parts(
+    network: keras.Model,
     function: Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor],
     inputs: Mapping[str, NDArray[Any]],
     codes: NDArray[Any],
-    *,
-    at_once: int,
 ) -> NDArray[np.float32]:
-    """A function of some rows and their codes, over all rows."""
-    parts = []
+    """A function of some rows and their codes, over all rows, as many at once as memory allows."""
+    pixels = sum(t.shape[1] * t.shape[2] for t in network.input.values() if len(t.shape) == 4)
+    at_once, parts = max(1, PIXELS_AT_ONCE // int(pixels)), []
     for start in range(0, len(codes), at_once):
         rows = slice(start, start + at_once)
         some = {name: tf.constant(values[rows]) for name, values in inputs.items()}
@@ -241,11 +241,6 @@ def _in_parts(
         some = {n: tf.cast(x, "float32") if x.dtype == tf.uint8 else x for n, x in some.items()}
         parts.append(np.asarray(function(some, tf.constant(codes[rows], "int32")), "float32"))
     return np.concatenate(parts)
-
-
-def _affordable(network: keras.Model) -> int:
-    pixels = sum(t.shape[1] * t.shape[2] for t in network.input.values() if len(t.shape) == 4)
-    return max(1, PIXELS_AT_ONCE // int(pixels))
 
 
 def _output(network: keras.Model, layer: str) -> Any:
