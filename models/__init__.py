@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kerasnn.models.image.transfer import transfer
     from kerasnn.models.image.vit import vit
     from kerasnn.models.image.wide_resnet import wide_resnet
+    from kerasnn.models.sequence.gru import gru
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
@@ -51,6 +52,7 @@ _ZOO = {
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
+    "gru": ("sequence.gru", "gated recurrent units"),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
     "mlp": ("tabular.mlp", "multilayer perceptron, the default for tables"),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
@@ -86,6 +88,7 @@ __all__ = [
     "dcnv2",
     "describe",
     "get",
+    "gru",
     "hyperparameters",
     "linear",
     "mlp",

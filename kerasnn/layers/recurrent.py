@@ -1,0 +1,48 @@
+"""Recurrent layers that stop at the end of a sequence, of plain Keras layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import keras
+from keras import ops
+
+from kerasnn.layers import choices
+
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+Cell = Literal["lstm", "gru"]
+
+_LAYERS = {"lstm": "LSTM", "gru": "GRU"}
+
+
+def recurrent_layer(
+    x: KerasTensor,
+    mask: KerasTensor,
+    *,
+    cell: Cell,
+    width: int,
+    sequence: bool = False,
+    name: str,
+) -> KerasTensor:
+    """The state of a recurrent layer at the end of a sequence, or at each place.
+
+    Args:
+        x: Vectors in the order of time.
+        mask: Where there are any.
+        cell: Which gates.
+        width: Of the state.
+        sequence: Whether the state at each place is returned.
+        name: Of the layer.
+
+    Shape:
+        x: (batch, time, any); mask: (batch, time); returns (batch, width) or (batch, time, width)
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    choices.check(width=width)
+    layer = getattr(keras.layers, _LAYERS[cell])
+    there = ops.greater(mask, 0)
+    return layer(width, return_sequences=sequence, name=name)(x, mask=there)
