@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,11 +102,10 @@ class Run:
         if costs is not None or threshold is not None:
             rule = f"fp={costs.fp},fn={costs.fn}" if costs else str(threshold)
             predictor = with_threshold(predictor, rule, lambda: self.held_back("validation"))
-        frame = self.held_back("test")
-        if data is not None:
-            schema, strict = predictor.preprocessor.schema, self.bundle.config["data"].get("strict")
-            form = self._format(encoding, delimiter)
-            frame = new_rows.labelled(data, schema, form, strict=bool(strict))
+        if data is None:
+            frame = self.held_back("test")
+        else:
+            frame = self._labelled(data, self._format(encoding, delimiter))
         if by is not None and by not in frame.columns:
             raise UnknownNameError("column", by, list(map(str, frame.columns)))
         known = self.scores if data is None and predictor is self.predictor else None
@@ -307,6 +306,10 @@ class Run:
     @property
     def _seed(self) -> int:
         return int(self.bundle.config["run"]["seed"])
+
+    def _labelled(self, data: Any, form: Mapping[str, Any]) -> pd.DataFrame:
+        strict = bool(self.bundle.config["data"].get("strict"))
+        return new_rows.labelled(data, self.predictor.preprocessor.schema, form, strict=strict)
 
     def _baselines(self, frame: pd.DataFrame) -> Sequence[Baseline]:
         """Fitted again, if the training rows can still be had."""

@@ -97,6 +97,15 @@ def test_evaluate_gives_the_scores_of_the_run(run: str) -> None:
         assert island in table
 
 
+def test_evaluate_scores_a_table_with_the_bundle_alone(run: str, tmp_path: Path) -> None:
+    shutil.copy(Path(run) / "model.kerasnn", tmp_path)
+    bundle = str(tmp_path / "model.kerasnn")
+    scores = json.loads(invoke("evaluate", run, PENGUINS, "--json").stdout)
+    alone = json.loads(invoke("evaluate", bundle, PENGUINS, "--json").stdout)
+    assert alone["values"] == scores["values"]
+    assert alone["n_rows"] == 344
+
+
 def test_fail_under(run: str) -> None:
     invoke("evaluate", run, "--quiet", "--fail-under", "accuracy=0.01")
     result = invoke("evaluate", run, "--quiet", "--fail-under", "accuracy=1.1", code=1)
