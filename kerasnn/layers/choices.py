@@ -37,6 +37,7 @@ Initializer = Literal[
     "zeros",
 ]
 Structure = Literal["parallel", "stacked"]
+Scaling = Literal["none", "last", "standard"]
 Backbone = Literal[
     "mobilenet_v2",
     "mobilenet_v3_small",
@@ -51,6 +52,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "normalization": get_args(Normalization),
     "initializer": get_args(Initializer),
     "structure": get_args(Structure),
+    "scaling": get_args(Scaling),
     "backbone": get_args(Backbone),
 }
 RANGES: dict[str, Range] = {
@@ -62,8 +64,15 @@ RANGES: dict[str, Range] = {
     "cross_rank": Range("[0, 65536]"),
     "expansion": Range("[1, 64]"),
     "heads": Range("[1, 64]"),
+    "blocks": Range("[1, 1000]"),
     "patch": Range("[0, 256]"),
+    "stride": Range("[1, 256]"),
+    "smoothing": Range("[1, 1000]"),
+    "penalty": Range("[0, 1e6]"),
     "resolution": Range("[32, 1024]"),
+    "head_width": Range("[0, 65536]"),
+    "ngrams": Range("[1, 8]"),
+    "buckets": Range("[1, 16777216]"),
     "dropout": Range("[0, 1)"),
     "drop_path": Range("[0, 1)"),
     "residual_dropout": Range("[0, 1)"),
@@ -76,9 +85,17 @@ WHOLE = {
     "cross_depth",
     "cross_rank",
     "heads",
+    "blocks",
     "patch",
+    "stride",
+    "smoothing",
     "resolution",
+    "head_width",
+    "ngrams",
+    "buckets",
 }
+# Yes or no, or a text that the model itself reads.
+FREE = {"covariates", "drift", "members", "weights"}
 
 
 def check(**values: object) -> None:
@@ -94,7 +111,7 @@ def check(**values: object) -> None:
         if name in CHOICES:
             if value not in CHOICES[name]:
                 raise UnknownNameError(name, str(value), CHOICES[name])
-        else:
+        elif name not in FREE:
             _check_number(name, value)
 
 

@@ -1,36 +1,33 @@
-"""From the inputs of a `Signature` to one matrix of features.
-
-Few large operations, because a step on a small network is bound by their number: all one-hot
-columns come from one comparison, all embeddings of one width from one table.
-"""
+"""The inputs of a `Signature`, and from them to one matrix of features or to linear scores."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import keras
-import numpy as np
 from keras import ops
 
 from kerasnn.errors import ConfigError
+from kerasnn.layers.beside import sequence_parts
 from kerasnn.layers.blocks import add, side_by_side
 from kerasnn.layers.pixels import scale_pixels
+from kerasnn.layers.tables import look_up, one_hot, table_parts
+from kerasnn.layers.texts import bag
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from kerasnn.signature import Categories, Signature
+    from kerasnn.signature import Signature, Window
 
-# Codes of the contract in `kerasnn.signature.Categories`.
-MISSING, UNKNOWN = 0, 1
+# Weights that the pairs of words of a text share in a linear model.
+LINEAR_BUCKETS = 1 << 18
 
 
 def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     """A ``keras.Input`` for each input of the signature, by its name.
 
     Shape:
-        numbers: (batch, columns), float32; categories: (batch, columns), int32; image, image_2
-        …: (batch, height, width, channels), float32 from 0 to 255.
+        As told by the classes of `kerasnn.signature`; images are float32.
 
     Raises:
         ConfigError: The signature has no input.
@@ -44,9 +41,31 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     for name, image in signature.image_inputs.items():
         shape = (image.height, image.width, image.channels)
         inputs[name] = keras.Input(shape, dtype="float32", name=name)
+    for name, text in signature.text_inputs.items():
+        inputs[name] = keras.Input((text.length,), dtype="int32", name=name)
+    for name, series in signature.series_inputs.items():
+        inputs[name] = keras.Input((series.length, series.channels), dtype="float32", name=name)
+    for name, sound in signature.sound_inputs.items():
+        inputs[name] = keras.Input((sound.samples,), dtype="float32", name=name)
+    if signature.window:
+        inputs |= _window_inputs(signature.window)
     if not inputs:
         raise ConfigError("a network needs an input; got none", fix="add a column to learn from")
     return inputs
+
+
+def _window_inputs(window: Window) -> dict[str, KerasTensor]:
+    whole = window.history + window.horizon
+    shapes = {
+        "past": (window.history, len(window.targets)),
+        "past_covariates": (window.history, len(window.past)),
+        "known_covariates": (whole, len(window.known)),
+    }
+    return {
+        name: keras.Input(shape, dtype="float32", name=name)
+        for name, shape in shapes.items()
+        if shape[-1]
+    }
 
 
 def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
@@ -54,35 +73,25 @@ def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
 
     An unknown category is all zeros as one-hot. In an embedding, missing and unknown start as
     zeros, and so stay silent where training never saw them. A pixel is a number like another here:
-    a model for images goes through `image_features`.
+    a model for images goes through `image_features`. Texts, series and sounds have the small
+    encoders of `beside_parts`.
 
     Args:
         inputs: From `build_inputs`.
         signature: What the inputs hold.
 
     Shape:
-        returns (batch, numbers + one-hot columns + embedding widths + pixels · channels)
+        returns (batch, numbers + one-hot columns + embedding widths + pixels · channels + …)
     """
     parts = [*table_parts(inputs, signature), *_flat_pixels(inputs, signature)]
+    parts += sequence_parts(inputs, signature)
     return side_by_side(parts, name="features")
-
-
-def table_parts(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
-    """The features of numbers and categories alone, (batch, any) each; none without a table."""
-    parts = [inputs["numbers"]] if signature.numbers else []
-    if signature.categories:
-        codes, widths = inputs["categories"], signature.categories.widths
-        if columns := [i for i, width in enumerate(widths) if not width]:
-            parts.append(_one_hot(codes, signature.categories, columns))
-        for width in sorted({width for width in widths if width}):
-            columns = [i for i, each in enumerate(widths) if each == width]
-            vectors = _look_up(codes, signature.categories, columns, width, scale=0.1)
-            parts.append(keras.layers.Flatten(name=f"embedding_{width}_flat")(vectors))
-    return parts
 
 
 def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
     """A linear model of all columns and pixels, every category as if one-hot; starts at zero.
+
+    Of a text, each word and pair of words has a weight, and the mean of these counts.
 
     Args:
         inputs: From `build_inputs`.
@@ -96,12 +105,15 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
     if signature.categories:
         codes, widths = inputs["categories"], signature.categories.widths
         if columns := [i for i, each in enumerate(widths) if not each]:
-            narrow.append(_one_hot(codes, signature.categories, columns))
+            narrow.append(one_hot(codes, signature.categories, columns))
         if columns := [i for i, each in enumerate(widths) if each]:
             # The sum of one number a category is what a one-hot column times a kernel is.
-            vectors = _look_up(codes, signature.categories, columns, width, scale=0.0)
+            vectors = look_up(codes, signature.categories, columns, width, scale=0.0)
             scores.append(ops.sum(vectors, axis=1))
     narrow += _flat_pixels(inputs, signature, prefix="linear_")
+    for name, text in signature.text_inputs.items():
+        sizes = {"width": width, "ngrams": 2, "buckets": LINEAR_BUCKETS}
+        scores.append(bag(inputs[name], text, **sizes, zeros=True, name=f"linear_{name}"))
     if narrow:
         features = side_by_side(narrow, name="linear_features")
         scores.append(
@@ -119,40 +131,3 @@ def _flat_pixels(
         scaled = scale_pixels(inputs[name], image, name=f"{prefix}{name}_scaled")
         parts.append(keras.layers.Flatten(name=f"{prefix}{name}_flat")(scaled))
     return parts
-
-
-def _one_hot(codes: KerasTensor, categories: Categories, columns: list[int]) -> KerasTensor:
-    """(batch, one-hot columns): each compares the code of its column with its own."""
-    sizes = [categories.cardinalities[i] for i in columns]
-    own = [[code for code in range(size) if code != UNKNOWN] for size in sizes]
-    source = np.repeat(columns, [len(codes) for codes in own]).tolist()
-    wanted = np.concatenate(own)[None].astype("int32")
-    hits = ops.equal(ops.take(codes, source, axis=1), wanted)
-    return ops.cast(hits, "float32")
-
-
-def _look_up(
-    codes: KerasTensor, categories: Categories, columns: list[int], width: int, *, scale: float
-) -> KerasTensor:
-    """(batch, columns, width): embeddings from one table, where each column has its rows."""
-    sizes = [categories.cardinalities[i] for i in columns]
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    if len(columns) < len(categories.names):
-        codes = ops.take(codes, columns, axis=1)
-    table = keras.layers.Embedding(
-        sum(sizes),
-        width,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=scale) if scale else "zeros",
-        name=f"embedding_{width}" if scale else "linear_embedding",
-    )
-    vectors = table(ops.add(codes, np.array([starts], dtype="int32")))
-    if scale:
-        _silence(table.embeddings, starts)
-    return vectors
-
-
-def _silence(table: keras.Variable, starts: list[int]) -> None:
-    """Set the rows of missing and unknown categories to zero."""
-    values = np.array(ops.convert_to_numpy(table))
-    values[[start + code for start in starts for code in (MISSING, UNKNOWN)]] = 0
-    table.assign(values)

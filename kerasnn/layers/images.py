@@ -1,4 +1,4 @@
-"""From the images of a `Signature`, and the table beside them, to one matrix of features."""
+"""From the images of a `Signature`, and what is beside them, to one matrix of features."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import keras
 
 from kerasnn.errors import ConfigError
-from kerasnn.layers.blocks import dense_block, side_by_side
-from kerasnn.layers.features import table_parts
+from kerasnn.layers.beside import beside_parts
+from kerasnn.layers.blocks import side_by_side
 from kerasnn.layers.pixels import scale_pixels
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 # From scaled pixels and a prefix of the layers' names to (batch, any).
 Backbone = Callable[["KerasTensor", str], "KerasTensor"]
 
-TABLE_WIDTH = 64
-
 
 def image_features(
     inputs: dict[str, KerasTensor],
@@ -30,7 +28,7 @@ def image_features(
     *,
     scale: bool = True,
 ) -> KerasTensor:
-    """One encoder a column of images, beside one dense block for numbers and categories.
+    """One encoder a column of images, beside small ones for the other columns: `beside_parts`.
 
     The layers of an encoder are named after its input: ``image_…``, ``image_2_…``. The result of
     each is the layer ``image_features``, and what all say together is the layer ``features``.
@@ -43,7 +41,7 @@ def image_features(
         scale: Whether pixels are scaled first; else they come as they are, from 0 to 255.
 
     Shape:
-        returns (batch, features of all images + `TABLE_WIDTH` where there is a table)
+        returns (batch, features of all images and of what is beside them)
 
     Raises:
         ConfigError: The signature has no image.
@@ -57,7 +55,5 @@ def image_features(
     for name, image in signature.image_inputs.items():
         x = scale_pixels(inputs[name], image, name=f"{name}_scaled") if scale else inputs[name]
         parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(x, name)))
-    if table := table_parts(inputs, signature):
-        columns = side_by_side(table, name="table_columns")
-        parts.append(dense_block(columns, width=TABLE_WIDTH, activation="silu", name="table"))
+    parts += beside_parts(inputs, signature, done={"image"})
     return keras.layers.Identity(name="features")(side_by_side(parts, name="features_beside"))
