@@ -13,7 +13,7 @@ import pandas as pd
 from kerasnn import data
 from kerasnn.adapting import adapt
 from kerasnn.config import Config
-from kerasnn.data import duplicates, folders, image_columns, labelsets
+from kerasnn.data import duplicates, folders, image_columns, labelsets, ts_header
 from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
 from kerasnn.data.layouts import layout_of
@@ -117,10 +117,14 @@ def _given(options: DataOptions, sources: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _named_classes(source: Any, options: DataOptions) -> dict[str, Kind]:
-    """Names of folders are classes, even where they are numbers."""
-    is_folder = isinstance(source, str | os.PathLike) and os.path.isdir(source)
-    named = is_folder and options.target == folders.LABEL and options.task is None
-    return {folders.LABEL: "category"} if named else {}
+    """Names of folders are classes, even where they are numbers, and so is what a file says is one."""
+    is_path = isinstance(source, str | os.PathLike)
+    if not is_path or options.target != folders.LABEL or options.task is not None:
+        return {}
+    if folders.is_series_path(os.fspath(source)):
+        is_class = ts_header.label_kind(os.fspath(source), encoding=options.encoding) == "class"
+        return {folders.LABEL: "category" if is_class else "number"}
+    return {folders.LABEL: "category"} if os.path.isdir(source) else {}
 
 
 def _with_pictures(

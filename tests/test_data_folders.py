@@ -219,15 +219,15 @@ def test_arrays_that_are_no_table(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     again = f"a damaged .npz file ({path}) – copy or save it again"
     assert refusal(save(path, images=X, y=range(5))) == (
-        f"no array 'x' among the arrays: 'images', 'y' ({path}) – call the images 'x' and the "
-        "labels 'y'"
+        f"no array 'x' among the arrays: 'images', 'y' ({path}) – call the images or series 'x' "
+        "and the labels 'y'"
     )
     assert refusal(save(path, x=X, y=range(4))) == (
-        f"5 images in 'x' but 4 labels in 'y' ({path}) – give one label an image"
+        f"5 examples in 'x' but 4 labels in 'y' ({path}) – give one label an example"
     )
-    assert refusal(save(path, x=X[0])) == (
-        f"'x' has the shape (4, 3) ({path},x) – give images as (n, height, width) or (n, height, "
-        "width, channels)"
+    assert refusal(save(path, x=X[0, 0])) == (
+        f"'x' has the shape (3,) ({path},x) – give series as (n, time) or (n, time, channels), "
+        "images as (n, height, width, channels)"
     )
     np.savez(path, x=X, y=np.array([{}] * 5, dtype=object), allow_pickle=True)
     assert refusal(path) == (

@@ -1,4 +1,4 @@
-"""Tables of arrays: ``.npz`` files with images ``x`` and labels ``y``."""
+"""Tables of arrays: ``.npz`` files with images or series ``x`` and labels ``y``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data.frames import as_cells
+from kerasnn.data.series_cells import are_pixels
 from kerasnn.data.sources import Source
 from kerasnn.errors import DataError, warn
 
@@ -32,7 +33,7 @@ _FAULTS = (
 
 
 def tables(source: Source, *, rows: int | None) -> tuple[list[str], Iterator[pd.DataFrame]]:
-    """Names of the columns, and tables of at most ``rows`` rows; cells of images are arrays.
+    """Names of the columns, and tables of at most ``rows`` rows; cells of images, series are arrays.
 
     Args:
         source: Of the file.
@@ -92,7 +93,9 @@ class _Array:
         shape = self.shape[::-1] if fortran else self.shape
         values = _read(self._stream, shape, self.dtype)
         values = values.T if fortran else values
-        if values.ndim < 3 or not np.isfinite(values).all() or values.min(initial=0) < 0:
+        if values.ndim < 3 or (values.ndim == 3 and not are_pixels([values])):
+            return values
+        if not np.isfinite(values).all() or values.min(initial=0) < 0:
             return values
         return as_bytes(values)
 
@@ -115,16 +118,17 @@ def _columns(arrays: Mapping[str, _Array], origin: str) -> dict[str, _Array]:
     if IMAGES not in arrays:
         listed = ", ".join(f"'{name}'" for name in arrays) or "none"
         what = f"no array '{IMAGES}' among the arrays: {listed}"
-        raise DataError(what, place=origin, fix="call the images 'x' and the labels 'y'")
+        fix = "call the images or series 'x' and the labels 'y'"
+        raise DataError(what, place=origin, fix=fix)
     shape = arrays[IMAGES].shape
-    if len(shape) not in (3, 4):
+    if len(shape) not in (2, 3, 4):
         what = f"'{IMAGES}' has the shape {shape}"
-        fix = "give images as (n, height, width) or (n, height, width, channels)"
+        fix = "give series as (n, time) or (n, time, channels), images as (n, height, width, channels)"
         raise DataError(what, place=f"{origin},{IMAGES}", fix=fix)
     if LABELS in arrays and arrays[LABELS].shape[:1] != shape[:1]:
         labels = (arrays[LABELS].shape or (0,))[0]
-        what = f"{shape[0]:,} images in '{IMAGES}' but {labels:,} labels in '{LABELS}'"
-        raise DataError(what, place=origin, fix="give one label an image")
+        what = f"{shape[0]:,} examples in '{IMAGES}' but {labels:,} labels in '{LABELS}'"
+        raise DataError(what, place=origin, fix="give one label an example")
     columns = {
         name: array
         for name, array in arrays.items()

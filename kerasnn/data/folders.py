@@ -155,12 +155,16 @@ def parts_of(source: Any) -> dict[str, str] | None:
 
 
 def default_target(source: Any) -> str | None:
-    """The column to predict where there is no doubt: of class folders, or of ``x`` and ``y``."""
+    """The column to predict where there is no doubt: of class folders, ``x`` and ``y``, or ``.ts``."""
     if not isinstance(source, str | os.PathLike):
         return None
     path = os.fspath(source)
     if os.path.isdir(path):
         return LABEL if _subfolders(path) else None
+    if is_series_path(path):
+        from kerasnn.data.ts_header import label_kind
+
+        return LABEL if label_kind(path) in ("class", "value") else None
     if path.lower().endswith(".npz"):
         try:
             with zipfile.ZipFile(path) as archive:
@@ -168,6 +172,15 @@ def default_target(source: Any) -> str | None:
         except (OSError, zipfile.BadZipFile):
             return None
     return None
+
+
+def is_series_path(text: str) -> bool:
+    """Whether a text ends as the name of a file of series does.
+
+    >>> is_series_path("GunPoint_TRAIN.ts"), is_series_path("GunPoint.ts.gz")
+    (True, True)
+    """
+    return text.lower().endswith((".ts", ".ts.gz"))
 
 
 def is_image_source(source: Any) -> bool:

@@ -171,9 +171,14 @@ def as_cells(array: np.ndarray) -> pd.Series:
     if array.ndim == 1:
         is_bytes = array.dtype.kind == "S"
         return pd.Series(np.char.decode(array, "utf-8", "replace") if is_bytes else array)
-    cells = np.empty(len(array), dtype=object)
-    for row, cell in enumerate(array):
-        cells[row] = cell
+    return as_objects(list(array))
+
+
+def as_objects(values: Sequence[Any]) -> pd.Series:
+    """A column with any Python object in each cell."""
+    cells = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values):
+        cells[row] = value
     return pd.Series(cells)
 
 

@@ -9,15 +9,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kerasnn.data import cells, dates, numerals, values
+from kerasnn.data import cells, dates, numerals, series_cells, values
 from kerasnn.data.folders import is_picture_path
 from kerasnn.data.guesses import Guess, constant, empty, left_out
 from kerasnn.data.number_columns import check_numbers, of_numbers
 from kerasnn.data.pictures import is_picture
-from kerasnn.data.text_columns import long_texts, of_text
+from kerasnn.data.series_columns import check_series, of_series
+from kerasnn.data.text_columns import cut_texts, of_text
 from kerasnn.signature import Kind
 
-USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date", "image")
+USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date", "image", "text", "series", "sound")
 
 _MOSTLY = 0.9
 
@@ -28,9 +29,9 @@ def guess(series: pd.Series) -> Guess:
     Raises:
         DataError: If it holds infinite numbers, or numbers or dates written in two ways.
     """
-    images = _of_images(series)
-    if images is not None:
-        return images
+    whole = _of_images(series) or of_series(series)
+    if whole is not None:
+        return whole
     first = next((value for value in series.head(100) if value is not None), None)
     if isinstance(first, list | dict | np.ndarray):
         return left_out(
@@ -56,6 +57,8 @@ def force(series: pd.Series, kind: Kind) -> Guess:
     Raises:
         DataError: If a cell can't be read as that.
     """
+    if kind == "series":
+        return check_series(series, "given")
     given = Guess(kind, "given", used=kind in USED_KINDS)
     if kind == "number":
         numbers = values.as_numbers(series)
@@ -69,10 +72,10 @@ def force(series: pd.Series, kind: Kind) -> Guess:
         is_empty = (values.as_dates(series, layout=given.layout) == values.MISSING_DATE).all()
     elif kind == "category":
         is_empty = all(cell is None for cell in values.as_categories(series))
-        array = cells.to_arrow(series)
-        given.findings = (
-            long_texts(cells.distinct(array)[0]) if cells.form_of(array) == "text" else []
-        )
+        given.findings = _cut(series, values.LONGEST_CATEGORY)
+    elif kind == "text":
+        is_empty = not any(text.strip() for text in values.as_texts(series))
+        given.findings = _cut(series, values.LONGEST_TEXT)
     else:
         is_empty = False
     return empty() if is_empty else given
@@ -86,7 +89,8 @@ def _of_images(series: pd.Series) -> Guess | None:
     first = [os.fspath(c) if isinstance(c, os.PathLike) else c for c in known.head(20)]
     texts = [cell for cell in first if isinstance(cell, str)]
     if not texts:
-        return Guess("image", "images") if first and all(map(is_picture, first)) else None
+        are_images = first and all(map(is_picture, first)) and _are_pixels(known)
+        return Guess("image", "images") if are_images else None
     if not any(map(is_picture_path, texts)):
         return None
     if len(texts) < len(first):
@@ -95,6 +99,17 @@ def _of_images(series: pd.Series) -> Guess | None:
     paths = {os.fspath(cell) for cell in known}
     named = sum(map(is_picture_path, paths))
     return Guess("image", f"{named:,} image files") if named >= _MOSTLY * len(paths) else None
+
+
+def _are_pixels(known: pd.Series) -> bool:
+    """Whether cells that are matrices are images, not series."""
+    arrays = [cell for cell in known if isinstance(cell, np.ndarray) and cell.ndim == 2]
+    return series_cells.are_pixels(arrays)
+
+
+def _cut(series: pd.Series, most: int) -> list[tuple[str, str]]:
+    array = cells.to_arrow(series)
+    return cut_texts(cells.distinct(array)[0], most) if cells.form_of(array) == "text" else []
 
 
 def _sign_of(series: pd.Series) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from kerasnn.data import arrays, delimited, folders, jsonlines, parquet
+from kerasnn.data import arrays, delimited, folders, jsonlines, parquet, ts_files
 from kerasnn.data.frames import (
     Examples,
     check_rows,
@@ -30,7 +30,7 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
 
     Args:
         source: A path to CSV, TSV, JSON lines or Parquet, or one of these with gzip; to ``.npz``
-            with images ``x``; to a folder of images or an image; a list of the latter; ``-`` for
+            with images or series ``x``; to a ``.ts`` file of series; to a folder of images or an image; a list of the latter; ``-`` for
             standard input; a DataFrame; or a dict of arrays or lists.
         encoding: Of a text file.
         delimiter: Between the cells of a text file; a tab for ``.tsv``, else a comma.
@@ -142,6 +142,8 @@ def _pieces(
 ) -> Iterator[pd.DataFrame]:
     """One frame with all rows, or frames of at most ``rows``; one without rows if there are none."""
     first_row = {"delimited": 2, "arrays": 0}.get(source.format, 1)
+    if source.format == "series":
+        first_row = ts_files.first_row(source, encoding=encoding)
     names, frames = _parsed(source, encoding=encoding, delimiter=delimiter, rows=rows)
     count = 0
     for frame in frames:
@@ -157,6 +159,8 @@ def _parsed(
 ) -> tuple[list[str], Iterator[pd.DataFrame]]:
     if source.format == "arrays":
         return arrays.tables(source, rows=rows)
+    if source.format == "series":
+        return ts_files.tables(source, encoding=encoding, rows=rows)
     if source.format == "parquet":
         names = parquet.names(source)
         return names, _nonempty(parquet.frames(source, names, rows=rows))

@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Literal, cast
 from kerasnn.data import folders
 from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError, UnknownNameError
 
-Format = Literal["delimited", "json_lines", "parquet", "arrays", "image", "folder"]
+Format = Literal["delimited", "json_lines", "parquet", "arrays", "series", "image", "folder"]
 
 HEAD_BYTES = 8_192
 
@@ -39,6 +39,7 @@ _FORMATS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
     ".npz": "arrays",
+    ".ts": "series",
     **cast(dict[str, Format], dict.fromkeys(folders.SUFFIXES, "image")),
 }
 _GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
@@ -156,7 +157,7 @@ def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = No
             head = unpacked.read(HEAD_BYTES)
         _check_not_empty(head, origin)
     form = _format(path, head, origin, named=keep is None)
-    if form in ("delimited", "json_lines") and encoding is not None:
+    if form in ("delimited", "json_lines", "series") and encoding is not None:
         _check_text(head, origin, encoding)
     return Source(path, origin, form, compressed, keep)
 

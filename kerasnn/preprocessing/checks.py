@@ -11,14 +11,16 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
+from kerasnn.data import series_cells
 from kerasnn.data.cells import MARKERS
 from kerasnn.data.labels import SEPARATORS
 from kerasnn.data.pictures import layout_text
+from kerasnn.data.values import LONGEST_TEXT
 from kerasnn.errors import ModelRefusedError
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import USED_KINDS, Column, Target
-from kerasnn.signature import Kind, Task
+from kerasnn.signature import Kind, Task, Unit
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.categories import Vocabulary
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing.images import ImageColumn
     from kerasnn.preprocessing.numbers import NumberColumn
     from kerasnn.preprocessing.preprocessor import Preprocessor
+    from kerasnn.preprocessing.series import SeriesColumn
+    from kerasnn.preprocessing.texts import TextColumn
 
 # Python evaluates the text of annotations: once, not at each load of a bundle.
 _hints = functools.cache(get_type_hints)
@@ -33,6 +37,10 @@ WIDEST_EMBEDDING = 4_096
 MOST_KNOTS = 1_000
 LATEST_DAY = 4_000_000
 LARGEST_SIDE = 4_096
+LONGEST_SERIES, MOST_CHANNELS = 10_000_000, 100_000
+MOST_TOKENS = 10_000_000
+# Characters; a longer token, such as an address, is never in a vocabulary.
+LONGEST_TOKEN = 100
 
 
 def check_state(preprocessor: Preprocessor) -> None:
@@ -61,6 +69,8 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
         (("date",), preprocessor.dates),
         (("category",), preprocessor.vocabularies),
         (("image",), preprocessor.images),
+        (("text",), preprocessor.texts),
+        (("series",), preprocessor.series),
     ):
         expected = [column.name for column in schema.features if column.kind in kinds]
         yield [column.name for column in state] == expected, f"the columns of kind {kinds[0]}"
@@ -70,6 +80,10 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
     yield all(_is_vocabulary(v) for v in preprocessor.vocabularies), "vocabularies"
     layouts = [column.layout for column in schema.features if column.kind == "image"]
     yield all(map(_is_image_column, preprocessor.images, layouts)), "images"
+    layouts = [column.layout for column in schema.features if column.kind == "text"]
+    yield all(map(_is_text_column, preprocessor.texts, layouts)), "texts"
+    layouts = [column.layout for column in schema.features if column.kind == "series"]
+    yield all(map(_is_series_column, preprocessor.series, layouts)), "series"
     coder = preprocessor.coder
     yield coder.target == schema.target, "two targets"
     yield _are_floats([coder.mean, coder.deviation], limit=math.inf), "the target's scale"
@@ -155,6 +169,36 @@ def _is_image_column(column: ImageColumn, layout: str) -> bool:
     )
 
 
+def _is_text_column(column: TextColumn, layout: str) -> bool:
+    longest = 1 if column.unit == "characters" else LONGEST_TOKEN
+    return (
+        column.unit in get_args(Unit)
+        and column.unit == layout
+        and type(column.length) is int
+        and 1 <= column.length <= LONGEST_TEXT
+        and type(column.lower_case) is bool
+        and type(column.buckets) is int
+        and 0 <= column.buckets <= MOST_TOKENS
+        and len(column.words) <= MOST_TOKENS
+        and _are_words(column.words)
+        and all(len(word) <= longest and _is_unicode(word) for word in column.words)
+    )
+
+
+def _is_series_column(column: SeriesColumn, layout: str) -> bool:
+    return (
+        type(column.length) is int
+        and 1 <= column.length <= LONGEST_SERIES
+        and type(column.channels) is int
+        and 1 <= column.channels <= MOST_CHANNELS
+        and layout == series_cells.layout_text(column.length, column.channels)
+        and len(column.mean) == len(column.deviation) == column.channels
+        and _are_floats([*column.mean, *column.deviation])
+        and min(column.deviation) > 0
+        and type(column.has_missing) is bool
+    )
+
+
 def _is_vocabulary(vocabulary: Vocabulary) -> bool:
     return (
         _are_words(vocabulary.words)
@@ -166,6 +210,15 @@ def _is_vocabulary(vocabulary: Vocabulary) -> bool:
 
 def _are_words(words: tuple[Any, ...]) -> bool:
     return all(isinstance(w, str) and w for w in words) and len(set(words)) == len(words)
+
+
+def _is_unicode(text: str) -> bool:
+    """Half of a surrogate pair is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _are_floats(values: Iterable[Any], *, limit: float = LARGEST * 1.001) -> bool:

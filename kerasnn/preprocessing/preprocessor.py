@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +19,19 @@ from kerasnn.data.values import (
     as_categories,
     as_dates,
     as_numbers,
+    as_texts,
 )
 from kerasnn.errors import DataError, ModelRefusedError
+from kerasnn.preprocessing import series as series_arrays
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
 from kerasnn.preprocessing.checks import check_state
 from kerasnn.preprocessing.dates import DateColumn, date_features
 from kerasnn.preprocessing.images import ImageColumn
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
+from kerasnn.preprocessing.series import SeriesColumn
 from kerasnn.preprocessing.target import TargetCoder
+from kerasnn.preprocessing.texts import TextColumn
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import Column, Schema
 from kerasnn.signature import Categories, Numbers, Output, Signature
@@ -43,14 +47,17 @@ class Prepared:
     Args:
         inputs: ``"numbers"``, float32 (n, width), ``"categories"``, int32 (n, columns), and
             ``"image"`` (``"image_2"`` …), uint8 (n, height, width, channels), which are read
-            from disk row by row where they don't fit in memory.
+            from disk row by row where they don't fit in memory, and ``"text"`` (``"text_2"`` …),
+            int32 (n, length), and ``"series"`` (``"series_2"`` …), float32 (n, length, channels).
         unseen: For each column that had any, how many cells held an unknown or rare category.
         imputed: For each column that never missed a value in training, how many cells do here.
+        cut: For each column of series, how many were longer than in training.
     """
 
     inputs: dict[str, NDArray[Any]]
     unseen: dict[str, int]
     imputed: dict[str, int]
+    cut: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ class Preprocessor:
         vocabularies: One for each category column.
         coder: Of the target.
         images: One for each image column.
+        texts: One for each text column.
+        series: One for each column of series.
     """
 
     schema: Schema
@@ -74,6 +83,8 @@ class Preprocessor:
     vocabularies: tuple[Vocabulary, ...]
     coder: TargetCoder
     images: tuple[ImageColumn, ...] = ()
+    texts: tuple[TextColumn, ...] = ()
+    series: tuple[SeriesColumn, ...] = ()
 
     @classmethod
     def fit(
@@ -86,7 +97,7 @@ class Preprocessor:
         """
         options = options or PreprocessingOptions()
         check_columns(frame, [column.name for column in schema.features])
-        numbers, dates, vocabularies, images = [], [], [], []
+        numbers, dates, vocabularies, images, texts, series = [], [], [], [], [], []
         schema = _with_layouts(schema, frame, options)
         for column in schema.features:
             values = _read(frame[column.name], column)
@@ -96,12 +107,17 @@ class Preprocessor:
                 dates.append(DateColumn.fit(column.name, values, indicator=options.indicator))
             elif column.kind == "image":
                 images.append(ImageColumn.fit(column.name, values, column.layout))
+            elif column.kind == "series":
+                series.append(SeriesColumn.fit(column.name, values, column.layout))
+            elif column.kind == "text":
+                unit: Any = column.layout
+                texts.append(TextColumn.fit(column.name, values, options, unit=unit))
             else:
                 numbers.append(NumberColumn.fit(column.name, values, options))
         target = schema.target
         coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
         fitted = tuple(numbers), tuple(dates), tuple(vocabularies)
-        return cls(schema, options, *fitted, coder, tuple(images))
+        return cls(schema, options, *fitted, coder, tuple(images), tuple(texts), tuple(series))
 
     @property
     def signature(self) -> Signature:
@@ -119,7 +135,9 @@ class Preprocessor:
             Output(target.task, width),
             Numbers(names) if names else None,
             categories if words else None,
-            tuple(column.image for column in self.images),
+            images=tuple(column.image for column in self.images),
+            texts=tuple(column.text for column in self.texts),
+            series=tuple(column.series for column in self.series),
         )
 
     @property
@@ -136,9 +154,10 @@ class Preprocessor:
 
         Returns:
             By the name of the column, each (n, 1): float32 with NaN where a number or boolean is
-            missing; text, empty where a category is; int64 seconds since 1970 for dates, the
-            least int64 where one is missing; for images (n, height, width, channels), uint8, as
-            large as the network takes them.
+            missing; text, empty where a category or a text is; int64 seconds since 1970 for
+            dates, the least int64 where one is missing; for images (n, height, width, channels),
+            uint8, as large as the network takes them; for series (n, length, channels), NaN where
+            a reading is missing.
 
         Raises:
             DataError: Columns are missing, or a column does not hold what it held in training.
@@ -169,7 +188,11 @@ class Preprocessor:
             inputs["categories"] = np.stack(codes, axis=1)
         for name, image in self.signature.image_inputs.items():
             inputs[name] = parsed[image.name]
-        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed))
+        for name, column in zip(self.signature.text_inputs, self.texts, strict=True):
+            inputs[name] = column.encode(parsed[column.name])
+        for name, series in self.signature.series_inputs.items():
+            inputs[name] = parsed[series.name]
+        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed), self._cut(frame))
 
     def pool_numbers(self, xp: Any, raw: dict[str, Tensor]) -> Tensor:
         """The input ``"numbers"`` from parsed columns, by NumPy or by ``keras.ops``.
@@ -238,6 +261,8 @@ class Preprocessor:
             tuple(Vocabulary.from_dict(column) for column in data["vocabularies"]),
             TargetCoder.from_dict(data["coder"]),
             tuple(ImageColumn.from_dict(column) for column in data.get("images", ())),
+            tuple(TextColumn.from_dict(column) for column in data.get("texts", ())),
+            tuple(SeriesColumn.from_dict(column) for column in data.get("series", ())),
         )
 
     def _unseen(self, inputs: dict[str, NDArray[Any]]) -> dict[str, int]:
@@ -255,6 +280,14 @@ class Preprocessor:
         missing |= {c.name: parsed[c.name] == MISSING_DATE for c in self.dates if not c.indicator}
         return {name: int(where.sum()) for name, where in missing.items() if where.any()}
 
+    def _cut(self, frame: pd.DataFrame) -> dict[str, int]:
+        layouts = {c.name: c.layout for c in self.schema.features if c.kind == "series"}
+        counts = {
+            name: series_arrays.count_longer(frame[name], layout)
+            for name, layout in layouts.items()
+        }
+        return {name: count for name, count in counts.items() if count}
+
 
 def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     """Raise a DataError that lists every column that is not there."""
@@ -269,11 +302,17 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
 
 
 def _with_layouts(schema: Schema, frame: pd.DataFrame, options: PreprocessingOptions) -> Schema:
-    """The size of each image column whose size is still open."""
+    """The size of images and of series, and the unit of texts, where it is still open."""
 
     def known(column: Column) -> Column:
-        if column.kind != "image" or column.layout or not column.used:
+        if column.kind not in ("image", "text", "series") or column.layout or not column.used:
             return column
+        if column.kind == "series":
+            length = options.series_length
+            return replace(column, layout=series_arrays.layout_of(frame[column.name], length=length))
+        if column.kind == "text":
+            unit = "words" if options.tokens == "auto" else options.tokens
+            return replace(column, layout=unit)
         size, channels = options.image_size, options.image_channels
         layout = layout_of(frame[column.name], size=size, channels=channels)
         return replace(column, layout=layout)
@@ -287,9 +326,13 @@ def _as_column(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read(series: pd.Series, column: Column) -> Any:
-    """Parse one column: float32 numbers, int64 seconds, categories or pixels."""
+    """Parse one column: float32 numbers, int64 seconds, categories, texts, pixels or readings."""
     if column.kind == "image":
         return pixels_of(series, column.layout)
+    if column.kind == "series":
+        return series_arrays.values_of(series, column.layout)
+    if column.kind == "text":
+        return as_texts(series)
     if column.kind == "category":
         return as_categories(series)
     if column.kind == "date":
