@@ -29,12 +29,13 @@ class Column:
 
     Args:
         name: As in the data.
-        kind: Number, category, boolean, date and image are encoded; the other kinds are left out.
+        kind: Number, category, boolean, date, image and text are encoded; the others are left out.
         reason: Why the kind was chosen, or why the column is left out, in a few words.
         used: Whether the network sees the column.
         layout: How its cells are read, in training and ever after: the decimal sign of numbers
             (``.`` or ``,``), the layout of dates (``ISO8601`` or as of ``strptime``), the height,
-            width and channels of images (``32x32x3``).
+            width and channels of images (``32x32x3``), what texts are cut into (``words`` or
+            ``characters``).
     """
 
     name: str

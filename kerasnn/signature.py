@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "multilabel", "regression", "forecast"]
+Unit = Literal["words", "characters"]
 Kind = Literal[
     "number",
     "category",
@@ -93,7 +94,7 @@ class Text:
     name: str
     length: int
     cardinality: int
-    unit: Literal["words", "characters"] = "words"
+    unit: Unit = "words"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,13 @@ def of_data(story: Mapping[str, Any]) -> str:
 
 def of_columns(schema: Schema) -> str:
     """How many columns of each kind are used, and which are not."""
-    plural = {"number": "numbers", "category": "categories", "boolean": "booleans", "date": "dates"}
+    plural = {
+        "number": "numbers",
+        "category": "categories",
+        "boolean": "booleans",
+        "date": "dates",
+        "text": "texts",
+    }
     counts = {kind: sum(c.kind == kind for c in schema.features) for kind in plural}
     named = [
         f"{count} {plural[kind] if count > 1 else kind}" for kind, count in counts.items() if count

@@ -42,6 +42,20 @@ def cycle(*cells: Any, n: int = N) -> list[Any]:
         (cycle(True, False), "boolean", "true or false", ""),
         (list(pd.date_range("2020", periods=N)), "date", "timestamps", ""),
         (cycle("2020", "2021"), "number", "whole numbers", "."),
+        ([f"some words here {i}" for i in range(N)], "text", "free text, 4 words a cell", ""),
+        (
+            [f"some words here {i}" for i in range(N - 1)] + ["NA"],
+            "text",
+            "free text, 4 words a cell",
+            "",
+        ),
+        (
+            [f"这件衣服很好看{chr(0x4E00 + i)}" for i in range(N)],
+            "text",
+            "free text, 4 words a cell",
+            "",
+        ),
+        ([f"x {i} " + "y" * 2_000 for i in range(N)], "text", "free text, 3 words a cell", ""),
     ],
 )
 def test_kinds_without_a_warning(cells: list[Any], kind: str, reason: str, layout: str) -> None:
@@ -81,11 +95,6 @@ IDENTIFIER = "override its kind if it is not one"
             [str(i) for i in reversed(range(N))],
             "identifier",
             [("looks like an identifier (counts from 0 to 39), left out", IDENTIFIER)],
-        ),
-        (
-            [f"some words here {i}" for i in range(N)],
-            "text",
-            [("free text is left out", "no model for tables reads text")],
         ),
         (
             cycle([1], [2]),
@@ -193,6 +202,11 @@ def test_columns_that_are_left_out(
             ["x" * 100_000, *cycle("b", "c")],
             "category",
             ("a text of 100,000 characters is cut after 1,000", "check for an unclosed quote"),
+        ),
+        (
+            [f"free text {i} " + "x" * 100_000 for i in range(N)],
+            "text",
+            ("a text of 100,013 characters is cut after 100,000", "check for an unclosed quote"),
         ),
         (
             cycle("1,5", "2,25"),
@@ -311,7 +325,7 @@ def test_few_rows_never_make_identifiers() -> None:
 
 def test_a_given_kind_is_obeyed() -> None:
     assert force(column(["1", "2"]), "category").kind == "category"
-    assert not force(column(["1", "2"]), "text").used
+    assert force(column(["1", "2"]), "text").used
     assert not force(column(["1", "2"]), "identifier").used
     assert force(column([0, 1]), "boolean").used
     assert force(column(["1,5", "2"]), "number").layout == ","
@@ -319,7 +333,7 @@ def test_a_given_kind_is_obeyed() -> None:
     assert force(column([f"u{i}" for i in range(N)]), "category").used
 
 
-@pytest.mark.parametrize("kind", ["number", "boolean", "date", "category"])
+@pytest.mark.parametrize("kind", ["number", "boolean", "date", "category", "text"])
 def test_a_given_kind_needs_values(kind: Any) -> None:
     found = force(column(["", None], dtype="str"), kind)
     assert (found.kind, found.used, found.reason) == ("constant", False, "no values")

@@ -36,7 +36,7 @@ def to_arrow(series: pd.Series) -> pa.Array:
         )
     try:
         array = pa.array(series, from_pandas=True)
-    except (pa.ArrowException, TypeError, OverflowError):
+    except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
         array = _as_text_array(series)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -98,7 +98,10 @@ def spread(values: np.ndarray, indices: np.ndarray, missing: Any) -> np.ndarray:
 
 
 def _as_text_array(series: pd.Series) -> pa.Array:
-    return pa.array([plain_text(value) for value in series], pa.large_string())
+    texts = [plain_text(value) for value in series]
+    # Half of a surrogate pair is no character.
+    known = [None if text is None else text.encode("utf-8", "replace") for text in texts]
+    return pa.array(known, pa.large_binary()).cast(pa.large_string())
 
 
 def plain_text(value: Any) -> str | None:

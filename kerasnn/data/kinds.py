@@ -18,7 +18,16 @@ from kerasnn.data.series_columns import check_series, of_series
 from kerasnn.data.text_columns import cut_texts, of_text
 from kerasnn.signature import Kind
 
-USED_KINDS: tuple[Kind, ...] = ("number", "category", "boolean", "date", "image", "text", "series", "sound")
+USED_KINDS: tuple[Kind, ...] = (
+    "number",
+    "category",
+    "boolean",
+    "date",
+    "image",
+    "text",
+    "series",
+    "sound",
+)
 
 _MOSTLY = 0.9
 

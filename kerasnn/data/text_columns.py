@@ -13,6 +13,7 @@ from kerasnn.data import cells, dates, numerals, values
 from kerasnn.data.frames import place
 from kerasnn.data.guesses import MANY_ROWS, Guess, constant, empty, identifier, left_out
 from kerasnn.data.number_columns import of_numbers
+from kerasnn.data.scripts import count_words
 from kerasnn.errors import DataError
 
 NEARLY_ALL = 0.95
@@ -34,7 +35,8 @@ def of_text(series: pd.Series, raw: pa.Array) -> Guess:
     dash = found.kind in ("number", "date", "boolean")
     if dash:
         n_missing = cells.text_cells(raw, dash=True).null_count - raw.null_count
-    if n_missing and found.kind != "constant":
+    # In free text such words are words.
+    if n_missing and found.kind != "constant" and not (found.kind == "text" and found.used):
         shown = ", ".join(f"'{marker}'" for marker in _markers(raw, dash=dash))
         if shown:
             fix = "nothing to do, if that is right"
@@ -134,13 +136,13 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
     counts = np.bincount(indices[indices >= 0], minlength=len(texts))
     n_rows = int(counts.sum())
     share = len(texts) / n_rows
-    n_words = np.array([text.count(" ") + 1 for text in texts])
+    n_words = np.array([count_words(text) for text in texts])
     words = float(n_words @ counts) / n_rows
-    findings = long_texts(texts)
+    findings = cut_texts(texts, values.LONGEST_CATEGORY)
     if n_rows >= MANY_ROWS:
         if (words >= 2 and share > 0.5) or (words >= 5 and share > 0.1):
-            what, fix = "free text is left out", "no model for tables reads text"
-            return left_out("text", f"free text, {words:.0f} words a cell", what, fix, findings)
+            cut = cut_texts(texts, values.LONGEST_TEXT)
+            return Guess("text", f"free text, {words:.0f} words a cell", findings=cut)
         if share > NEARLY_ALL:
             found = identifier(f"{len(texts):,} different texts in {n_rows:,} rows")
             found.findings = findings + found.findings
@@ -152,12 +154,12 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
     return Guess("category", reason, findings=findings)
 
 
-def long_texts(texts: list[str]) -> list[tuple[str, str]]:
-    """Texts that are too long for a category."""
+def cut_texts(texts: list[str], most: int) -> list[tuple[str, str]]:
+    """Texts that have more characters than are read."""
     longest = max(map(len, texts), default=0)
-    if longest <= values.LONGEST_CATEGORY:
+    if longest <= most:
         return []
-    what = f"a text of {longest:,} characters is cut after {values.LONGEST_CATEGORY:,}"
+    what = f"a text of {longest:,} characters is cut after {most:,}"
     return [(what, "check for an unclosed quote")]
 
 

@@ -22,14 +22,17 @@ from kerasnn.errors import DataError
 
 __all__ = [
     "LONGEST_CATEGORY",
+    "LONGEST_TEXT",
     "MISSING_DATE",
     "as_booleans",
     "as_categories",
     "as_dates",
     "as_numbers",
+    "as_texts",
 ]
 
 LONGEST_CATEGORY = 1_000
+LONGEST_TEXT = 100_000
 
 TRUTHS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "on": 1.0, "1": 1.0, "1.0": 1.0}
 FALSEHOODS = {"false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0, "off": 0.0, "0": 0.0, "0.0": 0.0}
@@ -114,6 +117,27 @@ def as_categories(series: pd.Series) -> np.ndarray:
     texts = [_category(value) for value in values]
     table = np.array([text[:LONGEST_CATEGORY] for text in texts], dtype=object)
     return cells.spread(table, indices, None)
+
+
+def as_texts(series: pd.Series) -> np.ndarray:
+    """Read free text as it is; what is missing is an empty text, what is no text is as a category.
+
+    A text is cut after `LONGEST_TEXT` characters (the schema warned of it).
+
+    Shape:
+        object, (n,) of str.
+
+    >>> as_texts(pd.Series(["It fits.", None, " NA "])).tolist()
+    ['It fits.', '', ' NA ']
+    """
+    array = cells.to_arrow(series)
+    if cells.form_of(array) == "text":
+        texts = [text[:LONGEST_TEXT] for text in array.fill_null("").to_pylist()]
+    else:
+        texts = [text or "" for text in as_categories(series)]
+    result = np.empty(len(texts), dtype=object)
+    result[:] = texts
+    return result
 
 
 def as_dates(series: pd.Series, *, layout: str = "") -> np.ndarray:

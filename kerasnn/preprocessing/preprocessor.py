@@ -309,7 +309,9 @@ def _with_layouts(schema: Schema, frame: pd.DataFrame, options: PreprocessingOpt
             return column
         if column.kind == "series":
             length = options.series_length
-            return replace(column, layout=series_arrays.layout_of(frame[column.name], length=length))
+            return replace(
+                column, layout=series_arrays.layout_of(frame[column.name], length=length)
+            )
         if column.kind == "text":
             unit = "words" if options.tokens == "auto" else options.tokens
             return replace(column, layout=unit)
