@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import TYPE_CHECKING
 
+import keras
+from keras import ops
+
 from kerasnn.layers.blocks import dense_block, side_by_side
 from kerasnn.layers.convolutions import conv_block, global_pool, stem_stride
+from kerasnn.layers.initializers import initializer_for
+from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
+from kerasnn.layers.series import scaled_series
 from kerasnn.layers.tables import table_parts
 from kerasnn.layers.texts import bag
 
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 TABLE_WIDTH = 64
 TEXT_WIDTH, TEXT_BUCKETS = 16, 1 << 15
 IMAGE_WIDTHS = (16, 32)
+STEP_WIDTH, STEP_KERNEL, STEP_DEPTH = 32, 5, 2
 
 
 def beside_parts(
@@ -56,6 +63,14 @@ def sequence_parts(
         for name, text in signature.text_inputs.items():
             sizes = {"width": TEXT_WIDTH, "ngrams": 2, "buckets": TEXT_BUCKETS}
             parts.append(bag(inputs[name], text, **sizes, name=f"{name}_beside"))
+    if "series" not in done:
+        for name, series in signature.series_inputs.items():
+            steps = scaled_series(inputs[name], series, name=f"{name}_beside")
+            parts.append(_steps(*steps, name=f"{name}_beside"))
+    if "sound" not in done:
+        for name, sound in signature.sound_inputs.items():
+            steps = mel_frames(inputs[name], sound, name=f"{name}_beside")
+            parts.append(_steps(*steps, name=f"{name}_beside"))
     return parts
 
 
@@ -66,3 +81,21 @@ def _image(x: KerasTensor, image: Image, *, name: str) -> KerasTensor:
     for i, width in enumerate(IMAGE_WIDTHS):
         x = conv_block(x, width=width, stride=stride, normalization="layer", name=f"{name}_{i + 1}")
     return global_pool(x, "mean", name=f"{name}_pool")
+
+
+def _steps(x: KerasTensor, mask: KerasTensor, *, name: str) -> KerasTensor:
+    """(batch, time, any) → (batch, 32): the mean of what convolutions find within the mask."""
+    mask = ops.expand_dims(mask, -1)
+    for i in range(STEP_DEPTH):
+        x = keras.layers.Conv1D(
+            STEP_WIDTH,
+            STEP_KERNEL,
+            padding="same",
+            activation="relu",
+            kernel_initializer=initializer_for("auto", activation="relu"),
+            name=f"{name}_{i + 1}",
+        )(x)
+        # The bias of the layer must not say where a sequence ends.
+        x = x * ops.cast(mask, x.dtype)
+    count = ops.maximum(ops.sum(mask, axis=1), 1.0)
+    return ops.sum(x, axis=1) / ops.cast(count, x.dtype)

@@ -10,7 +10,9 @@ from keras import ops
 from kerasnn.errors import ConfigError
 from kerasnn.layers.beside import sequence_parts
 from kerasnn.layers.blocks import add, side_by_side
+from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
+from kerasnn.layers.series import scaled_series
 from kerasnn.layers.tables import look_up, one_hot, table_parts
 from kerasnn.layers.texts import bag
 
@@ -91,7 +93,8 @@ def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
 def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
     """A linear model of all columns and pixels, every category as if one-hot; starts at zero.
 
-    Of a text, each word and pair of words has a weight, and the mean of these counts.
+    Of a text, each word and pair of words has a weight, and the mean of these counts. Readings of a
+    series are numbers like others; of a sound, the mean of each band of its mel spectrogram is one.
 
     Args:
         inputs: From `build_inputs`.
@@ -111,6 +114,7 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
             vectors = look_up(codes, signature.categories, columns, width, scale=0.0)
             scores.append(ops.sum(vectors, axis=1))
     narrow += _flat_pixels(inputs, signature, prefix="linear_")
+    narrow += _flat_steps(inputs, signature)
     for name, text in signature.text_inputs.items():
         sizes = {"width": width, "ngrams": 2, "buckets": LINEAR_BUCKETS}
         scores.append(bag(inputs[name], text, **sizes, zeros=True, name=f"linear_{name}"))
@@ -130,4 +134,17 @@ def _flat_pixels(
     for name, image in signature.image_inputs.items():
         scaled = scale_pixels(inputs[name], image, name=f"{prefix}{name}_scaled")
         parts.append(keras.layers.Flatten(name=f"{prefix}{name}_flat")(scaled))
+    return parts
+
+
+def _flat_steps(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
+    """The scaled readings of each series, (batch, length · channels), the mean frame of a sound."""
+    parts = []
+    for name, series in signature.series_inputs.items():
+        steps, _ = scaled_series(inputs[name], series, name=f"linear_{name}")
+        parts.append(keras.layers.Flatten(name=f"linear_{name}_flat")(steps))
+    for name, sound in signature.sound_inputs.items():
+        frames, mask = mel_frames(inputs[name], sound, name=f"linear_{name}")
+        count = ops.maximum(ops.sum(mask, axis=1, keepdims=True), 1.0)
+        parts.append(ops.sum(frames, axis=1) / count)
     return parts
