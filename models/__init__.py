@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import keras
 
     from kerasnn.models.descriptions import Description
+    from kerasnn.models.forecasting.dlinear import dlinear
+    from kerasnn.models.forecasting.nlinear import nlinear
+    from kerasnn.models.forecasting.ridge_nlinear import ridge_nlinear
+    from kerasnn.models.forecasting.seasonal_naive import seasonal_naive
     from kerasnn.models.image.airbench import airbench
     from kerasnn.models.image.cnn import cnn
     from kerasnn.models.image.convnext import convnext
@@ -52,11 +56,18 @@ _ZOO = {
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
+    "dlinear": ("forecasting.dlinear", "two linear layers, for the trend and for the rest"),
     "gru": ("sequence.gru", "gated recurrent units"),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
     "mlp": ("tabular.mlp", "multilayer perceptron, the default for tables"),
+    "nlinear": ("forecasting.nlinear", "one linear layer on the past minus its last value"),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
     "resnet9": ("image.resnet9", "four convolutions and two residual blocks"),
+    "ridge_nlinear": (
+        "forecasting.ridge_nlinear",
+        "one linear layer, solved: the baseline of forecasts",
+    ),
+    "seasonal_naive": ("forecasting.seasonal_naive", "the last season again"),
     "transfer": ("image.transfer", "a known architecture, to start from its trained weights"),
     "vit": ("image.vit", "attention among the patches of an image"),
     "wide_deep": ("tabular.wide_deep", "the sum of a linear model and a perceptron"),
@@ -87,14 +98,18 @@ __all__ = [
     "data_of",
     "dcnv2",
     "describe",
+    "dlinear",
     "get",
     "gru",
     "hyperparameters",
     "linear",
     "mlp",
     "names",
+    "nlinear",
     "resnet",
     "resnet9",
+    "ridge_nlinear",
+    "seasonal_naive",
     "summaries",
     "transfer",
     "vit",

@@ -1,0 +1,181 @@
+"""What is said of single models for forecasts; the contract of all is in test_zoo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from numpy.typing import NDArray
+from sklearn.linear_model import Ridge
+
+from kerasnn import models
+from kerasnn.errors import ConfigError
+from kerasnn.signature import Signature
+
+Inputs = dict[str, NDArray[Any]]
+
+
+def windows(signature: Signature, count: int = 40, *, seed: int = 0) -> tuple[Inputs, NDArray[Any]]:
+    """Random walks with a season, and what else the signature wants; the future is learnable."""
+    generator, window = np.random.default_rng(seed), signature.window
+    assert window is not None
+    whole, targets = window.history + window.horizon, len(window.targets)
+    steps = generator.normal(size=(count, whole, targets)).cumsum(axis=1)
+    inputs = {"past": steps[:, : window.history].astype("float32")}
+    if window.past:
+        shape = (count, window.history, len(window.past))
+        inputs["past_covariates"] = generator.normal(size=shape).astype("float32")
+    if window.known:
+        shape = (count, whole, len(window.known))
+        inputs["known_covariates"] = generator.normal(size=shape).astype("float32")
+    if signature.numbers:
+        shape = (count, len(signature.numbers.names))
+        inputs["numbers"] = generator.normal(size=shape).astype("float32")
+    if signature.categories:
+        sizes = signature.categories.cardinalities
+        columns = [np.arange(count) % size for size in sizes]
+        inputs["categories"] = np.stack(columns, axis=1).astype("int32")
+    return inputs, steps[:, window.history :].reshape(count, -1).astype("float32")
+
+
+def forecast(network: keras.Model, inputs: Inputs, signature: Signature) -> NDArray[Any]:
+    """(n, horizon, targets, levels)."""
+    tensors = {name: ops.convert_to_tensor(values) for name, values in inputs.items()}
+    outputs = ops.convert_to_numpy(network(tensors, training=False))
+    window = signature.window
+    assert window is not None
+    return outputs.reshape(
+        len(outputs), window.horizon, len(window.targets), max(1, len(window.quantiles))
+    )
+
+
+def solved(name: str, signature: Signature, inputs: Inputs, target: Any, **values: Any) -> Any:
+    network = models.build(name, signature, **values)
+    initialize = models.get(name).initialize
+    assert initialize is not None
+    initialize(network, inputs, target, 0)
+    return network
+
+
+def test_seasonal_naive_repeats_the_last_season() -> None:
+    signature = Signature.forecast(10, 7, targets=2, season=3)
+    inputs, _ = windows(signature)
+    past = inputs["past"]
+    found = forecast(models.build("seasonal_naive", signature), inputs, signature)[..., 0]
+    expected = np.stack([past[:, 7 + step % 3] for step in range(7)], axis=1)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_seasonal_naive_with_drift() -> None:
+    signature = Signature.forecast(10, 7, targets=2, season=3)
+    inputs, _ = windows(signature)
+    past = inputs["past"].astype(float)
+    change = (past[:, 3:] - past[:, :-3]).mean(axis=1)
+    expected = [past[:, 7 + step % 3] + (1 + step // 3) * change for step in range(7)]
+    network = models.build("seasonal_naive", signature, drift=True)
+    found = forecast(network, inputs, signature)[..., 0]
+    np.testing.assert_allclose(found, np.stack(expected, axis=1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("history", "season"), [(4, 12), (1, 1)])
+def test_seasonal_naive_of_a_window_without_a_season(history: int, season: int) -> None:
+    signature = Signature.forecast(history, 5, season=season)
+    inputs, _ = windows(signature)
+    found = forecast(models.build("seasonal_naive", signature), inputs, signature)
+    np.testing.assert_array_equal(found[..., 0, 0], np.repeat(inputs["past"][:, -1], 5, axis=1))
+
+
+@pytest.mark.parametrize(("history", "season"), [(4, 12), (1, 1), (3, 3)])
+def test_seasonal_naive_of_a_short_window_has_quantiles(history: int, season: int) -> None:
+    signature = Signature.forecast(history, 5, season=season, quantiles=(0.1, 0.9))
+    inputs, target = windows(signature)
+    network = solved("seasonal_naive", signature, inputs, target, drift=True)
+    found = forecast(network, inputs, signature)
+    share = (target.reshape(-1, 5, 1, 1) <= found).mean(axis=(0, 2))
+    np.testing.assert_allclose(share, np.tile([0.1, 0.9], (5, 1)), atol=0.06)
+
+
+@pytest.mark.parametrize("penalty", [0.01, 3.0])
+def test_ridge_is_that_of_sklearn(penalty: float) -> None:
+    signature = Signature.forecast(8, 3, targets=2)
+    inputs, target = windows(signature)
+    network = solved("ridge_nlinear", signature, inputs, target, penalty=penalty)
+    past = inputs["past"].transpose(0, 2, 1).reshape(-1, 8).astype(float)
+    future = target.reshape(-1, 3, 2).transpose(0, 2, 1).reshape(-1, 3) - past[:, -1:]
+    reference = Ridge(alpha=penalty * len(past)).fit(past - past[:, -1:], future)
+    expected = reference.predict(past - past[:, -1:]) + past[:, -1:]
+    found = forecast(network, inputs, signature)[..., 0].transpose(0, 2, 1).reshape(-1, 3)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_ridge_leaves_out_what_nobody_knows() -> None:
+    signature = Signature.forecast(6, 2)
+    inputs, target = windows(signature)
+    holes = target.copy()
+    holes[::2, 1] = np.nan
+    network = solved("ridge_nlinear", signature, inputs, holes)
+    half = {"past": inputs["past"][1::2]}
+    other = solved("ridge_nlinear", signature, half, target[1::2])
+    for weight, same in zip(network.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, same, atol=1e-6)
+    nothing = solved("ridge_nlinear", signature, inputs, np.full_like(target, np.nan))
+    np.testing.assert_array_equal(
+        forecast(nothing, inputs, signature)[:, :, 0, 0], np.repeat(inputs["past"][:, -1], 2, 1)
+    )
+
+
+def test_ridge_is_the_same_from_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    signature = Signature.forecast(6, 2, targets=3, known=2)
+    inputs, target = windows(signature)
+    whole = solved("ridge_nlinear", signature, inputs, target, covariates=True)
+    monkeypatch.setattr("kerasnn.models.forecasting.ridge_nlinear.NUMBERS_AT_ONCE", 100)
+    parts = solved("ridge_nlinear", signature, inputs, target, covariates=True)
+    for weight, same in zip(whole.get_weights(), parts.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, same, atol=1e-6)
+
+
+def test_ridge_finds_the_effect_of_what_is_known() -> None:
+    signature = Signature.forecast(8, 4, targets=2, known=2)
+    inputs, target = windows(signature, 400)
+    effect = np.array([[3.0, -1.0], [0.5, 2.0]])
+    moved = inputs["known_covariates"] @ effect
+    with_effect = {**inputs, "past": (inputs["past"] + moved[:, :8]).astype("float32")}
+    truth = target.reshape(-1, 4, 2) + moved[:, 8:]
+    network = solved(
+        "ridge_nlinear", signature, with_effect, truth.reshape(400, -1), covariates=True
+    )
+    found = network.get_layer("known_effect").get_weights()[0]
+    np.testing.assert_allclose(found, effect, atol=0.2)
+    error = np.abs(forecast(network, with_effect, signature)[..., 0] - truth).mean()
+    plain = solved("ridge_nlinear", signature, inputs, target)
+    usual = np.abs(forecast(plain, inputs, signature)[..., 0] - target.reshape(-1, 4, 2)).mean()
+    assert error < 1.1 * usual
+
+
+@pytest.mark.parametrize("name", ["ridge_nlinear", "seasonal_naive"])
+def test_quantiles_of_solved_models_cover_the_training_windows(name: str) -> None:
+    signature = Signature.forecast(12, 5, targets=2, season=2, quantiles=(0.1, 0.5, 0.9))
+    inputs, target = windows(signature, 500)
+    found = forecast(solved(name, signature, inputs, target), inputs, signature)
+    truth = target.reshape(-1, 5, 2)
+    assert (np.diff(found, axis=-1) >= 0).all()
+    share = (truth[..., None] <= found).mean(axis=(0, 2))
+    np.testing.assert_allclose(share, np.tile([0.1, 0.5, 0.9], (5, 1)), atol=0.02)
+
+
+def test_parameters_of_the_papers() -> None:
+    """DLinear has two matrices and biases, NLinear one."""
+    signature = Signature.forecast(336, 96, targets=7)
+    assert models.describe("dlinear", signature).parameters == 2 * (336 + 1) * 96
+    assert models.describe("nlinear", signature).parameters == (336 + 1) * 96
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in models.names() if models.data_of(name) == "forecast"]
+)
+def test_a_table_without_a_window_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="a model for forecasts needs a window of the past"):
+        models.build(name, Signature.table(numbers=2))
