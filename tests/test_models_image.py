@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kerasnn import layers, models
 from kerasnn.bundle.weights import load_network, save_weights
 from kerasnn.errors import ConfigError
+from kerasnn.evaluation.saliency import feature_maps
 from kerasnn.layers import backbones
 from kerasnn.signature import Signature
 
@@ -49,6 +50,14 @@ def test_any_size(name: str, size: tuple[int, int]) -> None:
     assert np.isfinite(outputs).all()
     scaled = shape_of(network, "image_scaled")
     assert scaled == (*size, 1)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_layers_with_maps_are_named_by_their_place(name: str) -> None:
+    signature = Signature.image(32, 32, classes=3)
+    first, again = (feature_maps(models.build(name, signature, **SMALL[name])) for _ in range(2))
+    assert list(first) == list(again)
+    assert all(layer.startswith("image_") for layer in first)
 
 
 @pytest.mark.parametrize(

@@ -34,5 +34,9 @@ def activate(x: KerasTensor, activation: Activation, *, name: str | None = None)
         return keras.layers.LeakyReLU(negative_slope=0.01, name=name)(x)
     if activation == "gelu":
         # The exact one needs Erfc, which breaks the ONNX export.
-        return ops.gelu(x, approximate=True)
+        active = ops.gelu(x, approximate=True)
+        if name:
+            # `ops.gelu` takes no name, and the one it makes up depends on what was built before.
+            active._keras_history.operation.name = name
+        return active
     return keras.layers.Activation(activation, name=name)(x)

@@ -83,7 +83,7 @@ def feed_forward(
     choices.check(expansion=expansion)
     width = x.shape[-1]
     x = keras.layers.Dense(max(1, round(expansion * width)), name=f"{name}_1")(x)
-    x = blocks.drop(activate(x, "gelu"), dropout, name=f"{name}_dropout")
+    x = blocks.drop(activate(x, "gelu", name=f"{name}_activation"), dropout, name=f"{name}_dropout")
     return keras.layers.Dense(width, name=f"{name}_2")(x)
 
 

@@ -78,7 +78,7 @@ def airbench(
     def backbone(x: KerasTensor, name: str) -> KerasTensor:
         stride = layers.stem_stride(x)
         x = layers.whitening_layer(x, size=max(2, stride), stride=stride, name=f"{name}_whitening")
-        x = layers.activate(x, "gelu")
+        x = layers.activate(x, "gelu", name=f"{name}_whitening_activation")
         for i, channels in enumerate(widths.values()):
             x = _group(x, width=channels, depth=depth, name=f"{name}_group_{i + 1}")
         return layers.global_pool(x, "max", name=f"{name}_pool")
@@ -95,6 +95,7 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     Args:
         network: From `airbench`.
         inputs: Training inputs by name.
+        target: Theirs, which does not matter here.
         seed: Of the choice of images.
     """
     layers.whiten(network, inputs, seed=seed)
@@ -104,13 +105,13 @@ def _group(x: KerasTensor, *, width: int, depth: int, name: str) -> KerasTensor:
     """(batch, height, width, any) → (batch, height // 2, width // 2, width)."""
     x = layers.dirac_convolution(x, width=width, name=f"{name}_conv_1")
     x = _norm(layers.halve(x, name=f"{name}_pool"), name=f"{name}_norm_1")
-    x = first = layers.activate(x, "gelu")
+    x = first = layers.activate(x, "gelu", name=f"{name}_activation_1")
     for i in range(2, depth + 1):
         x = layers.dirac_convolution(x, width=width, name=f"{name}_conv_{i}")
         x = _norm(x, name=f"{name}_norm_{i}")
         if i == depth >= 3:
             x = layers.add([first, x], name=f"{name}_sum")
-        x = layers.activate(x, "gelu")
+        x = layers.activate(x, "gelu", name=f"{name}_activation_{i}")
     return x
 
 
