@@ -18,7 +18,7 @@ from kerasnn.signature import Output
 Tensor = Any
 RowLoss = Callable[[Tensor, Tensor], Tensor]
 
-_CLASS_LOSSES = ("crossentropy", "focal")
+CLASS_LOSSES = ("crossentropy", "focal")
 
 
 def loss_function(recipe: Recipe, output: Output) -> RowLoss:
@@ -33,32 +33,37 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
         ConfigError: The loss does not fit the task.
     """
     name = recipe.loss
+    if name == "quantile":
+        raise ConfigError(
+            f"loss 'quantile' is for forecasts and the task is {output.task}",
+            fix="choose another loss, or set `forecast.horizon`",
+        )
     if output.task == "regression":
-        if name in _CLASS_LOSSES:
+        if name in CLASS_LOSSES:
             raise ConfigError(
                 f"loss '{name}' is for classes and the task is regression",
                 fix="choose mse, mae or huber",
             )
-        distance = _distance("mse" if name == "auto" else name, recipe)
+        apart = distance("mse" if name == "auto" else name, recipe)
         return lambda target, outputs: ops.mean(
-            distance(ops.reshape(target, ops.shape(outputs)) - outputs), axis=-1
+            apart(ops.reshape(target, ops.shape(outputs)) - outputs), axis=-1
         )
     gamma = recipe.focal_gamma if name == "focal" else 0.0
-    is_likelihood = name in ("auto", *_CLASS_LOSSES)
+    is_likelihood = name in ("auto", *CLASS_LOSSES)
     if output.task == "multilabel":
         if is_likelihood:
             return lambda target, outputs: _labels_entropy(
                 target, outputs, recipe.label_smoothing, gamma
             )
-        distance = _distance(name, recipe)
-        return lambda target, outputs: ops.mean(distance(target - ops.sigmoid(outputs)), axis=-1)
+        apart = distance(name, recipe)
+        return lambda target, outputs: ops.mean(apart(target - ops.sigmoid(outputs)), axis=-1)
     if is_likelihood:
         return lambda target, outputs: _cross_entropy(
             one_hot(target, output), outputs, recipe.label_smoothing, gamma
         )
-    distance = _distance(name, recipe)
+    apart = distance(name, recipe)
     return lambda target, outputs: ops.sum(
-        distance(one_hot(target, output) - probabilities(outputs)), axis=-1
+        apart(one_hot(target, output) - probabilities(outputs)), axis=-1
     )
 
 
@@ -102,7 +107,7 @@ def _labels_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: flo
     return -ops.mean(truth * log_p + (1 - truth) * log_q, axis=-1)
 
 
-def _distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+def distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:
     """Square, absolute value, or Huber's mixture of both (Huber, 1964)."""
     plain: dict[str, Callable[[Tensor], Tensor]] = {"mse": ops.square, "mae": ops.abs}
     if name in plain:
