@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +25,7 @@ from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Watcher, fit
 from kerasnn.training.losses import loss_function
+from kerasnn.training.surroundings import precision, seeded
 from kerasnn.training.transfer import Head, copy_weights, cut_head, fit_in_stages
 
 if TYPE_CHECKING:
@@ -118,7 +116,7 @@ def _cut_head(lesson: Lesson, config: Config) -> Head:
 def build_network(config: Config, preprocessor: Preprocessor) -> keras.Model:
     """The network of a configuration, with the first weights that its seed gives."""
     name, values = config.model.name, config.model.hyperparameters
-    with _seeded(config.run.seed), _precision(config.training):
+    with seeded(config.run.seed), precision(config.training):
         return models.build(name, preprocessor.signature, **values)
 
 
@@ -230,33 +228,3 @@ def _with_mean_1(weights: np.ndarray) -> np.ndarray | None:
         return None
     scaled: np.ndarray = (weights / weights.mean()).astype("float32")
     return scaled
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Keras' first weights from a seed; Python's and NumPy's own generators stay as they were."""
-    python, numpy = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-
-
-@contextmanager
-def _precision(recipe: Recipe) -> Iterator[None]:
-    """Layers compute in bfloat16 where the machine gains from it; variables stay float32."""
-    before = keras.config.dtype_policy()
-    if recipe.precision == "mixed" or (recipe.precision == "auto" and _has_gpu()):
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
-
-
-def _has_gpu() -> bool:
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))

@@ -1,0 +1,42 @@
+"""In what a network is built: the seed of its first weights, and the precision of its layers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from kerasnn.recipes import Recipe
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Keras' first weights from a seed; Python's and NumPy's own generators stay as they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@contextmanager
+def precision(recipe: Recipe) -> Iterator[None]:
+    """Layers compute in bfloat16 where the machine gains from it; variables stay float32."""
+    before = keras.config.dtype_policy()
+    if recipe.precision == "mixed" or (recipe.precision == "auto" and _has_gpu()):
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _has_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
