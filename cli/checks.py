@@ -5,17 +5,17 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from kerasnn.data.folders import is_image_source
+from kerasnn.data.folders import is_media_source
 from kerasnn.data.sources import check_source
 from kerasnn.errors import DataError
 
 
 def check_tables(paths: tuple[str, ...], *, encoding: str | None = None) -> None:
-    """Raise if a file cannot be a table or an image, or a table is one of several files."""
+    """Raise if a file can be neither table nor image nor sound, or a table is one of several."""
     for path in paths:
         check_source(path, encoding=encoding)
-        if len(paths) > 1 and not is_image_source(path):
-            fix = "give one table, or images and folders of images"
+        if len(paths) > 1 and not is_media_source(path):
+            fix = "give one table, or images, sounds and folders of these"
             raise DataError("a table among several sources", place=path, fix=fix)
 
 

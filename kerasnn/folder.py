@@ -30,8 +30,11 @@ import pandas as pd
 
 from kerasnn import storage
 from kerasnn.config import Config
+from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.folders import PART_NAMES
+from kerasnn.data.frames import as_objects
 from kerasnn.data.pictures import Picture, png_bytes
+from kerasnn.data.sound_cells import Recording
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.learning import Learned
 from kerasnn.settings import Settings, collect
@@ -115,8 +118,7 @@ class RunFolder:
         held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
         frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
         for name in frame.columns:
-            if len(frame) and isinstance(frame[name].iloc[0], Picture):
-                frame[name] = frame[name].map(png_bytes)
+            frame[name] = _storable(frame[name])
         frame.attrs = {}
         storage.write_atomically(self.path / HELD_BACK, _to_parquet(frame))
 
@@ -300,14 +302,39 @@ def hash_table(table: Table) -> str:
     digest = hashlib.sha256("\0".join(map(str, frame.columns)).encode())
     for name in frame.columns:
         cells = frame[name]
-        if len(cells) and isinstance(cells.iloc[0], Picture):
-            digest.update(np.array([cell.digest for cell in cells], dtype=np.uint64).tobytes())
+        digests = _digests(cells)
+        if digests is not None:
+            digest.update(digests.tobytes())
             continue
         hashes = pd.util.hash_pandas_object(cells.astype(str), index=False)
         digest.update(hashes.to_numpy().tobytes())
     for part in (table.parts.train, table.parts.validation, table.parts.test):
         digest.update(part.tobytes())
     return digest.hexdigest()
+
+
+def _storable(series: pd.Series) -> pd.Series:
+    """Cells as Parquet can hold them, and as they can be read again."""
+    known = series.dropna() if series.dtype == object else series[:0]
+    first = known.iloc[0] if len(known) else None
+    if isinstance(first, Picture):
+        return series.map(png_bytes)
+    if isinstance(first, Recording):
+        return series.map(sound_cells.as_stored)
+    if isinstance(first, np.ndarray):
+        return as_objects([series_cells.as_lists(cell) for cell in series]).set_axis(series.index)
+    return series
+
+
+def _digests(series: pd.Series) -> np.ndarray | None:
+    """64 bits of a hash of each image, sound or series, uint64 (n,); None for other cells."""
+    known = series.dropna() if series.dtype == object else series[:0]
+    first = known.iloc[0] if len(known) else None
+    if isinstance(first, Picture | Recording):
+        return np.array([cell.digest for cell in series], dtype=np.uint64)
+    if not isinstance(first, np.ndarray):
+        return None
+    return np.array([series_cells.digest(cell) for cell in series], dtype=np.uint64)
 
 
 def _to_parquet(frame: pd.DataFrame) -> bytes:

@@ -10,16 +10,28 @@ from typing import Any
 import pandas as pd
 
 from kerasnn import data as tables
-from kerasnn.data import arrays, folders, image_columns
+from kerasnn.data import (
+    arrays,
+    folders,
+    image_columns,
+    series_cells,
+    sound_cells,
+    sound_columns,
+    ts_files,
+)
 from kerasnn.data.pictures import parse_layout
 from kerasnn.data.reading import CHUNK_ROWS, IMAGES_AT_ONCE
 from kerasnn.schema import Schema
+from kerasnn.signature import Kind
 from kerasnn.splits import drop_unlabelled
 
 PATH = "path"
 """Column of predictions that says which image a row is."""
 
-# Bytes of the decoded images of a piece.
+WHOLE = ("image", "series", "sound")
+"""Kinds of which a file may hold a single column without a name."""
+
+# Bytes of the decoded images, series and sounds of a piece.
 PIECE_BYTES = 1 << 28
 
 
@@ -31,10 +43,10 @@ def pieces(source: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
         schema: Of the training.
         form: Encoding and delimiter.
     """
-    sizes = [math.prod(parse_layout(layout)) for layout in layouts(schema).values()]
+    size = _bytes_of(schema)
     n_rows = CHUNK_ROWS
-    if sizes:
-        n_rows = max(image_columns.CHUNK, min(IMAGES_AT_ONCE, PIECE_BYTES // sum(sizes)))
+    if size:
+        n_rows = max(image_columns.CHUNK, min(IMAGES_AT_ONCE, PIECE_BYTES // size))
     for piece in tables.read_chunks(source, **form, chunk_rows=n_rows, allow_empty=True):
         yield named(piece, source, schema)
 
@@ -53,28 +65,44 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
     target = schema.target
     examples = tables.Examples(frame, examples.origin)
     examples = drop_unlabelled(examples, target.name, task=target.task)
-    known = {name: layout for name, layout in layouts(schema).items() if name in frame.columns}
-    return image_columns.readable(examples.frame, known, strict=strict, left_out=True)[0]
+    there = {kind: _only(layouts(schema, kind), frame) for kind in ("image", "sound")}
+    seen, _ = image_columns.readable(examples.frame, there["image"], strict=strict, left_out=True)
+    return sound_columns.readable(seen, there["sound"], strict=strict, left_out=True)[0]
 
 
-def layouts(schema: Schema) -> dict[str, str]:
-    """Sizes of the image columns, by name."""
-    return {column.name: column.layout for column in schema.features if column.kind == "image"}
+def layouts(schema: Schema, kind: Kind = "image") -> dict[str, str]:
+    """Sizes of the columns of a kind, by name."""
+    return {column.name: column.layout for column in schema.features if column.kind == kind}
+
+
+def _only(known: dict[str, str], frame: pd.DataFrame) -> dict[str, str]:
+    return {name: layout for name, layout in known.items() if name in frame.columns}
+
+
+def _bytes_of(schema: Schema) -> int:
+    """Of the images, the readings and the samples of a row."""
+    images = [math.prod(parse_layout(each)) for each in layouts(schema).values()]
+    series = [math.prod(series_cells.parse_layout(x)) for x in layouts(schema, "series").values()]
+    sounds = [sound_cells.parse_layout(x)[1] for x in layouts(schema, "sound").values()]
+    return sum(images) + 4 * sum(series) + 4 * sum(sounds)
 
 
 def named(frame: pd.DataFrame, source: Any, schema: Schema) -> pd.DataFrame:
-    """Images and labels that have no names of their own called as in the training.
+    """Images, series, sounds and labels that have no names of their own called as in the training.
 
     A network that learned from ``x`` of a file of arrays may be given a folder, for example.
     """
-    images = list(layouts(schema))
-    if folders.is_image_source(source):
-        image, label = folders.IMAGE, folders.LABEL
-    elif isinstance(source, str | os.PathLike) and os.fspath(source).lower().endswith(".npz"):
-        image, label = arrays.IMAGES, arrays.LABELS
+    whole = [column.name for column in schema.features if column.kind in WHOLE]
+    path = os.fspath(source).lower() if isinstance(source, str | os.PathLike) else ""
+    if folders.is_media_source(source):
+        there, label = str(frame.columns[0]), folders.LABEL
+    elif path.endswith(".npz"):
+        there, label = arrays.IMAGES, arrays.LABELS
+    elif folders.is_series_path(path):
+        there, label = ts_files.SERIES, ts_files.LABEL
     else:
         return frame
     wanted = {label: schema.target.name}
-    if len(images) == 1:
-        wanted[image] = images[0]
+    if len(whole) == 1:
+        wanted[there] = whole[0]
     return frame.rename(columns=wanted)

@@ -82,13 +82,15 @@ def predict_pieces(
     """
     unseen = {} if unseen is None else unseen
     imputed: dict[str, int] = {}
+    cut: dict[str, int] = {}
     for number, piece in enumerate(new_rows.pieces(data, predictor.preprocessor.schema, form)):
         if not number:
             _note_extra(predictor, piece)
         done = predictor.predict_and_count(piece, strict=strict)
         _add(unseen, done.unseen)
         _add(imputed, done.imputed)
-        if folders.is_image_source(data):
+        _add(cut, done.cut)
+        if folders.is_media_source(data):
             done.table.insert(0, new_rows.PATH, piece.iloc[:, 0])
         yield done.table
     for column, count in unseen.items():
@@ -102,6 +104,12 @@ def predict_pieces(
             f"{_cells(count, 'are')} missing where training had none",
             place=f"column '{column}'",
             fix="filled in",
+        )
+    for column, count in cut.items():
+        warn(
+            f"{_cells(count, 'are')} longer than any in training",
+            place=f"column '{column}'",
+            fix="cut at the end",
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import image_columns
+from kerasnn.data import image_columns, sound_columns
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
 
 if TYPE_CHECKING:
@@ -47,11 +47,13 @@ class Predicted:
         table: One row for each row given, in its order and with its index.
         unseen: By column, how many cells held a category that training did not know.
         imputed: By column that never missed a value in training, how many cells do here.
+        cut: By column of series or sounds, how many were longer than in training.
     """
 
     table: pd.DataFrame
     unseen: dict[str, int]
     imputed: dict[str, int]
+    cut: dict[str, int] = field(default_factory=dict)
 
 
 class Predictor:
@@ -150,13 +152,17 @@ class Predictor:
         features = self.preprocessor.schema.features
         layouts = {c.name: c.layout for c in features if c.kind == "image" and c.name in frame}
         rows, kept = image_columns.readable(frame, layouts, strict=strict)
+        layouts = {c.name: c.layout for c in features if c.kind == "sound" and c.name in frame}
+        rows, heard = sound_columns.readable(rows, layouts, strict=strict)
+        kept = kept[heard]
         prepared = self.preprocessor.transform(rows)
         table = self._table(self.calibrated(self.outputs(prepared.inputs)), pd.Index(kept))
         if len(kept) < len(frame):
             # As objects, whole numbers stay whole beside what is empty.
             prediction = table[PREDICTION].astype(object)
             table = table.assign(**{PREDICTION: prediction}).reindex(range(len(frame)))
-        return Predicted(table.set_axis(frame.index), prepared.unseen, prepared.imputed)
+        table = table.set_axis(frame.index)
+        return Predicted(table, prepared.unseen, prepared.imputed, prepared.cut)
 
     def _table(self, scores: NDArray[np.float64], index: pd.Index[Any]) -> pd.DataFrame:
         decided = self.decide(scores)

@@ -284,8 +284,8 @@ def _column(series: pd.Series, kind: Kind | None, *, dropped: bool, notes: list[
 
 def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
     """Warn of rows that repeat another one, or that contradict another one."""
-    if any(column.kind == "image" for column in schema.features):
-        # Images repeat by what they show, not by how they are named.
+    if any(column.kind in ("image", "sound") for column in schema.features):
+        # They repeat by what is in them, not by how they are named.
         return
     hashes = {name: repeats.cell_hashes(table[name]) for name in table.columns}
     n_repeats = repeats.count_repeats(repeats.row_hashes(hashes.values()))

@@ -13,7 +13,14 @@ import pandas as pd
 from kerasnn import data
 from kerasnn.adapting import adapt
 from kerasnn.config import Config
-from kerasnn.data import duplicates, folders, image_columns, labelsets, ts_header
+from kerasnn.data import (
+    duplicates,
+    folders,
+    image_columns,
+    labelsets,
+    sound_columns,
+    ts_header,
+)
 from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
 from kerasnn.data.layouts import layout_of
@@ -78,6 +85,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     )
     config = settings.with_default_model(default_model(schema)).resolve()
     read, schema = _with_pictures(read, schema, config)
+    read = _with_recordings(read, schema, config)
     if schema.target.task == "multilabel":
         read = {name: _with_plain_labels(examples, schema) for name, examples in read.items()}
     _check_others(read, schema)
@@ -158,6 +166,28 @@ def _with_pictures(
         )
         schema = replace(schema, columns=columns)
     return read, schema
+
+
+def _with_recordings(
+    read: dict[str, data.Examples], schema: Schema, config: Config
+) -> dict[str, data.Examples]:
+    """Decode the sounds of all parts, once; rows whose sound can't be read are left out."""
+    for column in schema.features:
+        if column.kind != "sound":
+            continue
+        for examples in read.values():
+            check_columns(examples.frame, [column.name])
+        frames = sound_columns.load(
+            [examples.frame for examples in read.values()],
+            column.name,
+            rate=config.preprocessing.sample_rate,
+            strict=config.data.strict,
+        )
+        read = {
+            name: replace(examples, frame=frame)
+            for (name, examples), frame in zip(read.items(), frames, strict=True)
+        }
+    return read
 
 
 def _shared_images(examples: data.Examples, schema: Schema, parts: Parts) -> tuple[Pair, ...]:

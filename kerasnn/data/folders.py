@@ -1,4 +1,4 @@
-"""Folders of images: one subfolder a class, or images alone.
+"""Folders of images or sounds: one subfolder a class, or these alone.
 
 Imports neither pandas nor Pillow, so that a wrong path is an error at once.
 """
@@ -19,7 +19,8 @@ SUFFIXES = frozenset(
         *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".ico", ".tga"),
     )
 )
-IMAGE, LABEL = "image", "label"
+SOUND_SUFFIXES = frozenset((".wav", ".wave"))
+IMAGE, SOUND, LABEL = "image", "sound", "label"
 """Columns of the table that a folder is."""
 
 PART_NAMES = {
@@ -39,19 +40,21 @@ _LEFT_BEHIND = frozenset(("thumbs.db", "desktop.ini", "__macosx", "@eadir", "__p
 
 @dataclass(frozen=True)
 class Listing:
-    """The images of a folder, in the order of their names.
+    """The images or the sounds of a folder, in the order of their names.
 
     Args:
         paths: With the folder in front, as the user named it.
         labels: Name of the class folder of each; None where there are no class folders.
-        ignored: Files whose names are not those of images.
-        empty: Class folders without an image.
+        ignored: Files whose names are not those of images, or of sounds.
+        empty: Class folders without any.
+        kind: What they are: `IMAGE`, or `SOUND` where there is no image.
     """
 
     paths: list[str]
     labels: list[str] | None
     ignored: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    kind: str = IMAGE
 
 
 def is_picture_path(text: str) -> bool:
@@ -63,14 +66,23 @@ def is_picture_path(text: str) -> bool:
     return os.path.splitext(text)[1].lower() in SUFFIXES
 
 
+def is_sound_path(text: str) -> bool:
+    """Whether a text ends as the name of a sound does.
+
+    >>> is_sound_path("yes/1.WAV"), is_sound_path("yes/1.mp3")
+    (True, False)
+    """
+    return os.path.splitext(text)[1].lower() in SOUND_SUFFIXES
+
+
 def scan(folder: str | os.PathLike[str]) -> Listing:
-    """Find the images of a folder; links are followed.
+    """Find the images of a folder, or its sounds where it has no image; links are followed.
 
     Args:
-        folder: With class folders, with parts (train, test) of class folders, or with images.
+        folder: With class folders, with parts (train, test) of class folders, or with files.
 
     Raises:
-        DataError: A link leads back to a folder above it, or there is no image.
+        DataError: A link leads back to a folder above it, or there is neither image nor sound.
         StorageError: A folder can't be read.
     """
     top = os.fspath(folder)
@@ -82,26 +94,27 @@ def scan(folder: str | os.PathLike[str]) -> Listing:
         for name, path in _subfolders(part)
     ]
     ignored: list[str] = []
+    kind = kind_of(top)
     if not classes:
-        paths = list(_images(top, above, ignored))
-        listing = Listing(paths, None, ignored)
+        paths = list(_files(top, above, ignored, kind))
+        listing = Listing(paths, None, ignored, kind=kind)
     else:
         paths, labels, empty = [], [], []
         for name, path in classes:
-            found = list(_images(path, (*above, _identity(path)), ignored))
+            found = list(_files(path, (*above, _identity(path)), ignored, kind))
             paths += found
             labels += [printable(name)] * len(found)
             if not found:
                 empty.append(path)
         ignored += [entry.path for entry in _entries(top) if not entry.is_dir()]
-        listing = Listing(paths, labels, ignored, empty)
+        listing = Listing(paths, labels, ignored, empty, kind)
     if not listing.paths:
         raise no_images(top)
     return listing
 
 
 def check(listing: Listing, folder: str | os.PathLike[str], *, allow_empty: bool = False) -> None:
-    """Raise for a class folder without images; warn of files that are left out.
+    """Raise for a class folder without any; warn of files that are left out.
 
     Args:
         listing: Of the folder.
@@ -109,26 +122,36 @@ def check(listing: Listing, folder: str | os.PathLike[str], *, allow_empty: bool
         allow_empty: Whether a class folder may be empty, as it may where classes don't matter.
     """
     if listing.empty and not allow_empty:
-        fix = "put images into it, or remove it"
-        raise DataError("a class folder without images", place=printable(listing.empty[0]), fix=fix)
+        fix = f"put {listing.kind}s into it, or remove it"
+        what = f"a class folder without {listing.kind}s"
+        raise DataError(what, place=printable(listing.empty[0]), fix=fix)
     if listing.ignored:
         number = len(listing.ignored)
         shown = printable(os.path.basename(listing.ignored[0]))
-        what = f"{number:,} files that are no images by their place or name are ignored: '{shown}'"
+        kind = listing.kind
+        what = f"{number:,} files that are no {kind}s by their place or name are ignored: '{shown}'"
         if number == 1:
-            what = f"a file that is no image by its place or name is ignored: '{shown}'"
+            what = f"a file that is no {kind} by its place or name is ignored: '{shown}'"
         warn(what + (", …" if number > 1 else ""), place=printable(os.fspath(folder)))
 
 
-def holds_images(folder: str | os.PathLike[str]) -> bool:
-    """Whether there is an image in a folder, or in one below it."""
-    top = os.fspath(folder)
-    return any(True for _ in _images(top, (_identity(top),), []))
+def kind_of(folder: str | os.PathLike[str]) -> str:
+    """`IMAGE` where an image is in a folder, or in one below it; else `SOUND` where a sound is.
+
+    Returns:
+        `IMAGE` for a folder without either.
+    """
+    return SOUND if not _holds(folder, IMAGE) and _holds(folder, SOUND) else IMAGE
+
+
+def holds_any(folder: str | os.PathLike[str]) -> bool:
+    """Whether there is an image or a sound in a folder, or in one below it."""
+    return _holds(folder, IMAGE) or _holds(folder, SOUND)
 
 
 def no_images(folder: str) -> DataError:
-    """The error for a folder in which no image is."""
-    fix = "name a file, or a folder with one subfolder of images a class"
+    """The error for a folder in which neither an image nor a sound is."""
+    fix = "name a file, or a folder with one subfolder of images or WAV files a class"
     return DataError("a folder without images", place=printable(folder), fix=fix)
 
 
@@ -183,13 +206,14 @@ def is_series_path(text: str) -> bool:
     return text.lower().endswith((".ts", ".ts.gz"))
 
 
-def is_image_source(source: Any) -> bool:
-    """Whether a source is a folder, an image file or several of them, not a table."""
+def is_media_source(source: Any) -> bool:
+    """Whether a source is a folder, an image, a sound or several of them, not a table."""
     if isinstance(source, list | tuple):
         return True
     if not isinstance(source, str | os.PathLike):
         return False
-    return is_picture_path(os.fspath(source)) or os.path.isdir(source)
+    path = os.fspath(source)
+    return is_picture_path(path) or is_sound_path(path) or os.path.isdir(source)
 
 
 def printable(path: str) -> str:
@@ -197,15 +221,24 @@ def printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _images(folder: str, above: tuple[tuple[int, int], ...], ignored: list[str]) -> Iterator[str]:
+def _holds(folder: str | os.PathLike[str], kind: str) -> bool:
+    top = os.fspath(folder)
+    return any(True for _ in _files(top, (_identity(top),), [], kind))
+
+
+def _files(
+    folder: str, above: tuple[tuple[int, int], ...], ignored: list[str], kind: str
+) -> Iterator[str]:
+    """Paths of the images or of the sounds; other files are noted."""
+    is_one = is_picture_path if kind == IMAGE else is_sound_path
     for entry in _entries(folder):
         if _is_folder(entry):
             identity = _identity(entry.path)
             if identity in above:
                 what = "a link leads back to a folder above it"
                 raise DataError(what, place=printable(entry.path), fix="remove the link")
-            yield from _images(entry.path, (*above, identity), ignored)
-        elif is_picture_path(entry.name):
+            yield from _files(entry.path, (*above, identity), ignored, kind)
+        elif is_one(entry.name):
             yield entry.path
         else:
             ignored.append(entry.path)

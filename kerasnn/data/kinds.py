@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasnn.data import cells, dates, numerals, series_cells, values
-from kerasnn.data.folders import is_picture_path
+from kerasnn.data.folders import is_picture_path, is_sound_path
 from kerasnn.data.guesses import Guess, constant, empty, left_out
 from kerasnn.data.number_columns import check_numbers, of_numbers
 from kerasnn.data.pictures import is_picture
 from kerasnn.data.series_columns import check_series, of_series
+from kerasnn.data.sound_cells import is_sound
 from kerasnn.data.text_columns import cut_texts, of_text
 from kerasnn.signature import Kind
 
@@ -38,7 +40,7 @@ def guess(series: pd.Series) -> Guess:
     Raises:
         DataError: If it holds infinite numbers, or numbers or dates written in two ways.
     """
-    whole = _of_images(series) or of_series(series)
+    whole = _of_files(series) or of_series(series)
     if whole is not None:
         return whole
     first = next((value for value in series.head(100) if value is not None), None)
@@ -90,24 +92,31 @@ def force(series: pd.Series, kind: Kind) -> Guess:
     return empty() if is_empty else given
 
 
-def _of_images(series: pd.Series) -> Guess | None:
-    """Image cells, or texts that end as the names of images do."""
+def _of_files(series: pd.Series) -> Guess | None:
+    """Image or sound cells, or texts that end as the names of these do."""
     if series.dtype != object and not pd.api.types.is_string_dtype(series.dtype):
         return None
     known = series.dropna()
     first = [os.fspath(c) if isinstance(c, os.PathLike) else c for c in known.head(20)]
     texts = [cell for cell in first if isinstance(cell, str)]
     if not texts:
+        if first and all(map(is_sound, first)):
+            return Guess("sound", "sounds")
         are_images = first and all(map(is_picture, first)) and _are_pixels(known)
         return Guess("image", "images") if are_images else None
-    if not any(map(is_picture_path, texts)):
-        return None
     if len(texts) < len(first):
         return None
+    if any(map(is_picture_path, texts)):
+        return _of_names(known, "image", is_picture_path)
+    return _of_names(known, "sound", is_sound_path) if any(map(is_sound_path, texts)) else None
+
+
+def _of_names(known: pd.Series, kind: Kind, is_one: Callable[[str], bool]) -> Guess | None:
+    """Texts that nearly all end as the names of images or sounds do."""
     # A name that is no UTF-8 can't be text of Arrow.
     paths = {os.fspath(cell) for cell in known}
-    named = sum(map(is_picture_path, paths))
-    return Guess("image", f"{named:,} image files") if named >= _MOSTLY * len(paths) else None
+    named = sum(map(is_one, paths))
+    return Guess(kind, f"{named:,} {kind} files") if named >= _MOSTLY * len(paths) else None
 
 
 def _are_pixels(known: pd.Series) -> bool:

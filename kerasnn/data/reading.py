@@ -30,7 +30,8 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
 
     Args:
         source: A path to CSV, TSV, JSON lines or Parquet, or one of these with gzip; to ``.npz``
-            with images or series ``x``; to a ``.ts`` file of series; to a folder of images or an image; a list of the latter; ``-`` for
+            with images or series ``x``; to a ``.ts`` file of series; to a folder of images or
+            sounds, or one of these; a list of the latter; ``-`` for
             standard input; a DataFrame; or a dict of arrays or lists.
         encoding: Of a text file.
         delimiter: Between the cells of a text file; a tab for ``.tsv``, else a comma.
@@ -45,9 +46,8 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
         frame = from_frame(source) if isinstance(source, pd.DataFrame) else from_mapping(source)
         check_rows(frame, None, allow_empty=False)
         return Examples(frame, "the table")
-    if folders.is_image_source(source):
-        images = _images(source, encoding, allow_empty=False)
-        return Examples(images, _called(source))
+    if folders.is_media_source(source):
+        return Examples(_media(source, encoding, allow_empty=False), _called(source))
     located = _locate(source, encoding)
     pieces = _pieces(located, encoding=encoding, delimiter=delimiter, rows=None)
     [frame] = list(pieces)
@@ -82,10 +82,10 @@ def read_chunks(
         check_rows(frame, None, allow_empty=allow_empty)
         yield from slices(frame, chunk_rows)
         return
-    if folders.is_image_source(source):
-        images = _images(source, encoding, allow_empty=allow_empty)
-        # Their pixels take more memory than the cells of a table.
-        yield from slices(images, min(chunk_rows, IMAGES_AT_ONCE))
+    if folders.is_media_source(source):
+        files = _media(source, encoding, allow_empty=allow_empty)
+        # What is in them takes more memory than the cells of a table.
+        yield from slices(files, min(chunk_rows, IMAGES_AT_ONCE))
         return
     located = _locate(source, encoding)
     if located.format == "arrays":
@@ -95,27 +95,32 @@ def read_chunks(
         yield piece
 
 
-def _images(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
-    """The images of folders and files; labelled if all of them are in class folders."""
+def _media(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
+    """The images or sounds of folders and files; labelled if all of them are in class folders."""
     if isinstance(source, list | tuple) and not source:
         raise ConfigError("no images", fix="name at least one")
     paths: list[str] = []
     labels: list[str] | None = []
+    kinds: list[str] = []
     for item in source if isinstance(source, list | tuple) else [source]:
         located = _locate(item, encoding)
-        if located.format == "image":
+        if located.format in ("image", "sound"):
             paths, labels = [*paths, os.fspath(item)], None
+            kinds.append(located.format)
         elif located.format == "folder":
             listing = folders.scan(item)
             folders.check(listing, item, allow_empty=allow_empty)
             paths += listing.paths
+            kinds.append(listing.kind)
             known = labels is not None and listing.labels is not None
             labels = [*labels, *listing.labels] if known else None  # type: ignore[misc]
         else:
-            fix = "give one table, or images and folders of images"
+            fix = "give one table, or images, sounds and folders of these"
             raise DataError("a table among several sources", place=located.origin, fix=fix)
+    if len(set(kinds)) > 1:
+        raise DataError("images beside sounds", place=_called(source), fix="give one of the two")
     # As objects: a name that is no UTF-8 can't be text of Arrow.
-    columns = {folders.IMAGE: pd.Series(np.array(paths, dtype=object), dtype=object)}
+    columns = {kinds[0]: pd.Series(np.array(paths, dtype=object), dtype=object)}
     if labels is not None:
         columns[folders.LABEL] = pd.Series(labels, dtype="str")
     names = [folders.printable(path) for path in paths]
@@ -123,9 +128,9 @@ def _images(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
 
 
 def _called(source: Any) -> str:
-    """What messages call a source of images."""
+    """What messages call a source of files."""
     if isinstance(source, list | tuple):
-        return "the images" if len(source) != 1 else _called(source[0])
+        return "the files" if len(source) != 1 else _called(source[0])
     return folders.printable(os.fspath(source))
 
 

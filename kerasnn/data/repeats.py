@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from kerasnn.data import cells
+from kerasnn.data import cells, series_cells
 
 
 def cell_hashes(series: pd.Series) -> np.ndarray:
@@ -45,6 +45,9 @@ def count_conflicts(features: np.ndarray, with_target: np.ndarray) -> int:
 def _codes(series: pd.Series) -> np.ndarray:
     if series.dtype.kind in "iufb" and isinstance(series.dtype, np.dtype):
         return series.to_numpy().astype(np.float64).view(np.uint64)
+    first = next((cell for cell in series if cell is not None), None)
+    if isinstance(first, np.ndarray):
+        return np.array([series_cells.digest(cell) for cell in series], dtype=np.uint64)
     indices = cells.to_arrow(series).dictionary_encode().indices.fill_null(-1)
     codes: np.ndarray = indices.to_numpy(zero_copy_only=False).astype(np.int64)
     return codes.view(np.uint64)

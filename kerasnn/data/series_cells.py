@@ -6,6 +6,7 @@ each point in time. NaN and None stand for a missing reading. An empty cell has 
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -120,6 +121,20 @@ def padded(cells: Sequence[NDArray[np.float32]], length: int, channels: int) -> 
         if len(readings):
             values[row, : len(readings)] = readings[:length]
     return values
+
+
+def as_lists(cell: Any) -> Any:
+    """An array as Parquet can hold it: of two axes, a list of arrays."""
+    return list(cell) if isinstance(cell, np.ndarray) and cell.ndim > 1 else cell
+
+
+def digest(cell: Any) -> int:
+    """64 bits of a hash of a cell; equal arrays have equal ones."""
+    if not isinstance(cell, np.ndarray) or cell.dtype == object:
+        content = repr(cell).encode()
+    else:
+        content = repr((cell.dtype.str, cell.shape)).encode() + cell.tobytes()
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 def layout_text(length: int, channels: int) -> str:

@@ -24,7 +24,9 @@ from typing import Any, BinaryIO, Literal, cast
 from kerasnn.data import folders
 from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError, UnknownNameError
 
-Format = Literal["delimited", "json_lines", "parquet", "arrays", "series", "image", "folder"]
+Format = Literal[
+    "delimited", "json_lines", "parquet", "arrays", "series", "image", "sound", "folder"
+]
 
 HEAD_BYTES = 8_192
 
@@ -41,6 +43,7 @@ _FORMATS: dict[str, Format] = {
     ".npz": "arrays",
     ".ts": "series",
     **cast(dict[str, Format], dict.fromkeys(folders.SUFFIXES, "image")),
+    **cast(dict[str, Format], dict.fromkeys(folders.SOUND_SUFFIXES, "sound")),
 }
 _GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _MARKS = (
@@ -91,7 +94,7 @@ def check_source(source: str | os.PathLike[str], *, encoding: str | None = "utf-
     """Raise if ``source`` can't be a table: missing, empty, or of another format.
 
     Args:
-        source: A path of a file or of a folder of images, or ``-`` for standard input, of which
+        source: A path of a file or of a folder of images or sounds, or ``-`` for standard input, of which
             nothing is read.
         encoding: Of the text, whose first bytes are looked at; not if None.
 
@@ -138,9 +141,10 @@ def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = No
     if path.is_dir():
         _check_folder(path, origin)
         return Source(path, origin, "folder")
-    if _FORMATS.get(_suffix(path)) == "image" and keep is None:
-        # Whether it is one is told when it is decoded, as for the images of a folder.
-        return Source(path, origin, "image")
+    form = _FORMATS.get(_suffix(path))
+    if form in ("image", "sound") and keep is None:
+        # Whether it is one is told when it is decoded, as for the files of a folder.
+        return Source(path, origin, form)
     try:
         with open(path, "rb") as stream:
             head = stream.read(HEAD_BYTES)
@@ -175,7 +179,7 @@ def _check_exists(path: Path, origin: str) -> None:
 
 
 def _check_folder(path: Path, origin: str) -> None:
-    if folders.holds_images(path):
+    if folders.holds_any(path):
         return
     example = next((p.name for p in sorted(path.iterdir()) if _suffix(p) in _FORMATS), None)
     if example:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from kerasnn.data import series_cells
+from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.cells import MARKERS
 from kerasnn.data.labels import SEPARATORS
 from kerasnn.data.pictures import layout_text
 from kerasnn.data.values import LONGEST_TEXT
+from kerasnn.data.wav import HIGHEST_RATE
 from kerasnn.errors import ModelRefusedError
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.recipes import PreprocessingOptions
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing.numbers import NumberColumn
     from kerasnn.preprocessing.preprocessor import Preprocessor
     from kerasnn.preprocessing.series import SeriesColumn
+    from kerasnn.preprocessing.sounds import SoundColumn
     from kerasnn.preprocessing.texts import TextColumn
 
 # Python evaluates the text of annotations: once, not at each load of a bundle.
@@ -71,22 +73,25 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
         (("image",), preprocessor.images),
         (("text",), preprocessor.texts),
         (("series",), preprocessor.series),
+        (("sound",), preprocessor.sounds),
     ):
         expected = [column.name for column in schema.features if column.kind in kinds]
         yield [column.name for column in state] == expected, f"the columns of kind {kinds[0]}"
     is_quantile = preprocessor.options.scale == "quantile"
-    yield all(_is_number_column(c, is_quantile) for c in preprocessor.numbers), "numbers"
+    yield all(is_number_column(c, is_quantile) for c in preprocessor.numbers), "numbers"
     yield all(_is_date_column(column) for column in preprocessor.dates), "dates"
-    yield all(_is_vocabulary(v) for v in preprocessor.vocabularies), "vocabularies"
+    yield all(is_vocabulary(v) for v in preprocessor.vocabularies), "vocabularies"
     layouts = [column.layout for column in schema.features if column.kind == "image"]
     yield all(map(_is_image_column, preprocessor.images, layouts)), "images"
     layouts = [column.layout for column in schema.features if column.kind == "text"]
     yield all(map(_is_text_column, preprocessor.texts, layouts)), "texts"
     layouts = [column.layout for column in schema.features if column.kind == "series"]
     yield all(map(_is_series_column, preprocessor.series, layouts)), "series"
+    layouts = [column.layout for column in schema.features if column.kind == "sound"]
+    yield all(map(_is_sound_column, preprocessor.sounds, layouts)), "sounds"
     coder = preprocessor.coder
     yield coder.target == schema.target, "two targets"
-    yield _are_floats([coder.mean, coder.deviation], limit=math.inf), "the target's scale"
+    yield are_floats([coder.mean, coder.deviation], limit=math.inf), "the target's scale"
     yield coder.deviation > 0, "the target's scale"
 
 
@@ -129,7 +134,7 @@ def _are_options(options: PreprocessingOptions) -> bool:
         if choices:
             is_right = isinstance(value, str) and value in choices
         elif kind is float:
-            is_right = _are_floats([value], limit=math.inf)
+            is_right = are_floats([value], limit=math.inf)
         else:
             is_right = type(value) is kind and abs(value) < 2**31
         if not is_right:
@@ -137,10 +142,11 @@ def _are_options(options: PreprocessingOptions) -> bool:
     return options.embedding_width >= 0
 
 
-def _is_number_column(column: NumberColumn, is_quantile: bool) -> bool:
+def is_number_column(column: NumberColumn, is_quantile: bool) -> bool:
+    """Whether its numbers are finite and its knots ascend."""
     knots, scores = column.knots, column.scores
     return (
-        _are_floats([column.fill, column.centre, column.factor, *knots, *scores])
+        are_floats([column.fill, column.centre, column.factor, *knots, *scores])
         and isinstance(column.indicator, bool)
         and len(knots) == len(scores) <= (MOST_KNOTS if is_quantile else 0)
         and all(left < right for left, right in pairwise(knots))
@@ -151,7 +157,7 @@ def _is_date_column(column: DateColumn) -> bool:
     return (
         type(column.centre_day) is int
         and 0 <= column.centre_day <= LATEST_DAY
-        and _are_floats([column.centre_share, column.factor], limit=1e7)
+        and are_floats([column.centre_share, column.factor], limit=1e7)
         and isinstance(column.has_time, bool)
         and isinstance(column.indicator, bool)
     )
@@ -164,7 +170,7 @@ def _is_image_column(column: ImageColumn, layout: str) -> bool:
         and column.channels in (1, 3)
         and layout == layout_text(*sizes)
         and len(column.mean) == len(column.deviation) == column.channels
-        and _are_floats([*column.mean, *column.deviation], limit=1e6)
+        and are_floats([*column.mean, *column.deviation], limit=1e6)
         and min(column.deviation) > 0
     )
 
@@ -193,13 +199,26 @@ def _is_series_column(column: SeriesColumn, layout: str) -> bool:
         and 1 <= column.channels <= MOST_CHANNELS
         and layout == series_cells.layout_text(column.length, column.channels)
         and len(column.mean) == len(column.deviation) == column.channels
-        and _are_floats([*column.mean, *column.deviation])
+        and are_floats([*column.mean, *column.deviation])
         and min(column.deviation) > 0
         and type(column.has_missing) is bool
     )
 
 
-def _is_vocabulary(vocabulary: Vocabulary) -> bool:
+def _is_sound_column(column: SoundColumn, layout: str) -> bool:
+    return (
+        type(column.samples) is int
+        and 1 <= column.samples <= LONGEST_SERIES
+        and type(column.rate) is int
+        and 1 <= column.rate <= HIGHEST_RATE
+        and layout == sound_cells.layout_text(column.rate, column.samples)
+        and are_floats([column.mean, column.deviation], limit=1e6)
+        and column.deviation > 0
+    )
+
+
+def is_vocabulary(vocabulary: Vocabulary) -> bool:
+    """Whether its words are texts, each once, and none stands for a missing value."""
     return (
         _are_words(vocabulary.words)
         and not set(vocabulary.words) & set(MARKERS)
@@ -221,7 +240,8 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _are_floats(values: Iterable[Any], *, limit: float = LARGEST * 1.001) -> bool:
+def are_floats(values: Iterable[Any], *, limit: float = LARGEST * 1.001) -> bool:
+    """Whether all are finite numbers within a limit."""
     return all(
         type(value) in (int, float) and math.isfinite(value) and abs(value) <= limit
         for value in values

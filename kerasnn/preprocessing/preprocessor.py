@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data.frames import origin_of, place
-from kerasnn.data.image_columns import pixels_of
-from kerasnn.data.layouts import layout_of
-from kerasnn.data.values import (
-    MISSING_DATE,
-    as_booleans,
-    as_categories,
-    as_dates,
-    as_numbers,
-    as_texts,
-)
+from kerasnn.data.frames import origin_of
+from kerasnn.data.values import MISSING_DATE
 from kerasnn.errors import DataError, ModelRefusedError
-from kerasnn.preprocessing import series as series_arrays
-from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
 from kerasnn.preprocessing.checks import check_state
+from kerasnn.preprocessing.columns import count_longer, read_column, with_layouts
 from kerasnn.preprocessing.dates import DateColumn, date_features
 from kerasnn.preprocessing.images import ImageColumn
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
 from kerasnn.preprocessing.series import SeriesColumn
+from kerasnn.preprocessing.sounds import SoundColumn
 from kerasnn.preprocessing.target import TargetCoder
 from kerasnn.preprocessing.texts import TextColumn
 from kerasnn.recipes import PreprocessingOptions
-from kerasnn.schema import Column, Schema
+from kerasnn.schema import Schema
 from kerasnn.signature import Categories, Numbers, Output, Signature
 
 if TYPE_CHECKING:
@@ -48,10 +39,11 @@ class Prepared:
         inputs: ``"numbers"``, float32 (n, width), ``"categories"``, int32 (n, columns), and
             ``"image"`` (``"image_2"`` …), uint8 (n, height, width, channels), which are read
             from disk row by row where they don't fit in memory, and ``"text"`` (``"text_2"`` …),
-            int32 (n, length), and ``"series"`` (``"series_2"`` …), float32 (n, length, channels).
+            int32 (n, length), and ``"series"`` (``"series_2"`` …), float32 (n, length, channels),
+            and ``"sound"`` (``"sound_2"`` …), float32 (n, samples).
         unseen: For each column that had any, how many cells held an unknown or rare category.
         imputed: For each column that never missed a value in training, how many cells do here.
-        cut: For each column of series, how many were longer than in training.
+        cut: For each column of series or sounds, how many were longer than in training.
     """
 
     inputs: dict[str, NDArray[Any]]
@@ -74,6 +66,7 @@ class Preprocessor:
         images: One for each image column.
         texts: One for each text column.
         series: One for each column of series.
+        sounds: One for each column of sounds.
     """
 
     schema: Schema
@@ -85,6 +78,7 @@ class Preprocessor:
     images: tuple[ImageColumn, ...] = ()
     texts: tuple[TextColumn, ...] = ()
     series: tuple[SeriesColumn, ...] = ()
+    sounds: tuple[SoundColumn, ...] = ()
 
     @classmethod
     def fit(
@@ -97,10 +91,10 @@ class Preprocessor:
         """
         options = options or PreprocessingOptions()
         check_columns(frame, [column.name for column in schema.features])
-        numbers, dates, vocabularies, images, texts, series = [], [], [], [], [], []
-        schema = _with_layouts(schema, frame, options)
+        numbers, dates, vocabularies, images, texts, series, sounds = [], [], [], [], [], [], []
+        schema = with_layouts(schema, frame, options)
         for column in schema.features:
-            values = _read(frame[column.name], column)
+            values = read_column(frame[column.name], column)
             if column.kind == "category":
                 vocabularies.append(Vocabulary.fit(column.name, values, options))
             elif column.kind == "date":
@@ -109,6 +103,8 @@ class Preprocessor:
                 images.append(ImageColumn.fit(column.name, values, column.layout))
             elif column.kind == "series":
                 series.append(SeriesColumn.fit(column.name, values, column.layout))
+            elif column.kind == "sound":
+                sounds.append(SoundColumn.fit(column.name, values, column.layout))
             elif column.kind == "text":
                 unit: Any = column.layout
                 texts.append(TextColumn.fit(column.name, values, options, unit=unit))
@@ -116,8 +112,9 @@ class Preprocessor:
                 numbers.append(NumberColumn.fit(column.name, values, options))
         target = schema.target
         coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
-        fitted = tuple(numbers), tuple(dates), tuple(vocabularies)
-        return cls(schema, options, *fitted, coder, tuple(images), tuple(texts), tuple(series))
+        table = tuple(numbers), tuple(dates), tuple(vocabularies)
+        others = tuple(images), tuple(texts), tuple(series), tuple(sounds)
+        return cls(schema, options, *table, coder, *others)
 
     @property
     def signature(self) -> Signature:
@@ -138,6 +135,7 @@ class Preprocessor:
             images=tuple(column.image for column in self.images),
             texts=tuple(column.text for column in self.texts),
             series=tuple(column.series for column in self.series),
+            sounds=tuple(column.sound for column in self.sounds),
         )
 
     @property
@@ -157,13 +155,13 @@ class Preprocessor:
             missing; text, empty where a category or a text is; int64 seconds since 1970 for
             dates, the least int64 where one is missing; for images (n, height, width, channels),
             uint8, as large as the network takes them; for series (n, length, channels), NaN where
-            a reading is missing.
+            a reading is missing; for sounds (n, samples), NaN behind the end.
 
         Raises:
             DataError: Columns are missing, or a column does not hold what it held in training.
         """
         check_columns(frame, [column.name for column in self.schema.features])
-        parsed = {c.name: _read(frame[c.name], c) for c in self.schema.features}
+        parsed = {c.name: read_column(frame[c.name], c) for c in self.schema.features}
         for vocabulary in self.vocabularies:
             words = parsed[vocabulary.name]
             parsed[vocabulary.name] = np.array([word or "" for word in words], dtype=str)
@@ -176,7 +174,7 @@ class Preprocessor:
             DataError: Columns are missing, or a column does not hold what it held in training.
         """
         check_columns(frame, [column.name for column in self.schema.features])
-        parsed = {c.name: _read(frame[c.name], c) for c in self.schema.features}
+        parsed = {c.name: read_column(frame[c.name], c) for c in self.schema.features}
         inputs = {}
         if self.number_names:
             inputs["numbers"] = self.pool_numbers(
@@ -192,7 +190,10 @@ class Preprocessor:
             inputs[name] = column.encode(parsed[column.name])
         for name, series in self.signature.series_inputs.items():
             inputs[name] = parsed[series.name]
-        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed), self._cut(frame))
+        for name, sound in self.signature.sound_inputs.items():
+            inputs[name] = parsed[sound.name]
+        cut = count_longer(frame, self.schema)
+        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed), cut)
 
     def pool_numbers(self, xp: Any, raw: dict[str, Tensor]) -> Tensor:
         """The input ``"numbers"`` from parsed columns, by NumPy or by ``keras.ops``.
@@ -221,11 +222,15 @@ class Preprocessor:
         """A regression network's outputs in the unit of the target."""
         return self.coder.decode(outputs)
 
-    def build_inputs(self) -> dict[str, Tensor]:
-        """A ``keras.Input`` for each feature column, by the column's name."""
+    def build_inputs(self, *, strings: bool = False) -> dict[str, Tensor]:
+        """A ``keras.Input`` for each feature column, by the column's name.
+
+        Args:
+            strings: Whether texts go in as they are, in place of the codes of their tokens.
+        """
         from kerasnn.preprocessing import graph
 
-        return graph.build_inputs(self)
+        return graph.build_inputs(self, strings=strings)
 
     def apply(self, raw: dict[str, Tensor]) -> dict[str, Tensor]:
         """The inputs of the network from raw Keras tensors: `transform` as a graph."""
@@ -263,6 +268,7 @@ class Preprocessor:
             tuple(ImageColumn.from_dict(column) for column in data.get("images", ())),
             tuple(TextColumn.from_dict(column) for column in data.get("texts", ())),
             tuple(SeriesColumn.from_dict(column) for column in data.get("series", ())),
+            tuple(SoundColumn.from_dict(column) for column in data.get("sounds", ())),
         )
 
     def _unseen(self, inputs: dict[str, NDArray[Any]]) -> dict[str, int]:
@@ -280,14 +286,6 @@ class Preprocessor:
         missing |= {c.name: parsed[c.name] == MISSING_DATE for c in self.dates if not c.indicator}
         return {name: int(where.sum()) for name, where in missing.items() if where.any()}
 
-    def _cut(self, frame: pd.DataFrame) -> dict[str, int]:
-        layouts = {c.name: c.layout for c in self.schema.features if c.kind == "series"}
-        counts = {
-            name: series_arrays.count_longer(frame[name], layout)
-            for name, layout in layouts.items()
-        }
-        return {name: count for name, count in counts.items() if count}
-
 
 def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
     """Raise a DataError that lists every column that is not there."""
@@ -301,55 +299,6 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
         raise DataError(f"{what}: {listed}", place=origin_of(frame) or None, fix=fix)
 
 
-def _with_layouts(schema: Schema, frame: pd.DataFrame, options: PreprocessingOptions) -> Schema:
-    """The size of images and of series, and the unit of texts, where it is still open."""
-
-    def known(column: Column) -> Column:
-        if column.kind not in ("image", "text", "series") or column.layout or not column.used:
-            return column
-        if column.kind == "series":
-            length = options.series_length
-            return replace(
-                column, layout=series_arrays.layout_of(frame[column.name], length=length)
-            )
-        if column.kind == "text":
-            unit = "words" if options.tokens == "auto" else options.tokens
-            return replace(column, layout=unit)
-        size, channels = options.image_size, options.image_channels
-        layout = layout_of(frame[column.name], size=size, channels=channels)
-        return replace(column, layout=layout)
-
-    return replace(schema, columns=tuple(map(known, schema.columns)))
-
-
 def _as_column(values: NDArray[Any]) -> NDArray[Any]:
     """(n, 1), but images as they are."""
     return values.reshape(-1, 1) if len(values.shape) == 1 else values
-
-
-def _read(series: pd.Series, column: Column) -> Any:
-    """Parse one column: float32 numbers, int64 seconds, categories, texts, pixels or readings."""
-    if column.kind == "image":
-        return pixels_of(series, column.layout)
-    if column.kind == "series":
-        return series_arrays.values_of(series, column.layout)
-    if column.kind == "text":
-        return as_texts(series)
-    if column.kind == "category":
-        return as_categories(series)
-    if column.kind == "date":
-        return as_dates(series, layout=column.layout)
-    if column.kind == "boolean":
-        return as_booleans(series).astype("float32")
-    values = as_numbers(series, decimal=column.layout)
-    _check_finite(series, values)
-    numbers: NDArray[np.float32] = np.clip(values, -LARGEST, LARGEST).astype("float32")
-    return numbers
-
-
-def _check_finite(series: pd.Series, values: NDArray[np.float64]) -> None:
-    infinite = np.flatnonzero(np.isinf(values))
-    if len(infinite):
-        what = f"{len(infinite):,} infinite numbers" if len(infinite) > 1 else "an infinite number"
-        at = place(series, series.index[infinite[0]])
-        raise DataError(what, place=at, fix="give a finite number, or leave the cell empty")

@@ -1,0 +1,62 @@
+"""A column of sounds: what the training spectrograms taught, and its place in a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnn.data.sound_cells import parse_layout
+from kerasnn.mel import log_mel
+from kerasnn.preprocessing.arithmetic import rounded
+from kerasnn.signature import Sound
+
+# Sounds that the mean and the deviation are taken from, and how many at once.
+SAMPLE, AT_ONCE = 1_000, 50
+
+
+@dataclass(frozen=True)
+class SoundColumn:
+    """Size and scale of the sounds of a column.
+
+    Args:
+        name: Of the column.
+        samples: Of the longest sound, behind which others are cut.
+        rate: Samples a second.
+        mean: Of the logarithm of the mel spectrogram, over all frames and bands.
+        deviation: Likewise; 1 where it never changes.
+    """
+
+    name: str
+    samples: int
+    rate: int
+    mean: float
+    deviation: float
+
+    @classmethod
+    def fit(cls, name: str, values: NDArray[np.float32], layout: str) -> SoundColumn:
+        """Learn from training samples, (n, samples), NaN behind the end."""
+        rate, samples = parse_layout(layout)
+        rows = np.linspace(0, len(values) - 1, min(SAMPLE, len(values))).astype(np.int64)
+        count, total, squares = 0, 0.0, 0.0
+        for start in range(0, len(rows), AT_ONCE):
+            found = log_mel(values[rows[start : start + AT_ONCE]], rate).astype("float64")
+            known = found[~np.isnan(found)]
+            count, total = count + known.size, total + known.sum()
+            squares += np.square(known).sum()
+        mean = total / max(count, 1)
+        variance = squares / max(count, 1) - mean**2
+        deviation = float(np.sqrt(variance)) if variance > 1e-6 else 1.0
+        return cls(name, samples, rate, rounded(mean), rounded(deviation))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> SoundColumn:
+        """Rebuild from plain data."""
+        return cls(**data)
+
+    @property
+    def sound(self) -> Sound:
+        """What the network is told."""
+        return Sound(self.name, self.samples, self.rate, self.mean, self.deviation)
