@@ -1,0 +1,419 @@
+"""From series to the inputs of a network and back, fitted on the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnn.errors import ConfigError, warn
+from kerasnn.forecasting import calendar
+from kerasnn.forecasting.frequency import Frequency
+from kerasnn.forecasting.panel import Key, Panel, Track
+from kerasnn.forecasting.parts import Parts
+from kerasnn.forecasting.roles import Roles
+from kerasnn.forecasting.windows import AroundRows, Filled, Origins, PastRows, fill
+from kerasnn.preprocessing.categories import Vocabulary
+from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
+from kerasnn.recipes import ForecastOptions, PreprocessingOptions, Transform
+from kerasnn.signature import Categories, Numbers, Output, Signature, Window
+
+# Below it a deviation is none: the series is constant.
+SMALLEST = 1e-12
+# No forecast is further from the mean of its series, in its deviations.
+FURTHEST = 1e4
+
+
+@dataclass(frozen=True)
+class SeriesScale:
+    """What the training part of a series taught, by target.
+
+    Args:
+        key: Of the series.
+        mean: Of the transformed readings.
+        deviation: Their standard deviation; > 0.
+        naive_error: Mean absolute error, in the unit of the target, of repeating the value of a
+            season ago; 0 where that is not known.
+    """
+
+    key: Key
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    naive_error: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A panel as a network sees it.
+
+    Args:
+        panel: In the units of the targets.
+        scales: One for each series.
+        target: Scaled and filled.
+        truth: Scaled, NaN where missing, with the padding of `target`.
+        past: As `target`.
+        known: Scaled, with the calendar behind, and the same padding.
+        numbers: Of each series, (series, columns).
+        codes: Likewise.
+        unseen: Series that training did not know.
+    """
+
+    panel: Panel
+    scales: tuple[SeriesScale, ...]
+    target: Filled
+    truth: NDArray[np.float32]
+    past: Filled | None
+    known: NDArray[np.float32] | None
+    numbers: NDArray[np.float32] | None
+    codes: NDArray[np.int32] | None
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ForecastPreprocessor:
+    """What the training part taught, as plain data.
+
+    Args:
+        roles: Of the columns.
+        frequency: Of the points in time.
+        season: Points of a season.
+        history: Points that the network looks back.
+        horizon: Points that it looks ahead.
+        transform: Of the targets, before they are scaled.
+        cycles: Of the calendar.
+        scales: One for each series of the training.
+        past: Covariates known up to now.
+        known: Covariates known ahead.
+        numbers: That never change in a series.
+        vocabularies: Likewise.
+        quantiles: Levels that the network forecasts; none for one value.
+    """
+
+    roles: Roles
+    frequency: Frequency
+    season: int
+    history: int
+    horizon: int
+    transform: Transform
+    cycles: tuple[str, ...]
+    scales: tuple[SeriesScale, ...]
+    past: tuple[NumberColumn, ...] = ()
+    known: tuple[NumberColumn, ...] = ()
+    numbers: tuple[NumberColumn, ...] = ()
+    vocabularies: tuple[Vocabulary, ...] = ()
+    quantiles: tuple[float, ...] = ()
+
+    @classmethod
+    def fit(
+        cls,
+        panel: Panel,
+        parts: Parts,
+        options: ForecastOptions,
+        preprocessing: PreprocessingOptions | None = None,
+        *,
+        quantiles: Sequence[float] = (),
+    ) -> ForecastPreprocessor:
+        """Learn from the training part.
+
+        Args:
+            panel: All series.
+            parts: Which points train.
+            options: With history, horizon, season and transform decided.
+            preprocessing: How what never changes is encoded.
+            quantiles: Levels to forecast.
+
+        Raises:
+            ConfigError: The logarithm of what is not positive is asked for.
+        """
+        roles = panel.roles
+        train = [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+        transform: Transform = "log" if options.transform == "log" else "none"
+        if transform == "log":
+            check_positive(train)
+        plain = replace(PreprocessingOptions(), indicator=False)
+        columns: dict[str, tuple[NumberColumn, ...]] = {}
+        for name in ("past", "known"):
+            seen = [
+                getattr(t, name)[:stop]
+                for t, stop in zip(panel.tracks, parts.validation, strict=True)
+            ]
+            columns[name] = _columns(getattr(roles, name), np.concatenate(seen), plain)
+        statics = np.stack([track.numbers for track in panel.tracks])
+        encode = replace(preprocessing or PreprocessingOptions(), min_count=1)
+        words = [
+            np.array(c, dtype=object) for c in zip(*(t.words for t in panel.tracks), strict=True)
+        ]
+        longest = int(parts.validation.max())
+        return cls(
+            roles,
+            panel.frequency,
+            options.season,
+            options.history,
+            options.horizon,
+            transform,
+            calendar.cycles_for(panel.frequency, longest),
+            _scales(panel.tracks, train, transform, options.season),
+            **columns,
+            numbers=_columns(roles.numbers, statics, plain),
+            vocabularies=tuple(
+                Vocabulary.fit(name, column, encode)
+                for name, column in zip(roles.words, words, strict=True)
+            ),
+            quantiles=tuple(quantiles),
+        )
+
+    @cached_property
+    def signature(self) -> Signature:
+        """What goes into a network for these series, and what comes out."""
+        window = Window(
+            self.roles.targets,
+            self.history,
+            self.horizon,
+            self.season,
+            tuple(column.name for column in self.past),
+            (*(column.name for column in self.known), *calendar.feature_names(self.cycles)),
+            self.quantiles,
+        )
+        categories = Categories(
+            tuple(v.name for v in self.vocabularies),
+            tuple(v.cardinality for v in self.vocabularies),
+            tuple(v.width for v in self.vocabularies),
+        )
+        return Signature(
+            Output("forecast", window.width),
+            Numbers(tuple(column.name for column in self.numbers)) if self.numbers else None,
+            categories if self.vocabularies else None,
+            window=window,
+        )
+
+    def prepare(self, panel: Panel) -> Prepared:
+        """Scale series; those that training did not know by their own readings."""
+        known_scales = {scale.key: scale for scale in self.scales}
+        unseen = [track for track in panel.tracks if track.key not in known_scales]
+        targets = [track.target for track in unseen]
+        known_scales |= {
+            s.key: s for s in _scales(unseen, targets, self.transform, self.season, quiet=True)
+        }
+        scales = tuple(known_scales[track.key] for track in panel.tracks)
+        scaled = [
+            self.scale(track.target, scale)
+            for track, scale in zip(panel.tracks, scales, strict=True)
+        ]
+        pad = self.history + self.horizon
+        past = [_scaled(track.past, self.past) for track in panel.tracks]
+        return Prepared(
+            panel,
+            scales,
+            fill(scaled, pad),
+            np.concatenate([_padded(values, pad) for values in scaled]),
+            fill(past, pad) if self.past else None,
+            self._known(panel, pad),
+            self._static_numbers(panel),
+            self._codes(panel),
+            tuple(track.name for track in unseen),
+        )
+
+    def inputs(self, prepared: Prepared, origins: Origins) -> dict[str, Any]:
+        """The inputs of the network, whose windows are cut out when they are read."""
+        inputs: dict[str, Any] = {"past": PastRows(prepared.target, origins, self.history)}
+        if prepared.past is not None:
+            inputs["past_covariates"] = PastRows(prepared.past, origins, self.history)
+        if prepared.known is not None:
+            inputs["known_covariates"] = AroundRows(
+                prepared.known,
+                prepared.target.starts,
+                origins,
+                before=self.history,
+                ahead=self.horizon,
+            )
+        if prepared.numbers is not None:
+            inputs["numbers"] = prepared.numbers[origins.track]
+        if prepared.codes is not None:
+            inputs["categories"] = prepared.codes[origins.track]
+        return inputs
+
+    def target(self, prepared: Prepared, origins: Origins) -> AroundRows:
+        """What the network is to say, (n, horizon · targets); NaN where nobody knows."""
+        return AroundRows(
+            prepared.truth,
+            prepared.target.starts,
+            origins,
+            before=0,
+            ahead=self.horizon,
+            flat=True,
+        )
+
+    def scale(self, target: NDArray[np.float64], scale: SeriesScale) -> NDArray[np.float64]:
+        """Readings of a series, (points, targets), as the network knows them."""
+        values = _logarithm(target) if self.transform == "log" else target
+        scaled: NDArray[np.float64] = (values - np.array(scale.mean)) / np.array(scale.deviation)
+        return scaled
+
+    def shaped(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Raw outputs as (n, horizon, targets, max(1, quantiles)); quantiles in their order."""
+        shape = (len(outputs), self.horizon, len(self.roles.targets), max(1, len(self.quantiles)))
+        return np.sort(outputs.reshape(shape).astype("float64"), axis=-1)
+
+    def decode(
+        self, scaled: NDArray[np.float64], scales: Sequence[SeriesScale]
+    ) -> NDArray[np.float64]:
+        """Scaled values, (n, horizon, targets, any), in the units of the targets.
+
+        Args:
+            scaled: From `shaped`.
+            scales: One for each row.
+        """
+        mean = np.array([scale.mean for scale in scales])[:, None, :, None]
+        deviation = np.array([scale.deviation for scale in scales])[:, None, :, None]
+        values = np.clip(scaled, -FURTHEST, FURTHEST) * deviation + mean
+        decoded: NDArray[np.float64] = values
+        return np.exp(np.minimum(values, 700.0)) if self.transform == "log" else decoded
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        fitted = {k: v for k, v in asdict(self).items() if k != "roles"}
+        return {"kind": "forecast", "roles": self.roles.to_dict(), **fitted}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ForecastPreprocessor:
+        """Rebuild from `to_dict`'s data, which may be a stranger's.
+
+        Raises:
+            ModelRefusedError: The data are not what a fitted preprocessor writes.
+        """
+        from kerasnn.forecasting.checks import rebuilt
+
+        return rebuilt(cls, data)
+
+    def _known(self, panel: Panel, pad: int) -> NDArray[np.float32] | None:
+        """What is known ahead; between rows by a straight line, beyond them as at their ends."""
+        if not (self.known or self.cycles):
+            return None
+        given = fill([_scaled(track.known, self.known) for track in panel.tracks], pad).between
+        points = [panel.values(i, -pad, len(t) + pad) for i, t in enumerate(panel.tracks)]
+        waves = calendar.features(self.cycles, np.concatenate(points))
+        return np.concatenate([given, waves], axis=1)
+
+    def _static_numbers(self, panel: Panel) -> NDArray[np.float32] | None:
+        if not self.numbers:
+            return None
+        raw = np.stack([track.numbers for track in panel.tracks]).astype("float32")
+        numbers: NDArray[np.float32] = scale_numbers(np, raw, self.numbers, "standard")
+        return numbers
+
+    def _codes(self, panel: Panel) -> NDArray[np.int32] | None:
+        if not self.vocabularies:
+            return None
+        columns = zip(*(track.words for track in panel.tracks), strict=True)
+        codes = [
+            vocabulary.encode(np.array(words, dtype=object))
+            for vocabulary, words in zip(self.vocabularies, columns, strict=True)
+        ]
+        return np.stack(codes, axis=1)
+
+
+def check_positive(train: Sequence[NDArray[np.float64]]) -> None:
+    """Raise if some training reading has no logarithm.
+
+    Raises:
+        ConfigError: Says the smallest.
+    """
+    least = min((float(np.nanmin(t)) for t in train if np.isfinite(t).any()), default=1.0)
+    if least <= 0:
+        raise ConfigError(
+            f"the logarithm needs targets above 0; the smallest is {least:g}",
+            place="forecast.transform",
+            fix="choose none or auto",
+        )
+
+
+def _columns(
+    names: tuple[str, ...], values: NDArray[np.float64], options: PreprocessingOptions
+) -> tuple[NumberColumn, ...]:
+    single = values.astype("float32")
+    return tuple(NumberColumn.fit(name, single[:, i], options) for i, name in enumerate(names))
+
+
+def _scaled(values: NDArray[np.float64], columns: tuple[NumberColumn, ...]) -> NDArray[np.float64]:
+    """Covariates, (points, columns), scaled; NaN stays."""
+    if not columns:
+        return np.zeros((len(values), 0))
+    scaled = scale_numbers(np, values.astype("float32"), columns, "standard").astype("float64")
+    return np.where(np.isfinite(values), scaled, np.nan)
+
+
+def _padded(values: NDArray[np.float64], pad: int) -> NDArray[np.float32]:
+    padded = np.pad(values, ((pad, pad), (0, 0)), constant_values=np.nan)
+    return padded.astype("float32")
+
+
+def _logarithm(target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN for what has none."""
+    odd = target <= 0
+    if odd.any():
+        what = f"{int(odd.sum()):,} readings are not above 0, as the logarithm needs"
+        warn(what, fix="they are taken for missing")
+    return np.log(np.where(odd, np.nan, target))
+
+
+def _scales(
+    tracks: Sequence[Track],
+    train: Sequence[NDArray[np.float64]],
+    transform: Transform,
+    season: int,
+    *,
+    quiet: bool = False,
+) -> tuple[SeriesScale, ...]:
+    """Of each series; a series without readings is scaled as the mean of the others."""
+    scales: list[SeriesScale | None] = []
+    constant = []
+    for track, target in zip(tracks, train, strict=True):
+        values = _logarithm(target) if transform == "log" else target
+        if not np.isfinite(values).any(axis=0).all():
+            scales.append(None)
+            continue
+        mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        flat = deviation <= SMALLEST * np.maximum(1.0, np.abs(mean))
+        if flat.any() and len(track) > 1:
+            constant.append(track.name)
+        deviation = np.where(flat, np.maximum(np.abs(mean), 1.0), deviation)
+        error = naive_error(target, season)
+        scales.append(
+            SeriesScale(track.key, *(tuple(v.tolist()) for v in (mean, deviation, error)))
+        )
+    if constant and not quiet:
+        _warn_of_constant(constant)
+    return tuple(
+        scale or _mean_scale(scales, track, train[0].shape[1])
+        for scale, track in zip(scales, tracks, strict=True)
+    )
+
+
+def naive_error(target: NDArray[np.float64], season: int) -> NDArray[np.float64]:
+    """Mean absolute error of repeating the value of a season ago, (targets,); 0 if unknown."""
+    apart = np.abs(target[season:] - target[:-season])
+    count = np.isfinite(apart).sum(axis=0)
+    error: NDArray[np.float64] = np.nansum(apart, axis=0) / np.maximum(count, 1)
+    return error
+
+
+def _mean_scale(scales: Sequence[SeriesScale | None], track: Track, n_targets: int) -> SeriesScale:
+    known = [scale for scale in scales if scale is not None]
+    if not known:
+        return SeriesScale(track.key, (0.0,) * n_targets, (1.0,) * n_targets, (0.0,) * n_targets)
+    mean = np.mean([scale.mean for scale in known], axis=0).tolist()
+    deviation = np.mean([scale.deviation for scale in known], axis=0).tolist()
+    return SeriesScale(track.key, tuple(mean), tuple(deviation), (0.0,) * n_targets)
+
+
+def _warn_of_constant(names: Sequence[str]) -> None:
+    if names == [""]:
+        warn("a target never changes in training", fix="its forecast will be that value")
+        return
+    listed = ", ".join(f"'{name}'" for name in list(names)[:3])
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    warn(f"series whose target never changes in training: {listed}{more}")

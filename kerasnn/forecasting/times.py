@@ -1,0 +1,90 @@
+"""Reading a column of times: dates with or without offsets, or plain whole numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.data import cells
+from kerasnn.data.frames import place
+from kerasnn.data.labels import numbers_or_none
+from kerasnn.data.values import MISSING_DATE, as_dates
+from kerasnn.errors import DataError
+
+Clock = Literal["utc", "local", "steps"]
+"""Whether times are seconds in UTC, seconds on the clocks where they were read, or numbers."""
+
+_OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s?(?:Z|[-+]\d{2}:?\d{2})$")
+
+
+def are_steps(series: pd.Series) -> bool:
+    """Whether a column of times holds numbers."""
+    form = cells.form_of(cells.to_arrow(series))
+    return form == "numbers" or (form == "text" and numbers_or_none(series) is not None)
+
+
+def read_times(series: pd.Series, *, layout: str = "", clock: Clock = "utc") -> NDArray[np.int64]:
+    """Seconds since 1970, or plain numbers, (n,).
+
+    Args:
+        series: The column.
+        layout: Of dates, as in the training; found if empty.
+        clock: How they are read.
+
+    Raises:
+        DataError: A cell is empty, or holds no time.
+    """
+    if clock == "steps":
+        return _steps(series)
+    seconds = as_dates(without_offsets(series) if clock == "local" else series, layout=layout)
+    missing = np.flatnonzero(seconds == MISSING_DATE)
+    if len(missing):
+        raise _empty(series, missing)
+    return seconds
+
+
+def without_offsets(series: pd.Series) -> pd.Series:
+    """The same times as the clocks showed them."""
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        plain = series.dt.tz_localize(None)
+    elif pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
+        plain = series.map(lambda cell: _OFFSET.sub(r"\1", cell) if isinstance(cell, str) else cell)
+    else:
+        return series
+    plain.attrs, plain.name = series.attrs, series.name
+    read: pd.Series = plain
+    return read
+
+
+def has_offsets(series: pd.Series) -> bool:
+    """Whether the times say how far they are from UTC."""
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        return True
+    known = series.dropna().head(1000)
+    return any(isinstance(cell, str) and _OFFSET.search(cell.strip()) for cell in known)
+
+
+def _steps(series: pd.Series) -> NDArray[np.int64]:
+    numbers = numbers_or_none(series)
+    if numbers is None:
+        fix = "write times as numbers, as in the training"
+        raise DataError("a time that is no number", place=place(series), fix=fix)
+    missing = np.flatnonzero(np.isnan(numbers))
+    if len(missing):
+        raise _empty(series, missing)
+    odd = np.flatnonzero((numbers != np.floor(numbers)) | (np.abs(numbers) > 2**53))
+    if len(odd):
+        where = place(series, series.index[odd[0]])
+        what = f"a time must be a date or a whole number; got {numbers[odd[0]]:g}"
+        raise DataError(what, place=where, fix="number the points in time 0, 1, 2 …")
+    return numbers.astype(np.int64)
+
+
+def _empty(series: pd.Series, rows: NDArray[np.int64]) -> DataError:
+    where = place(series, series.index[rows[0]])
+    what = f"{len(rows):,} rows have no time" if len(rows) > 1 else "a row has no time"
+    return DataError(what, place=where, fix="fill it in, or leave the row out")
