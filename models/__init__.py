@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     import keras
 
     from kerasnn.models.descriptions import Description
+    from kerasnn.models.forecasting.blend import blend
     from kerasnn.models.forecasting.dlinear import dlinear
+    from kerasnn.models.forecasting.nbeats import nbeats
+    from kerasnn.models.forecasting.nhits import nhits
     from kerasnn.models.forecasting.nlinear import nlinear
+    from kerasnn.models.forecasting.patchtst import patchtst
     from kerasnn.models.forecasting.ridge_nlinear import ridge_nlinear
     from kerasnn.models.forecasting.seasonal_naive import seasonal_naive
+    from kerasnn.models.forecasting.tide import tide
+    from kerasnn.models.forecasting.tsmixer import tsmixer
     from kerasnn.models.image.airbench import airbench
     from kerasnn.models.image.cnn import cnn
     from kerasnn.models.image.convnext import convnext
@@ -53,6 +59,7 @@ _ZOO = {
         "image.airbench",
         "whitened patches, then fast convolutions; the default for images",
     ),
+    "blend": ("forecasting.blend", "the mean of forecasts by several models"),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
@@ -60,7 +67,16 @@ _ZOO = {
     "gru": ("sequence.gru", "gated recurrent units"),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
     "mlp": ("tabular.mlp", "multilayer perceptron, the default for tables"),
+    "nbeats": (
+        "forecasting.nbeats",
+        "a chain of perceptrons, each on what those before left unexplained",
+    ),
+    "nhits": (
+        "forecasting.nhits",
+        "blocks that look at the past coarsely, then finely; draws lines between knots",
+    ),
     "nlinear": ("forecasting.nlinear", "one linear layer on the past minus its last value"),
+    "patchtst": ("forecasting.patchtst", "attention among stretches of the past"),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
     "resnet9": ("image.resnet9", "four convolutions and two residual blocks"),
     "ridge_nlinear": (
@@ -68,7 +84,9 @@ _ZOO = {
         "one linear layer, solved: the baseline of forecasts",
     ),
     "seasonal_naive": ("forecasting.seasonal_naive", "the last season again"),
+    "tide": ("forecasting.tide", "a perceptron that encodes the past, and one that decodes it"),
     "transfer": ("image.transfer", "a known architecture, to start from its trained weights"),
+    "tsmixer": ("forecasting.tsmixer", "dense layers over the time and over the channels in turn"),
     "vit": ("image.vit", "attention among the patches of an image"),
     "wide_deep": ("tabular.wide_deep", "the sum of a linear model and a perceptron"),
     "wide_resnet": ("image.wide_resnet", "wide residual network of three groups"),
@@ -91,6 +109,7 @@ _LATER = {"keras": SimpleNamespace(Model=object), "Signature": object}
 __all__ = [
     "Entry",
     "airbench",
+    "blend",
     "build",
     "check_hyperparameters",
     "cnn",
@@ -105,13 +124,18 @@ __all__ = [
     "linear",
     "mlp",
     "names",
+    "nbeats",
+    "nhits",
     "nlinear",
+    "patchtst",
     "resnet",
     "resnet9",
     "ridge_nlinear",
     "seasonal_naive",
     "summaries",
+    "tide",
     "transfer",
+    "tsmixer",
     "vit",
     "wide_deep",
     "wide_resnet",

@@ -36,6 +36,14 @@ if TYPE_CHECKING:
         stage_stride,
         stem_stride,
     )
+    from kerasnn.layers.covariates import (
+        future_steps,
+        known_effect,
+        moved_by_the_known,
+        past_steps,
+        window_context,
+        window_stack,
+    )
     from kerasnn.layers.cross import cross_layer
     from kerasnn.layers.features import build_inputs, encode, linear_scores
     from kerasnn.layers.forecasts import (
@@ -43,7 +51,6 @@ if TYPE_CHECKING:
         fold_targets,
         forecast_output,
         forecast_scores,
-        known_effect,
         levels_of,
         moving_average,
         normal_scores,
@@ -51,8 +58,8 @@ if TYPE_CHECKING:
         steps_first,
         target_output,
         targets_first,
+        total,
         unfold_targets,
-        window_context,
         window_of,
     )
     from kerasnn.layers.images import image_features
@@ -97,17 +104,19 @@ _MODULES = {
     "fold_targets": "forecasts",
     "forecast_output": "forecasts",
     "forecast_scores": "forecasts",
+    "future_steps": "covariates",
     "global_pool": "convolutions",
     "halve": "convolutions",
     "image_features": "images",
     "initializer_for": "initializers",
-    "known_effect": "forecasts",
+    "known_effect": "covariates",
     "layer_scale": "convolutions",
     "levels_of": "forecasts",
     "linear_scores": "features",
     "load_pretrained": "pretrained",
     "mean_vector": "transformers",
     "mel_frames": "mel",
+    "moved_by_the_known": "covariates",
     "moving_average": "forecasts",
     "network": "blocks",
     "ngram_codes": "texts",
@@ -115,6 +124,7 @@ _MODULES = {
     "normal_scores": "forecasts",
     "normalize": "blocks",
     "output_layer": "blocks",
+    "past_steps": "covariates",
     "patches": "transformers",
     "positions": "transformers",
     "power_of_two": "convolutions",
@@ -135,12 +145,14 @@ _MODULES = {
     "table_parts": "tables",
     "target_output": "forecasts",
     "targets_first": "forecasts",
+    "total": "forecasts",
     "transformer_block": "transformers",
     "unfold_targets": "forecasts",
     "whiten": "whitening",
     "whitening_layer": "whitening",
-    "window_context": "forecasts",
+    "window_context": "covariates",
     "window_of": "forecasts",
+    "window_stack": "covariates",
 }
 
 __all__ = [
@@ -167,6 +179,7 @@ __all__ = [
     "fold_targets",
     "forecast_output",
     "forecast_scores",
+    "future_steps",
     "global_pool",
     "halve",
     "image_features",
@@ -178,6 +191,7 @@ __all__ = [
     "load_pretrained",
     "mean_vector",
     "mel_frames",
+    "moved_by_the_known",
     "moving_average",
     "network",
     "ngram_codes",
@@ -185,6 +199,7 @@ __all__ = [
     "normal_scores",
     "normalize",
     "output_layer",
+    "past_steps",
     "patches",
     "positions",
     "power_of_two",
@@ -205,12 +220,14 @@ __all__ = [
     "table_parts",
     "target_output",
     "targets_first",
+    "total",
     "transformer_block",
     "unfold_targets",
     "whiten",
     "whitening_layer",
     "window_context",
     "window_of",
+    "window_stack",
 ]
 
 

@@ -7,6 +7,7 @@ that a dense layer works on the time of every target alike.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,6 @@ from keras import ops
 
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
-from kerasnn.layers.tables import table_parts
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -150,6 +150,11 @@ def ascending(values: KerasTensor) -> KerasTensor:
     return ops.concatenate(columns, axis=-1)
 
 
+def total(parts: list[KerasTensor]) -> KerasTensor:
+    """The sum of tensors of one shape, in their own precision."""
+    return reduce(ops.add, parts)
+
+
 def targets_first(x: KerasTensor) -> KerasTensor:
     """(batch, time, targets) → (batch, targets, time)."""
     return ops.transpose(x, (0, 2, 1))
@@ -219,50 +224,3 @@ def moving_average(x: KerasTensor, *, size: int, name: str) -> KerasTensor:
     # Each time is picked, rather than padded: an edge is no constant.
     longer = ops.take(x, places.astype("int32"), axis=1)
     return keras.layers.AveragePooling1D(size, strides=1, name=name)(longer)
-
-
-def window_context(
-    inputs: dict[str, KerasTensor], signature: Signature, *, name: str = "context"
-) -> KerasTensor | None:
-    """All that is known beside the past of the targets, as one row of numbers; None if nothing.
-
-    Shape:
-        returns (batch, history · past covariates + (history + horizon) · known covariates +
-        features of what never changes)
-    """
-    covariates = [key for key in ("past_covariates", "known_covariates") if key in inputs]
-    parts = [keras.layers.Flatten(name=f"{key}_flat")(inputs[key]) for key in covariates]
-    parts += table_parts(inputs, signature)
-    if not parts:
-        return None
-    return keras.layers.Concatenate(name=name)(parts) if len(parts) > 1 else parts[0]
-
-
-def known_effect(
-    inputs: dict[str, KerasTensor], signature: Signature, *, name: str
-) -> tuple[KerasTensor, KerasTensor] | None:
-    """What a linear model of the known covariates says of the targets, then and in time to come.
-
-    Its layer starts at zero. A model that subtracts the first part from the past and adds the
-    second to its forecast sees the past as if the covariates had not moved.
-
-    Args:
-        inputs: From `build_inputs`.
-        signature: Of a forecast.
-        name: Of the layer.
-
-    Shape:
-        returns (batch, history, targets) and (batch, horizon, targets); None without covariates
-    """
-    window = window_of(signature)
-    if not window.known:
-        return None
-    layer = keras.layers.Dense(
-        len(window.targets),
-        use_bias=False,
-        kernel_initializer="zeros",
-        dtype="float32",
-        name=name,
-    )
-    effect = layer(inputs["known_covariates"])
-    return effect[:, : window.history], effect[:, window.history :]

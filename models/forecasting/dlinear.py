@@ -71,5 +71,5 @@ def dlinear(
         layers.target_output(layers.targets_first(x), signature, name=f"{part}_output")
         for part, x in parts.items()
     ]
-    scores = layers.forecast_scores(layers.ascending(layers.add(values, name="sum")), restore)
+    scores = layers.forecast_scores(layers.ascending(layers.total(values)), restore)
     return layers.network(inputs, scores, name="dlinear")

@@ -31,6 +31,8 @@ NUMBERS_AT_ONCE = 4_000_000
 MOST_RESIDUALS = 20_000_000
 # Without any, inputs that are always 0 have no solution.
 LEAST_PENALTY = 1e-9
+# Between two quantiles.
+LEAST_STEP = 1e-6
 
 
 def ridge_nlinear(
@@ -70,7 +72,8 @@ def ridge_nlinear(
     values = layers.target_output(
         layers.targets_first(past), signature, l2=penalty, bias=layers.normal_scores(signature)
     )
-    return layers.network(inputs, layers.forecast_scores(values, restore), name="ridge_nlinear")
+    scores = layers.forecast_scores(layers.ascending(values), restore)
+    return layers.network(inputs, scores, name="ridge_nlinear")
 
 
 def initialize(
@@ -99,8 +102,9 @@ def initialize(
     kernel, bias = _solve(windows, penalty)
     if (count := output.units // future.shape[1]) > 1:
         levels = ndtr(output.get_weights()[1][:count])
-        bias = _residual_quantiles(windows, kernel, bias, levels)
-    output.set_weights([np.repeat(kernel, count, axis=1), bias.reshape(-1)])
+        quantiles = _residual_quantiles(windows, kernel, bias, levels)
+        kernel, bias = _of_levels(kernel, quantiles)
+    output.set_weights([kernel, bias])
 
 
 @dataclass
@@ -193,3 +197,19 @@ def _residual_quantiles(
     if not len(residuals):
         return np.repeat(bias[:, None], len(levels), axis=1)
     return np.asarray(np.quantile(residuals, levels, axis=0).T, np.float64)
+
+
+def _of_levels(kernel: Matrix, quantiles: Matrix) -> tuple[Matrix, Matrix]:
+    """Kernel and bias of all levels, from which `layers.ascending` makes the quantiles.
+
+    Args:
+        kernel: (history, horizon), the same for all levels.
+        quantiles: Of the residuals, (horizon, levels).
+    """
+    middle = quantiles.shape[1] // 2
+    kernels = np.zeros((*kernel.shape, quantiles.shape[1]))
+    kernels[:, :, middle] = kernel
+    # The inverse of softplus.
+    steps = np.log(np.expm1(np.diff(quantiles, axis=1).clip(min=LEAST_STEP)))
+    bias = np.insert(steps, middle, quantiles[:, middle], axis=1)
+    return kernels.reshape(len(kernel), -1), bias.reshape(-1)

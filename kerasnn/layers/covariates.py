@@ -1,0 +1,154 @@
+"""What is known beside the past of the targets of a forecast, as networks take it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+from keras import ops
+
+from kerasnn.layers import blocks, choices
+from kerasnn.layers.forecasts import levels_of, window_of
+from kerasnn.layers.tables import table_parts
+
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+    from kerasnn.signature import Signature
+
+
+def window_context(
+    inputs: dict[str, KerasTensor], signature: Signature, *, name: str = "context"
+) -> KerasTensor | None:
+    """All that is known beside the past of the targets, as one row of numbers; None if nothing.
+
+    Shape:
+        returns (batch, history · past covariates + (history + horizon) · known covariates +
+        features of what never changes)
+    """
+    covariates = [key for key in ("past_covariates", "known_covariates") if key in inputs]
+    parts = [keras.layers.Flatten(name=f"{key}_flat")(inputs[key]) for key in covariates]
+    parts += table_parts(inputs, signature)
+    return blocks.side_by_side(parts, name=name) if parts else None
+
+
+def window_stack(
+    x: KerasTensor,
+    context: KerasTensor | None,
+    *,
+    width: int,
+    depth: int,
+    dropout: float,
+    name: str,
+) -> KerasTensor:
+    """A perceptron of ReLUs, for each target alike, that also sees the context of the window.
+
+    Args:
+        x: Of each target.
+        context: From `window_context`: the same for all targets.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        dropout: Share of the units dropped, in [0, 1).
+        name: Prefix of the layers' names.
+
+    Shape:
+        x: (batch, targets, any); context: (batch, any); returns (batch, targets, width)
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+    choices.check(width=width, depth=depth)
+    for i in range(1, depth + 1):
+        x = keras.layers.Dense(width, kernel_initializer="he_normal", name=f"{name}_{i}")(x)
+        if i == 1 and context is not None:
+            # A layer of its own is the same as longer rows, without repeating them for each target.
+            layer = keras.layers.Dense(width, use_bias=False, name=f"{name}_context")
+            x = x + ops.expand_dims(layer(context), 1)
+        x = keras.layers.Activation("relu", name=f"{name}_activation_{i}")(x)
+        x = blocks.drop(x, dropout, name=f"{name}_dropout_{i}")
+    return x
+
+
+def past_steps(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
+    """Covariates at each point of the past, (batch, history, any) each; none without any."""
+    window = window_of(signature)
+    parts = [inputs["past_covariates"]] if window.past else []
+    return [*parts, inputs["known_covariates"][:, : window.history]] if window.known else parts
+
+
+def future_steps(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
+    """What is known of each point of the future, (batch, horizon, any) each; none without any.
+
+    These are covariates that are known ahead, the last values of the others, and what never
+    changes.
+    """
+    window = window_of(signature)
+    ahead = [inputs["known_covariates"][:, window.history :]] if window.known else []
+    fixed = [inputs["past_covariates"][:, -1]] if window.past else []
+    fixed += table_parts(inputs, signature)
+    return ahead + [ops.repeat(ops.expand_dims(x, 1), window.horizon, axis=1) for x in fixed]
+
+
+def moved_by_the_known(
+    values: KerasTensor,
+    inputs: dict[str, KerasTensor],
+    signature: Signature,
+    *,
+    width: int,
+    dropout: float,
+    name: str = "known",
+) -> KerasTensor:
+    """A forecast, plus what a perceptron makes of it and of what is known, step by step.
+
+    Args:
+        values: What a network says without it.
+        inputs: From `build_inputs`.
+        signature: Of a forecast.
+        width: Hidden units.
+        dropout: Share of them dropped, in [0, 1).
+        name: Prefix of the layers' names.
+
+    Shape:
+        values: (batch, horizon, targets, levels); returns the same
+    """
+    window = window_of(signature)
+    parts = future_steps(inputs, signature)
+    if not parts:
+        return values
+    count = len(window.targets) * levels_of(window)
+    flat = ops.reshape(values, (-1, window.horizon, count))
+    x = blocks.side_by_side([flat, *parts], name=f"{name}_steps")
+    x = keras.layers.Dense(width, activation="relu", name=f"{name}_hidden")(x)
+    x = blocks.drop(x, dropout, name=f"{name}_dropout")
+    x = keras.layers.Dense(count, dtype="float32", name=f"{name}_output")(x)
+    return values + ops.reshape(x, (-1, *values.shape[1:]))
+
+
+def known_effect(
+    inputs: dict[str, KerasTensor], signature: Signature, *, name: str
+) -> tuple[KerasTensor, KerasTensor] | None:
+    """What a linear model of the known covariates says of the targets, then and in time to come.
+
+    Its layer starts at zero. A model that subtracts the first part from the past and adds the
+    second to its forecast sees the past as if the covariates had not moved.
+
+    Args:
+        inputs: From `build_inputs`.
+        signature: Of a forecast.
+        name: Of the layer.
+
+    Shape:
+        returns (batch, history, targets) and (batch, horizon, targets); None without covariates
+    """
+    window = window_of(signature)
+    if not window.known:
+        return None
+    layer = keras.layers.Dense(
+        len(window.targets),
+        use_bias=False,
+        kernel_initializer="zeros",
+        dtype="float32",
+        name=name,
+    )
+    effect = layer(inputs["known_covariates"])
+    return effect[:, : window.history], effect[:, window.history :]
