@@ -1,9 +1,19 @@
-"""TensorFlow's deterministic operations, which cost nothing measurable on a CPU."""
+"""The same bits each time, on a CPU with other work to do as well.
+
+TensorFlow's own switch is not enough. Its sum of many tensors, `AddN`, adds into the buffer of
+whichever summand nothing else needs any more: from three summands on, the order of the additions,
+and with it the last bits, depends on which thread was first. Sums appear wherever a value is used
+three times (its gradient has three parts), and a graph optimizer makes them of plain additions. So
+both are off here: sums are of two at a time, and stay so.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
+from typing import Any
+from unittest.mock import patch
 
 import tensorflow as tf
 
@@ -14,14 +24,43 @@ from tensorflow.python.framework.config import (
     is_op_determinism_enabled,
 )
 
+# Gradients of eager tapes, of loops and of functions all call it here.
+from tensorflow.python.ops import gen_math_ops, math_ops
+
+REWRITER = "arithmetic_optimization"
+# That optimizer also made products of the cubes in GELU, which are slow as powers.
+POWER = math_ops.pow
+
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Compute the same bits each time; afterwards the process is as it was."""
+    """Compute the same bits each time; afterwards the process is as it was.
+
+    Functions must be traced and called inside.
+    """
     before = is_op_determinism_enabled()
+    rewrites = tf.config.optimizer.get_experimental_options().get(REWRITER, True)
     tf.config.experimental.enable_op_determinism()
+    tf.config.optimizer.set_experimental_options({REWRITER: False})
     try:
-        yield
+        with (
+            patch.object(gen_math_ops, "add_n", _add_in_order),
+            patch.object(math_ops, "pow", _power),
+        ):
+            yield
     finally:
+        tf.config.optimizer.set_experimental_options({REWRITER: rewrites})
         if not before:
             disable_op_determinism()
+
+
+def _add_in_order(inputs: Sequence[Any], name: str | None = None) -> Any:
+    """The sum of tensors, two at a time and from the first to the last."""
+    if len(inputs) == 1:
+        return tf.identity(inputs[0], name)
+    return reduce(tf.add, inputs)
+
+
+def _power(x: Any, y: Any, name: str | None = None) -> Any:
+    """A power of a tensor; a cube as a product."""
+    return x * x * x if isinstance(y, int) and y == 3 and tf.is_tensor(x) else POWER(x, y, name)
