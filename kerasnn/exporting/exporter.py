@@ -14,7 +14,7 @@ import pandas as pd
 
 from kerasnn import exporting
 from kerasnn.errors import ConfigError, ExportError, KerasnnError, StorageError
-from kerasnn.exporting import formats, int8
+from kerasnn.exporting import formats, int8, texts
 from kerasnn.exporting.page import page
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.serving import serving_model
@@ -36,6 +36,8 @@ class ExportResult:
             standard deviations of a regression target.
         n_rows: Rows that were compared.
         card: Path of the page that says how to call the model.
+        tokens: Of the file that says how to make codes of texts; None where the model takes no
+            text, or takes them as they are.
         int8: What whole numbers of 8 bits cost; None for a model in float32.
     """
 
@@ -45,6 +47,7 @@ class ExportResult:
     n_rows: int
     card: Path
     int8: int8.Int8Scores | None = None
+    tokens: Path | None = None
 
     def summary(self) -> str:
         """A line or two for a terminal."""
@@ -53,6 +56,7 @@ class ExportResult:
         return (
             f"{self.path}\nverified on {self.n_rows:,} rows, largest difference "
             f"{self.largest_difference:.1e}; how to call it: {self.card}"
+            + (f"\ntakes codes of texts, made with {self.tokens}" if self.tokens else "")
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,6 +68,7 @@ class ExportResult:
             "n_rows": self.n_rows,
             "card": str(self.card),
             **({"int8": self.int8.to_dict()} if self.int8 else {}),
+            **({"tokens": str(self.tokens)} if self.tokens else {}),
         }
 
 
@@ -79,8 +84,11 @@ def export(
     """Write the network with its preprocessing inside, and verify it in the format's own runtime.
 
     It is compared with the predictor on the sample's rows, and on copies of them with missing
-    values, unseen categories and images of many sizes, all together and one by one. What differs by
-    more than 1e-5 is not written.
+    values, unseen categories, odd texts and images of many sizes, all together and one by one. What
+    differs by more than 1e-5 is not written.
+
+    A SavedModel takes texts as they are. No other format has what cuts them: these take the codes
+    of their tokens, and the vocabulary lies beside, in ``<name>.tokens.json``.
 
     In whole numbers of 8 bits (for LiteRT, of networks that take images alone) its accuracy is
     measured instead, and what loses more than 0.05 is not written.
@@ -113,7 +121,11 @@ def export(
             result, text = _write(predictor, part, format, sample)
         _move(part, path, folder)
     write_atomically(card, text.encode())
-    return replace(result, path=path, card=card)
+    tokens = None
+    if predictor.preprocessor.texts and not found.STRINGS:
+        tokens = path.with_name(path.name + texts.SUFFIX)
+        write_atomically(tokens, texts.dumps(predictor.preprocessor))
+    return replace(result, path=path, card=card, tokens=tokens)
 
 
 def _write(
@@ -122,10 +134,10 @@ def _write(
     """Write and verify; what came out, and the page."""
     found = formats.get(format)
     frame = nasty_rows(predictor.preprocessor, sample)
-    model = serving_model(predictor)
+    model = serving_model(predictor, strings=found.STRINGS)
     with quiet():
         found.write(model, path)
-        difference = check(predictor, found.load(path), frame)
+        difference = check(predictor, found.load(path), frame, strings=found.STRINGS)
     text = page(predictor, model, path.name, format, frame)
     return ExportResult(path, format, difference, len(frame), path), text
 

@@ -30,6 +30,7 @@ class Format(Protocol):
         CALL: Python that loads the model ``{path}``, calls it on ``row`` and prints the output
             ``{output}``; its imports come first, then a blank line.
         ARRAYS: How a cell of each type is written in Python, by the NumPy type.
+        STRINGS: Whether texts go in as they are; else the codes of their tokens do.
     """
 
     TITLE: str
@@ -37,6 +38,7 @@ class Format(Protocol):
     PACKAGES: tuple[str, ...]
     CALL: str
     ARRAYS: Mapping[str, str]
+    STRINGS: bool
 
     def write(self, model: keras.Model, path: Path) -> None:
         """Write the model."""

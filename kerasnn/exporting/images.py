@@ -96,7 +96,8 @@ def stacked(cells: NDArray[Any]) -> NDArray[Any]:
 
 def are_pictures(cells: NDArray[Any]) -> bool:
     """Whether these are images as `pictures` returns them."""
-    return cells.dtype == object and len(cells) > 0 and isinstance(cells[0], np.ndarray)
+    is_flat = cells.dtype == object and cells.ndim == 1
+    return is_flat and len(cells) > 0 and isinstance(cells[0], np.ndarray)
 
 
 def _made_up(

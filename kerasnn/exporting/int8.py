@@ -82,7 +82,8 @@ def check_possible(predictor: Predictor, format: str) -> None:
     if format != "litert":
         raise ConfigError(f"int8 is for litert only; got '{format}'", fix="export without int8")
     signature = predictor.preprocessor.signature
-    if not signature.images or signature.numbers or signature.categories:
+    others = (*signature.texts, *signature.series, *signature.sounds)
+    if not signature.images or signature.numbers or signature.categories or others:
         what = "int8 is for networks that take images and nothing else"
         raise ConfigError(what, fix="export without int8")
 

@@ -20,8 +20,10 @@ ARRAYS = {
     "float32": 'tf.constant([[{cell}]], "float32")',
     "int64": 'tf.constant([[{cell}]], "int64")',
     "text": "tf.constant([[{cell}]])",
+    "codes": 'tf.constant([{cell}], "int32")',
     "image": "tf.constant(np.asarray({cell})[None])",
 }
+STRINGS = False
 CALL = """\
 import keras
 import tensorflow as tf

@@ -24,8 +24,10 @@ ARRAYS = {
     "float32": 'np.array([[{cell}]], dtype="float32")',
     "int64": 'np.array([[{cell}]], dtype="int64")',
     "text": "np.array([[{cell}.encode()]], dtype=object)",
+    "codes": 'np.array([{cell}], dtype="int32")',
     "image": "np.asarray({cell})[None]",
 }
+STRINGS = False
 CALL = """\
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasnn.exporting import formats
+from kerasnn.exporting import formats, plain_tokens
 from kerasnn.exporting.serving import output_name
+from kerasnn.exporting.texts import SUFFIX
 from kerasnn.preprocessing.graph import input_names
 
 if TYPE_CHECKING:
@@ -21,18 +23,22 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing import Preprocessor
     from kerasnn.preprocessing.images import ImageColumn
 
+# Characters of the text in the example.
+LONGEST_SHOWN = 500
 _TYPES = {
     "number": "float32",
     "boolean": "float32",
     "category": "text",
     "date": "int64",
     "image": "uint8",
+    "text": "text",
 }
 _MEANINGS = {
     "number": "number; NaN if missing",
     "boolean": "1 for true, 0 for false; NaN if missing",
     "category": 'text; "" if missing',
     "date": f"seconds since 1970 in UTC; {np.iinfo(np.int64).min} if missing",
+    "text": 'text; "" if missing',
 }
 _SCALES = {
     "standard": "scaled to mean 0 and standard deviation 1",
@@ -70,10 +76,10 @@ def page(
     parts = [
         f"# `{name}`",
         f"{found.TITLE} model that predicts `{preprocessor.schema.target.name}` from raw columns; "
-        "the preprocessing is inside.",
+        "the preprocessing is inside" + _outside(preprocessor, found),
         _needs(format, modules),
         f"## Call it\n\n```python\n{example}```",
-        f"## Inputs\n\n{_inputs(preprocessor, own_size=int8 is not None)}",
+        f"## Inputs\n\n{_inputs(preprocessor, found, name, own_size=int8 is not None)}",
         f"## Output\n\n{_output(predictor)}",
         f"## The preprocessing inside\n\n{_preprocessing(predictor, own_size=int8 is not None)}",
         f"## In 8 bits\n\n{_in_8_bits(int8)}" if int8 else "",
@@ -89,6 +95,13 @@ def _needs(format: str, modules: list[str]) -> str:
     return "It opens with Keras on TensorFlow and needs kerasnn, for layers that Keras lacks."
 
 
+def _outside(preprocessor: Preprocessor, found: formats.Format) -> str:
+    """What of the preprocessing is not inside."""
+    if not preprocessor.texts:
+        return "."
+    return "." if found.STRINGS else ", but for texts: it takes the codes of their tokens."
+
+
 def _snippet(
     predictor: Predictor,
     found: formats.Format,
@@ -100,17 +113,34 @@ def _snippet(
 ) -> str:
     preprocessor = predictor.preprocessor
     columns = {image.name: image for image in preprocessor.images}
+    coded = () if found.STRINGS else {text.name for text in preprocessor.texts}
     names = input_names([column.name for column in preprocessor.schema.features])
     cells = preprocessor.raw(frame.iloc[:1])
     lines = []
     for column, key in names.items():
         if column in columns:
             cell = _image(columns[column], key, found, own_size=own_size)
+        elif column in coded:
+            text = json.dumps(str(cells[column][0, 0])[:LONGEST_SHOWN], ensure_ascii=False)
+            cell = found.ARRAYS["codes"].format(cell=f'tokens["{key}"]({text})')
         else:
             cell = _cell(cells[column][0, 0], found)
         lines.append(f'    "{key}": {cell},')
     text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
+    if coded:
+        text = _with_tokens(text, name)
     return _with_imports(text, modules, takes_images=bool(columns))
+
+
+def _with_tokens(text: str, name: str) -> str:
+    """The example with what makes codes of texts."""
+    head, body = text.split("\n\n", 1)
+    _, _, _, imports, source = inspect.getsource(plain_tokens).split("\n\n", 4)
+    read = (
+        f'with open("{name}{SUFFIX}", encoding="utf-8") as file:\n'
+        "    tokens = {key: Tokens(**column) for key, column in json.load(file).items()}\n"
+    )
+    return f"{head}\nimport json\n{imports}\n\n{source}\n\n{read}\n{body}"
 
 
 def _with_imports(text: str, modules: list[str], *, takes_images: bool) -> str:
@@ -144,19 +174,24 @@ def _cell(cell: Any, found: formats.Format) -> str:
     return found.ARRAYS["float32"].format(cell=number)
 
 
-def _inputs(preprocessor: Preprocessor, *, own_size: bool) -> str:
+def _inputs(preprocessor: Preprocessor, found: formats.Format, name: str, *, own_size: bool) -> str:
     columns = preprocessor.schema.features
     names = input_names([column.name for column in columns])
     sizes = {image.name: image for image in preprocessor.images}
+    coded = {} if found.STRINGS else {text.name: text for text in preprocessor.texts}
     lines = ["| input | column | type | shape | value |", "| --- | --- | --- | --- | --- |"]
     for column in columns:
         shown = column.name.replace("|", "\\|").replace("\n", " ")
         shape, meaning = "(batch, 1)", _MEANINGS.get(column.kind, "")
         if column.name in sizes:
             shape, meaning = _image_meaning(sizes[column.name], own_size=own_size)
-        lines.append(
-            f"| `{names[column.name]}` | {shown} | {_TYPES[column.kind]} | {shape} | {meaning} |"
-        )
+        type_ = _TYPES[column.kind]
+        if column.name in coded:
+            type_, shape = "int32", f"(batch, {coded[column.name].length})"
+            meaning = f"codes of its {coded[column.name].unit}"
+        lines.append(f"| `{names[column.name]}` | {shown} | {type_} | {shape} | {meaning} |")
+    if coded:
+        lines += ["", _CODE_RULE.format(path=f"{name}{SUFFIX}")]
     if preprocessor.vocabularies:
         lines += ["", _TEXT_RULE]
     if sizes:
@@ -178,8 +213,13 @@ _IMAGE_RULE = (
     "kerasnn reads images turned as their camera says, and transparent ones on white; each runtime "
     "gets decoded pixels."
 )
+_CODE_RULE = (
+    "Codes are 0 behind the end of a text, 1 for what training did not know, and the place in the "
+    "vocabulary from 2 on; the vocabulary, and how a text is cut, is in `{path}`. `Tokens` above "
+    "makes codes of a text exactly as kerasnn does; a missing text is an empty one."
+)
 _TEXT_RULE = (
-    "Text is without blanks around it; a whole number in it has no decimal point, and true and "
+    "A category is without blanks around it; a whole number in it has no decimal point, and true and "
     "false are in lower case, as kerasnn reads them from files."
 )
 
@@ -217,6 +257,11 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
         lines.append("- Categories become codes: 0 missing, 1 rare or never seen, 2 … the known.")
     if preprocessor.dates:
         lines.append("- Dates become elapsed time and positions in the year, month, week and day.")
+    for text in preprocessor.texts:
+        cut = f"- Texts of `{text.name}` are cut into {text.unit}"
+        if text.lower_case:
+            cut += " in lower case"
+        lines.append(f"{cut}, of which the first {text.length:,} are read.")
     for image in preprocessor.images:
         if not own_size:
             size = f"{image.height} × {image.width}"

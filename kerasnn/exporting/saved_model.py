@@ -22,6 +22,7 @@ ARRAYS = {
     "text": "tf.constant([[{cell}]])",
     "image": "tf.constant(np.asarray({cell})[None])",
 }
+STRINGS = True
 CALL = """\
 import tensorflow as tf
 

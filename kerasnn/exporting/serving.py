@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from kerasnn.exporting import images
+from kerasnn.exporting import images, texts
 from kerasnn.exporting.formats import Run
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.graph import input_names
@@ -25,16 +25,20 @@ PROBABILITIES = "probabilities"
 PREDICTION = "prediction"
 
 
-def serving_model(predictor: Predictor, *, own_size: bool = False) -> keras.Model:
+def serving_model(
+    predictor: Predictor, *, own_size: bool = False, strings: bool = False
+) -> keras.Model:
     """Raw columns → preprocessing → network → probabilities, or values in the target's unit.
 
     Args:
         predictor: The preprocessing, the network and the decision.
         own_size: Whether images come as float32 in the network's own size, in place of bytes in
             any size; only for networks that take nothing but images.
+        strings: Whether texts go in as they are, in place of the codes of their tokens.
 
     Shape:
-        Each input: (batch, 1); of images (batch, any height, any width, channels), uint8. Output
+        Each input: (batch, 1); of images (batch, any height, any width, channels), uint8; of codes
+        of a text (batch, length), int32. Output
         ``"probabilities"``: (batch, classes), of two classes both, of labels each on its own;
         ``"prediction"`` of a regression: (batch, 1).
     """
@@ -42,7 +46,7 @@ def serving_model(predictor: Predictor, *, own_size: bool = False) -> keras.Mode
     if own_size:
         inputs, prepared = _own_size_inputs(preprocessor)
     else:
-        raw = preprocessor.build_inputs()
+        raw = preprocessor.build_inputs(strings=strings)
         inputs = {tensor.name: tensor for tensor in raw.values()}
         prepared = preprocessor.apply(raw)
     outputs = _outputs(predictor, prepared)
@@ -55,16 +59,23 @@ def output_name(preprocessor: Preprocessor) -> str:
     return PREDICTION if is_regression else PROBABILITIES
 
 
-def raw_inputs(preprocessor: Preprocessor, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
+def raw_inputs(
+    preprocessor: Preprocessor, frame: pd.DataFrame, *, strings: bool = False
+) -> dict[str, NDArray[Any]]:
     """Rows as the model takes them, by the names of its inputs.
 
     Images are arrays of arrays, (n,), each in the size it was decoded in; see `run_rows`.
+
+    Args:
+        preprocessor: Knows the columns.
+        frame: Raw rows.
+        strings: As for `serving_model`.
     """
     names = input_names([column.name for column in preprocessor.schema.features])
     raw = {names[column]: cells for column, cells in preprocessor.raw(frame).items()}
     for image in preprocessor.images:
         raw[names[image.name]] = images.pictures(frame[image.name], image.channels)
-    return raw
+    return raw if strings else raw | texts.codes(preprocessor, frame)
 
 
 def rows(raw: Mapping[str, NDArray[Any]], start: int, stop: int) -> dict[str, NDArray[Any]]:

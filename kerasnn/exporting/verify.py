@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.errors import ExportError
-from kerasnn.exporting import images
+from kerasnn.exporting import images, texts
 from kerasnn.exporting.formats import Run
 from kerasnn.exporting.serving import raw_inputs, rows, run_rows
 from kerasnn.preprocessing.preprocessor import check_columns
@@ -26,16 +26,22 @@ BLANK_SHARE = 0.1
 UNSEEN = ("never seen before", "ünseen – 未知 🦆", " x", "0.1")
 
 
-def compare(predictor: Predictor, run: Run, frame: pd.DataFrame) -> float:
+def compare(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: bool = False) -> float:
     """The largest difference between a loaded model and the predictor.
 
     Of probabilities as they are; of a regression in standard deviations of the target, beyond
     what float32 can't tell apart in the target's unit.
 
+    Args:
+        predictor: The original.
+        run: The loaded model.
+        frame: Raw rows.
+        strings: Whether it takes texts as they are.
+
     Raises:
         ExportError: An output has another shape or is not finite.
     """
-    raw = raw_inputs(predictor.preprocessor, frame)
+    raw = raw_inputs(predictor.preprocessor, frame, strings=strings)
     expected = predictor.scores(frame).reshape(len(frame), -1)
     count = min(SINGLE_ROWS, len(frame))
     last = range(len(frame) - count, len(frame))
@@ -47,13 +53,13 @@ def compare(predictor: Predictor, run: Run, frame: pd.DataFrame) -> float:
     return float(_distance(predictor, expected, found).max(initial=0.0))
 
 
-def check(predictor: Predictor, run: Run, frame: pd.DataFrame) -> float:
+def check(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: bool = False) -> float:
     """As `compare`, but raise if the difference is too large.
 
     Raises:
         ExportError: It is above `LARGEST_DIFFERENCE`.
     """
-    difference = compare(predictor, run, frame)
+    difference = compare(predictor, run, frame, strings=strings)
     if difference > LARGEST_DIFFERENCE:
         raise ExportError(
             f"the exported model differs from the original by {difference:.1e}, "
@@ -94,11 +100,12 @@ def spoil(
 ) -> pd.DataFrame:
     """Copy with a share of the cells blank, as many categories unseen, and a row all blank.
 
-    An image is never blank: each is a made-up one instead.
+    An image is never blank: each is a made-up one instead. Some texts are of every nasty sort.
     """
     random = np.random.default_rng(seed)
     categories = {vocabulary.name for vocabulary in preprocessor.vocabularies}
     columns = {image.name: image for image in preprocessor.images}
+    written = {text.name for text in preprocessor.texts}
     spoiled = frame.astype(object)
     for name in spoiled.columns:
         if name in columns:
@@ -111,6 +118,8 @@ def spoil(
         if name in categories:
             cells[draw < 2 * share] = random.choice(UNSEEN, (draw < 2 * share).sum())
         cells[draw < share] = None
+        if name in written:
+            cells[: len(texts.NASTY)] = texts.NASTY[: len(cells)]
         spoiled[name] = pd.Series(cells, index=spoiled.index, dtype=object)
     return spoiled
 
@@ -133,6 +142,8 @@ def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> p
         columns[date.name] = middle + (days * 86_400).astype("timedelta64[s]")
     for vocabulary in preprocessor.vocabularies:
         columns[vocabulary.name] = random.choice([*vocabulary.words, UNSEEN[0]], n_rows)
+    for text in preprocessor.texts:
+        columns[text.name] = texts.made_up(text, n_rows, random)
     for image in preprocessor.images:
         columns[image.name] = pd.Series(images.made_up(image, n_rows, random), dtype=object)
     names = [column.name for column in preprocessor.schema.features]

@@ -2,6 +2,7 @@
 
 Only what every export format can carry: string lookup, comparison, arithmetic, and products of
 matrices of unknown size. Nothing of kerasnn is in it, so that a saved model loads without kerasnn.
+Texts are cut into tokens by operations that a SavedModel alone can carry; elsewhere codes go in.
 """
 
 from __future__ import annotations
@@ -21,15 +22,22 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor
     from kerasnn.preprocessing.categories import Vocabulary
     from kerasnn.preprocessing.preprocessor import Preprocessor
+    from kerasnn.preprocessing.tokens import Coder
 
 # What Keras calls the operations here and in the models that take raw columns, on its own.
 _OPERATION = re.compile(
     r"(absolute|add|cast|clip|concatenate|cos|cumsum|divide|embedding|equal|flip|floor"
     r"|floor_divide|functional|get_item|greater_equal|input_layer|isnan|logical_not|matmul|max"
     r"|maximum|mod|multiply|negative|ones_like|reshape|rescaling|round|sigmoid|sin|softmax|sqrt"
-    r"|string_lookup|subtract|sum|take|transpose|true_divide|where|zeros_like)(_\d+)?"
+    r"|string_lookup|subtract|sum|take|token_codes|transpose|true_divide|where|zeros_like)(_\d+)?"
 )
-_DTYPES = {"number": "float32", "boolean": "float32", "category": "string", "date": "int64"}
+_DTYPES = {
+    "number": "float32",
+    "boolean": "float32",
+    "category": "string",
+    "date": "int64",
+    "text": "string",
+}
 
 
 def input_names(columns: list[str]) -> dict[str, str]:
@@ -54,20 +62,29 @@ def input_names(columns: list[str]) -> dict[str, str]:
     return names
 
 
-def build_inputs(preprocessor: Preprocessor) -> dict[str, Tensor]:
+def build_inputs(preprocessor: Preprocessor, *, strings: bool = False) -> dict[str, Tensor]:
     """A ``keras.Input`` for each feature column, by the column's name.
 
+    Args:
+        preprocessor: Knows the columns.
+        strings: Whether texts go in as they are, in place of the codes of their tokens.
+
     Shape:
-        (batch, 1); of images (batch, any height, any width, channels), uint8
+        (batch, 1); of images (batch, any height, any width, channels), uint8; of codes
+        (batch, length), int32
     """
     columns = preprocessor.schema.features
     names = input_names([column.name for column in columns])
     channels = {image.name: image.channels for image in preprocessor.images}
+    lengths = {} if strings else {text.name: text.length for text in preprocessor.texts}
     inputs = {}
     for column in columns:
-        if column.name in channels:
-            shape = (None, None, channels[column.name])
-            tensor = keras.Input(shape, dtype="uint8", name=names[column.name])
+        if column.name in lengths:
+            shape = (lengths[column.name],)
+            tensor = keras.Input(shape, dtype="int32", name=names[column.name])
+        elif column.name in channels:
+            sizes = (None, None, channels[column.name])
+            tensor = keras.Input(sizes, dtype="uint8", name=names[column.name])
         else:
             tensor = keras.Input((1,), dtype=_DTYPES[column.kind], name=names[column.name])
         inputs[column.name] = tensor
@@ -84,7 +101,35 @@ def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tenso
         inputs["categories"] = ops.concatenate(codes, axis=1)
     for name, image in preprocessor.signature.image_inputs.items():
         inputs[name] = resize_tensor(raw[image.name], image.height, image.width)
+    for name, column in zip(preprocessor.signature.text_inputs, preprocessor.texts, strict=True):
+        texts = raw[column.name]
+        inputs[name] = TokenCodes(column.coder)(texts) if texts.dtype == "string" else texts
     return inputs
+
+
+class TokenCodes(keras.layers.Layer):  # type: ignore[misc]
+    """Codes of texts.
+
+    Args:
+        coder: Of the column.
+
+    Shape:
+        texts: (batch, 1), strings; returns (batch, length), int32.
+    """
+
+    def __init__(self, coder: Coder) -> None:
+        super().__init__()
+        self.coder = coder
+        # So that a SavedModel takes the vocabulary along.
+        self.table = coder.table
+
+    def call(self, texts: Tensor) -> Tensor:
+        """Cut and look up."""
+        return self.coder.serve(texts[:, 0])
+
+    def compute_output_spec(self, texts: Tensor) -> Tensor:
+        """Nothing is run to find the shape."""
+        return keras.KerasTensor((texts.shape[0], self.coder.length), dtype="int32")
 
 
 def look_up(words: Tensor, vocabulary: Vocabulary) -> Tensor:

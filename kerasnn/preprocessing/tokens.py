@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.data.scripts import SPACELESS
+from kerasnn.data.values import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,8 @@ BATCH_ROWS = 8_192
 # SipHash-2-4 with this key tells unknown tokens apart.
 HASH_KEY = (0, 0)
 
+# ICU reads these as Turkish or Lithuanian does, where the machine is set to one of them.
+_LOCAL = "IİJĮÌÍĨ"
 _SEEN = r"\p{L}\p{M}\p{N}\p{P}\p{S}"
 _WORD = r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*"
 
@@ -80,8 +83,8 @@ def cut(texts: Any, unit: Unit, *, lower_case: bool) -> Any:
 
     replace = tf.strings.regex_replace
     if lower_case:
-        # ICU would read these two as Turkish does where the machine is set to it.
-        texts = replace(replace(texts, "I", "i"), "İ", "i\u0307")
+        for capital in _LOCAL:
+            texts = replace(texts, capital, capital.lower())
         texts = tf.strings.lower(texts, encoding="utf-8")
     texts = replace(texts, _IS_UNSEEN, "")
     if unit == "characters":
@@ -124,6 +127,13 @@ class Coder:
         tokens = cut(texts, self.unit, lower_case=self.lower_case)[:, : self.length]
         codes = tokens.with_flat_values(self._codes(tokens.flat_values))
         return codes.to_tensor(0, shape=(None, self.length))
+
+    def serve(self, texts: Any) -> Any:
+        """As for a call, of strings that may be long or no UTF-8."""
+        import tensorflow as tf
+
+        texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
+        return self(tf.strings.substr(texts, 0, LONGEST_TEXT, unit="UTF8_CHAR"))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.int32]:
         """Codes of Python's texts, int32 (n, length)."""
