@@ -41,6 +41,7 @@ def _choices(section: str, name: str) -> Iterable[str]:
 
 data_option = partial(option, group="Data")
 split_option = partial(option, group="Split")
+sequence_option = partial(option, group="Sequences")
 training_option = partial(option, group="Network and training")
 run_option = partial(option, group="Run")
 
@@ -56,6 +57,7 @@ def _rate(text: str) -> str:
         "kerasnn train prices.parquet --target price --model resnet --set width=128 --epochs 50",
         "kerasnn train visits.csv --target returned --split group:patient --drop id",
         "kerasnn train photos/train --test photos/test --time-limit 10m",
+        "kerasnn train steps.csv --target walker --series walk --time second",
         "kerasnn train --config runs/adult-mlp-1/config.yaml",
         "kerasnn train --resume runs/adult-mlp-1 --epochs 300",
     ]
@@ -117,6 +119,19 @@ def _rate(text: str) -> str:
     metavar="KIND[:COLUMN]",
     choices=lambda: _choices("split", "kind"),
     help="random, stratified, or group, time or column with the name of a column.",
+)
+@sequence_option(
+    "--series",
+    metavar="COLUMN",
+    multiple=True,
+    key="forecast.series",
+    help="Names the series that a row is a point of. May be repeated.",
+)
+@sequence_option(
+    "--time",
+    metavar="COLUMN",
+    key="forecast.time",
+    help="Time of a row, by which the points of a series are ordered.",
 )
 @training_option(
     "--model",
@@ -222,10 +237,11 @@ def train(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a network on a table or on images and score it on rows that it has not seen.
+    """Train a network on a table, images, series or sounds and score it on rows not seen before.
 
     DATA is a CSV, TSV, JSON lines or Parquet file, also gzipped, or - for standard input; a folder
-    with one subfolder of images a class; or an .npz file with images x and labels y.
+    with one subfolder of images or WAV files a class; an .npz file with images or series x and
+    labels y; or a .ts file of series.
     """
     values = {**chosen(context), **_split(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")

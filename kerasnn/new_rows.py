@@ -43,6 +43,10 @@ def pieces(source: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
         schema: Of the training.
         form: Encoding and delimiter.
     """
+    if schema.long:
+        # The points of a series may be anywhere in a table.
+        yield schema.long.collapse(tables.read(source, **form), schema.target.name).frame
+        return
     size = _bytes_of(schema)
     n_rows = CHUNK_ROWS
     if size:
@@ -60,9 +64,10 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
         form: Encoding and delimiter.
         strict: Whether an image that can't be read is an error.
     """
-    examples = tables.read(source, **form)
+    target, examples = schema.target, tables.read(source, **form)
+    if schema.long:
+        examples = schema.long.collapse(examples, target.name)
     frame = named(examples.frame, source, schema)
-    target = schema.target
     examples = tables.Examples(frame, examples.origin)
     examples = drop_unlabelled(examples, target.name, task=target.task)
     there = {kind: _only(layouts(schema, kind), frame) for kind in ("image", "sound")}

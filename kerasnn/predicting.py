@@ -83,6 +83,7 @@ def predict_pieces(
     unseen = {} if unseen is None else unseen
     imputed: dict[str, int] = {}
     cut: dict[str, int] = {}
+    long = predictor.preprocessor.schema.long
     for number, piece in enumerate(new_rows.pieces(data, predictor.preprocessor.schema, form)):
         if not number:
             _note_extra(predictor, piece)
@@ -92,6 +93,9 @@ def predict_pieces(
         _add(cut, done.cut)
         if folders.is_media_source(data):
             done.table.insert(0, new_rows.PATH, piece.iloc[:, 0])
+        if long:
+            for at, key in enumerate(long.keys):
+                done.table.insert(at, key, piece[key], allow_duplicates=True)
         yield done.table
     for column, count in unseen.items():
         warn(

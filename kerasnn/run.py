@@ -138,13 +138,15 @@ class Run:
             strict: Whether an image that can't be read is an error; its row is empty otherwise.
 
         Returns:
-            One row for each row given, in its order; a DataFrame's own index is kept. For images,
-            the column ``path`` comes first.
+            One row for each row given, in its order; a DataFrame's own index is kept. For images
+            and sounds, the column ``path`` comes first. Of a table with a row for each point in
+            time, one row for each series, what names the series first.
         """
         form = self._format(encoding, delimiter)
         pieces = list(predict_pieces(self.predictor, data, form, strict=strict))
         result = pd.concat(pieces, ignore_index=True)
-        return result.set_axis(data.index) if isinstance(data, pd.DataFrame) else result
+        is_kept = isinstance(data, pd.DataFrame) and len(data) == len(result)
+        return result.set_axis(data.index) if is_kept else result
 
     def predict_file(
         self,

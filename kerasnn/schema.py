@@ -16,6 +16,7 @@ from kerasnn.data import kinds, labels, labelsets, repeats, values
 from kerasnn.data.frames import Examples, place
 from kerasnn.data.kinds import USED_KINDS
 from kerasnn.data.labelsets import LabelSets
+from kerasnn.data.long_tables import LongTable
 from kerasnn.data.number_columns import check_numbers
 from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
 from kerasnn.signature import Kind, Task
@@ -73,11 +74,19 @@ class Target:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table, without the target, in the order of the data, and the target."""
+    """The columns of a table, without the target, in the order of the data, and the target.
+
+    Args:
+        columns: What each of them is.
+        target: To be predicted.
+        notes: What looked odd about the table.
+        long: How series were made of a table that has a row for each of their points.
+    """
 
     columns: tuple[Column, ...]
     target: Target
     notes: tuple[str, ...] = field(default=())
+    long: LongTable | None = None
 
     @property
     def features(self) -> tuple[Column, ...]:
@@ -96,6 +105,7 @@ class Schema:
             tuple(Column(**column) for column in data["columns"]),
             Target(**{**target, "classes": tuple(target["classes"])}),
             tuple(data["notes"]),
+            LongTable.from_dict(data["long"]) if data.get("long") else None,
         )
 
 

@@ -24,6 +24,7 @@ from kerasnn.data import (
 from kerasnn.data.duplicates import Pair
 from kerasnn.data.frames import keep_rows, put_together
 from kerasnn.data.layouts import layout_of
+from kerasnn.data.long_tables import LongTable
 from kerasnn.errors import ConfigError, warn
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
@@ -67,13 +68,17 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     if options.target is None:
         raise ConfigError("no target", fix="name the column to be predicted as `target`")
     read = {
-        name: drop_unlabelled(
-            data.read(source, encoding=options.encoding, delimiter=options.delimiter),
-            options.target,
-            task=options.task,
-        )
+        name: data.read(source, encoding=options.encoding, delimiter=options.delimiter)
         for name, source in given.items()
         if source is not None
+    }
+    long = _long_table(read["data"], settings, options)
+    if long:
+        read = {name: long.collapse(each, options.target) for name, each in read.items()}
+        options = _of_series(options, long, read["data"])
+    read = {
+        name: drop_unlabelled(examples, options.target, task=options.task)
+        for name, examples in read.items()
     }
     # What the columns are is decided by the rows to learn from alone.
     schema = infer(
@@ -83,6 +88,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         columns=_named_classes(given["data"], options) | dict(options.columns),
         drop=[*options.drop, *_split_columns(settings.split, options)],
     )
+    schema = replace(schema, long=long)
     config = settings.with_default_model(default_model(schema)).resolve()
     read, schema = _with_pictures(read, schema, config)
     read = _with_recordings(read, schema, config)
@@ -102,6 +108,28 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         if column.name not in options.columns
     }
     return table, adapt(config.with_inferred(inferred), table.rows("train"), schema)
+
+
+def _long_table(
+    examples: data.Examples, settings: Settings, options: DataOptions
+) -> LongTable | None:
+    """What the columns are where each row is a point in time of a series."""
+    keys, time = settings.forecast.series, settings.forecast.time
+    if not keys:
+        if time is not None:
+            fix = "name what a row belongs to as `series`, or set `horizon` to forecast"
+            raise ConfigError(f"the time '{time}' has no series", fix=fix)
+        return None
+    target = str(options.target)
+    return LongTable.of(examples, keys=keys, time=time, target=target, drop=options.drop)
+
+
+def _of_series(options: DataOptions, long: LongTable, examples: data.Examples) -> DataOptions:
+    """The same of a table with a row for each series, whose names are not learned from."""
+    names = examples.frame.columns
+    kept = {name: kind for name, kind in options.columns.items() if name in names}
+    dropped = [name for name in (*options.drop, *long.keys) if name in names]
+    return replace(options, columns=kept, drop=tuple(dict.fromkeys(dropped)))
 
 
 def _given(options: DataOptions, sources: Mapping[str, Any]) -> dict[str, Any]:

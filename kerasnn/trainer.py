@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from kerasnn import layers
@@ -51,6 +51,8 @@ def train(
     model: str | None = None,
     columns: Mapping[str, str] | None = None,
     drop: Sequence[str] | None = None,
+    series: str | Sequence[str] | None = None,
+    time: str | None = None,
     split: str | None = None,
     set: Mapping[str, Any] | None = None,
     config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
@@ -78,6 +80,8 @@ def train(
         model: A name of `kerasnn.models.names`.
         columns: Kinds of columns, by name, where the inferred one is wrong.
         drop: Columns to leave out.
+        series: Columns that name the series of a row, where each row is a point in time.
+        time: Column of the time, by which the points of a series are ordered.
         split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
         set: Hyper-parameters and any other key of the configuration, bare or dotted.
         config: A configuration to start from.
@@ -110,6 +114,8 @@ def train(
             "data.drop": drop,
             "data.encoding": encoding,
             "data.delimiter": delimiter,
+            "forecast.series": series,
+            "forecast.time": time,
             "model.name": model,
             "split.kind": kind or None,
             "split.column": column or None,
@@ -122,7 +128,7 @@ def train(
         set=set,
         config=resumed_settings(resume, config) if resume is not None else config,
     )
-    started = time.perf_counter()
+    started = perf_counter()
     sources = {"data": data, "validation": validation, "test": test}
     with _noting_warnings() as noted:
         if pretrained := settings.chosen.get("training.pretrained"):
@@ -163,7 +169,7 @@ def _run(
     finally:
         for watcher in watchers:
             getattr(watcher, "close", lambda: None)()
-    seconds = time.perf_counter() - started
+    seconds = perf_counter() - started
     run = _judged(table, learned, probes, noted, seconds=seconds)
     if folder:
         folder.finish(run, learned)

@@ -24,6 +24,7 @@ from kerasnn.schema import USED_KINDS, Column, Target
 from kerasnn.signature import Kind, Task, Unit
 
 if TYPE_CHECKING:
+    from kerasnn.data.long_tables import LongTable
     from kerasnn.preprocessing.categories import Vocabulary
     from kerasnn.preprocessing.dates import DateColumn
     from kerasnn.preprocessing.images import ImageColumn
@@ -64,6 +65,7 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
     names = [column.name for column in schema.columns]
     yield len({*names, schema.target.name}) == len(names) + 1, "names are repeated"
     yield _is_target(schema.target), "the target"
+    yield schema.long is None or _is_long(schema.long, names), "the long table"
     yield all(isinstance(note, str) for note in schema.notes), "the notes"
     yield _are_options(preprocessor.options), "the options"
     for kinds, state in (
@@ -102,6 +104,16 @@ def _is_column(column: Column) -> bool:
         and column.kind in get_args(Kind)
         and isinstance(column.used, bool)
         and (column.kind in USED_KINDS or not column.used)
+    )
+
+
+def _is_long(long: LongTable, names: list[str]) -> bool:
+    named = (long.keys, long.channels, long.constants)
+    return (
+        all(isinstance(name, str) for part in named for name in part)
+        and len(long.keys) > 0 < len(long.channels)
+        and isinstance(long.time, str)
+        and long.column in names
     )
 
 
