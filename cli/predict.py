@@ -12,6 +12,7 @@ from kerasnn.cli.options import State, command, option, start_keras
     examples=[
         "kerasnn predict runs/adult-mlp-1 new.csv --output predictions.csv",
         "zcat new.csv.gz | kerasnn predict runs/adult-mlp-1 - | head",
+        "kerasnn predict runs/weather-dlinear-1 recent.csv",
         "kerasnn predict runs/photos-airbench-1 new/ cat.jpg --output predictions.csv",
     ]
 )
@@ -51,7 +52,8 @@ def predict(
 
     RUN is the folder of a run or its model.kerasnn; DATA is a table, which needs no target, or
     images and folders of images. The result has the column prediction and, for classes, one
-    probability:CLASS each; for images, the column path comes first.
+    probability:CLASS each; for images, the column path comes first. A run that forecasts takes the
+    recent history of each series, and gives its values as far ahead as in training.
     """
     check_run(run)
     check_tables(data, encoding=encoding)

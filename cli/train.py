@@ -42,6 +42,7 @@ def _choices(section: str, name: str) -> Iterable[str]:
 data_option = partial(option, group="Data")
 split_option = partial(option, group="Split")
 sequence_option = partial(option, group="Sequences")
+forecast_option = partial(option, group="Forecasts")
 training_option = partial(option, group="Network and training")
 run_option = partial(option, group="Run")
 
@@ -58,6 +59,7 @@ def _rate(text: str) -> str:
         "kerasnn train visits.csv --target returned --split group:patient --drop id",
         "kerasnn train photos/train --test photos/test --time-limit 10m",
         "kerasnn train steps.csv --target walker --series walk --time second",
+        "kerasnn train weather.csv --target temp --series origin --horizon 24",
         "kerasnn train --config runs/adult-mlp-1/config.yaml",
         "kerasnn train --resume runs/adult-mlp-1 --epochs 300",
     ]
@@ -132,6 +134,52 @@ def _rate(text: str) -> str:
     metavar="COLUMN",
     key="forecast.time",
     help="Time of a row, by which the points of a series are ordered.",
+)
+@forecast_option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    metavar="N",
+    key="forecast.horizon",
+    help="Points in time to forecast ahead; without it, rows are predicted one by one.",
+)
+@forecast_option(
+    "--targets",
+    metavar="COLUMN,COLUMN",
+    key="forecast.targets",
+    help="Forecast several columns together.",
+)
+@forecast_option(
+    "--known",
+    metavar="COLUMN",
+    multiple=True,
+    key="forecast.known",
+    help="Numbers that are known ahead too, such as holidays. May be repeated.",
+)
+@forecast_option(
+    "--history",
+    type=click.IntRange(min=1),
+    metavar="N",
+    key="forecast.history",
+    help="Points in time to look back; by the horizon and the season otherwise.",
+)
+@forecast_option(
+    "--frequency",
+    metavar="NAME",
+    key="forecast.frequency",
+    help="Distance of the points in time, such as 15min, h, D, W or MS; found otherwise.",
+)
+@forecast_option(
+    "--season",
+    type=click.IntRange(min=1),
+    metavar="N",
+    key="forecast.season",
+    help="Points in time of a season, 1 for none; found otherwise.",
+)
+@forecast_option(
+    "--coverage",
+    metavar="SHARE",
+    key="forecast.coverage",
+    help="Share of future values that the intervals are to hold, such as 0.8.",
 )
 @training_option(
     "--model",
@@ -245,7 +293,8 @@ def train(
     """
     values = {**chosen(context), **_split(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
-    source = _source(context, settings.data, resume)
+    several = bool(settings.forecast.targets)
+    source = _source(context, settings.data, resume, several=several)
     start_keras(context)
     import kerasnn
 
@@ -268,14 +317,14 @@ def _split(text: str | None) -> dict[str, str | None]:
     return {"split.kind": kind or None, "split.column": column or None}
 
 
-def _source(context: click.Context, data: Any, resume: str | None) -> str | None:
+def _source(context: click.Context, data: Any, resume: str | None, *, several: bool) -> str | None:
     """The file to train on; one that cannot be a table is an error at once."""
     if resume is not None:
         check_run(resume, unfinished=True)
     if data.source is None and resume is None:
         raise click.UsageError("DATA is missing", context)
     named = data.target or default_target(data.source)
-    if data.source is not None and named is None and resume is None:
+    if data.source is not None and not (named or several) and resume is None:
         raise click.UsageError("--target is missing", context)
     for path in (data.source, data.validation, data.test):
         if path is not None:

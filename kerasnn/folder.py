@@ -162,8 +162,19 @@ class RunFolder:
             return None
         return table.rows("train")
 
+    def read_held_back_frame(self) -> pd.DataFrame | None:
+        """All rows that were held back, as they were written; None where there are none."""
+        try:
+            return pd.read_parquet(self.path / HELD_BACK)
+        except OSError:
+            return None
+
     def fingerprint(self, config: Config, table: Table) -> dict[str, Any]:
         """What must be equal for a resumed run to end with the same bits."""
+        return self.circumstances(config, hash_table(table))
+
+    def circumstances(self, config: Config, digest: str) -> dict[str, Any]:
+        """As `fingerprint`, of data whose digest is known."""
         import keras
         import tensorflow as tf
 
@@ -175,7 +186,7 @@ class RunFolder:
             if name not in _FREE.get(section, ())
         }
         return kept | {
-            "the data": hash_table(table),
+            "the data": digest,
             "the pretrained weights": _hash_of(config.training.pretrained),
             "keras": keras.__version__,
             "tensorflow": tf.__version__,
@@ -188,7 +199,6 @@ class RunFolder:
 
 def open_folder(
     config: Config,
-    table: Table,
     *,
     resume: str | os.PathLike[str] | None,
     force: bool,

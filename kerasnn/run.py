@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kerasnn import new_rows, summary
-from kerasnn.bundle import Bundle
+from kerasnn.bundle import Bundle, ForecastBundle, open_bundle
 from kerasnn.deciding import with_threshold
 from kerasnn.errors import ConfigError, DataError, ModelRefusedError, UnknownNameError
 from kerasnn.evaluation.baselines import Baseline, baselines
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kerasnn.evaluation.explaining import Explanation
     from kerasnn.explaining import Drawn
     from kerasnn.exporting import ExportResult
+    from kerasnn.forecast_run import ForecastRun
 
 EXPORT_SAMPLE = 1000
 
@@ -333,13 +334,17 @@ class Run:
         }
 
 
-def load(path: str | os.PathLike[str]) -> Run:
+def load(path: str | os.PathLike[str]) -> Run | ForecastRun:
     """Open a run by its folder or its bundle.
 
     Raises:
         ModelRefusedError: The bundle is damaged, hostile or too new.
     """
-    bundle = Bundle.load(path)
+    bundle = open_bundle(path)
+    if isinstance(bundle, ForecastBundle):
+        from kerasnn.forecast_run import opened
+
+        return opened(bundle, path)
     folder = Path(path) if Path(path).is_dir() else None
     stopped = str(bundle.report.get("stopped", ""))
     try:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import layers
+from kerasnn import layers, models
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config
 from kerasnn.data.labels import is_missing
 from kerasnn.deciding import monitor_for
-from kerasnn.errors import KerasnnWarning
+from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.baselines import baselines as fit_baselines
@@ -31,6 +31,7 @@ from kerasnn.folder import RunFolder, open_folder, resumed_settings
 from kerasnn.learning import Learned, Lesson, learn, prepare
 from kerasnn.predicting import predict_labelled
 from kerasnn.progress import ProgressBar
+from kerasnn.recipes import ForecastOptions
 from kerasnn.run import Run
 from kerasnn.settings import Settings, collect
 from kerasnn.table import Table, read_table
@@ -38,6 +39,7 @@ from kerasnn.training.logs import TensorBoardLog, check_installed
 from kerasnn.training.probes import Probes
 
 if TYPE_CHECKING:
+    from kerasnn.forecast_run import ForecastRun
     from kerasnn.training.fitting import Watcher
 
 
@@ -53,6 +55,13 @@ def train(
     drop: Sequence[str] | None = None,
     series: str | Sequence[str] | None = None,
     time: str | None = None,
+    horizon: int | None = None,
+    targets: Sequence[str] | None = None,
+    known: str | Sequence[str] | None = None,
+    history: int | None = None,
+    frequency: str | None = None,
+    season: int | None = None,
+    coverage: float | None = None,
     split: str | None = None,
     set: Mapping[str, Any] | None = None,
     config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
@@ -66,8 +75,10 @@ def train(
     encoding: str | None = None,
     delimiter: str | None = None,
     progress: bool = False,
-) -> Run:
+) -> Run | ForecastRun:
     """Train a network on a table, and score it on rows that it has not seen.
+
+    With a horizon, rows are points in time of one or many series, and what is to come is forecast.
 
     Args:
         data: Path, ``-``, DataFrame or dict of arrays.
@@ -82,6 +93,13 @@ def train(
         drop: Columns to leave out.
         series: Columns that name the series of a row, where each row is a point in time.
         time: Column of the time, by which the points of a series are ordered.
+        horizon: Points in time to forecast ahead.
+        targets: Columns to forecast together, in place of the one target.
+        known: Columns of numbers that are known ahead too, such as holidays.
+        history: Points in time to look back; by the horizon and the season if None.
+        frequency: Distance of the points in time, such as ``h``, ``W`` or ``MS``; found if None.
+        season: Points in time of a season; found if None.
+        coverage: Share of future values that the intervals are to hold, in (0, 1).
         split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
         set: Hyper-parameters and any other key of the configuration, bare or dotted.
         config: A configuration to start from.
@@ -116,6 +134,13 @@ def train(
             "data.delimiter": delimiter,
             "forecast.series": series,
             "forecast.time": time,
+            "forecast.horizon": horizon,
+            "forecast.targets": targets,
+            "forecast.known": known,
+            "forecast.history": history,
+            "forecast.frequency": frequency,
+            "forecast.season": season,
+            "forecast.coverage": coverage,
             "model.name": model,
             "split.kind": kind or None,
             "split.column": column or None,
@@ -133,10 +158,16 @@ def train(
     with _noting_warnings() as noted:
         if pretrained := settings.chosen.get("training.pretrained"):
             _check_weights_file(pretrained.value)
+        if settings.forecast.horizon:
+            from kerasnn.forecast_trainer import train_forecaster
+
+            how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
+            return train_forecaster(settings, sources, noted, **how)
+        _check_no_forecast(settings)
         table, chosen = read_table(settings, sources)
         if chosen.run.tensorboard:
             check_installed()
-        folder = open_folder(chosen, table, resume=resume, force=force)
+        folder = open_folder(chosen, resume=resume, force=force)
         with folder.locked() if folder else ExitStack():
             return _run(table, chosen, folder, noted, progress=progress, started=started)
 
@@ -176,6 +207,27 @@ def _run(
         run.folder = folder.path
         run.report()
     return run
+
+
+def _check_no_forecast(settings: Settings) -> None:
+    """Raise if what was chosen makes sense with a horizon only.
+
+    Raises:
+        ConfigError: The horizon is missing.
+    """
+    options, plain = settings.forecast, ForecastOptions()
+    wanted = [
+        f"`forecast.{name}`"
+        for name in ("targets", "known", "history", "frequency", "season")
+        if getattr(options, name) != getattr(plain, name)
+    ]
+    if settings.data.task == "forecast":
+        wanted.append("the task 'forecast'")
+    if settings.names_model and models.data_of(settings.model_name) == "forecast":
+        wanted.append(f"the model '{settings.model_name}'")
+    if wanted:
+        fix = "set `forecast.horizon` to how many points in time are to be forecast"
+        raise ConfigError(f"{wanted[-1]} needs a horizon", fix=fix)
 
 
 def _check_weights_file(path: str | None) -> None:
@@ -248,7 +300,7 @@ def _story(
     frame, parts = table.examples.frame, table.parts
     return {
         "examples_origin": table.examples.origin,
-        "schema": table.schema,
+        "schema": learned.predictor.preprocessor.schema,
         "n_rows": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
         "split": config.split.kind,
         "config": config.to_dict(),
@@ -268,9 +320,10 @@ def _importance(
     table: Table, learned: Learned, part: str, predictions: Predictions
 ) -> list[Importance]:
     target, stopped = table.schema.target, learned.fitted.progress.stopped
-    images = learned.predictor.preprocessor.images
-    # A single column of images matters as much as the score says.
-    if stopped == "interrupted" or (images and len(table.schema.features) < 2):
+    known = learned.predictor.preprocessor
+    # A single column of images, series or sounds matters as much as the score says.
+    is_alone = len(table.schema.features) < 2 and (known.images or known.series or known.sounds)
+    if stopped == "interrupted" or is_alone:
         return []
     return importance(
         learned.predictor.scores,

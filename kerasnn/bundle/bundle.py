@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
 from kerasnn.bundle.plain import dumps, loads, shown, to_plain
-from kerasnn.bundle.summary import summary_of
+from kerasnn.bundle.summary import is_forecast, summary_of
 from kerasnn.errors import KerasnnError, ModelRefusedError
 from kerasnn.recipes import Recipe
 
@@ -61,7 +61,7 @@ class Bundle:
         """
         members = files.read_members(path)
         with files.refused_at(path):
-            return cls._from_members(members)
+            return cls.from_members(members)
 
     def describe(self) -> str:
         """What it is, in a few lines for a terminal."""
@@ -92,7 +92,12 @@ class Bundle:
         )
 
     @classmethod
-    def _from_members(cls, members: Mapping[str, bytes]) -> Bundle:
+    def from_members(cls, members: Mapping[str, bytes]) -> Bundle:
+        """Rebuild from the members of a bundle, as `load` does.
+
+        Raises:
+            ModelRefusedError: Something is malformed; nothing of it was used.
+        """
         from kerasnn.bundle.description import Description
         from kerasnn.predictor import Predictor
 
@@ -100,10 +105,13 @@ class Bundle:
         report = loads(members[files.REPORT], place=files.REPORT)
         if not isinstance(report, dict):
             raise ModelRefusedError(f"{files.REPORT} is malformed")
-        preprocessor = _preprocessor(loads(members[files.PREPROCESSING], place=files.PREPROCESSING))
+        data = loads(members[files.PREPROCESSING], place=files.PREPROCESSING)
+        if is_forecast(data):
+            raise ModelRefusedError("it forecasts series", fix="open it with `kerasnn.load`")
+        preprocessor = _preprocessor(data)
         if preprocessor.signature != described.signature:
             raise ModelRefusedError("the preprocessing does not fit the network")
-        network = _network(described, members[files.WEIGHTS])
+        network = build_network(described, members[files.WEIGHTS])
         return cls(
             model=described.model,
             hyperparameters=described.hyperparameters,
@@ -126,7 +134,12 @@ def _preprocessor(data: Any) -> Preprocessor:
         raise ModelRefusedError(what) from None
 
 
-def _network(described: Description, weights: bytes) -> Any:
+def build_network(described: Description, weights: bytes) -> Any:
+    """The network of a recipe with its weights.
+
+    Raises:
+        ModelRefusedError: There is no such network, or the weights don't fit.
+    """
     from kerasnn import models
     from kerasnn.bundle.weights import load_network
 

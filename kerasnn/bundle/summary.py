@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
 from kerasnn.bundle.plain import conform, loads, shown
 from kerasnn.errors import ModelRefusedError
 from kerasnn.schema import Schema, Target
+
+if TYPE_CHECKING:
+    from kerasnn.bundle.description import Description
 
 MOST_COLUMNS = 40
 
@@ -36,7 +39,11 @@ def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     from kerasnn.bundle.description import Description
 
     described = Description.from_dict(loads(members[files.RECIPE], place=files.RECIPE))
-    schema = _schema(loads(members[files.PREPROCESSING], place=files.PREPROCESSING))
+    data = loads(members[files.PREPROCESSING], place=files.PREPROCESSING)
+    if is_forecast(data):
+        yield from _forecast_lines(described, data, members)
+        return
+    schema = _schema(data)
     target, output = schema.target, described.signature.output
     yield f"{shown(described.model)}, made by kerasnn {shown(described.kerasnn)}"
     yield ""
@@ -54,6 +61,37 @@ def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     yield f"parameters  {_count_parameters(members[files.WEIGHTS]):,}"
     yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
     yield from _table("Columns", {c.name: c.kind for c in schema.features})
+    yield from _table("Hyper-parameters", described.hyperparameters)
+
+
+def is_forecast(data: Any) -> bool:
+    """Whether the preprocessing of a bundle is that of a forecaster."""
+    return isinstance(data, dict) and data.get("kind") == "forecast"
+
+
+def _forecast_lines(
+    described: Description, data: dict[str, Any], members: Mapping[str, bytes]
+) -> Iterator[str]:
+    from kerasnn.forecasting.preprocessor import ForecastPreprocessor
+
+    fitted = ForecastPreprocessor.from_dict({k: v for k, v in data.items() if k != "intervals"})
+    if fitted.signature != described.signature:
+        raise ModelRefusedError("the preprocessing does not fit the network")
+    roles, grid = fitted.roles, fitted.frequency
+    season = f", season {fitted.season:,}" if fitted.season > 1 else ""
+    yield f"{shown(described.model)}, made by kerasnn {shown(described.kerasnn)}"
+    yield ""
+    yield f"target      {', '.join(map(shown, roles.targets))} (forecast, {fitted.horizon:,} ahead)"
+    yield f"history     {fitted.history:,} points, frequency {shown(grid.name)}{season}"
+    yield f"series      {len(fitted.scales):,}"
+    yield f"parameters  {_count_parameters(members[files.WEIGHTS]):,}"
+    yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
+    columns = {roles.time: "time", **dict.fromkeys(roles.series, "series")}
+    columns |= dict.fromkeys(roles.past, "known up to now") | dict.fromkeys(
+        roles.known, "known ahead"
+    )
+    columns |= {name: "fixed" for name in (*roles.numbers, *roles.words) if name not in columns}
+    yield from _table("Columns", columns)
     yield from _table("Hyper-parameters", described.hyperparameters)
 
 

@@ -1,0 +1,361 @@
+"""What can be done with a trained forecaster.
+
+>>> import kerasnn
+>>> run = kerasnn.load("runs/weather-dlinear-1")  # doctest: +SKIP
+>>> run.predict("recent.csv"), run.evaluate(), run.export("onnx")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import pandas as pd
+
+from kerasnn import data as tables
+from kerasnn.bundle import ForecastBundle
+from kerasnn.data.frames import from_frame
+from kerasnn.errors import ConfigError, DataError, ModelRefusedError
+from kerasnn.folder import RunFolder
+from kerasnn.forecast_table import PART_COLUMN
+from kerasnn.forecasting.forecaster import Forecaster
+from kerasnn.forecasting.forecasts import Forecasts
+from kerasnn.forecasting.panel import Panel
+from kerasnn.forecasting.parts import PartName, Parts
+from kerasnn.forecasting.scores import ForecastScores, score
+from kerasnn.forecasting.windows import origins
+from kerasnn.predicting import PredictedFile
+
+if TYPE_CHECKING:
+    from kerasnn.exporting import ExportResult
+
+EXPORT_SAMPLE = 1000
+
+
+@dataclass
+class ForecastRun:
+    """A trained forecaster with everything that belongs to it.
+
+    Args:
+        bundle: What is needed to forecast, and the story of the training.
+        scores: On the test part; None where there is none.
+        folder: Where it is kept; None for one in memory.
+        stopped: Why the training ended.
+    """
+
+    bundle: ForecastBundle
+    scores: ForecastScores | None = None
+    folder: Path | None = None
+    stopped: str = ""
+    _held_back: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def forecaster(self) -> Forecaster:
+        """Turns recent rows into forecasts."""
+        return self.bundle.forecaster
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the training was stopped by hand, and can go on."""
+        return self.stopped == "interrupted"
+
+    def held_back(self) -> pd.DataFrame:
+        """Rows that were not trained on and the history before them.
+
+        The column ``kerasnn:part`` says which is which.
+
+        Raises:
+            DataError: They are not there.
+        """
+        if self._held_back is None and self.folder:
+            self._held_back = RunFolder(self.folder).read_held_back_frame()
+        if self._held_back is None:
+            raise DataError("the run has no rows of its own", fix="give a table with the target")
+        return self._held_back
+
+    def forecasts(self, part: PartName = "test") -> Forecasts:
+        """Forecasts from all origins of a part that was not trained on, beside what came.
+
+        Raises:
+            DataError: The rows are not there.
+        """
+        frame = self.held_back()
+        panel = self.forecaster.panel(frame.drop(columns=PART_COLUMN))
+        return self._from(panel, _parts_of(frame, panel), part)
+
+    def evaluate(
+        self,
+        data: Any = None,
+        *,
+        by: str | None = None,
+        costs: object = None,
+        threshold: object = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+    ) -> ForecastScores:
+        """Score the forecasts of the test part, or of other rows.
+
+        Args:
+            data: A table that goes on where the run's own rows end, or one with its own history;
+                None for the test part of the run.
+            by: Not for forecasts.
+            costs: Likewise.
+            threshold: Likewise.
+            encoding: Of a text file; None for that of the training.
+            delimiter: Likewise.
+
+        Raises:
+            DataError: The table lacks columns, or is shorter than a forecast.
+            ConfigError: An option is for other tasks.
+        """
+        for name, value in (("by", by), ("costs", costs), ("threshold", threshold)):
+            if value is not None:
+                raise ConfigError(f"`{name}` is not for forecasts", fix="leave it out")
+        if data is None:
+            if self.scores:
+                return self.scores
+            return score(self.forecasts("test"))
+        frame = tables.read(data, **self._format(encoding, delimiter)).frame
+        panel, parts = self._with_history(frame)
+        return score(self._from(panel, parts, "test"))
+
+    def predict(
+        self,
+        data: Any,
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        strict: bool = False,
+    ) -> pd.DataFrame:
+        """Forecast each series from its last known point on, as far as the horizon.
+
+        Args:
+            data: Its recent history, as a path, a DataFrame or a dict of arrays. For columns that
+                are known ahead also rows behind it, whose targets are empty.
+            encoding: Of a text file; None for that of the training.
+            delimiter: Likewise.
+            strict: Has no effect on forecasts.
+
+        Returns:
+            As `kerasnn.forecasting.forecaster.Forecaster.predict`.
+        """
+        return self.forecaster.predict(tables.read(data, **self._format(encoding, delimiter)).frame)
+
+    def predict_file(
+        self,
+        data: Any,
+        output: str | os.PathLike[str] = "-",
+        *,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        strict: bool = False,
+        force: bool = False,
+    ) -> PredictedFile:
+        """As `predict`, into a CSV file.
+
+        Args:
+            data: As for `predict`.
+            output: File, or ``-`` for standard output.
+            encoding: Of a text file; None for that of the training.
+            delimiter: Likewise.
+            strict: As for `predict`.
+            force: Replace the file.
+
+        Raises:
+            ConfigError: The file exists.
+        """
+        from kerasnn.data.writing import csv_writer
+
+        with csv_writer(output, force=force) as write:
+            table = self.predict(data, encoding=encoding, delimiter=delimiter)
+            write(table)
+        return PredictedFile(len(table), {})
+
+    def export(
+        self,
+        format: str,
+        output: str | os.PathLike[str] | None = None,
+        *,
+        int8: bool = False,
+        force: bool = False,
+    ) -> ExportResult:
+        """Write the network with its scaling for another runtime, and verify it there.
+
+        Args:
+            format: ``keras``, ``saved_model``, ``onnx`` or ``litert``.
+            output: Where it goes; into the run's folder if None.
+            int8: Not for forecasts.
+            force: Replace what is there.
+        """
+        from kerasnn import exporting
+        from kerasnn.exporting.forecasts import export
+
+        if int8:
+            fix = "export it in float32"
+            raise ConfigError("8 bits are for networks that take images alone", fix=fix)
+        if output is None:
+            output = (self.folder or Path()) / exporting.default_name(format)
+        frame = self.held_back()
+        panel = self.forecaster.panel(frame.drop(columns=PART_COLUMN))
+        return export(self.forecaster, output, panel, format=format, force=force)
+
+    def explain_files(self, *args: Any, **named: Any) -> NoReturn:
+        """Raise: only images can be explained.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError("the run has no image column")
+
+    layers = explain = explain_files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the bundle alone: enough to predict and export."""
+        self.bundle.save(path)
+
+    def summary(self) -> str:
+        """What the data were, what was trained and what came out, for the terminal."""
+        lines = summary_lines(self.bundle.report)
+        if self.scores:
+            lines += ["", self.scores.table()]
+        if self.folder:
+            lines += ["", f"Saved in {self.folder}"]
+        if self.interrupted:
+            lines += ["The training was interrupted; this is its best epoch so far."]
+        return "\n".join(lines)
+
+    def predictions(self) -> pd.DataFrame:
+        """Truth and forecasts of the test part, each point in time once.
+
+        Of windows that overlap, one each horizon; counted back from the last.
+        """
+        found = self.forecasts("test")
+        horizon = found.horizon
+        wanted = np.concatenate(
+            [
+                rows[::-1][::horizon][::-1]
+                for name in dict.fromkeys(found.series)
+                for rows in [np.flatnonzero(found.series == name)]
+            ]
+        )
+        columns: dict[str, Any] = {"series": np.repeat(found.series[wanted], horizon)}
+        columns["origin"] = np.repeat(found.origins[wanted], horizon)
+        columns["time"] = found.times[wanted].reshape(-1)
+        for i, target in enumerate(found.targets):
+            ending = f":{target}" if len(found.targets) > 1 else ""
+            columns[f"truth{ending}"] = found.truth[wanted, :, i].reshape(-1)
+            columns[f"prediction{ending}"] = found.prediction[wanted, :, i].reshape(-1)
+            for level, values in found.quantiles.items():
+                columns[f"quantile:{level:g}{ending}"] = values[wanted, :, i].reshape(-1)
+        return pd.DataFrame(columns)
+
+    def _from(self, panel: Panel, parts: Parts, part: PartName) -> Forecasts:
+        fitted = self.forecaster.preprocessor
+        found = origins(panel, parts, part, history=fitted.history, horizon=fitted.horizon)
+        if not len(found):
+            raise DataError(f"no forecast lies in the {part} part", fix="give more rows")
+        return self.forecaster.forecasts(panel, found)
+
+    def _with_history(self, frame: pd.DataFrame) -> tuple[Panel, Parts]:
+        """New rows behind the run's own where they go on from these, all of them to be scored."""
+        panel = self.forecaster.panel(frame)
+        firsts = {track.key: track.start for track in panel.tracks}
+        try:
+            own = self.forecaster.panel(self.held_back().drop(columns=PART_COLUMN))
+        except DataError:
+            own = Panel(panel.roles, panel.frequency, ())
+        pieces = [panel.to_frame()]
+        for number, track in enumerate(own.tracks):
+            first = firsts.get(track.key)
+            # What is far back would be a long gap and no history.
+            near = first is not None and track.start < first <= track.start + len(track) + 1
+            if first is not None and near:
+                kept = own._frame_of(number).iloc[: first - track.start]
+                pieces.insert(0, kept)
+        together = self.forecaster.panel(from_frame(pd.concat(pieces, ignore_index=True)))
+        starts = np.array([firsts[t.key] - t.start for t in together.tracks], np.int64)
+        end = np.array([track.end for track in together.tracks], np.int64)
+        return together, Parts(starts, starts, starts, end)
+
+    def _format(self, encoding: str | None = None, delimiter: str | None = None) -> dict[str, Any]:
+        """How text files are read: as is said now, else as in the training."""
+        known = self.bundle.config.get("data", {})
+        return {
+            "encoding": encoding or str(known.get("encoding") or "utf-8"),
+            "delimiter": delimiter or known.get("delimiter"),
+        }
+
+
+def opened(bundle: ForecastBundle, path: str | os.PathLike[str]) -> ForecastRun:
+    """A run of a bundle that was read.
+
+    Raises:
+        ModelRefusedError: Its scores are damaged.
+    """
+    folder = Path(path) if Path(path).is_dir() else None
+    found = bundle.report.get("scores")
+    try:
+        scores = ForecastScores.from_dict(found) if found else None
+    except ModelRefusedError as error:
+        raise ModelRefusedError(error.what, place=os.fspath(path)) from None
+    return ForecastRun(bundle, scores, folder, str(bundle.report.get("stopped", "")))
+
+
+def summary_lines(story: Mapping[str, Any]) -> list[str]:
+    """The lines of a run, up to its scores.
+
+    Args:
+        story: From `kerasnn.forecasting.story.tell`.
+    """
+    data, forecast = story["data"], story["forecast"]
+    count = data["series"]
+    points = ", ".join(
+        f"{n:,} {name}"
+        for name, n in data["n_points"].items()
+        if n and not (name == "calibration" and data["shared_calibration"])
+    )
+    season = f"season {forecast['season']:,}" if forecast["season"] > 1 else "no season"
+    first, last = data["span"]
+    helping = [
+        f"{title} {', '.join(forecast[name])}"
+        for title, name in (
+            ("known up to now", "past"),
+            ("known ahead", "known"),
+            ("fixed", "fixed"),
+            ("calendar", "calendar"),
+        )
+        if forecast[name]
+    ]
+    epoch = story["training"]["best_epoch"]
+    best = f", best epoch {epoch:,}" if epoch else ""
+    return [
+        f"series    {count:,} of {data['origin']}, {first} to {last}",
+        f"points    {points}",
+        f"time      {forecast['time']}, frequency {forecast['frequency']}, {season}",
+        f"target    {', '.join(story['targets'])}: {forecast['horizon']:,} ahead from "
+        f"{forecast['history']:,} back",
+        *([f"columns   {'; '.join(helping)}"] if helping else []),
+        f"training  {story['model']} of {story['parameters']:,} parameters in "
+        f"{story['seconds']:.1f} s{best}, {story['stopped']}",
+    ]
+
+
+def _parts_of(frame: pd.DataFrame, panel: Panel) -> Parts:
+    """The parts that the rows of a run are noted to be in."""
+    names = frame[PART_COLUMN].to_numpy()
+    bounds = np.cumsum([0, *map(len, panel.tracks)])
+    rows = []
+    for first, stop in pairwise(bounds.tolist()):
+        own = names[first:stop]
+        end = int((own != "ahead").sum())
+        test = end - int((own == "test").sum())
+        calibration = test - int((own == "calibration").sum())
+        rows.append((calibration - int((own == "validation").sum()), calibration, test, end))
+    validation, calibration, test, end = np.array(rows, np.int64).T
+    shared = not (names == "calibration").any()
+    return Parts(validation, validation if shared else calibration, test, end, shared=shared)
