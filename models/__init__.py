@@ -44,7 +44,15 @@ if TYPE_CHECKING:
     from kerasnn.models.image.transfer import transfer
     from kerasnn.models.image.vit import vit
     from kerasnn.models.image.wide_resnet import wide_resnet
+    from kerasnn.models.sequence.bilstm import bilstm
+    from kerasnn.models.sequence.fcn import fcn
     from kerasnn.models.sequence.gru import gru
+    from kerasnn.models.sequence.inception_time import inception_time
+    from kerasnn.models.sequence.lite_time import lite_time
+    from kerasnn.models.sequence.lstm import lstm
+    from kerasnn.models.sequence.minirocket import minirocket
+    from kerasnn.models.sequence.tcn import tcn
+    from kerasnn.models.sequence.transformer import transformer
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
@@ -59,13 +67,25 @@ _ZOO = {
         "image.airbench",
         "whitened patches, then fast convolutions; the default for images",
     ),
+    "bilstm": ("sequence.bilstm", "long short-term memory in both directions"),
     "blend": ("forecasting.blend", "the mean of forecasts by several models"),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
     "dlinear": ("forecasting.dlinear", "two linear layers, for the trend and for the rest"),
+    "fcn": ("sequence.fcn", "three convolutions over time"),
     "gru": ("sequence.gru", "gated recurrent units"),
+    "inception_time": (
+        "sequence.inception_time",
+        "convolutions of several lengths, with shortcuts",
+    ),
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
+    "lite_time": ("sequence.lite_time", "few convolutions beside filters made by hand"),
+    "lstm": ("sequence.lstm", "long short-term memory"),
+    "minirocket": (
+        "sequence.minirocket",
+        "shares of places where fixed convolutions are high, solved",
+    ),
     "mlp": ("tabular.mlp", "multilayer perceptron, the default for tables"),
     "nbeats": (
         "forecasting.nbeats",
@@ -84,8 +104,10 @@ _ZOO = {
         "one linear layer, solved: the baseline of forecasts",
     ),
     "seasonal_naive": ("forecasting.seasonal_naive", "the last season again"),
+    "tcn": ("sequence.tcn", "dilated convolutions that look back alone"),
     "tide": ("forecasting.tide", "a perceptron that encodes the past, and one that decodes it"),
     "transfer": ("image.transfer", "a known architecture, to start from its trained weights"),
+    "transformer": ("sequence.transformer", "attention among the places of a sequence"),
     "tsmixer": ("forecasting.tsmixer", "dense layers over the time and over the channels in turn"),
     "vit": ("image.vit", "attention among the patches of an image"),
     "wide_deep": ("tabular.wide_deep", "the sum of a linear model and a perceptron"),
@@ -109,6 +131,7 @@ _LATER = {"keras": SimpleNamespace(Model=object), "Signature": object}
 __all__ = [
     "Entry",
     "airbench",
+    "bilstm",
     "blend",
     "build",
     "check_hyperparameters",
@@ -118,10 +141,15 @@ __all__ = [
     "dcnv2",
     "describe",
     "dlinear",
+    "fcn",
     "get",
     "gru",
     "hyperparameters",
+    "inception_time",
     "linear",
+    "lite_time",
+    "lstm",
+    "minirocket",
     "mlp",
     "names",
     "nbeats",
@@ -133,8 +161,10 @@ __all__ = [
     "ridge_nlinear",
     "seasonal_naive",
     "summaries",
+    "tcn",
     "tide",
     "transfer",
+    "transformer",
     "tsmixer",
     "vit",
     "wide_deep",

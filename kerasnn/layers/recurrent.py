@@ -24,6 +24,7 @@ def recurrent_layer(
     cell: Cell,
     width: int,
     sequence: bool = False,
+    both_ways: bool = False,
     name: str,
 ) -> KerasTensor:
     """The state of a recurrent layer at the end of a sequence, or at each place.
@@ -34,15 +35,19 @@ def recurrent_layer(
         cell: Which gates.
         width: Of the state.
         sequence: Whether the state at each place is returned.
+        both_ways: Whether another layer reads from the end to the start, whose states are beside.
         name: Of the layer.
 
     Shape:
-        x: (batch, time, any); mask: (batch, time); returns (batch, width) or (batch, time, width)
+        x: (batch, time, any); mask: (batch, time); returns (batch, width) or (batch, time, width),
+        or twice the width for both ways
 
     Raises:
         ConfigError: A value is out of its range.
     """
     choices.check(width=width)
-    layer = getattr(keras.layers, _LAYERS[cell])
-    there = ops.greater(mask, 0)
-    return layer(width, return_sequences=sequence, name=name)(x, mask=there)
+    kind = getattr(keras.layers, _LAYERS[cell])
+    layer = kind(width, return_sequences=sequence, name=name)
+    if both_ways:
+        layer = keras.layers.Bidirectional(layer, name=f"{name}_both_ways")
+    return layer(x, mask=ops.greater(mask, 0))

@@ -126,7 +126,7 @@ def _window_features(
     known = inputs["known_covariates"] if window.known else None
     if known is not None:
         vectors.append(known[:, : window.history])
-    x = side_by_side(vectors, name="past_beside")
+    x = side_by_side(vectors, name="window")
     encoded = encoder(x, ops.ones_like(x[:, :, 0]), "past")
     parts = [keras.layers.Identity(name="past_features")(encoded)]
     if known is not None:

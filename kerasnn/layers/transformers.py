@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
+from keras import ops
 
 from kerasnn.layers import blocks, choices
 from kerasnn.layers.activations import activate
@@ -54,6 +56,24 @@ def positions(x: KerasTensor, *, width: int, name: str) -> KerasTensor:
     )(x)
 
 
+def add_places(x: KerasTensor, *, name: str) -> KerasTensor:
+    """The vectors plus sines and cosines of their places, of wave lengths from 2π to 20 000π.
+
+    Shape:
+        x: (batch, count, width); returns the same
+
+    Reference:
+        Vaswani et al., "Attention is all you need", 2017, arXiv 1706.03762.
+    """
+    half = -(-x.shape[2] // 2)
+    speeds = (1e-4 ** (np.arange(half) / half)).astype("float32")
+    # Counted in the network: as constants they would be long lists in a saved one.
+    places = ops.cumsum(ops.ones_like(x[:, :, :1], dtype="float32"), axis=1) - 1.0
+    angles = ops.multiply(places, speeds)
+    waves = ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=2)[:, :, : x.shape[2]]
+    return keras.layers.Add(name=name)([x, ops.cast(waves, x.dtype)])
+
+
 def mean_vector(x: KerasTensor, *, name: str) -> KerasTensor:
     """The mean over all positions.
 
@@ -94,6 +114,7 @@ def transformer_block(
     expansion: float,
     dropout: float,
     drop_path: float,
+    mask: KerasTensor | None = None,
     name: str,
 ) -> KerasTensor:
     """X + attention(norm(x)), then x + W₂ GELU(W₁ norm(x)).
@@ -104,10 +125,11 @@ def transformer_block(
         expansion: Width of the hidden layer over that of x.
         dropout: Share of the attention and of the hidden units dropped.
         drop_path: Share of rows for which a part adds nothing in training.
+        mask: 0 for the vectors that none looks at; None if all count.
         name: Prefix of the layers' names.
 
     Shape:
-        x: (batch, count, width); returns the same
+        x: (batch, count, width); mask: (batch, count); returns the shape of x
 
     Raises:
         ConfigError: A value is out of its range.
@@ -119,7 +141,7 @@ def transformer_block(
     inner = blocks.normalize(x, "layer", name=f"{name}_attention_norm")
     inner = keras.layers.MultiHeadAttention(
         heads, -(-x.shape[-1] // heads), dropout=dropout, name=f"{name}_attention"
-    )(inner, inner)
+    )(inner, inner, attention_mask=None if mask is None else ops.expand_dims(mask > 0, 1))
     x = blocks.add([x, _skip(inner, drop_path, name=f"{name}_attention")], name=f"{name}_attended")
     inner = blocks.normalize(x, "layer", name=f"{name}_dense_norm")
     inner = feed_forward(inner, expansion=expansion, dropout=dropout, name=f"{name}_dense")

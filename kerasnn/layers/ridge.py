@@ -1,0 +1,162 @@
+"""A linear layer solved for by ridge regression, its penalty found by leaving one row out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import scipy.linalg
+from keras import ops
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+Matrix = NDArray[np.float64]
+
+PENALTIES = np.logspace(-3, 5, 17)
+# Factors from the scores of ±1 to logits; beyond that a class is as good as certain.
+SCALES = np.logspace(-1, 1.5, 26)
+# Rows that tell the penalty and the scale; the effort is their number to the third power.
+ROWS = 3_000
+ROWS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Line:
+    """Weights of a linear layer.
+
+    Args:
+        kernel: (features, outputs)
+        bias: (outputs,)
+    """
+
+    kernel: Matrix
+    bias: Matrix
+
+
+def fit_output(
+    network: keras.Model, inputs: Mapping[str, Any], target: NDArray[Any], *, seed: int
+) -> None:
+    """Solve for the layer ``output``, which is linear in the layer ``features``.
+
+    Args:
+        network: With both layers.
+        inputs: Training inputs by name; arrays, or anything indexed like one.
+        target: As the network learns it.
+        seed: As for `solve`.
+    """
+    part = keras.Model(network.inputs, network.get_layer("features").output)
+    found = []
+    for start in range(0, len(target), ROWS_AT_ONCE):
+        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(target)))
+        given = {name: ops.convert_to_tensor(values[rows]) for name, values in inputs.items()}
+        found.append(ops.convert_to_numpy(part(given, training=False)))
+    output = network.get_layer("output")
+    line = solve(np.concatenate(found), target, width=output.units, seed=seed)
+    output.set_weights([line.kernel, line.bias])
+
+
+def solve(features: NDArray[Any], target: NDArray[Any], *, width: int, seed: int) -> Line:
+    """The linear layer from features to the raw output of a network.
+
+    The features are standardised, the classes are ±1 (that of a row, and the others), and the
+    penalty is the one with the least squared error of rows left out. Scores of classes are scaled
+    to the logits that give left-out rows the greatest likelihood.
+
+    Args:
+        features: (n, features)
+        target: int32 codes of classes (n,), float32 values (n,), or 0 and 1 (n, labels).
+        width: Of the output; 1 for two classes.
+        seed: Of the rows that tell the penalty, where there are many.
+
+    Reference:
+        Hoerl and Kennard, "Ridge regression", 1970; leaving out: Allen, 1974 (PRESS).
+    """
+    classes = np.issubdtype(target.dtype, np.integer)
+    wanted = _wanted(target, width) if classes or target.ndim == 2 else target[:, None]
+    mean, deviation = _moments(features)
+    few = np.sort(np.random.default_rng(seed).permutation(len(features))[:ROWS])
+    penalty, left_out = _best_penalty((features[few] - mean) / deviation, wanted[few])
+    centre = wanted.mean(axis=0, dtype=np.float64)
+    kernel = _kernel(features, mean, deviation, wanted - centre, penalty)
+    scale = 1.0
+    if classes:
+        scale = _best_scale(left_out, target[few])
+    elif target.ndim == 2:
+        scale = _best_scale(left_out.reshape(-1, 1), target[few].reshape(-1).astype(int))
+    kernel, bias = scale * kernel, scale * centre
+    kernel /= deviation[:, None]
+    return Line(kernel, bias - mean @ kernel)
+
+
+def _wanted(target: NDArray[Any], width: int) -> NDArray[np.float32]:
+    """±1 for each class or label; one column for two classes."""
+    if target.ndim == 2:
+        hits = target > 0
+    elif width == 1:
+        hits = target[:, None] == 1
+    else:
+        hits = target[:, None] == np.arange(width)
+    return np.where(hits, 1, -1).astype("float32")
+
+
+def _moments(features: NDArray[Any]) -> tuple[Matrix, Matrix]:
+    """Mean and deviation of each feature; one that does not vary gets no weight."""
+    mean, deviation = (
+        features.mean(axis=0, dtype=np.float64),
+        features.std(axis=0, dtype=np.float64),
+    )
+    return mean, np.where(deviation > 1e-6, deviation, np.inf)
+
+
+def _best_penalty(x: Matrix, wanted: NDArray[Any]) -> tuple[float, Matrix]:
+    """The penalty, and what it says of each row without that row.
+
+    Ridge regression is a linear smoother: left out, a row's error is its error divided by 1 - h, h
+    its own weight in its fitted value.
+    """
+    centre = wanted.mean(axis=0, dtype=np.float64)
+    y = wanted - centre
+    values, vectors = scipy.linalg.eigh(x @ x.T)
+    values, turned = np.maximum(values, 0), vectors.T @ y
+    best: tuple[float, float, Matrix] | None = None
+    for penalty in PENALTIES:
+        shrunk = penalty / (values + penalty)
+        errors = vectors @ (shrunk[:, None] * turned)
+        free = np.square(vectors) @ shrunk - 1 / len(x)
+        errors /= np.maximum(free, 1e-9)[:, None]
+        loss = float(np.square(errors).mean())
+        if best is None or loss < best[0]:
+            best = loss, float(penalty), wanted - errors
+    assert best is not None
+    return best[1], best[2]
+
+
+def _kernel(
+    features: NDArray[Any], mean: Matrix, deviation: Matrix, y: Matrix, penalty: float
+) -> Matrix:
+    """By the smaller of the two systems of equations: of the rows, or of the features."""
+    n_rows, width = features.shape
+    if n_rows <= width:
+        x = (features - mean) / deviation
+        system = x @ x.T
+        system.flat[:: n_rows + 1] += penalty
+        return np.asarray(x.T @ scipy.linalg.solve(system, y, assume_a="pos"))
+    system, right = np.zeros((width, width)), np.zeros((width, y.shape[1]))
+    for start in range(0, n_rows, ROWS):
+        x = (features[start : start + ROWS] - mean) / deviation
+        system += x.T @ x
+        right += x.T @ y[start : start + ROWS]
+    system.flat[:: width + 1] += penalty
+    return np.asarray(scipy.linalg.solve(system, right, assume_a="pos", overwrite_a=True))
+
+
+def _best_scale(scores: Matrix, codes: NDArray[Any]) -> float:
+    """The factor that gives the codes the greatest likelihood."""
+    if scores.shape[1] == 1:
+        scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+    rows = np.arange(len(codes))
+    losses = [-log_softmax(scale * scores, axis=1)[rows, codes].mean() for scale in SCALES]
+    return float(SCALES[int(np.argmin(losses))])

@@ -1,0 +1,70 @@
+"""Long short-term memory in both directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kerasnn import layers
+from kerasnn.layers import choices
+from kerasnn.recipes import PreprocessingOptions, Recipe
+
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
+
+    from kerasnn.signature import Signature
+
+RECIPE = Recipe(epochs=60, learning_rate=2e-3)
+PREPROCESSING = PreprocessingOptions()
+
+
+def bilstm(
+    signature: Signature,
+    *,
+    width: int = 64,
+    depth: int = 1,
+    dropout: float = 0.1,
+) -> keras.Model:
+    """Long short-term memory that reads a sequence from its start, and another one from its end.
+
+    A layer shows both states side by side. The last one's say what the sequence is: that at the end
+    of the one that reads on, and that at the start of the one that reads back.
+
+    Args:
+        signature: The inputs and the output.
+        width: Of each state, and of the vectors of a text's tokens.
+        depth: Layers, each of which reads the states of the one before.
+        dropout: Share of each layer's states dropped.
+
+    Shape:
+        text: (batch, length); series: (batch, length, channels); sound: (batch, samples);
+        past: (batch, history, targets); returns (batch, output.width)
+
+    Raises:
+        ConfigError: A value is out of its range, or the signature has no sequence.
+
+    Reference:
+        Graves and Schmidhuber, "Framewise phoneme classification with bidirectional LSTM", 2005.
+        IMDB reviews, two layers of 64: .843.
+
+    >>> from kerasnn.signature import Signature
+    >>> bilstm(Signature.time_series(20, 3, classes=4), width=8).output_shape
+    (None, 4)
+    """
+    choices.check(width=width, depth=depth, dropout=dropout)
+
+    def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
+        for i in range(depth):
+            x = layers.recurrent_layer(
+                x,
+                mask,
+                cell="lstm",
+                both_ways=True,
+                width=width,
+                sequence=i < depth - 1,
+                name=f"{name}_lstm_{i + 1}",
+            )
+            x = layers.drop(x, dropout, name=f"{name}_dropout_{i + 1}")
+        return x
+
+    return layers.sequence_network(signature, encoder, embedding=width, name="bilstm")
