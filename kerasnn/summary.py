@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.pictures import describe_layout
 from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema
@@ -47,7 +48,7 @@ def of_columns(schema: Schema) -> str:
     named = [
         f"{count} {plural[kind] if count > 1 else kind}" for kind, count in counts.items() if count
     ]
-    used = ", ".join([*named, *_images(schema)])
+    used = ", ".join([*named, *_images(schema), *_series(schema)])
     left_out = [f"{c.name} ({c.kind})" for c in schema.columns if not c.used]
     target = f"{schema.target.name}, {schema.target.task}"
     if schema.target.classes:
@@ -64,6 +65,20 @@ def _images(schema: Schema) -> list[str]:
         return []
     sizes = " and ".join(dict.fromkeys(describe_layout(layout) for layout in layouts))
     return [f"{len(layouts)} image column{'s' if len(layouts) > 1 else ''}, {sizes}"]
+
+
+def _series(schema: Schema) -> list[str]:
+    """How many columns of series and of sounds there are, and how long these are."""
+    found = []
+    for kind, describe in (
+        ("series", series_cells.describe_layout),
+        ("sound", sound_cells.describe_layout),
+    ):
+        layouts = [column.layout for column in schema.features if column.kind == kind]
+        if layouts:
+            sizes = " and ".join(dict.fromkeys(map(describe, layouts)))
+            found.append(f"{len(layouts)} {kind} column{'s' if len(layouts) > 1 else ''}, {sizes}")
+    return found
 
 
 def of_augmentation(story: Mapping[str, Any]) -> list[str]:

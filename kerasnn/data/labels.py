@@ -53,12 +53,19 @@ def numbers_or_none(series: pd.Series) -> np.ndarray | None:
 
 
 def is_missing(series: pd.Series) -> np.ndarray:
-    """Where the target has no value, bool (n,)."""
+    """Where a column has no value, bool (n,)."""
+    if series.dtype == object and series.map(_is_array).any():
+        # What is in series is not looked at.
+        return series.isna().to_numpy()
     numbers = numbers_or_none(series)
     if numbers is not None:
         missing: np.ndarray = np.isnan(numbers)
         return missing
     return np.array([label is None for label in values.as_categories(series)], bool)
+
+
+def _is_array(cell: object) -> bool:
+    return isinstance(cell, np.ndarray)
 
 
 def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from kerasnn.errors import warn
 from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.series_summaries import summaries
 from kerasnn.preprocessing.categories import MISSING_CODE, UNKNOWN_CODE
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.resizing import resample
@@ -55,6 +56,8 @@ class Baseline:
 class _Rows:
     """Prepared rows: numbers and where they had been missing, category codes, the target.
 
+    Numbers are also those that say what series and sounds are like.
+
     ``pixels`` are those of all images, reduced and side by side, (n, any).
     """
 
@@ -72,6 +75,9 @@ class _Rows:
         raw, missing = preprocessor.raw(frame), np.zeros(numbers.shape, dtype=bool)
         for index, column in enumerate(preprocessor.numbers):
             missing[:, index] = np.isnan(raw[column.name][:, 0])
+        told = summaries(preprocessor, inputs)
+        missing = np.concatenate([missing, np.isnan(told)], axis=1)
+        numbers = np.concatenate([numbers, np.nan_to_num(told)], axis=1)
         codes = inputs.get("categories", empty).astype(np.int32)
         images = [_reduced(inputs[name]) for name in preprocessor.signature.image_inputs]
         pixels = np.concatenate([empty.astype("float32"), *images], axis=1)
@@ -95,7 +101,8 @@ def baselines(
     """The majority class or the mean, a linear model, and gradient boosted trees.
 
     Of several labels a row: the labels' frequencies, and a model for each label. Of images, the
-    linear model sees the pixels of small copies, and the trees see none.
+    linear model sees the pixels of small copies, and the trees see none. Of series and sounds, both
+    see summaries.
 
     Args:
         preprocessor: As fitted for the network.
@@ -114,7 +121,7 @@ def baselines(
     found = [_constant(judge, preprocessor.target(train))]
     width = (tested.numbers.shape[1] + tested.codes.shape[1]) * max(1, len(target.classes))
     n_rows = min(len(train), max_rows, max(1_000, max_cells // max(1, width)))
-    if preprocessor.images:
+    if preprocessor.images or preprocessor.series or preprocessor.sounds:
         n_rows = min(n_rows, MAX_IMAGES)
     note = ""
     if n_rows < len(train):

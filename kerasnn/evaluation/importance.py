@@ -14,6 +14,7 @@ import pandas as pd
 
 from kerasnn.evaluation.metrics import MAIN_METRIC, Metric, get_metric
 from kerasnn.evaluation.predictions import Predictions
+from kerasnn.mel import MOST_BANDS, n_frames
 from kerasnn.signature import Signature, Task
 
 Score = Callable[[pd.DataFrame], np.ndarray]
@@ -94,15 +95,18 @@ def importance(
 
 
 def affordable_rows(signature: Signature) -> int:
-    """How many rows may be scored over and over: fewer with images, the larger they are.
+    """How many rows may be scored over and over: fewer with images and the like, the larger they are.
 
     >>> affordable_rows(Signature.image(32, 32)), affordable_rows(Signature.image(96, 96))
     (500, 56)
     """
-    if not signature.images:
-        return MAX_ROWS
     pixels = sum(image.height * image.width for image in signature.images)
-    return max(MIN_IMAGES, min(MAX_IMAGES, MAX_PIXELS // pixels))
+    points = sum(each.length for each in signature.series)
+    points += sum(n_frames(sound.samples, sound.rate) * MOST_BANDS for sound in signature.sounds)
+    if not pixels + points:
+        return MAX_ROWS
+    most = MAX_IMAGES if pixels else MAX_ROWS
+    return max(MIN_IMAGES, min(most, MAX_PIXELS // (pixels + points)))
 
 
 def _losses(metric: Metric, reference: float, shuffled: list[float]) -> np.ndarray:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kerasnn.data.pictures import describe_layout
+from kerasnn.data import pictures, series_cells, sound_cells
 from kerasnn.evaluation import curves
 from kerasnn.evaluation.anatomy import anatomy
 from kerasnn.evaluation.boundary import decision_boundary
@@ -38,6 +38,11 @@ MAX_SCORED_CLASSES = 300
 MAX_SHOWN_ROWS = 600
 MAX_TEXT = 200
 MAX_WARNINGS = 50
+_DESCRIBE: dict[str, Callable[[str], str]] = {
+    "image": pictures.describe_layout,
+    "series": series_cells.describe_layout,
+    "sound": sound_cells.describe_layout,
+}
 NOT_MEASURES = {
     "epoch",
     "stage",
@@ -151,10 +156,11 @@ def _data(
 
 
 def _reason(column: Column) -> str:
-    """Why it is of its kind; of images also as how large they are used."""
-    if column.kind != "image" or not column.layout:
+    """Why it is of its kind; of images, series and sounds also as how large they are used."""
+    describe = _DESCRIBE.get(column.kind)
+    if not describe or not column.layout:
         return column.reason
-    return f"{column.reason}, used as {describe_layout(column.layout)}".removeprefix(", ")
+    return f"{column.reason}, used as {describe(column.layout)}".removeprefix(", ")
 
 
 def _bounded(scores: Scores) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""Series and sounds as a few numbers each, for models that read no sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnn.mel import log_mel
+from kerasnn.preprocessing.preprocessor import Preprocessor
+
+# Equal pieces of a series whose means are told.
+PIECES = 16
+# Of more channels, pieces are not told.
+MOST_CHANNELS = 32
+QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SOUNDS_AT_ONCE = 50
+
+
+def summaries(
+    preprocessor: Preprocessor, inputs: dict[str, NDArray[np.float32]]
+) -> NDArray[np.float64]:
+    """What all series and sounds are like, side by side, (n, any); NaN where there is no reading.
+
+    Args:
+        preprocessor: Of the inputs.
+        inputs: As it makes them.
+    """
+    signature = preprocessor.signature
+    parts = [of_series(inputs[name]) for name in signature.series_inputs]
+    parts += [of_sounds(inputs[name], sound.rate) for name, sound in signature.sound_inputs.items()]
+    n_rows = len(next(iter(inputs.values())))
+    return np.concatenate([np.zeros((n_rows, 0)), *parts], axis=1)
+
+
+def of_series(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Of each channel the mean, deviation, slope, least, quartiles, greatest, and means of pieces.
+
+    Shape:
+        values: (n, length, channels), NaN where missing; returns (n, any)
+    """
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0).astype("float64")
+    count = known.sum(axis=1).astype("float64")
+    share = np.where(known, 1.0, 0.0) / np.maximum(count, 1)[:, None]
+    mean = (filled * share).sum(axis=1)
+    apart = np.where(known, filled - mean[:, None], 0.0)
+    deviation = np.sqrt((np.square(apart) * share).sum(axis=1))
+    times = np.linspace(0, 1, values.shape[1])[None, :, None] * np.ones_like(share)
+    times = np.where(known, times - (times * share).sum(axis=1)[:, None], 0.0)
+    slope = (times * apart).sum(axis=1) / np.maximum(np.square(times).sum(axis=1), 1e-12)
+    parts = [mean, deviation, slope, *_quantiles(values, count)]
+    if values.shape[2] <= MOST_CHANNELS:
+        parts += _piece_means(filled, known)
+    together = np.stack(parts, axis=2)  # (n, channels, any)
+    together[count == 0] = np.nan
+    return np.concatenate([together.reshape(len(values), -1), _lengths(known)[:, None]], axis=1)
+
+
+def of_sounds(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+    """Mean and deviation of each band of the logarithm of the mel spectrogram.
+
+    Shape:
+        samples: (n, samples), NaN behind the end; returns (n, 2 · bands)
+    """
+    found = []
+    for start in range(0, len(samples), SOUNDS_AT_ONCE):
+        spectra = log_mel(samples[start : start + SOUNDS_AT_ONCE], rate).astype("float64")
+        known = ~np.isnan(spectra)
+        count = np.maximum(known.sum(axis=1), 1)
+        mean = np.where(known, spectra, 0.0).sum(axis=1) / count
+        squares = np.square(np.where(known, spectra - mean[:, None], 0.0))
+        found.append(np.concatenate([mean, np.sqrt(squares.sum(axis=1) / count)], axis=1))
+    return np.concatenate(found) if found else np.zeros((0, 0))
+
+
+def _quantiles(
+    values: NDArray[np.float32], count: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Readings at shares of the known ones in order, each (n, channels)."""
+    ordered = np.sort(values, axis=1).astype("float64")  # NaN come last.
+    at = [np.floor(np.maximum(count - 1, 0) * share).astype(np.int64) for share in QUARTILES]
+    return [np.take_along_axis(ordered, each[:, None], axis=1)[:, 0] for each in at]
+
+
+def _piece_means(
+    filled: NDArray[np.float64], known: NDArray[np.bool_]
+) -> list[NDArray[np.float64]]:
+    """Means of equal pieces of each series up to its end, each (n, channels); 0 of an empty one."""
+    lengths = np.maximum(_lengths(known), 1)
+    piece = np.arange(filled.shape[1])[None] * PIECES // lengths[:, None].astype(np.int64)
+    means = []
+    for number in range(PIECES):
+        there = known & (piece == number)[..., None]
+        means.append((filled * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+    return means
+
+
+def _lengths(known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Points up to the last that has a reading, (n,)."""
+    any_known = known.any(axis=2)
+    last = known.shape[1] - np.argmax(any_known[:, ::-1], axis=1)
+    return np.where(any_known.any(axis=1), last, 0).astype("float64")
