@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import roles as columns
 from kerasnn.forecasting.learning import decide_options
 from kerasnn.forecasting.panel import Panel, Places, locate, read_panel
-from kerasnn.forecasting.parts import Parts, divide
+from kerasnn.forecasting.parts import PartName, Parts, divide
 from kerasnn.preprocessing.preprocessor import check_columns
 from kerasnn.settings import Settings
 
@@ -71,7 +71,7 @@ class SeriesTable:
         """First and last point in time of each part of each series."""
         rows = []
         for number, track in enumerate(self.panel.tracks):
-            for part in ("train", *PARTS):
+            for part in get_args(PartName):
                 first, stop = (int(bound[number]) for bound in self.parts.bounds(part))
                 if stop > first and not (self.parts.shared and part == "calibration"):
                     ends = self.panel.values(number, first, stop)[[0, -1]]
@@ -100,6 +100,7 @@ def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesT
         check_columns(examples.frame, list(roles.columns))
     together = _together(read, roles)
     places = locate(together.frame, roles, config.forecast.frequency)
+    columns.warn_of_unused(read["data"].frame, roles, config.data)
     panel = read_panel(together.frame, places)
     horizon = config.forecast.horizon
     parts = divide(panel, config.split, horizon, _firsts(read, places, panel))

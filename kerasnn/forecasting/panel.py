@@ -157,8 +157,8 @@ def locate(frame: pd.DataFrame, roles: Roles, frequency: Frequency | str | None 
     check_columns(frame, [*roles.series, roles.time])
     keys, series = _series_of(frame, roles)
     roles, values = _read_times(frame, roles, series, frequency)
-    _check_order(frame, series, values)
     _check_repeats(frame, roles, keys, series, values)
+    _check_order(frame, series, values)
     found = _frequency(frame, roles, series, values, frequency)
     return Places(keys, series, found.ordinals(values), found, roles)
 

@@ -222,7 +222,6 @@ def _with_others(
     past: list[str] = []
     numbers: list[str] = []
     words: list[str] = []
-    left_out: list[str] = []
     series = _codes(roles.names_of(frame))
     several = len(series) and series.max() > 0
     for name, guess in guesses.items():
@@ -233,11 +232,6 @@ def _with_others(
             (numbers if _is_numeric(guess, frame[name]) else words).append(name)
         elif not fixed and _is_numeric(guess, frame[name]):
             past.append(name)
-        elif not fixed:
-            left_out.append(name)
-    if left_out:
-        listed = ", ".join(f"'{name}'" for name in left_out)
-        warn(f"columns that are no numbers can't help a forecast and are left out: {listed}")
     if several:
         words = [*roles.series, *words]
     return replace(
@@ -248,6 +242,16 @@ def _with_others(
         words=tuple(words),
         layouts={k: v for k, v in roles.layouts.items() if k in {*guesses, *roles.columns}},
     )
+
+
+def warn_of_unused(frame: pd.DataFrame, roles: Roles, data: DataOptions) -> None:
+    """Say which columns that vary have no role."""
+    rest = [name for name in frame.columns if name not in {*roles.columns, *data.drop}]
+    unused = [f"'{name}'" for name in rest if frame[name].astype(str).nunique() > 1]
+    if unused:
+        what = f"columns that can't help a forecast are left out: {', '.join(unused[:5])}"
+        more = ", …" if len(unused) > 5 else ""
+        warn(what + more, place=str(origin_of(frame)) or None, fix="make numbers of what could")
 
 
 def _codes(names: NDArray[np.object_]) -> NDArray[np.int64]:

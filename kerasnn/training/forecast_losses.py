@@ -60,7 +60,9 @@ def forecast_monitor(recipe: Recipe, window: Window, target: np.ndarray) -> Moni
     allowed = ("quantile_loss",) if window.quantiles else ("mse", "mae", "rmse")
     if name not in allowed:
         fix = f"choose {' or '.join(allowed)}"
-        raise ConfigError(f"a forecast can't be monitored by '{name}'", place="training.monitor", fix=fix)
+        raise ConfigError(
+            f"a forecast can't be monitored by '{name}'", place="training.monitor", fix=fix
+        )
     known = np.isfinite(target)
 
     def measure(outputs: np.ndarray) -> float:
