@@ -145,6 +145,35 @@ def test_known_effect() -> None:
     np.testing.assert_allclose(future, known[:, 5:] @ kernel, atol=1e-5)
 
 
+def test_fixed_effect() -> None:
+    signature = Signature.forecast(5, 3, targets=2, past=2, numbers=1, categories=(4,))
+    inputs = layers.build_inputs(signature)
+    network = keras.Model(inputs, layers.fixed_effect(inputs, signature, name="fixed_effect"))
+    kernel, past, numbers = normal(2 + 1 + 3, 2), normal(6, 5, 2), normal(6, 1)
+    network.get_layer("fixed_effect").set_weights([kernel])
+    codes = np.array([[0], [2], [3], [0], [2], [3]], "int32")
+    given = {"past": normal(6, 5, 2), "past_covariates": past, "numbers": numbers}
+    found = network({**given, "categories": codes})
+    columns = np.concatenate([past[:, -1], numbers, codes == [0, 2, 3]], axis=1)
+    np.testing.assert_allclose(found[:, 0, :, 0], columns @ kernel, atol=1e-5)
+    plain = Signature.forecast(5, 3, known=1)
+    assert layers.fixed_effect(layers.build_inputs(plain), plain, name="fixed_effect") is None
+
+
+def test_what_is_known_of_each_step() -> None:
+    signature = Signature.forecast(5, 3, past=2, known=1, numbers=1)
+    inputs = layers.build_inputs(signature)
+    parts = [*layers.past_steps(inputs, signature), *layers.future_steps(inputs, signature)]
+    network = keras.Model(inputs, parts)
+    past, known, numbers = normal(4, 5, 2), normal(4, 8, 1), normal(4, 1)
+    given = {"past": normal(4, 5, 1), "past_covariates": past, "known_covariates": known}
+    found = network({**given, "numbers": numbers})
+    expected = [past, known[:, :5], known[:, 5:]]
+    expected += [np.repeat(x[:, None], 3, axis=1) for x in (past[:, -1], numbers)]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_signature_without_a_window_is_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         layers.window_of(Signature.table(numbers=2))

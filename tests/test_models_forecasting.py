@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
 from kerasnn import models
+from kerasnn.bundle.weights import load_network, save_weights
 from kerasnn.errors import ConfigError
+from kerasnn.models.forecasting.blend import fill
+from kerasnn.models.forecasting.nhits import interpolate, max_pool
+from kerasnn.models.forecasting.patchtst import attention, stretches
 from kerasnn.signature import Signature
 
 Inputs = dict[str, NDArray[Any]]
@@ -164,6 +168,164 @@ def test_quantiles_of_solved_models_cover_the_training_windows(name: str) -> Non
     assert (np.diff(found, axis=-1) >= 0).all()
     share = (truth[..., None] <= found).mean(axis=(0, 2))
     np.testing.assert_allclose(share, np.tile([0.1, 0.5, 0.9], (5, 1)), atol=0.02)
+
+
+@pytest.mark.parametrize(("count", "length"), [(1, 4), (2, 5), (6, 24), (3, 3), (7, 10)])
+def test_lines_between_knots(count: int, length: int) -> None:
+    """As linear interpolation without aligned corners: the value j lies at (j + ½) k / h - ½."""
+    knots = np.random.default_rng(0).normal(size=(2, 3, count, 2)).astype("float32")
+    inputs = keras.Input(knots.shape[1:])
+    found = np.asarray(keras.Model(inputs, interpolate(inputs, length))(knots))
+    expected = np.zeros((2, length, 3, 2))
+    for step in range(length):
+        place = min(max((step + 0.5) * count / length - 0.5, 0), count - 1)
+        left = int(place)
+        right, share = min(left + 1, count - 1), place - left
+        expected[:, step] = knots[:, :, left] * (1 - share) + knots[:, :, right] * share
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_maxima_of_the_past(size: int) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 7)).astype("float32")
+    inputs = keras.Input(x.shape[1:])
+    found = np.asarray(keras.Model(inputs, max_pool(inputs, size))(x))
+    expected = [x[:, :, start : start + size].max(axis=2) for start in range(0, 7, size)]
+    np.testing.assert_array_equal(found, np.stack(expected, axis=2))
+
+
+@pytest.mark.parametrize(("size", "stride"), [(4, 2), (3, 5), (0, 3), (99, 1), (9, 4)])
+def test_stretches_of_the_past(size: int, stride: int) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 9)).astype("float32")
+    inputs = keras.Input(x.shape[1:])
+    found = np.asarray(keras.Model(inputs, stretches(inputs, size=size, stride=stride))(x))
+    size = size if 0 < size < 9 else 9
+    longer = np.concatenate([x, np.repeat(x[:, :, -1:], stride, axis=2)], axis=2)
+    starts = range(0, longer.shape[2] - size + 1, stride)
+    expected = np.stack([longer[:, :, at : at + size] for at in starts], axis=2)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_attention_with_the_scores_before() -> None:
+    """Both blocks against the formulas, with 4 values in 3 heads of 2."""
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
+    inputs = keras.Input(x.shape[1:])
+    first, scores = attention(inputs, None, heads=3, name="first")
+    second, _ = attention(first, scores, heads=3, name="second")
+    network = keras.Model(inputs, second)
+    for layer in network.layers:
+        shapes = [weight.shape for weight in layer.get_weights()]
+        generator = np.random.default_rng(len(layer.name))
+        layer.set_weights([generator.normal(size=shape) for shape in shapes])
+    expected, before = x.astype(float), 0.0
+    for name in ("first", "second"):
+        q, k, v = (
+            dense(network, f"{name}_{part}", expected).reshape(2, 5, 3, 2)
+            for part in ("query", "key", "value")
+        )
+        before = np.einsum("bihd,bjhd->bhij", q, k) / np.sqrt(2) + before
+        shares = np.exp(before) / np.exp(before).sum(axis=-1, keepdims=True)
+        mixed = np.einsum("bhij,bjhd->bihd", shares, v).reshape(2, 5, 6)
+        expected = dense(network, f"{name}_back", mixed)
+    np.testing.assert_allclose(np.asarray(network(x)), expected, rtol=1e-4, atol=1e-4)
+
+
+def dense(network: keras.Model, name: str, x: NDArray[Any]) -> NDArray[Any]:
+    kernel, *bias = network.get_layer(name).get_weights()
+    result: NDArray[Any] = x @ kernel.astype(float) + (bias[0] if bias else 0.0)
+    return result
+
+
+@pytest.mark.parametrize("scaling", ["none", "last", "standard"])
+@pytest.mark.parametrize("name", ["nhits", "nbeats", "tsmixer", "patchtst", "tide", "dlinear"])
+def test_scaling_decides_what_a_forecast_follows(name: str, scaling: str) -> None:
+    """Another level moves it by as much, another scale multiplies it, where windows are scaled."""
+    signature = Signature.forecast(12, 4, targets=2)
+    small = {"width": 4, "depth": 1, "scaling": scaling}
+    known = models.hyperparameters(name)
+    network = models.build(name, signature, **{k: v for k, v in small.items() if k in known})
+    inputs, _ = windows(signature, 5)
+    base = forecast(network, inputs, signature)
+    moved = forecast(network, {"past": inputs["past"] + 50}, signature)
+    wider = forecast(network, {"past": inputs["past"] * 3}, signature)
+    assert np.allclose(moved, base + 50, atol=1e-2) == (scaling != "none")
+    if scaling == "standard":
+        np.testing.assert_allclose(wider, base * 3, atol=1e-2)
+
+
+def test_quantiles_never_cross() -> None:
+    signature = Signature.forecast(
+        12, 4, targets=2, past=1, known=2, numbers=1, categories=(4,), quantiles=(0.1, 0.5, 0.9)
+    )
+    inputs, _ = windows(signature, 7)
+    for name in models.names():
+        if models.data_of(name) == "forecast":
+            network = models.build(name, signature)
+            for weight in network.trainable_weights:
+                noise = np.random.default_rng(1).normal(size=weight.shape, scale=0.3)
+                weight.assign(weight + noise)
+            found = forecast(network, inputs, signature)
+            assert (np.diff(found, axis=-1) >= 0).all(), name
+
+
+def test_blend_is_the_mean_of_its_members() -> None:
+    signature = Signature.forecast(12, 4, targets=2, known=2, categories=(4,), quantiles=(0.1, 0.9))
+    inputs, target = windows(signature)
+    names = ["ridge_nlinear", "tsmixer", "seasonal_naive"]
+    members = {name: models.build(name, signature) for name in names}
+    members["ridge_nlinear"] = solved("ridge_nlinear", signature, inputs, target)
+    members["tsmixer"](inputs, training=True)
+    for weight in members["tsmixer"].trainable_weights:
+        weight.assign(weight + np.random.default_rng(0).normal(size=weight.shape, scale=0.1))
+    network = models.build("blend", signature, members=",".join(names), weights="1,2,1")
+    fill(network, members)
+    expected = sum(
+        share * forecast(members[name], inputs, signature)
+        for name, share in zip(names, (0.25, 0.5, 0.25), strict=True)
+    )
+    np.testing.assert_allclose(forecast(network, inputs, signature), expected, atol=1e-5)
+
+
+def test_blend_goes_into_a_bundle_and_back() -> None:
+    signature = Signature.forecast(12, 4, categories=(4, 9), embedding_widths=(0, 2))
+
+    def build() -> keras.Model:
+        return models.build("blend", signature, members="dlinear,tide,nlinear")
+
+    network = build()
+    inputs, _ = windows(signature, 3)
+    copy = load_network(build, save_weights(network))
+    np.testing.assert_array_equal(
+        forecast(copy, inputs, signature), forecast(network, inputs, signature)
+    )
+
+
+def test_blend_solves_for_the_members_that_are_solved_for() -> None:
+    signature = Signature.forecast(12, 4, season=3, quantiles=(0.1, 0.5, 0.9))
+    inputs, target = windows(signature)
+    names = ["ridge_nlinear", "seasonal_naive"]
+    network = solved("blend", signature, inputs, target, members=",".join(names))
+    members = [forecast(solved(x, signature, inputs, target), inputs, signature) for x in names]
+    expected = np.mean(members, axis=0)
+    np.testing.assert_allclose(forecast(network, inputs, signature), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"members": ""}, "`members` must name other models, each once; got ''"),
+        ({"members": "nhits,nhits"}, "`members` must name other models, each once"),
+        ({"members": "nhits,blend"}, "`members` must name other models, each once"),
+        ({"members": "nhits,nhist"}, "model"),
+        ({"members": "dlinear,nlinear", "weights": "1"}, "`weights` must be a number above 0"),
+        ({"members": "dlinear,nlinear", "weights": "1,x"}, "`weights` must be a number above 0"),
+        ({"members": "dlinear,nlinear", "weights": "1,-1"}, "`weights` must be a number above 0"),
+        ({"members": "dlinear,nlinear", "weights": "1,nan"}, "`weights` must be a number above 0"),
+    ],
+)
+def test_blends_that_can_not_be(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        models.build("blend", Signature.forecast(12, 4), **values)
 
 
 def test_parameters_of_the_papers() -> None:

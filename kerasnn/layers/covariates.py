@@ -143,12 +143,34 @@ def known_effect(
     window = window_of(signature)
     if not window.known:
         return None
-    layer = keras.layers.Dense(
-        len(window.targets),
+    effect = _linear(inputs["known_covariates"], signature, scale=0.0, name=name)
+    return effect[:, : window.history], effect[:, window.history :]
+
+
+def fixed_effect(
+    inputs: dict[str, KerasTensor], signature: Signature, *, name: str
+) -> KerasTensor | None:
+    """What a linear model says of the targets by what stays, or is known up to now only.
+
+    Its layer starts almost at zero: learned embeddings before it would have no gradient at zero.
+
+    Shape:
+        returns (batch, 1, targets, 1); None without such columns
+    """
+    parts = [inputs["past_covariates"][:, -1]] if window_of(signature).past else []
+    parts += table_parts(inputs, signature)
+    if not parts:
+        return None
+    columns = blocks.side_by_side(parts, name=f"{name}_columns")
+    effect = _linear(columns, signature, scale=0.01, name=name)
+    return ops.reshape(effect, (-1, 1, effect.shape[1], 1))
+
+
+def _linear(x: KerasTensor, signature: Signature, *, scale: float, name: str) -> KerasTensor:
+    return keras.layers.Dense(
+        len(window_of(signature).targets),
         use_bias=False,
-        kernel_initializer="zeros",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=scale) if scale else "zeros",
         dtype="float32",
         name=name,
-    )
-    effect = layer(inputs["known_covariates"])
-    return effect[:, : window.history], effect[:, window.history :]
+    )(x)

@@ -44,7 +44,7 @@ def dlinear(
         signature: The inputs and the output.
         smoothing: Points in time of the moving average.
         scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
-        covariates: Whether a linear effect of what is known ahead is learned beside it.
+        covariates: Whether linear effects of all that is known beside the past are learned too.
 
     Shape:
         past: (batch, history, targets); returns (batch, output.width)
@@ -63,7 +63,10 @@ def dlinear(
     """
     choices.check(smoothing=smoothing, scaling=scaling)
     inputs = layers.build_inputs(signature)
-    effect = layers.known_effect(inputs, signature, name="known_effect") if covariates else None
+    effect = fixed = None
+    if covariates:
+        effect = layers.known_effect(inputs, signature, name="known_effect")
+        fixed = layers.fixed_effect(inputs, signature, name="fixed_effect")
     past, restore = layers.scaled_window(inputs, signature, scaling, effect=effect)
     trend = layers.moving_average(past, size=smoothing, name="trend")
     parts = {"trend": trend, "remainder": past - trend}
@@ -71,5 +74,7 @@ def dlinear(
         layers.target_output(layers.targets_first(x), signature, name=f"{part}_output")
         for part, x in parts.items()
     ]
+    if fixed is not None:
+        values.append(fixed)
     scores = layers.forecast_scores(layers.ascending(layers.total(values)), restore)
     return layers.network(inputs, scores, name="dlinear")

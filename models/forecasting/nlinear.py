@@ -34,7 +34,7 @@ def nlinear(signature: Signature, *, covariates: bool = True) -> keras.Model:
 
     Args:
         signature: The inputs and the output.
-        covariates: Whether a linear effect of what is known ahead is learned beside it.
+        covariates: Whether linear effects of all that is known beside the past are learned too.
 
     Shape:
         past: (batch, history, targets); returns (batch, output.width)
@@ -51,8 +51,13 @@ def nlinear(signature: Signature, *, covariates: bool = True) -> keras.Model:
     1176
     """
     inputs = layers.build_inputs(signature)
-    effect = layers.known_effect(inputs, signature, name="known_effect") if covariates else None
+    effect = fixed = None
+    if covariates:
+        effect = layers.known_effect(inputs, signature, name="known_effect")
+        fixed = layers.fixed_effect(inputs, signature, name="fixed_effect")
     past, restore = layers.scaled_window(inputs, signature, "last", effect=effect)
     values = layers.target_output(layers.targets_first(past), signature)
+    if fixed is not None:
+        values = values + fixed
     scores = layers.forecast_scores(layers.ascending(values), restore)
     return layers.network(inputs, scores, name="nlinear")

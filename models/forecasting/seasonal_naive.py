@@ -88,7 +88,9 @@ def initialize(
         naive = network.get_layer(f"{prefix}naive").output
         parts = [layers.targets_first(naive), layer.input]
         flat = [ops.reshape(x, (-1, int(np.prod(x.shape[1:])))) for x in parts]
-        both = keras.Model({"past": network.input["past"]}, ops.concatenate(flat, axis=1))
+        # In a blend, the layers have also been called on inputs of their own, and that first.
+        (source,) = keras.utils.get_source_inputs(layer.input)
+        both = keras.Model({"past": source}, ops.concatenate(flat, axis=1))
         past = inputs["past"]
         rows = np.linspace(0, len(past) - 1, min(len(past), MOST_WINDOWS)).astype(int)
         outputs = Forward(both)({"past": past[rows]}).astype(np.float64)
