@@ -1,4 +1,4 @@
-"""What the training rows decide of a configuration: how images are changed, and how often seen."""
+"""What the rows decide of a configuration: how texts are cut, images changed, and how often seen."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from kerasnn.mirroring import mirrors
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.schema import Schema
+from kerasnn.tokenising import choose_unit
 
 # Training images that tell whether a mirrored image still means the same.
 MIRRORED = 4_000
@@ -22,12 +23,14 @@ IMAGES_SEEN = 240_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 100
 
 
-def adapt(config: Config, train: pd.DataFrame, schema: Schema) -> Config:
+def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema: Schema) -> Config:
     """Fill in what a configuration leaves to the data.
 
     Args:
-        config: Its ``training.augment`` may be a preset, its ``training.epochs`` 0.
+        config: Its ``training.augment`` may be a preset, its ``training.epochs`` 0, its
+            ``preprocessing.tokens`` ``auto``.
         train: The training rows, their images decoded.
+        validation: The validation rows; what texts are cut into is chosen by them.
         schema: Of the table.
 
     Raises:
@@ -44,6 +47,10 @@ def adapt(config: Config, train: pd.DataFrame, schema: Schema) -> Config:
         decided["training.augment"] = augment
     if not config.training.epochs:
         decided["training.epochs"] = epochs_for(len(train)) if images else Recipe().epochs
+    texts = any(column.kind == "text" for column in schema.features)
+    if texts and config.preprocessing.tokens == "auto":
+        unit = choose_unit(train, validation, schema, config.preprocessing)
+        decided["preprocessing.tokens"] = unit
     return config.with_inferred(decided) if decided else config
 
 

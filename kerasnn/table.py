@@ -107,7 +107,8 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         for column in schema.columns
         if column.name not in options.columns
     }
-    return table, adapt(config.with_inferred(inferred), table.rows("train"), schema)
+    rows = table.rows("train"), table.rows("validation")
+    return table, adapt(config.with_inferred(inferred), *rows, schema)
 
 
 def _long_table(

@@ -125,7 +125,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         examples = Examples(frame, "X")
         parts = divide(examples, schema, config.split, seed=config.run.seed)
         table = Table(examples, schema, parts)
-        config = adapt(config, table.rows("train"), schema)
+        config = adapt(config, table.rows("train"), table.rows("validation"), schema)
         return self._keep(self._learn(table, config, self._weigh(labels, weights)))
 
     def save(self, path: str | os.PathLike[str]) -> None:

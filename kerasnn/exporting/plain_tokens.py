@@ -45,13 +45,12 @@ class Tokens:
     def cut(self, text: str) -> list[str]:
         """The tokens of a text."""
         text = text[:100_000].encode("utf-8", "replace").decode()
-        text = re.sub(
-            "[\u00ad\u200c\u200d\u2060\ufeff]", "", text.lower() if self.lower_case else text
-        )
-        kinds = "".join(map(self.kind, text))
+        text = re.sub("[\u00ad\u200c\u200d\u2060\ufeff]", "", text)
+        text = "".join(letter if self.kind(letter) != " " else " " for letter in text)
+        text = text.lower() if self.lower_case else text
         if self.unit == "characters":
-            spaced = (c if kind != " " else " " for c, kind in zip(text, kinds, strict=True))
-            return list(re.sub(" +", " ", "".join(spaced)).strip(" "))
+            return list(re.sub(" +", " ", text).strip(" "))
+        kinds = "".join(map(self.kind, text))
         return [text[found.start() : found.end()] for found in TOKEN.finditer(kinds)]
 
     def kind(self, character: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kerasnn.preprocessing import tokens
 from kerasnn.preprocessing.checks import LONGEST_TOKEN
-from kerasnn.preprocessing.tokens import Coder
+from kerasnn.preprocessing.tokens import Coder, Texts
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.signature import Text, Unit
 
@@ -47,7 +47,7 @@ class TextColumn:
 
     @classmethod
     def fit(
-        cls, name: str, texts: Sequence[str], options: PreprocessingOptions, *, unit: Unit
+        cls, name: str, texts: Texts, options: PreprocessingOptions, *, unit: Unit
     ) -> TextColumn:
         """Learn the vocabulary and the length from training texts."""
         counts, lengths = count_tokens(texts, unit, lower_case=options.lower_case)
@@ -82,7 +82,7 @@ class TextColumn:
         how: Any = {"lower_case": self.lower_case, "buckets": self.buckets}
         return Coder(self.words, self.unit, length=self.length, **how)
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.int32]:
+    def encode(self, texts: Texts) -> NDArray[np.int32]:
         """Codes of the tokens of texts: 0 behind the end, 1 unknown, the vocabulary from 2.
 
         Shape:
@@ -96,7 +96,7 @@ class TextColumn:
 
 
 def count_tokens(
-    texts: Sequence[str], unit: Unit, *, lower_case: bool
+    texts: Texts, unit: Unit, *, lower_case: bool
 ) -> tuple[Counter[str], NDArray[np.int64]]:
     """How often each token is there, and how many tokens each text has."""
     import tensorflow as tf

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Unit
 
+Texts = Sequence[str] | NDArray[Any]
+
 # Soft hyphen, joiners and byte-order mark: within a word, and not seen.
 UNSEEN = (0x00AD, 0x200C, 0x200D, 0x2060, 0xFEFF)
 APOSTROPHES = "'’"
@@ -44,7 +46,7 @@ _WORD_OR_SIGN = rf"{_WORD}(?:[{APOSTROPHES}]{_WORD})*|[\p{{P}}\p{{S}}]\p{{M}}*"
 _IS_UNSEEN = _class([(code, code) for code in UNSEEN])
 
 
-def batches(texts: Sequence[str]) -> Iterator[slice]:
+def batches(texts: Texts) -> Iterator[slice]:
     """Rows that are few and short enough for one call."""
     start = n_characters = 0
     for row, text in enumerate(texts):
@@ -56,7 +58,7 @@ def batches(texts: Sequence[str]) -> Iterator[slice]:
         yield slice(start, len(texts))
 
 
-def tensor(texts: Sequence[str]) -> Any:
+def tensor(texts: Texts) -> Any:
     """Python's texts as a tensor of strings; half of a surrogate pair is no character."""
     import tensorflow as tf
 
@@ -82,15 +84,17 @@ def cut(texts: Any, unit: Unit, *, lower_case: bool) -> Any:
     import tensorflow as tf
 
     replace = tf.strings.regex_replace
+    texts = replace(texts, _IS_UNSEEN, "")
+    if unit == "characters":
+        texts = tf.strings.strip(replace(texts, f"[^{_SEEN}]+", " "))
+    else:
+        texts = replace(texts, rf"[^{_SEEN}\s]+", " ")
     if lower_case:
         for capital in _LOCAL:
             texts = replace(texts, capital, capital.lower())
         texts = tf.strings.lower(texts, encoding="utf-8")
-    texts = replace(texts, _IS_UNSEEN, "")
     if unit == "characters":
-        texts = tf.strings.strip(replace(texts, f"[^{_SEEN}]+", " "))
         return tf.strings.unicode_decode(texts, "UTF-8")
-    texts = replace(texts, rf"[^{_SEEN}\s]+", " ")
     texts = replace(texts, _IN_SPACELESS, r" \0 ")
     return tf.strings.split(replace(texts, _WORD_OR_SIGN, r" \0 "))
 
@@ -114,11 +118,12 @@ class Coder:
         self.unit, self.length, self.lower_case, self.buckets = unit, length, lower_case, buckets
         self._end = len(words) + 2
         with tf.init_scope(), tf.device("CPU:0"):
+            # A table may not be empty: what no token is stands in front, for the unknown.
             if unit == "characters":
-                keys = tf.constant([ord(word) for word in words], tf.int64)
+                keys = tf.constant([-1, *map(ord, words)], tf.int64)
             else:
-                keys = tensor(words)
-            codes = tf.range(2, self._end, dtype=tf.int64)
+                keys = tensor(["", *words])
+            codes = tf.range(1, self._end, dtype=tf.int64)
             initializer = tf.lookup.KeyValueTensorInitializer(keys, codes)
             self.table = tf.lookup.StaticHashTable(initializer, default_value=1)
 
@@ -135,7 +140,7 @@ class Coder:
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         return self(tf.strings.substr(texts, 0, LONGEST_TEXT, unit="UTF8_CHAR"))
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.int32]:
+    def encode(self, texts: Texts) -> NDArray[np.int32]:
         """Codes of Python's texts, int32 (n, length)."""
         import tensorflow as tf
 

@@ -1,0 +1,152 @@
+"""Whether the texts of a table are better cut into words or into characters.
+
+Two quick linear models tell: of words and pairs of words, and of 2 to 5 characters in a row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from kerasnn.data.values import as_texts
+from kerasnn.preprocessing.target import TargetCoder
+from kerasnn.preprocessing.texts import TextColumn
+from kerasnn.recipes import PreprocessingOptions
+from kerasnn.schema import Schema, Target
+from kerasnn.signature import Unit
+
+# Shortest and longest n-grams of each unit.
+NGRAMS: dict[Unit, tuple[int, int]] = {"words": (1, 2), "characters": (2, 5)}
+# So much takes a few seconds.
+MOST_ROWS = 10_000
+MOST_CHARACTERS = 1_000_000
+MOST_CLASSES = 20
+# Fewer rows tell nothing.
+FEWEST_ROWS = 20
+BUCKETS = 2**18
+# Characters must be better by so many standard errors, and by this share of the words' error:
+# their sequences are several times as long.
+CLEARLY, NOTABLY = 2.0, 0.02
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+
+
+def choose_unit(
+    train: pd.DataFrame, validation: pd.DataFrame, schema: Schema, options: PreprocessingOptions
+) -> Unit:
+    """Words, unless characters are clearly better on the validation rows.
+
+    The models are ridge regressions of the target, or of 0 and 1 for its classes, on hashed n-grams
+    weighted by TF-IDF; the squared errors are compared row by row.
+
+    Args:
+        train: Labelled rows.
+        validation: Likewise.
+        schema: Of the table.
+        options: How texts are read.
+    """
+    if min(len(train), len(validation)) < FEWEST_ROWS:
+        return "words"
+    train, validation = _few(train, schema), _few(validation, schema)
+    known, truth = _targets(schema.target, train, validation)
+    errors = {}
+    for unit in NGRAMS:
+        weighed, others = _features(train, validation, schema, options, unit)
+        errors[unit] = _errors(weighed, known, others, truth)
+    gain = errors["words"] - errors["characters"]
+    noise = gain.std() / np.sqrt(len(gain))
+    least = max(CLEARLY * noise, NOTABLY * errors["words"].mean())
+    return "characters" if gain.mean() > least else "words"
+
+
+def _few(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Rows from all over the table, so many as are read soon."""
+    names = [column.name for column in schema.features if column.kind == "text"]
+    spread = _spread(frame, MOST_ROWS)
+    n_characters = sum(len(text) for name in names for text in as_texts(spread[name]))
+    share = min(1.0, MOST_CHARACTERS / max(n_characters, 1))
+    return _spread(spread, max(FEWEST_ROWS, int(len(spread) * share)))
+
+
+def _spread(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    return frame.iloc[np.linspace(0, len(frame) - 1, min(most, len(frame))).astype(np.int64)]
+
+
+def _targets(
+    target: Target, train: pd.DataFrame, validation: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the models are to say, (n, any) of both parts: values, or 0 and 1 for classes."""
+    coder = TargetCoder.fit(target, train[target.name], scale=True)
+    known, truth = (coder.encode(part[target.name]) for part in (train, validation))
+    if known.ndim == 1 and target.task != "regression":
+        frequent = np.argsort(-np.bincount(known), kind="stable")[:MOST_CLASSES]
+        known, truth = known[:, None] == frequent, truth[:, None] == frequent
+    known, truth = (part.reshape(len(part), -1) for part in (known, truth))
+    kept = np.argsort(-known.astype(np.float64).std(axis=0), kind="stable")[:MOST_CLASSES]
+    return known[:, kept].astype(np.float64), truth[:, kept].astype(np.float64)
+
+
+def _features(
+    train: pd.DataFrame,
+    validation: pd.DataFrame,
+    schema: Schema,
+    options: PreprocessingOptions,
+    unit: Unit,
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Weighted n-grams of all text columns, rows of length 1, of both parts."""
+    counted: list[list[sparse.csr_matrix]] = [[], []]
+    for column in schema.features:
+        if column.kind == "text":
+            cells = [as_texts(part[column.name]) for part in (train, validation)]
+            fitted = TextColumn.fit(column.name, cells[0], options, unit=unit)
+            for grams, texts in zip(counted, cells, strict=True):
+                grams.append(count_ngrams(fitted.encode(texts), *NGRAMS[unit]))
+    known, others = (sparse.hstack(grams, format="csr") for grams in counted)
+    inverse = np.log((1 + known.shape[0]) / (1 + known.getnnz(axis=0))) + 1
+    return _weigh(known, inverse), _weigh(others, inverse)
+
+
+def count_ngrams(codes: NDArray[np.int32], shortest: int, longest: int) -> sparse.csr_matrix:
+    """How often each n-gram is in each text, hashed.
+
+    Shape:
+        codes: (n, length), 0 behind the end; returns (n, BUCKETS)
+    """
+    shape = (len(codes), BUCKETS)
+    found = sparse.csr_matrix(shape, dtype=np.float64)
+    value = np.zeros(codes.shape, np.uint64)
+    for size in range(1, min(longest, codes.shape[1]) + 1):
+        value = value[:, : codes.shape[1] - size + 1]
+        last = codes[:, size - 1 :]
+        value = (value + last.astype(np.uint64)) * _PRIME
+        if size >= shortest:
+            rows, places = np.nonzero(last)
+            # The upper bits of a product are mixed best.
+            hashed = (value[rows, places] >> np.uint64(64 - 18)).astype(np.int64)
+            found += sparse.csr_matrix((np.ones(len(rows)), (rows, hashed)), shape=shape)
+    return found
+
+
+def _weigh(counts: sparse.csr_matrix, inverse: NDArray[np.float64]) -> sparse.csr_matrix:
+    """(1 + log count) · inverse document frequency, each row of length 1."""
+    weighed = counts.copy()
+    weighed.data = 1 + np.log(weighed.data)
+    weighed = weighed @ sparse.diags(inverse)
+    lengths = np.sqrt(weighed.multiply(weighed).sum(axis=1).A1)
+    return sparse.diags(1 / np.maximum(lengths, 1e-12)) @ weighed
+
+
+def _errors(
+    known: sparse.csr_matrix,
+    target: NDArray[np.float64],
+    others: sparse.csr_matrix,
+    truth: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Mean squared error of each row, (n,)."""
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=1.0, solver="sparse_cg", tol=1e-3, max_iter=200).fit(known, target)
+    found = model.predict(others).reshape(truth.shape)
+    errors: NDArray[np.float64] = np.square(found - truth).mean(axis=1)
+    return errors
