@@ -9,7 +9,7 @@ from kerasnn.mel import log_mel
 from kerasnn.preprocessing.preprocessor import Preprocessor
 
 # Equal pieces of a series whose means are told.
-PIECES = 16
+PIECES = 8
 # Of more channels, pieces are not told.
 MOST_CHANNELS = 32
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)

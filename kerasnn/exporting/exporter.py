@@ -110,16 +110,16 @@ def export(
     if held:
         int8.check_possible(predictor, format)
     path = Path(path)
-    card = path.with_name(f"{path.name.removesuffix(exporting.suffix(format))}.{format}.md")
-    _check_path(path, format, force=force)
+    card = card_of(path, format)
+    check_path(path, format, force=force)
     check_writable(path.parent)
-    with _failing_as_export_error(found.TITLE), _work_folder(path) as folder:
+    with failing_as_export_error(found.TITLE), work_folder(path) as folder:
         part = folder / path.name
         if held:
             result, text = _write_int8(predictor, part, held)
         else:
             result, text = _write(predictor, part, format, sample)
-        _move(part, path, folder)
+        move(part, path, folder)
     write_atomically(card, text.encode())
     tokens = None
     if predictor.preprocessor.texts and not found.STRINGS:
@@ -153,7 +153,13 @@ def _write_int8(predictor: Predictor, path: Path, held: int8.HeldBack) -> tuple[
     return ExportResult(path, "litert", difference, len(held.test), path, scores), text
 
 
-def _check_path(path: Path, format: str, *, force: bool) -> None:
+def card_of(path: Path, format: str) -> Path:
+    """Where the page about an exported model goes."""
+    return path.with_name(f"{path.name.removesuffix(exporting.suffix(format))}.{format}.md")
+
+
+def check_path(path: Path, format: str, *, force: bool) -> None:
+    """Raise if something is at the path that is not to be replaced, or its ending is wrong."""
     suffix = exporting.suffix(format)
     if suffix and path.suffix != suffix:
         raise ConfigError(f"a {format} file ends in '{suffix}'; got '{path.name}'")
@@ -167,7 +173,7 @@ def _check_path(path: Path, format: str, *, force: bool) -> None:
 
 
 @contextmanager
-def _work_folder(path: Path) -> Iterator[Path]:
+def work_folder(path: Path) -> Iterator[Path]:
     """A folder on the same disk, so that what is in it can be moved in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
@@ -175,7 +181,7 @@ def _work_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _failing_as_export_error(title: str) -> Iterator[None]:
+def failing_as_export_error(title: str) -> Iterator[None]:
     """A converter may raise anything; say in one line that it failed."""
     try:
         yield
@@ -189,7 +195,7 @@ def _failing_as_export_error(title: str) -> Iterator[None]:
         raise ExportError(f"the network can't be converted to {title}: {reason}") from error
 
 
-def _move(part: Path, path: Path, folder: Path) -> None:
+def move(part: Path, path: Path, folder: Path) -> None:
     """Put the new model in place; of a folder, the old one has to go first."""
     if path.is_dir():
         os.rename(path, folder / "replaced")

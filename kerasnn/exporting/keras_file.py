@@ -21,6 +21,7 @@ ARRAYS = {
     "int64": 'tf.constant([[{cell}]], "int64")',
     "text": "tf.constant([[{cell}]])",
     "codes": 'tf.constant([{cell}], "int32")',
+    "readings": 'tf.constant({cell}, "float32")',
     "image": "tf.constant(np.asarray({cell})[None])",
 }
 STRINGS = False

@@ -29,6 +29,7 @@ ARRAYS = {
     "int64": 'np.array([[{cell}]], dtype="int64")',
     "text": "np.array([[{cell}]], dtype=object)",
     "codes": 'np.array([{cell}], dtype="int32")',
+    "readings": '{cell}.astype("float32")',
     "image": "np.asarray({cell})[None]",
 }
 STRINGS = False

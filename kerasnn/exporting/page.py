@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasnn.exporting import formats, plain_tokens
+from kerasnn.exporting import formats, plain_tokens, sequences
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
 from kerasnn.preprocessing.graph import input_names
@@ -32,6 +32,8 @@ _TYPES = {
     "date": "int64",
     "image": "uint8",
     "text": "text",
+    "series": "float32",
+    "sound": "float32",
 }
 _MEANINGS = {
     "number": "number; NaN if missing",
@@ -116,10 +118,13 @@ def _snippet(
     coded = () if found.STRINGS else {text.name for text in preprocessor.texts}
     names = input_names([column.name for column in preprocessor.schema.features])
     cells = preprocessor.raw(frame.iloc[:1])
+    whole = sequences.shapes(preprocessor)
     lines = []
     for column, key in names.items():
         if column in columns:
             cell = _image(columns[column], key, found, own_size=own_size)
+        elif column in whole:
+            cell = sequences.example(whole[column], found.ARRAYS["readings"])
         elif column in coded:
             text = json.dumps(str(cells[column][0, 0])[:LONGEST_SHOWN], ensure_ascii=False)
             cell = found.ARRAYS["codes"].format(cell=f'tokens["{key}"]({text})')
@@ -129,7 +134,7 @@ def _snippet(
     text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
     if coded:
         text = _with_tokens(text, name)
-    return _with_imports(text, modules, takes_images=bool(columns))
+    return _with_imports(text, modules, takes_images=bool(columns), takes_arrays=bool(whole))
 
 
 def _with_tokens(text: str, name: str) -> str:
@@ -143,12 +148,14 @@ def _with_tokens(text: str, name: str) -> str:
     return f"{head}\nimport json\n{imports}\n\n{source}\n\n{read}\n{body}"
 
 
-def _with_imports(text: str, modules: list[str], *, takes_images: bool) -> str:
+def _with_imports(text: str, modules: list[str], *, takes_images: bool, takes_arrays: bool) -> str:
     """The example with what else has to be imported: layers of kerasnn, and what reads images."""
     head, body = text.split("\n\n", 1)
     lines = set(head.splitlines())
     if takes_images:
         lines |= {"import numpy as np", "from PIL import Image, ImageOps"}
+    if takes_arrays:
+        lines |= {"import numpy as np"}
     own = [f"import {module}  # noqa: F401" for module in modules]
     ordered = sorted(lines, key=lambda line: (line.startswith("from"), line.lower()))
     return "\n".join([*own, *ordered]) + f"\n\n{body}"
@@ -185,6 +192,8 @@ def _inputs(preprocessor: Preprocessor, found: formats.Format, name: str, *, own
         shape, meaning = "(batch, 1)", _MEANINGS.get(column.kind, "")
         if column.name in sizes:
             shape, meaning = _image_meaning(sizes[column.name], own_size=own_size)
+        if column.kind in ("series", "sound"):
+            shape, meaning = sequences.meaning(preprocessor, column.name)
         type_ = _TYPES[column.kind]
         if column.name in coded:
             type_, shape = "int32", f"(batch, {coded[column.name].length})"
@@ -262,6 +271,10 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
         if text.lower_case:
             cut += " in lower case"
         lines.append(f"{cut}, of which the first {text.length:,} are read.")
+    for series in preprocessor.series:
+        lines.append(f"- Readings of `{series.name}` are scaled inside, the missing ones masked.")
+    for sound in preprocessor.sounds:
+        lines.append(f"- Of sounds of `{sound.name}`, a mel spectrogram is made inside.")
     for image in preprocessor.images:
         if not own_size:
             size = f"{image.height} × {image.width}"

@@ -20,6 +20,7 @@ ARRAYS = {
     "float32": 'tf.constant([[{cell}]], "float32")',
     "int64": 'tf.constant([[{cell}]], "int64")',
     "text": "tf.constant([[{cell}]])",
+    "readings": 'tf.constant({cell}, "float32")',
     "image": "tf.constant(np.asarray({cell})[None])",
 }
 STRINGS = True

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.errors import ExportError
-from kerasnn.exporting import images, texts
+from kerasnn.exporting import images, sequences, texts
 from kerasnn.exporting.formats import Run
 from kerasnn.exporting.serving import raw_inputs, rows, run_rows
 from kerasnn.preprocessing.preprocessor import check_columns
@@ -88,8 +88,9 @@ def nasty_rows(
     if sample is None or not len(sample):
         sample = made_up_rows(preprocessor, FEWEST_ROWS, seed=seed)
     check_columns(sample, names)
-    kept = images.decoded(preprocessor, sample[names].iloc[:MOST_ROWS])
-    fewest = images.MOST_ROWS if preprocessor.images else FEWEST_ROWS
+    most = sequences.affordable_rows(preprocessor, MOST_ROWS)
+    kept = images.decoded(preprocessor, sample[names].iloc[:most])
+    fewest = images.MOST_ROWS if preprocessor.images else min(most, FEWEST_ROWS)
     repeats = -(-fewest // len(kept))
     plain = pd.concat([kept] * repeats, ignore_index=True).astype(object)
     return pd.concat([plain, spoil(preprocessor, plain, seed=seed)], ignore_index=True)
@@ -100,14 +101,19 @@ def spoil(
 ) -> pd.DataFrame:
     """Copy with a share of the cells blank, as many categories unseen, and a row all blank.
 
-    An image is never blank: each is a made-up one instead. Some texts are of every nasty sort.
+    An image is never blank: each is a made-up one instead. Some texts are of every nasty sort, and
+    series miss some readings or all.
     """
     random = np.random.default_rng(seed)
     categories = {vocabulary.name for vocabulary in preprocessor.vocabularies}
     columns = {image.name: image for image in preprocessor.images}
     written = {text.name for text in preprocessor.texts}
     spoiled = frame.astype(object)
+    whole = sequences.spoiled(preprocessor, frame, random)
     for name in spoiled.columns:
+        if name in whole:
+            spoiled[name] = whole[name]
+            continue
         if name in columns:
             made_up = images.made_up(columns[name], len(spoiled), random)
             spoiled[name] = pd.Series(made_up, index=spoiled.index, dtype=object)
@@ -144,6 +150,7 @@ def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> p
         columns[vocabulary.name] = random.choice([*vocabulary.words, UNSEEN[0]], n_rows)
     for text in preprocessor.texts:
         columns[text.name] = texts.made_up(text, n_rows, random)
+    columns |= sequences.made_up(preprocessor, n_rows, random)
     for image in preprocessor.images:
         columns[image.name] = pd.Series(images.made_up(image, n_rows, random), dtype=object)
     names = [column.name for column in preprocessor.schema.features]

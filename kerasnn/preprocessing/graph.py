@@ -71,17 +71,22 @@ def build_inputs(preprocessor: Preprocessor, *, strings: bool = False) -> dict[s
 
     Shape:
         (batch, 1); of images (batch, any height, any width, channels), uint8; of codes
-        (batch, length), int32
+        (batch, length), int32; of series (batch, length, channels) and of sounds (batch, samples),
+        float32
     """
     columns = preprocessor.schema.features
     names = input_names([column.name for column in columns])
     channels = {image.name: image.channels for image in preprocessor.images}
     lengths = {} if strings else {text.name: text.length for text in preprocessor.texts}
+    whole: dict[str, tuple[int, ...]] = {c.name: (c.samples,) for c in preprocessor.sounds}
+    whole |= {column.name: (column.length, column.channels) for column in preprocessor.series}
     inputs = {}
     for column in columns:
         if column.name in lengths:
             shape = (lengths[column.name],)
             tensor = keras.Input(shape, dtype="int32", name=names[column.name])
+        elif column.name in whole:
+            tensor = keras.Input(whole[column.name], dtype="float32", name=names[column.name])
         elif column.name in channels:
             sizes = (None, None, channels[column.name])
             tensor = keras.Input(sizes, dtype="uint8", name=names[column.name])
@@ -101,6 +106,10 @@ def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tenso
         inputs["categories"] = ops.concatenate(codes, axis=1)
     for name, image in preprocessor.signature.image_inputs.items():
         inputs[name] = resize_tensor(raw[image.name], image.height, image.width)
+    # The network itself scales and masks what is in these.
+    signature = preprocessor.signature
+    for name, each in (*signature.series_inputs.items(), *signature.sound_inputs.items()):
+        inputs[name] = raw[each.name]
     for name, column in zip(preprocessor.signature.text_inputs, preprocessor.texts, strict=True):
         texts = raw[column.name]
         inputs[name] = TokenCodes(column.coder)(texts) if texts.dtype == "string" else texts
