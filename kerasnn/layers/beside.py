@@ -61,7 +61,7 @@ def sequence_parts(
     parts = []
     if "text" not in done:
         for name, text in signature.text_inputs.items():
-            sizes = {"width": TEXT_WIDTH, "ngrams": 2, "buckets": TEXT_BUCKETS}
+            sizes = {"width": TEXT_WIDTH, "ngrams": 0, "buckets": TEXT_BUCKETS}
             parts.append(bag(inputs[name], text, **sizes, name=f"{name}_beside"))
     if "series" not in done:
         for name, series in signature.series_inputs.items():

@@ -71,6 +71,7 @@ RANGES: dict[str, Range] = {
     "stride": Range("[1, 256]"),
     "smoothing": Range("[1, 1000]"),
     "penalty": Range("[0, 1e6]"),
+    "memory": Range("[1, 100000]"),
     "resolution": Range("[32, 1024]"),
     "head_width": Range("[0, 65536]"),
     "ngrams": Range("[0, 16]"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature, Window
 
-# Weights that the pairs of words of a text share in a linear model.
+# Weights that the n-grams of a text share in a linear model.
 LINEAR_BUCKETS = 1 << 18
 
 
@@ -93,7 +93,7 @@ def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
 def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
     """A linear model of all columns and pixels, every category as if one-hot; starts at zero.
 
-    Of a text, each word and pair of words has a weight, and the mean of these counts. Readings of a
+    Of a text, each n-gram has a weight, and the mean of these counts. Readings of a
     series are numbers like others; of a sound, the mean of each band of its mel spectrogram is one.
 
     Args:
@@ -116,7 +116,7 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
     narrow += _flat_pixels(inputs, signature, prefix="linear_")
     narrow += _flat_steps(inputs, signature)
     for name, text in signature.text_inputs.items():
-        sizes = {"width": width, "ngrams": 2, "buckets": LINEAR_BUCKETS}
+        sizes = {"width": width, "ngrams": 0, "buckets": LINEAR_BUCKETS}
         scores.append(bag(inputs[name], text, **sizes, zeros=True, name=f"linear_{name}"))
     if narrow:
         features = side_by_side(narrow, name="linear_features")

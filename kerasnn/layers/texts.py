@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Text
 
-# Two primes whose squares and whose product are below 2³¹, so that no step of a hash overflows.
+# Two primes of which the product, and that of each with its base and more than any vocabulary has,
+# are below 2³¹: no step of a hash overflows.
 PRIMES = (46337, 46327)
 BASES = (40507, 31337)
+# Most tokens of an n-gram where none is told.
+NGRAMS = {"words": 2, "characters": 7}
 
 Pooling = Literal["mean", "idf"]
 
@@ -70,7 +73,7 @@ def bag(
         codes: Of tokens, 0 behind the end.
         text: What they stand for.
         width: Of the vectors.
-        ngrams: Most tokens of an n-gram.
+        ngrams: Most tokens of an n-gram; 0 for 2 words or 7 characters.
         buckets: Vectors that n-grams share.
         pooling: How vectors become one.
         zeros: Whether the vectors start as zeros, and not at random.
@@ -113,7 +116,7 @@ def ngram_codes(codes: KerasTensor, text: Text, *, ngrams: int, buckets: int) ->
     Args:
         codes: Of tokens, 0 behind the end.
         text: What they stand for.
-        ngrams: Most tokens of an n-gram; no more than the text has matter.
+        ngrams: Most tokens of an n-gram; 0 for 2 words or 7 characters.
         buckets: Of the hashes.
 
     Shape:
@@ -128,22 +131,28 @@ def ngram_codes(codes: KerasTensor, text: Text, *, ngrams: int, buckets: int) ->
     """
     choices.check(ngrams=ngrams, buckets=buckets)
     first = _first_hashed(text, buckets)
-    parts = []
-    for size in range(1, min(ngrams, text.length) + 1):
-        windows = [codes[:, i : text.length - size + 1 + i] for i in range(size)]
-        if size == 1 and first > 1:
-            parts.append(codes)
-            continue
-        left, right = (_rolled(windows, p, base) for p, base in zip(PRIMES, BASES, strict=True))
-        hashed = first + ops.mod(left * PRIMES[1] + right, buckets)
-        parts.append(ops.where(ops.greater(windows[-1], 0), hashed, 0))
+    # Of the tokens of the n-gram that begins at each place, one modulo each prime.
+    hashes = [ops.mod(codes, prime) for prime in PRIMES]
+    parts = [codes if first > 1 else _bucket(hashes, codes, first, buckets)]
+    for size in range(2, _longest(text, ngrams) + 1):
+        last = codes[:, size - 1 :]
+        hashes = [
+            ops.mod(value[:, :-1] * base + last, prime)
+            for value, base, prime in zip(hashes, BASES, PRIMES, strict=True)
+        ]
+        parts.append(_bucket(hashes, last, first, buckets))
     return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def ngram_count(text: Text, *, ngrams: int, buckets: int) -> int:
     """How many codes `ngram_codes` has, 0 counted."""
     first = _first_hashed(text, buckets)
-    return first if first > 1 and min(ngrams, text.length) == 1 else first + buckets
+    return first if first > 1 and _longest(text, ngrams) == 1 else first + buckets
+
+
+def _longest(text: Text, ngrams: int) -> int:
+    """Tokens of the longest n-gram that a text can have."""
+    return min(ngrams or NGRAMS[text.unit], text.length)
 
 
 def _first_hashed(text: Text, buckets: int) -> int:
@@ -151,12 +160,11 @@ def _first_hashed(text: Text, buckets: int) -> int:
     return text.cardinality if text.cardinality <= buckets else 1
 
 
-def _rolled(windows: list[KerasTensor], prime: int, base: int) -> KerasTensor:
-    """The hash (…(c₁ · base + c₂) · base + …) modulo a prime."""
-    value = ops.mod(windows[0], prime)
-    for codes in windows[1:]:
-        value = ops.mod(ops.mod(value * base, prime) + ops.mod(codes, prime), prime)
-    return value
+def _bucket(hashes: list[KerasTensor], last: KerasTensor, first: int, buckets: int) -> KerasTensor:
+    """The codes of n-grams by their two hashes; 0 where the last token is behind the end."""
+    left, right = hashes
+    bucket = first + ops.mod(left * PRIMES[1] + right, buckets)
+    return ops.where(ops.greater(last, 0), bucket, 0)
 
 
 def _table(count: int, width: int, *, zeros: bool = False, name: str) -> keras.layers.Embedding:
