@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from kerasnn.models.descriptions import Description
+    from kerasnn.models.forecasting.arx import arx
     from kerasnn.models.forecasting.blend import blend
     from kerasnn.models.forecasting.dlinear import dlinear
     from kerasnn.models.forecasting.nbeats import nbeats
@@ -68,6 +69,10 @@ _ZOO = {
         "whitened patches, then fast convolutions; the default for images",
     ),
     "bilstm": ("sequence.bilstm", "long short-term memory in both directions"),
+    "arx": (
+        "forecasting.arx",
+        "linear regression on the past and on all that is known beside it, solved",
+    ),
     "blend": ("forecasting.blend", "the mean of forecasts by several models"),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
@@ -131,6 +136,7 @@ _LATER = {"keras": SimpleNamespace(Model=object), "Signature": object}
 __all__ = [
     "Entry",
     "airbench",
+    "arx",
     "bilstm",
     "blend",
     "build",

@@ -159,7 +159,7 @@ def test_ridge_finds_the_effect_of_what_is_known() -> None:
     assert error < 1.1 * usual
 
 
-@pytest.mark.parametrize("name", ["ridge_nlinear", "seasonal_naive"])
+@pytest.mark.parametrize("name", ["ridge_nlinear", "seasonal_naive", "arx"])
 def test_quantiles_of_solved_models_cover_the_training_windows(name: str) -> None:
     signature = Signature.forecast(12, 5, targets=2, season=2, quantiles=(0.1, 0.5, 0.9))
     inputs, target = windows(signature, 500)
@@ -341,3 +341,45 @@ def test_parameters_of_the_papers() -> None:
 def test_a_table_without_a_window_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="a model for forecasts needs a window of the past"):
         models.build(name, Signature.table(numbers=2))
+
+
+def test_arx_is_that_of_sklearn() -> None:
+    signature = Signature.forecast(8, 3, targets=2, past=2, known=1, numbers=1)
+    inputs, target = windows(signature, 300)
+    network = solved("arx", signature, inputs, target, memory=4, penalty=0.1)
+    past, future = inputs["past"].astype(float), target.reshape(-1, 3, 2)
+    moved = past - past[:, -1:]
+    beside = [
+        moved[:, -4:].reshape(300, -1),
+        inputs["past_covariates"][:, -4:].reshape(300, -1),
+        inputs["known_covariates"][:, 7:, 0],
+        inputs["numbers"],
+    ]
+    found = forecast(network, inputs, signature)[..., 0]
+    for i in range(2):
+        x = np.concatenate([moved[:, :, i], *beside], axis=1)
+        y = future[:, :, i] - past[:, -1:, i]
+        expected = Ridge(alpha=0.1 * 300).fit(x, y).predict(x) + past[:, -1:, i]
+        np.testing.assert_allclose(found[:, :, i], expected, atol=1e-4)
+
+
+def test_arx_sees_what_moves_a_target() -> None:
+    signature = Signature.forecast(6, 2, past=1)
+    inputs, _ = windows(signature, 400)
+    leading = inputs["past_covariates"][:, -1, 0]
+    truth = inputs["past"][:, -1:, 0] + np.stack([leading, 2 * leading], axis=1)
+    network = solved("arx", signature, inputs, truth, memory=3, penalty=1e-6)
+    found = forecast(network, inputs, signature)[:, :, 0, 0]
+    np.testing.assert_allclose(found, truth, atol=1e-3)
+
+
+def test_arx_leaves_out_windows_that_nobody_knows() -> None:
+    signature = Signature.forecast(6, 2, past=1, quantiles=(0.1, 0.5, 0.9))
+    inputs, target = windows(signature)
+    holes = target.copy()
+    holes[::2, 1] = np.nan
+    network = solved("arx", signature, inputs, holes)
+    half = {name: values[1::2] for name, values in inputs.items()}
+    other = solved("arx", signature, half, target[1::2])
+    for weight, same in zip(network.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, same, atol=1e-5)

@@ -94,6 +94,7 @@ WHOLE = {
     "features",
     "stride",
     "smoothing",
+    "memory",
     "resolution",
     "head_width",
     "ngrams",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -102,8 +102,8 @@ def initialize(
     kernel, bias = _solve(windows, penalty)
     if (count := output.units // future.shape[1]) > 1:
         levels = ndtr(output.get_weights()[1][:count])
-        quantiles = _residual_quantiles(windows, kernel, bias, levels)
-        kernel, bias = _of_levels(kernel, quantiles)
+        quantiles = residual_quantiles(windows, kernel, bias, levels)
+        kernel, bias = of_levels(kernel, quantiles)
     output.set_weights([kernel, bias])
 
 
@@ -183,8 +183,8 @@ def _known_weights(windows: _Windows) -> Matrix:
     return weights
 
 
-def _residual_quantiles(
-    windows: _Windows, kernel: Matrix, bias: Matrix, levels: NDArray[Any]
+def residual_quantiles(
+    windows: Iterable[tuple[Matrix, Matrix]], kernel: Matrix, bias: Matrix, levels: NDArray[Any]
 ) -> Matrix:
     """The bias with the quantiles of what is left in training, (horizon, levels)."""
     parts, size = [], 0
@@ -199,7 +199,7 @@ def _residual_quantiles(
     return np.asarray(np.quantile(residuals, levels, axis=0).T, np.float64)
 
 
-def _of_levels(kernel: Matrix, quantiles: Matrix) -> tuple[Matrix, Matrix]:
+def of_levels(kernel: Matrix, quantiles: Matrix) -> tuple[Matrix, Matrix]:
     """Kernel and bias of all levels, from which `layers.ascending` makes the quantiles.
 
     Args:
