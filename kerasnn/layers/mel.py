@@ -29,10 +29,11 @@ def mel_frames(x: KerasTensor, sound: Sound, *, name: str) -> tuple[KerasTensor,
     Shape:
         x: (batch, samples); returns (batch, frames, bands) and (batch, frames)
     """
-    there = ops.logical_not(ops.isnan(x))
+    gone = ops.isnan(x)
     # A frame counts where it begins within the sound.
-    mask = ops.cast(there[:, :: mel.hop_length(sound.rate)], "float32")
-    samples = ops.where(there, x, 0.0)
+    mask = 1.0 - ops.cast(gone[:, :: mel.hop_length(sound.rate)], "float32")
+    # In this order: of the other one ONNX's converter makes a product, in which NaN stays.
+    samples = ops.where(gone, 0.0, x)
     behind = mel.padding(sound.samples, sound.rate)
     if behind > 0:
         samples = ops.pad(samples, ((0, 0), (0, behind)))

@@ -28,17 +28,18 @@ def scaled_series(x: KerasTensor, series: Series, *, name: str) -> tuple[KerasTe
         x: (batch, length, channels); returns (batch, length, channels or twice as many) and
         (batch, length)
     """
-    there = ops.logical_not(ops.isnan(x))
+    gone = ops.isnan(x)
     mean = np.array(series.mean, "float32")
     moments = list(zip(series.mean, series.deviation, strict=True))
-    filled = ops.where(there, x, mean)
+    # In this order: of the other one ONNX's converter makes a product, in which NaN stays.
+    filled = ops.where(gone, mean, x)
     scaled = keras.layers.Rescaling(
         scale=[1 / deviation for _, deviation in moments],
         offset=[-mean / deviation for mean, deviation in moments],
         dtype="float32",
         name=f"{name}_scaled",
     )(filled)
-    present = ops.cast(there, "float32")
+    present = 1.0 - ops.cast(gone, "float32")
     mask = before_end(ops.max(present, axis=2))
     # The mean of large readings does not scale to 0 to the last bit.
     scaled = ops.multiply(scaled, present)
