@@ -110,9 +110,9 @@ def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tenso
     signature = preprocessor.signature
     for name, each in (*signature.series_inputs.items(), *signature.sound_inputs.items()):
         inputs[name] = raw[each.name]
-    for name, column in zip(preprocessor.signature.text_inputs, preprocessor.texts, strict=True):
-        texts = raw[column.name]
-        inputs[name] = TokenCodes(column.coder)(texts) if texts.dtype == "string" else texts
+    for name, text in zip(signature.text_inputs, preprocessor.texts, strict=True):
+        cells = raw[text.name]
+        inputs[name] = TokenCodes(text.coder)(cells) if cells.dtype == "string" else cells
     return inputs
 
 
