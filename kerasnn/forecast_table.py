@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class SeriesTable:
 
     def digest(self) -> str:
         """SHA-256 of all readings and of their parts."""
-        found = hashlib.sha256(repr((self.panel.roles, self.panel.frequency)).encode())
+        described = json.dumps(self.panel.roles.to_dict(), sort_keys=True)
+        found = hashlib.sha256(f"{described} {self.panel.frequency}".encode())
         for track in self.panel.tracks:
             found.update(repr((track.key, track.start, track.words)).encode())
             for values in (track.target, track.past, track.known, track.numbers):

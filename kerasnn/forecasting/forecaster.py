@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,35 @@ class Forecaster:
 
     def scaled(self, prepared: Prepared, origins: Origins) -> NDArray[np.float64]:
         """What the network says, still scaled, (n, horizon, targets, max(1, its quantiles))."""
+        return self.scaled_of(self.preprocessor.inputs(prepared, origins))
+
+    def scaled_of(self, inputs: Mapping[str, Any]) -> NDArray[np.float64]:
+        """As `scaled`, of the inputs of the network."""
         if self._forward is None:
             self._forward = Forward(self.network, batch_size=AT_ONCE)
-        return self.preprocessor.shaped(self._forward(self.preprocessor.inputs(prepared, origins)))
+        return self.preprocessor.shaped(self._forward(inputs))
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Of the quantiles that are forecast beside the value."""
+        return self.intervals.levels if self.intervals else self.preprocessor.quantiles
+
+    @property
+    def middle(self) -> int:
+        """Which number of the network is the forecast itself."""
+        levels = self.preprocessor.quantiles
+        return levels.index(0.5) if 0.5 in levels else len(levels) // 2
+
+    def values_of(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The forecast and behind it its quantiles, still scaled.
+
+        Shape:
+            scaled: from `scaled`; returns (n, horizon, targets, 1 + levels)
+        """
+        value = scaled[..., self.middle : self.middle + 1]
+        if self.intervals:
+            return np.concatenate([value, self.intervals.apply(scaled)], axis=-1)
+        return np.concatenate([value, scaled], axis=-1) if self.levels else value
 
     def forecasts(self, panel: Panel | Prepared, origins: Origins) -> Forecasts:
         """Forecasts from some origins, beside what came.
@@ -73,12 +100,7 @@ class Forecaster:
         """
         fitted, panel = self.preprocessor, prepared.panel
         scales = [prepared.scales[number] for number in origins.track]
-        levels = fitted.quantiles
-        middle = levels.index(0.5) if 0.5 in levels else scaled.shape[-1] // 2
-        prediction = fitted.decode(scaled, scales)[..., middle]
-        if self.intervals:
-            levels, scaled = self.intervals.levels, self.intervals.apply(scaled)
-        spread = fitted.decode(scaled, scales) if levels else None
+        values = fitted.decode(self.values_of(scaled), scales)
         errors = self._naive_errors(prepared)
         return Forecasts(
             targets=fitted.roles.targets,
@@ -86,10 +108,10 @@ class Forecaster:
             origins=self._times(panel, origins, np.zeros(1, np.int64))[:, 0],
             times=self._times(panel, origins, np.arange(1, fitted.horizon + 1)),
             truth=_truth(panel, origins, fitted.horizon),
-            prediction=prediction,
+            prediction=values[..., 0],
             naive_error=errors[origins.track],
             season=fitted.season,
-            quantiles={} if spread is None else {q: spread[..., i] for i, q in enumerate(levels)},
+            quantiles={level: values[..., i] for i, level in enumerate(self.levels, 1)},
         )
 
     def panel(self, frame: pd.DataFrame) -> Panel:
