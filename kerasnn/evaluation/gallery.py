@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from kerasnn.data.decoding import PictureError, open_header
 from kerasnn.data.pictures import Picture
@@ -63,7 +62,7 @@ def gallery(
         return None
     scene = Scene(predictor, train, tested, predictions)
     image = predictor.preprocessor.images[0]
-    worst, surest = _worst(scene), _surest(scene)
+    worst, surest = scene.worst(MAX_SHOWN), scene.surest(MAX_SHOWN)
     found: dict[str, Any] = {
         "column": image.name,
         "size": [image.height, image.width, image.channels],
@@ -82,23 +81,6 @@ def gallery(
         found["activations"] = insight.maps(scene, int(surest[0]) if len(surest) else 0)
         found["attention"] = insight.attention(scene, surest[:MAX_LOOKED_AT], worst[:MAX_LOOKED_AT])
     return {**found, "files": scene.album.files}
-
-
-def _worst(scene: Scene) -> NDArray[np.int64]:
-    """The wrong rows, or all for values, the worst first."""
-    task = scene.predictions.task
-    rows = np.arange(len(scene.loss)) if task == "regression" else np.flatnonzero(~scene.is_right)
-    return rows[np.argsort(-scene.loss[rows], kind="stable")][:MAX_SHOWN]
-
-
-def _surest(scene: Scene) -> NDArray[np.int64]:
-    """The right rows, the surest first; first the surest of each class, then its second …."""
-    rows = np.flatnonzero(scene.is_right)
-    rows = rows[np.argsort(scene.loss[rows], kind="stable")]
-    if scene.predictions.task in ("binary", "multiclass"):
-        rank = pd.Series(scene.predictions.truth[rows]).groupby(scene.predictions.truth[rows])
-        rows = rows[np.argsort(rank.cumcount().to_numpy(), kind="stable")]
-    return rows[:MAX_SHOWN]
 
 
 def _pairs(scene: Scene) -> list[dict[str, Any]]:

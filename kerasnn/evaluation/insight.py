@@ -72,7 +72,7 @@ def attention(
 ) -> dict[str, Any] | None:
     """What spoke for the decision, and in wrong rows what would have spoken for the truth."""
     rows = np.concatenate([right, wrong])
-    decided = _asked(scene, rows, scene.predictions.decision)
+    decided = scene.asked(rows)
     method, layer, overlays = _overlays(scene, rows, decided)
     cards = [
         card | {"seen": scene.album.add(each)}
@@ -97,11 +97,3 @@ def _overlays(
     heats = resample(found.maps, *pictures[0].shape[:2])
     overlays = [overlay(image, heat) for image, heat in zip(pictures, heats, strict=True)]
     return found.method, found.layer, overlays
-
-
-def _asked(scene: Scene, rows: NDArray[np.int64], codes: NDArray[Any]) -> NDArray[Any]:
-    """A class for each row; of several labels the likeliest one, and none for values."""
-    if scene.predictions.task == "multilabel":
-        likeliest: NDArray[Any] = scene.predictions.scores[rows].argmax(axis=1)
-        return likeliest
-    return np.zeros(len(rows), int) if scene.predictions.task == "regression" else codes[rows]
