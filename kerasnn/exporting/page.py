@@ -79,7 +79,7 @@ def page(
         f"# `{name}`",
         f"{found.TITLE} model that predicts `{preprocessor.schema.target.name}` from raw columns; "
         "the preprocessing is inside" + _outside(preprocessor, found),
-        _needs(format, modules),
+        _needs(format, modules) + _rows(model, format),
         f"## Call it\n\n```python\n{example}```",
         f"## Inputs\n\n{_inputs(preprocessor, found, name, own_size=int8 is not None)}",
         f"## Output\n\n{_output(predictor)}",
@@ -95,6 +95,15 @@ def _needs(format: str, modules: list[str]) -> str:
     if not modules:
         return "It opens with Keras on TensorFlow, without kerasnn."
     return "It opens with Keras on TensorFlow and needs kerasnn, for layers that Keras lacks."
+
+
+def _rows(model: keras.Model, format: str) -> str:
+    """How many rows a call takes, where that is not any number."""
+    if format != "litert":
+        return ""
+    from kerasnn.exporting.litert import takes_one_row
+
+    return " It takes one row a call." if takes_one_row(model) else ""
 
 
 def _outside(preprocessor: Preprocessor, found: formats.Format) -> str:

@@ -35,9 +35,23 @@ print(model.signatures["serving_default"](**row)["{output}"].numpy())
 """
 
 
-def write(model: keras.Model, path: Path) -> None:
-    """Write a folder with the signature ``serving_default``."""
-    model.export(path, format="tf_saved_model", verbose=False)
+def write(model: keras.Model, path: Path, *, rows: int | None = None) -> None:
+    """Write a folder with the signature ``serving_default``.
+
+    Args:
+        model: The model.
+        path: Of the folder.
+        rows: How many it takes at once; None for any number.
+    """
+    signature = None
+    if rows:
+        signature = [
+            {
+                name: keras.layers.InputSpec(shape=(rows, *x.shape[1:]), dtype=x.dtype, name=name)
+                for name, x in model.input.items()
+            }
+        ]
+    model.export(path, format="tf_saved_model", verbose=False, input_signature=signature)
 
 
 def load(path: Path) -> Run:
