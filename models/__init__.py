@@ -53,12 +53,15 @@ if TYPE_CHECKING:
     from kerasnn.models.sequence.lstm import lstm
     from kerasnn.models.sequence.minirocket import minirocket
     from kerasnn.models.sequence.tcn import tcn
+    from kerasnn.models.sequence.textcnn import textcnn
     from kerasnn.models.sequence.transformer import transformer
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
     from kerasnn.models.tabular.resnet import resnet
     from kerasnn.models.tabular.wide_deep import wide_deep
+    from kerasnn.models.text.bag_of_ngrams import bag_of_ngrams
+    from kerasnn.models.text.fasttext import fasttext
     from kerasnn.recipes import PreprocessingOptions, Recipe
     from kerasnn.signature import Signature
 
@@ -68,6 +71,7 @@ _ZOO = {
         "image.airbench",
         "whitened patches, then fast convolutions; the default for images",
     ),
+    "bag_of_ngrams": ("text.bag_of_ngrams", "a linear model of n-grams; the default for texts"),
     "bilstm": ("sequence.bilstm", "long short-term memory in both directions"),
     "arx": (
         "forecasting.arx",
@@ -78,6 +82,7 @@ _ZOO = {
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
     "dlinear": ("forecasting.dlinear", "two linear layers, for the trend and for the rest"),
+    "fasttext": ("text.fasttext", "the mean of the vectors of words and n-grams"),
     "fcn": ("sequence.fcn", "three convolutions over time"),
     "gru": ("sequence.gru", "gated recurrent units"),
     "inception_time": (
@@ -110,6 +115,10 @@ _ZOO = {
     ),
     "seasonal_naive": ("forecasting.seasonal_naive", "the last season again"),
     "tcn": ("sequence.tcn", "dilated convolutions that look back alone"),
+    "textcnn": (
+        "sequence.textcnn",
+        "convolutions of several lengths, the highest response of each",
+    ),
     "tide": ("forecasting.tide", "a perceptron that encodes the past, and one that decodes it"),
     "transfer": ("image.transfer", "a known architecture, to start from its trained weights"),
     "transformer": ("sequence.transformer", "attention among the places of a sequence"),
@@ -137,6 +146,7 @@ __all__ = [
     "Entry",
     "airbench",
     "arx",
+    "bag_of_ngrams",
     "bilstm",
     "blend",
     "build",
@@ -147,6 +157,7 @@ __all__ = [
     "dcnv2",
     "describe",
     "dlinear",
+    "fasttext",
     "fcn",
     "get",
     "gru",
@@ -168,6 +179,7 @@ __all__ = [
     "seasonal_naive",
     "summaries",
     "tcn",
+    "textcnn",
     "tide",
     "transfer",
     "transformer",

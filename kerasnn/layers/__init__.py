@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from kerasnn.layers.images import image_features
     from kerasnn.layers.initializers import initializer_for
     from kerasnn.layers.mel import mel_frames
+    from kerasnn.layers.ngrams import weigh_ngrams
     from kerasnn.layers.pixels import scale_pixels
     from kerasnn.layers.recurrent import recurrent_layer
     from kerasnn.layers.ridge import fit_output
@@ -84,7 +85,15 @@ if TYPE_CHECKING:
     from kerasnn.layers.sequences import sequence_features, sequence_network
     from kerasnn.layers.series import scaled_series
     from kerasnn.layers.tables import table_parts
-    from kerasnn.layers.texts import bag, embed, ngram_codes, ngram_count
+    from kerasnn.layers.texts import (
+        bag,
+        check_texts,
+        embed,
+        highest_response,
+        ngram_codes,
+        ngram_count,
+        token_counts,
+    )
     from kerasnn.layers.transformers import (
         add_places,
         feed_forward,
@@ -104,6 +113,7 @@ _MODULES = {
     "bag": "texts",
     "beside_parts": "beside",
     "build_inputs": "features",
+    "check_texts": "texts",
     "check_weights_file": "pretrained",
     "conv_1d": "convolutions_1d",
     "conv_1d_block": "convolutions_1d",
@@ -128,6 +138,7 @@ _MODULES = {
     "future_steps": "covariates",
     "global_pool": "convolutions",
     "halve": "convolutions",
+    "highest_response": "texts",
     "image_features": "images",
     "initializer_for": "initializers",
     "known_effect": "covariates",
@@ -174,9 +185,11 @@ _MODULES = {
     "table_parts": "tables",
     "target_output": "forecasts",
     "targets_first": "forecasts",
+    "token_counts": "texts",
     "total": "forecasts",
     "transformer_block": "transformers",
     "unfold_targets": "forecasts",
+    "weigh_ngrams": "ngrams",
     "whiten": "whitening",
     "whitening_layer": "whitening",
     "window_context": "covariates",
@@ -193,6 +206,7 @@ __all__ = [
     "bag",
     "beside_parts",
     "build_inputs",
+    "check_texts",
     "check_weights_file",
     "conv_1d",
     "conv_1d_block",
@@ -217,6 +231,7 @@ __all__ = [
     "future_steps",
     "global_pool",
     "halve",
+    "highest_response",
     "image_features",
     "initializer_for",
     "known_effect",
@@ -263,9 +278,11 @@ __all__ = [
     "table_parts",
     "target_output",
     "targets_first",
+    "token_counts",
     "total",
     "transformer_block",
     "unfold_targets",
+    "weigh_ngrams",
     "whiten",
     "whitening_layer",
     "window_context",

@@ -46,6 +46,7 @@ Backbone = Literal[
     "densenet121",
     "resnet50",
 ]
+Weighting = Literal["ratio", "idf"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
@@ -54,6 +55,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "structure": get_args(Structure),
     "scaling": get_args(Scaling),
     "backbone": get_args(Backbone),
+    "weighting": get_args(Weighting),
 }
 RANGES: dict[str, Range] = {
     "width": Range("[1, 65536]"),

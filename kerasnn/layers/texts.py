@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal
 import keras
 from keras import ops
 
+from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from kerasnn.signature import Text
+    from kerasnn.signature import Signature, Text
 
 # Two primes of which the product, and that of each with its base and more than any vocabulary has,
 # are below 2³¹: no step of a hash overflows.
@@ -26,7 +27,7 @@ BASES = (40507, 31337)
 # Most tokens of an n-gram where none is told.
 NGRAMS = {"words": 2, "characters": 7}
 
-Pooling = Literal["mean", "idf"]
+Pooling = Literal["mean", "idf", "ratio"]
 
 
 def embed(
@@ -65,9 +66,9 @@ def bag(
 ) -> KerasTensor:
     """The mean or the weighted sum of a learned vector for each n-gram of a text.
 
-    The weights of ``idf`` are those of the layer ``…_idf``, which is not trained and starts at 1
-    everywhere, divided by the root of their squares' sum over the text. A text without tokens is a
-    vector of zeros.
+    The weights of ``idf`` and ``ratio`` are those of the layer ``…_idf`` or ``…_ratio``, divided by
+    the root of their squares' sum over the text. That layer is not trained, starts at 1 everywhere,
+    and is for `kerasnn.layers.weigh_ngrams` to fill. A text without tokens is a vector of zeros.
 
     Args:
         codes: Of tokens, 0 behind the end.
@@ -92,18 +93,62 @@ def bag(
     grams = ngram_codes(codes, text, ngrams=ngrams, buckets=buckets)
     count = ngram_count(text, ngrams=ngrams, buckets=buckets)
     weights = ops.cast(ops.greater(grams, 0), "float32")
-    if pooling == "idf":
-        idf = keras.layers.Embedding(
-            count, 1, "ones", trainable=False, dtype="float32", name=f"{name}_idf"
-        )
-        weights *= ops.squeeze(idf(grams), -1)
-        total = ops.sqrt(ops.sum(ops.square(weights), axis=1, keepdims=True))
-    else:
+    if pooling == "mean":
         total = ops.sum(weights, axis=1, keepdims=True)
+    else:
+        fixed = keras.layers.Embedding(
+            count, 1, "ones", trainable=False, dtype="float32", name=f"{name}_{pooling}"
+        )
+        weights *= ops.squeeze(fixed(grams), -1)
+        total = ops.sqrt(ops.sum(ops.square(weights), axis=1, keepdims=True))
     # Of an empty text, 0 / 1.
     weights /= ops.maximum(total, 1e-6)
     vectors = _table(count, width, zeros=zeros, name=f"{name}_embedding")(grams)
     return ops.sum(vectors * ops.cast(ops.expand_dims(weights, -1), vectors.dtype), axis=1)
+
+
+def check_texts(signature: Signature) -> None:
+    """Hold a signature to have a text.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if not signature.texts:
+        raise ConfigError(
+            "a model for texts needs a text column; got none",
+            fix="add one, or choose a model for tables, such as mlp",
+        )
+
+
+def token_counts(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
+    """The logarithm of 1 + the number of tokens of each text.
+
+    Shape:
+        returns (batch, texts)
+    """
+    codes = [ops.cast(ops.greater(inputs[name], 0), "float32") for name in signature.text_inputs]
+    counts = [ops.log(ops.sum(each, axis=1, keepdims=True) + 1.0) for each in codes]
+    return ops.concatenate(counts, axis=1) if len(counts) > 1 else counts[0]
+
+
+def highest_response(
+    x: KerasTensor, mask: KerasTensor, *, width: int, size: int, name: str
+) -> KerasTensor:
+    """Of each filter of a convolution with ReLU, the highest value within the mask.
+
+    Args:
+        x: Vectors in order, 0 where the mask is.
+        mask: 1 where there are any, else 0.
+        width: Filters.
+        size: Places that a filter sees.
+        name: Of the convolution.
+
+    Shape:
+        x: (batch, time, any); mask: (batch, time); returns (batch, width)
+    """
+    layer = keras.layers.Conv1D(width, size, padding="same", activation="relu", name=name)
+    found = layer(x)
+    return ops.max(found * ops.cast(ops.expand_dims(mask, -1), found.dtype), axis=1)
 
 
 def ngram_codes(codes: KerasTensor, text: Text, *, ngrams: int, buckets: int) -> KerasTensor:
