@@ -25,16 +25,23 @@ TABLE = Signature.table(
     embedding_widths=(0, 0, 0, 0, 0, 0, 0, 13),
     classes=2,
 )
-# The images of CIFAR-10.
-IMAGE = Signature.image(32, 32, 3, classes=10)
+# The images of CIFAR-10, short reviews, a series such as GunPoint, and ETTh1.
+SIGNATURES = {
+    "table": TABLE,
+    "image": Signature.image(32, 32, 3, classes=10),
+    "text": Signature.text(128, 10_000, classes=2),
+    "sequence": Signature.time_series(150, 1, classes=2),
+    "forecast": Signature.forecast(336, 96, targets=7, season=24),
+}
 PICTURES = PAGE.parent / "pictures"
 HEADER = """\
 # The zoo
 
 Written by `python docs/build_gallery.py` from the code; change it there. Parameters are counted
-for a table of 6 numbers and 8 categories with two classes, and for colour images of 32 × 32 pixels
-with ten. A model for tables takes images too, each pixel as a number; one for images takes the
-numbers and categories beside them. In the pictures, a box is what the layers named above it make:
+for a table of 6 numbers and 8 categories with two classes; for colour images of 32 × 32 pixels with
+ten; for texts of 128 words, of which there are 10,000, with two; for a series of 150 readings with
+two; and for seven series that are forecast together, 96 hours ahead from 336. A model for tables
+takes all other inputs too; each of the others takes what is beside its own. In the pictures, a box is what the layers named above it make:
 as high as the image or the vector, as wide as there are channels, both on a logarithmic scale.
 
 """
@@ -53,7 +60,7 @@ def build() -> str:
 
 def described(name: str) -> Description:
     """A model with its defaults, for what it is made for."""
-    return models.describe(name, TABLE if models.data_of(name) == "table" else IMAGE)
+    return models.describe(name, SIGNATURES[models.data_of(name)])
 
 
 def picture(name: str) -> str:
