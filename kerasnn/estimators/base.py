@@ -22,6 +22,7 @@ from kerasnn.deciding import monitor_for
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.estimators.rows import (
     Weights,
+    are_series,
     divide,
     free_name,
     make_schema,
@@ -39,6 +40,7 @@ from kerasnn.learning import Learned, learn, prepare
 from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
 from kerasnn.settings import collect
+from kerasnn.signature import Kind
 from kerasnn.table import Table
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
@@ -92,8 +94,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Train on all rows but a share that picks the best epoch.
 
         Args:
-            X: A DataFrame with numbers, text, categories or dates, or a matrix of numbers.
-                Missing cells are welcome.
+            X: A DataFrame with numbers, text, categories or dates, or a matrix of numbers; or
+                series, (n, time, channels), NaN behind the end of a shorter one. Missing cells
+                are welcome.
             y: Labels or values, (n,).
             sample_weight: How much each row counts, (n,), >= 0; both in training and in picking
                 the best epoch. A row of weight 0 is left out.
@@ -120,7 +123,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         name = free_name(getattr(y, "name", None), [str(column) for column in frame.columns])
         target, cells = self._read_target(name, labels)
         config = self._configure()
-        schema = make_schema(frame, target, kinds=config.data.columns)
+        known: dict[str, Kind] = {str(frame.columns[0]): "series"} if are_series(X) else {}
+        schema = make_schema(frame, target, kinds=known | dict(config.data.columns))
         frame[name] = cells
         examples = Examples(frame, "X")
         parts = divide(examples, schema, config.split, seed=config.run.seed)
@@ -178,6 +182,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.three_d_array = True
         return tags
 
     @abstractmethod

@@ -13,7 +13,8 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from kerasnn.data import Examples
-from kerasnn.data.frames import from_frame, keep_rows
+from kerasnn.data.frames import as_cells, from_frame, keep_rows
+from kerasnn.data.long_tables import SERIES
 from kerasnn.errors import DataError, UnknownNameError
 from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema, Target, describe
@@ -28,13 +29,16 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
 
     Args:
         estimator: Learns or checks the number and the names of the columns.
-        X: A DataFrame, what can become one, or what NumPy takes for a matrix.
+        X: A DataFrame, what can become one, or what NumPy takes for a matrix; or series,
+            (n, time, channels), which are one column.
         names: Of the columns in training; None in training itself.
 
     Raises:
         ValueError: It is no table, holds infinity, or is unlike the one of training.
     """
     in_training = names is None
+    if are_series(X):
+        return _read_series(estimator, X, names)
     X = X.to_pandas() if hasattr(X, "to_pandas") else X
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, reset=in_training, skip_check_array=True)
@@ -53,6 +57,23 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
     if len(frame) < 2 or not len(frame.columns):
         raise DataError(f"{len(frame)} rows of {len(frame.columns)} columns, too few to learn from")
     return frame
+
+
+def are_series(X: Any) -> bool:
+    """Whether these are series, (n, time, channels), not rows of a table."""
+    return isinstance(X, np.ndarray) and X.ndim == 3 and X.dtype.kind in "iufb"
+
+
+def _read_series(estimator: Any, X: NDArray[Any], names: Sequence[str] | None) -> pd.DataFrame:
+    """A table of one column of series."""
+    if len(X) < (2 if names is None else 1):
+        raise DataError(f"{len(X)} series, too few to learn from" if names is None else "no series")
+    if names is None:
+        estimator.n_features_in_ = 1
+    elif len(names) != 1:
+        raise DataError(f"series where training had {len(names)} columns", fix="give a table")
+    values = X.astype("float32", copy=False)
+    return pd.DataFrame({names[0] if names else SERIES: as_cells(values)})
 
 
 def read_weights(sample_weight: Any, n_rows: int) -> Weights | None:
