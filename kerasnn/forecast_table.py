@@ -17,7 +17,7 @@ from kerasnn.config import Config
 from kerasnn.data.frames import put_together
 from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import roles as columns
-from kerasnn.forecasting.learning import decide_options
+from kerasnn.forecasting.learning import check, decide_options
 from kerasnn.forecasting.panel import Panel, Places, locate, read_panel
 from kerasnn.forecasting.parts import PartName, Parts, divide
 from kerasnn.preprocessing.preprocessor import check_columns
@@ -113,13 +113,14 @@ def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesT
         "data.task": "forecast",
         **decide_options(config.forecast, panel, parts),
     }
-    if config.forecast.transform == "auto":
-        inferred["forecast.transform"] = "none"
-    open_keys = {key for key in inferred if key not in settings.chosen}
-    config = config.with_inferred({key: inferred[key] for key in sorted(open_keys)})
-    if config.forecast.transform == "auto":
-        config = config.with_inferred({"forecast.transform": "none"})
+    config = config.with_inferred({k: v for k, v in inferred.items() if _is_open(settings, k)})
+    check(panel, parts, config)
     return SeriesTable(panel, parts, read["data"].origin), config
+
+
+def _is_open(settings: Settings, key: str) -> bool:
+    """Whether nobody chose a value, or what was chosen leaves it to the data."""
+    return key not in settings.chosen or not settings.chosen[key].value
 
 
 def _check_settings(settings: Settings) -> None:

@@ -50,6 +50,8 @@ def train_forecaster(
     """
     started = time.perf_counter()
     table, config = read_series(settings, sources)
+    if config.forecast.transform == "auto":
+        config = config.with_inferred({"forecast.transform": "none"})
     if config.run.tensorboard:
         check_installed()
     folder = open_folder(config, resume=resume, force=force)

@@ -17,7 +17,7 @@ from kerasnn.forecasting.forecaster import Forecaster
 from kerasnn.forecasting.intervals import levels_for
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import PartName, Parts
-from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared
+from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared, check_positive
 from kerasnn.forecasting.windows import MOST_BYTES, Origins, in_memory, origins
 from kerasnn.forward import Forward
 from kerasnn.recipes import ForecastOptions
@@ -123,6 +123,21 @@ def history_for(season: int, horizon: int, longest: int) -> int:
     return most // season * season if most >= season else most
 
 
+def check(panel: Panel, parts: Parts, config: Config) -> None:
+    """Raise if `prepare` would, before anything is written or takes long.
+
+    Raises:
+        ConfigError: The model does not forecast, or a setting does not fit.
+        DataError: No series is as long as a window.
+    """
+    _check_model(config.model.name)
+    if config.forecast.transform == "log":
+        check_positive(
+            [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+        )
+    _origins(panel, parts, config.forecast)
+
+
 def prepare(panel: Panel, parts: Parts, config: Config) -> Lesson:
     """Fit the preprocessing to the training part, cut the windows, and build the network.
 
@@ -141,16 +156,7 @@ def prepare(panel: Panel, parts: Parts, config: Config) -> Lesson:
         panel, parts, options, config.preprocessing, quantiles=quantiles
     )
     prepared = preprocessor.prepare(panel)
-    sizes = {"history": options.history, "horizon": options.horizon}
-    train = origins(panel, parts, "train", **sizes, most=options.windows)
-    validation = origins(panel, parts, "validation", **sizes, most=MOST_VALIDATION)
-    for found, what in ((train, "training"), (validation, "validation")):
-        if not len(found):
-            raise DataError(
-                f"no window of {options.history:,} + {options.horizon:,} points lies in the "
-                f"{what} part",
-                fix="give a shorter history or horizon, or more data",
-            )
+    train, validation = _origins(panel, parts, options)
     network = build_network(config, preprocessor)
     rows = _arrays(preprocessor, prepared, train)
     _start(config, network, rows)
@@ -166,9 +172,7 @@ def build_network(config: Config, preprocessor: ForecastPreprocessor) -> keras.M
         ConfigError: The model does not forecast.
     """
     name, values = config.model.name, config.model.hyperparameters
-    if models.data_of(name) not in ("forecast", "sequence"):
-        able = [each for each in models.names() if models.data_of(each) in ("forecast", "sequence")]
-        raise ConfigError(f"the model '{name}' does not forecast", fix=f"choose {', '.join(able)}")
+    _check_model(name)
     with seeded(config.run.seed), precision(config.training):
         return models.build(name, preprocessor.signature, **values)
 
@@ -219,6 +223,27 @@ def learn(
         watchers=tuple(watchers),
     )
     return Learned(Forecaster(lesson.preprocessor, lesson.network), fitted, config, lesson, sweep)
+
+
+def _check_model(name: str) -> None:
+    able = [each for each in models.names() if models.data_of(each) in ("forecast", "sequence")]
+    if name not in able:
+        raise ConfigError(f"the model '{name}' does not forecast", fix=f"choose {', '.join(able)}")
+
+
+def _origins(panel: Panel, parts: Parts, options: ForecastOptions) -> tuple[Origins, Origins]:
+    """Of the windows to train on, and of those that pick the best epoch."""
+    sizes = {"history": options.history, "horizon": options.horizon}
+    train = origins(panel, parts, "train", **sizes, most=options.windows)
+    validation = origins(panel, parts, "validation", **sizes, most=MOST_VALIDATION)
+    for found, what in ((train, "training"), (validation, "validation")):
+        if not len(found):
+            raise DataError(
+                f"no window of {options.history:,} + {options.horizon:,} points lies in the "
+                f"{what} part",
+                fix="give a shorter history or horizon, or more data",
+            )
+    return train, validation
 
 
 def _arrays(preprocessor: ForecastPreprocessor, prepared: Prepared, found: Origins) -> Arrays:

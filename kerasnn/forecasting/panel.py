@@ -22,6 +22,8 @@ Key = tuple[str, ...]
 
 # Points in time times columns; a few rows with a wrong year would fill the memory.
 LARGEST_GRID = 200_000_000
+# A grid of so many points is a wrong year too, where so few of them have a row.
+LARGE_GRID, FULLEST_EMPTY = 5_000, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +160,11 @@ def locate(frame: pd.DataFrame, roles: Roles, frequency: Frequency | str | None 
     keys, series = _series_of(frame, roles)
     roles, values = _read_times(frame, roles, series, frequency)
     _check_repeats(frame, roles, keys, series, values)
-    _check_order(frame, series, values)
     found = _frequency(frame, roles, series, values, frequency)
-    return Places(keys, series, found.ordinals(values), found, roles)
+    places = Places(keys, series, found.ordinals(values), found, roles)
+    _check_size(frame, places)
+    _check_order(frame, series, values)
+    return places
 
 
 def read_panel(frame: pd.DataFrame, places: Places) -> Panel:
@@ -176,7 +180,6 @@ def read_panel(frame: pd.DataFrame, places: Places) -> Panel:
     ]
     check_columns(frame, list(roles.words))
     words = [as_categories(frame[name]) for name in roles.words]
-    _check_size(frame, places, len(roles.columns))
     tracks = []
     order = np.argsort(places.series, kind="stable")
     bounds = np.searchsorted(places.series[order], np.arange(len(places.keys) + 1))
@@ -339,13 +342,14 @@ def _irregular(
     row = int(off[0]) if len(off) else 0
     where = place(frame[roles.time], frame.index[row])
     what = f"the times are not regular: {len(off):,} of {len(values):,} are off a grid of"
-    return DataError(f"{what} '{grid.name}'", place=where, fix=fix)
+    return DataError(f"{what} '{shifted.name}'", place=where, fix=fix)
 
 
-def _check_size(frame: pd.DataFrame, places: Places, n_columns: int) -> None:
+def _check_size(frame: pd.DataFrame, places: Places) -> None:
     spans = pd.Series(places.ordinals).groupby(places.series).agg(["min", "max"])
     points = int((spans["max"] - spans["min"] + 1).sum())
-    if points * n_columns > LARGEST_GRID:
+    empty = points > LARGE_GRID and len(frame) < FULLEST_EMPTY * points
+    if empty or points * len(places.roles.columns) > LARGEST_GRID:
         what = f"{len(frame):,} rows span {points:,} points in time of '{places.frequency.name}'"
         fix = "check for a wrong date, or give a coarser frequency"
         raise DataError(what, place=f"column '{places.roles.time}'", fix=fix)
