@@ -56,7 +56,7 @@ def bag_of_ngrams(
 
     >>> from kerasnn.signature import Signature
     >>> bag_of_ngrams(Signature.text(20, 100, classes=2), buckets=1000).count_params()
-    1102
+    2202
     """
     choices.check(ngrams=ngrams, buckets=buckets, head_width=head_width, dropout=dropout)
     choices.check(weighting=weighting)
