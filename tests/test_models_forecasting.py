@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from kerasnn import models
 from kerasnn.bundle.weights import load_network, save_weights
 from kerasnn.errors import ConfigError
-from kerasnn.models.forecasting.blend import fill
+from kerasnn.models.forecasting.blend import fill, members_of
 from kerasnn.models.forecasting.nhits import interpolate, max_pool
 from kerasnn.models.forecasting.patchtst import attention, stretches
 from kerasnn.signature import Signature
@@ -383,3 +383,39 @@ def test_arx_leaves_out_windows_that_nobody_knows() -> None:
     other = solved("arx", signature, half, target[1::2])
     for weight, same in zip(network.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(weight, same, atol=1e-5)
+
+
+def test_members_of_a_blend_may_look_back_less_and_have_settings() -> None:
+    signature = Signature.forecast(12, 5, targets=2, past=1, season=3)
+    short = Signature.forecast(6, 5, targets=2, past=1, season=3)
+    inputs, target = windows(signature)
+    text = "seasonal_naive:drift=true,ridge_nlinear:penalty=0.5:history=6,arx:history=6:memory=2"
+    network = solved("blend", signature, inputs, target, members=text)
+    recent = {name: values[:, 6:] for name, values in inputs.items()}
+    members = [
+        forecast(
+            solved("seasonal_naive", signature, inputs, target, drift=True), inputs, signature
+        ),
+        forecast(solved("ridge_nlinear", short, recent, target, penalty=0.5), recent, short),
+        forecast(solved("arx", short, recent, target, memory=2), recent, short),
+    ]
+    found = forecast(network, inputs, signature)
+    np.testing.assert_allclose(found, np.mean(members, axis=0), atol=1e-5)
+    assert [str(each) for each in members_of(text)] == [
+        "seasonal_naive:drift=true",
+        "ridge_nlinear:penalty=0.5:history=6",
+        "arx:memory=2:history=6",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ("nlinear:history=13", "the member 'nlinear' looks back 13 points, the blend 12"),
+        ("nlinear:history=x", "`history` of a member must be a whole number; got 'x'"),
+        ("nlinear:width=3", "hyper-parameter"),
+    ],
+)
+def test_wrong_settings_of_a_member(members: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        models.build("blend", Signature.forecast(12, 5), members=members)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -21,18 +22,23 @@ RECIPE = Recipe(
 )
 PREPROCESSING = PreprocessingOptions()
 
+# Inputs whose second axis begins with the history.
+_IN_TIME = ("past", "past_covariates", "known_covariates")
+
 
 def blend(
     signature: Signature, *, members: str = "ridge_nlinear,nhits", weights: str = ""
 ) -> keras.Model:
     """The weighted mean of forecasts by several models of the zoo, as one network.
 
-    Members have their default hyper-parameters. What each has learned on its own is put together by
-    `fill`; without that, they are trained together.
+    What each has learned on its own is put together by `fill`; without that, they are trained
+    together.
 
     Args:
         signature: The inputs and the output.
-        members: Their names, separated by commas.
+        members: Their names, separated by commas, each with its hyper-parameters, if any, as in
+            ``seasonal_naive:drift=true``; ``history`` is one for all, for a member that looks back
+            less far.
         weights: A number above 0 for each; equal ones if empty.
 
     Shape:
@@ -49,32 +55,64 @@ def blend(
     >>> blend(Signature.forecast(48, 24), members="nlinear,dlinear").count_params()
     3528
     """
-    names = members_of(members)
-    shares = _shares(weights, len(names))
+    found = members_of(members)
+    shares = _shares(weights, len(found))
     inputs = layers.build_inputs(signature)
     layers.window_of(signature)
     scores = [
-        _member(name, signature, inputs) * share for name, share in zip(names, shares, strict=True)
+        _member(each, signature, inputs) * share for each, share in zip(found, shares, strict=True)
     ]
     return layers.network(inputs, layers.total(scores), name="blend")
 
 
-def members_of(members: str) -> list[str]:
-    """The names in the text.
+@dataclass(frozen=True)
+class Member:
+    """A model in a blend.
+
+    Args:
+        name: In the zoo.
+        hyperparameters: That differ from the defaults.
+        history: Points that it looks back; 0 for as many as the blend.
+    """
+
+    name: str
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    history: int = 0
+
+    def __str__(self) -> str:
+        values = {**self.hyperparameters} | ({"history": self.history} if self.history else {})
+        texts = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items()]
+        return ":".join([self.name, *texts])
+
+
+def members_of(members: str) -> list[Member]:
+    """The models in the text.
 
     Raises:
-        UnknownNameError: There is no such model.
-        ConfigError: A name is twice in it, or there is none.
+        UnknownNameError: There is no such model or hyper-parameter.
+        ConfigError: A name is twice in it, there is none, or a value is wrong.
+
+    >>> [str(each) for each in members_of("ridge_nlinear:history=24, nhits")]
+    ['ridge_nlinear:history=24', 'nhits']
     """
-    names = [name.strip() for name in members.split(",") if name.strip()]
-    for name in names:
-        models.data_of(name)
+    found = [_member_of(text.strip()) for text in members.split(",") if text.strip()]
+    names = [each.name for each in found]
     if not names or len(set(names)) < len(names) or "blend" in names:
         raise ConfigError(
             f"`members` must name other models, each once; got '{members}'",
             fix="write them like ridge_nlinear,nhits",
         )
-    return names
+    return found
+
+
+def _member_of(text: str) -> Member:
+    name, *settings = text.split(":")
+    models.data_of(name)
+    pairs = dict(setting.partition("=")[::2] for setting in settings)
+    history = pairs.pop("history", "0")
+    if not history.isdecimal():
+        raise ConfigError(f"`history` of a member must be a whole number; got '{history}'")
+    return Member(name, models.check_hyperparameters(name, pairs), int(history))
 
 
 def fill(network: keras.Model, members: Mapping[str, keras.Model]) -> None:
@@ -82,7 +120,7 @@ def fill(network: keras.Model, members: Mapping[str, keras.Model]) -> None:
 
     Args:
         network: From `blend`.
-        members: By name, networks for the same signature with their default hyper-parameters.
+        members: By name, networks as `members_of` describes them, for the same signature.
     """
     for name, member in members.items():
         for layer in member.layers:
@@ -99,12 +137,22 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
         target: What followed them.
         seed: Passed on.
     """
-    found = {layer.name for layer in network.layers}
+    found = {layer.name: layer for layer in network.layers}
+    history = inputs["past"].shape[1]
     for name in models.names():
-        if name != "blend" and any(each.startswith(f"{name}_") for each in found):
-            first: Any = models.get(name).initialize
-            if first:
-                first(network, inputs, target, seed, prefix=f"{name}_")
+        own = [each for each in found if each.startswith(f"{name}_")]
+        first: Any = models.get(name).initialize if own and name != "blend" else None
+        if first:
+            recent = found.get(f"{name}_recent_past")
+            length = recent.output.shape[1] if recent else history
+            first(network, _recent(inputs, history - length), target, seed, prefix=f"{name}_")
+
+
+def _recent(inputs: Mapping[str, Any], skipped: int) -> dict[str, Any]:
+    """Inputs without the first points of the history."""
+    if not skipped:
+        return dict(inputs)
+    return {name: x[:, skipped:] if name in _IN_TIME else x for name, x in inputs.items()}
 
 
 def _shares(weights: str, count: int) -> list[float]:
@@ -120,13 +168,29 @@ def _shares(weights: str, count: int) -> list[float]:
     return [number / sum(numbers) for number in numbers]
 
 
-def _member(name: str, signature: Signature, inputs: dict[str, KerasTensor]) -> KerasTensor:
+def _member(member: Member, signature: Signature, inputs: dict[str, KerasTensor]) -> KerasTensor:
     """The outputs of a model, on inputs that others share; its layers are named after it."""
+    name, window = member.name, layers.window_of(signature)
+    history = member.history or window.history
+    if history > window.history:
+        raise ConfigError(
+            f"the member '{name}' looks back {history:,} points, the blend {window.history:,}",
+            fix="give the member a shorter history",
+        )
+    if history < window.history:
+        signature = replace(signature, window=replace(window, history=history))
+        inputs = {
+            key: keras.layers.Cropping1D(
+                (window.history - history, 0), name=f"{name}_recent_{key}"
+            )(x)
+            if key in _IN_TIME
+            else x
+            for key, x in inputs.items()
+        }
     with keras.name_scope(name):
-        own = models.build(name, signature)
+        own = models.build(name, signature, **member.hyperparameters)
     for layer in own.layers:
         if not isinstance(layer, keras.layers.InputLayer):
             layer.name = f"{name}_{layer.name}"
-    # The same layers, on other inputs.
-    moved = keras.models.clone_model(own, input_tensors=inputs, clone_function=lambda layer: layer)
-    return moved.output
+    # Called as a layer it would be one; so its layers become those of the blend.
+    return own.call(inputs)
