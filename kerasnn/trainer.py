@@ -26,6 +26,7 @@ from kerasnn.evaluation.baselines import baselines as fit_baselines
 from kerasnn.evaluation.gallery import gallery
 from kerasnn.evaluation.importance import Importance, affordable_rows, importance
 from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.readings import readings
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.folder import RunFolder, open_folder, resumed_settings
 from kerasnn.learning import Learned, Lesson, learn, prepare
@@ -262,6 +263,13 @@ def _judged(
         "probes": probes.to_dict() if probes else None,
         "importance": _importance(table, learned, part, predictions) if probes else [],
         "images": _images(table, learned, part, predictions, look_inside=probes is not None),
+        "texts": readings(
+            predictor,
+            table.rows("train"),
+            table.rows(part),
+            predictions,
+            look_inside=probes is not None and stopped != "interrupted",
+        ),
     }
     report = stories.tell(**story, **extra, seconds=seconds, warnings=noted)
     if learned.sweep:
@@ -321,8 +329,9 @@ def _importance(
 ) -> list[Importance]:
     target, stopped = table.schema.target, learned.fitted.progress.stopped
     known = learned.predictor.preprocessor
-    # A single column of images, series or sounds matters as much as the score says.
-    is_alone = len(table.schema.features) < 2 and (known.images or known.series or known.sounds)
+    # A single column of images, texts, series or sounds matters as much as the score says.
+    media = known.images or known.texts or known.series or known.sounds
+    is_alone = len(table.schema.features) < 2 and media
     if stopped == "interrupted" or is_alone:
         return []
     return importance(

@@ -16,6 +16,7 @@ import pandas as pd
 from kerasnn.errors import warn
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.series_summaries import summaries
+from kerasnn.evaluation.text_features import texts_of, tf_idf
 from kerasnn.preprocessing.categories import MISSING_CODE, UNKNOWN_CODE
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.resizing import resample
@@ -31,6 +32,7 @@ MAX_SIDE, MAX_IMAGES, IMAGES_AT_ONCE = 16, 10_000, 1_024
 # Small, so that the usual penalty holds the many pixels down: on photographs it scores a little
 # higher than without, in a tenth of the time.
 PIXEL_SCALE = 0.1 / 255
+CHARACTERS_A_WORD = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,8 @@ class _Rows:
 
     Numbers are also those that say what series and sounds are like.
 
-    ``pixels`` are those of all images, reduced and side by side, (n, any).
+    ``pixels`` are those of all images, reduced and side by side, (n, any); ``texts`` are those of
+    each column as they are.
     """
 
     numbers: np.ndarray
@@ -66,6 +69,7 @@ class _Rows:
     codes: np.ndarray
     target: np.ndarray
     pixels: np.ndarray
+    texts: list[np.ndarray]
 
     @classmethod
     def of(cls, preprocessor: Preprocessor, frame: pd.DataFrame) -> _Rows:
@@ -81,11 +85,12 @@ class _Rows:
         codes = inputs.get("categories", empty).astype(np.int32)
         images = [_reduced(inputs[name]) for name in preprocessor.signature.image_inputs]
         pixels = np.concatenate([empty.astype("float32"), *images], axis=1)
-        return cls(numbers, missing, codes, preprocessor.target(frame), pixels)
+        texts = texts_of(preprocessor, frame)
+        return cls(numbers, missing, codes, preprocessor.target(frame), pixels, texts)
 
     @property
     def has_columns(self) -> bool:
-        """Whether there is anything but images."""
+        """Whether there is anything but images and texts."""
         return bool(self.numbers.shape[1] + self.codes.shape[1])
 
 
@@ -101,8 +106,8 @@ def baselines(
     """The majority class or the mean, a linear model, and gradient boosted trees.
 
     Of several labels a row: the labels' frequencies, and a model for each label. Of images, the
-    linear model sees the pixels of small copies, and the trees see none. Of series and sounds, both
-    see summaries.
+    linear model sees the pixels of small copies, of texts TF-IDF of words and pairs of words, and
+    the trees see neither. Of series and sounds, both see summaries.
 
     Args:
         preprocessor: As fitted for the network.
@@ -119,7 +124,8 @@ def baselines(
     tested = _Rows.of(preprocessor, test)
     judge = _Judge(preprocessor, tested.target)
     found = [_constant(judge, preprocessor.target(train))]
-    width = (tested.numbers.shape[1] + tested.codes.shape[1]) * max(1, len(target.classes))
+    width = tested.numbers.shape[1] + tested.codes.shape[1] + _n_words(tested.texts)
+    width *= max(1, len(target.classes))
     n_rows = min(len(train), max_rows, max(1_000, max_cells // max(1, width)))
     if preprocessor.images or preprocessor.series or preprocessor.sounds:
         n_rows = min(n_rows, MAX_IMAGES)
@@ -216,17 +222,46 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:
             np.concatenate([known.toarray(), (rows.pixels - middle) * PIXEL_SCALE], axis=1)
             for known, rows in zip(columns, (train, test), strict=True)
         ]
+    if train.texts:
+        columns = _beside_texts(judge.preprocessor, columns, train, test)
     regression = judge.preprocessor.schema.target.task == "regression"
     model = (
         Ridge() if regression else LogisticRegression(max_iter=50 if train.pixels.shape[1] else 200)
     )
     predictions = _fit(judge, model, columns[0], columns[1], train.target)
     title = "ridge regression" if regression else "logistic regression"
+    if train.texts:
+        title += " on TF-IDF"
+        notes = [note, "on words and pairs of words"]
+        if any(column.unit == "characters" for column in judge.preprocessor.texts):
+            notes[1] = "on 1 to 4 characters in a row"
+        notes[1] += " beside the other columns" if train.has_columns else ""
+        note = ", ".join(filter(None, notes))
     if judge.preprocessor.images:
         note = ", ".join(
             filter(None, [note, f"on images of at most {MAX_SIDE} × {MAX_SIDE} pixels"])
         )
     return Baseline("linear", title, predictions, time.perf_counter() - start, note)
+
+
+def _beside_texts(
+    preprocessor: Preprocessor, columns: list[Any], train: _Rows, test: _Rows
+) -> list[Any]:
+    """What is known of both parts, and their texts."""
+    from scipy import sparse
+
+    weighed = tf_idf(preprocessor, train.texts, test.texts)
+    return [
+        sparse.hstack([sparse.csr_matrix(known), found], format="csr")
+        for known, found in zip(columns, weighed, strict=True)
+    ]
+
+
+def _n_words(texts: list[np.ndarray]) -> int:
+    """About the number of words and pairs of words of a row."""
+    n_characters = sum(len(text) for column in texts for text in column)
+    n_rows = len(texts[0]) if texts else 1
+    return 2 * n_characters // (CHARACTERS_A_WORD * max(1, n_rows))
 
 
 def _reduced(images: Any) -> np.ndarray:
@@ -268,6 +303,8 @@ def _boosting(judge: _Judge, train: _Rows, test: _Rows, note: str, *, seed: int)
     notes = [note] if note else []
     if judge.preprocessor.images:
         notes.append("it saw no image")
+    if judge.preprocessor.texts:
+        notes.append("it saw no text")
     if rounds < 100:
         notes.append(f"{rounds} rounds instead of 100")
     native = [v.cardinality <= MAX_NATIVE for v in judge.preprocessor.vocabularies]

@@ -75,6 +75,7 @@ def tell(
     warnings: Sequence[str],
     boundary: Mapping[str, Any] | None,
     images: Mapping[str, Any] | None = None,
+    texts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together what a report needs, under 3 MiB whatever the size of the data.
 
@@ -98,6 +99,7 @@ def tell(
         warnings: Raised in the run.
         boundary: As of `decision_boundary`.
         images: As of `kerasnn.evaluation.gallery.gallery`, for a table with images.
+        texts: As of `kerasnn.evaluation.readings.readings`, for a table with texts.
 
     Returns:
         Plain data for JSON: no NaN, no infinity.
@@ -129,6 +131,9 @@ def tell(
     if images:
         # Files are long text, and within bounds of their own.
         told["images"] = {**_plain({**images, "files": []}), "files": list(images["files"])}
+    if texts:
+        # Plain and within bounds of their own, too.
+        told["texts"] = dict(texts)
     return told
 
 

@@ -9,6 +9,7 @@
     distances     of values: predicted against true, residuals
     columns       importance and the decision boundary
     images        thumbnails: samples, mistakes, where a network looks
+    texts         mistakes word by word, telling words, lengths
     inside        weights, activations and gradients over the epochs
     network       the network as a picture
 """

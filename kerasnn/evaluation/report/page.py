@@ -19,6 +19,7 @@ from kerasnn.evaluation.report import (
     learning,
     mistakes,
     network,
+    texts,
 )
 from kerasnn.evaluation.report.drawing import figure_of, first_upper, percent, shorten
 from kerasnn.evaluation.scores import shown_shares
@@ -59,6 +60,11 @@ def render(story: Story) -> str:
             f"the report of the run has version {version!r}, and this is version {VERSION}",
             fix="install the kerasnn that made the run",
         )
+    return fill("page.html", context(story))
+
+
+def fill(template: str, values: Story) -> str:
+    """A template of this folder with its values, all of them escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -68,7 +74,12 @@ def render(story: Story) -> str:
     )
     environment.filters |= {"percent": percent, "figure": figure_of, "shorten": shorten}
     environment.filters["first_upper"] = first_upper
-    return environment.get_template("page.html").render(**context(story))
+    return environment.get_template(template).render(**values)
+
+
+def style() -> Markup:
+    """The style of all pages."""
+    return Markup((_HERE / "page.css").read_text(encoding="utf-8"))
 
 
 def context(story: Story) -> Story:
@@ -76,7 +87,7 @@ def context(story: Story) -> Story:
     classes = story["task"] != "regression"
     return {
         "story": story,
-        "css": Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        "css": style(),
         "subtitle": _subtitle(story),
         "notes": _notes(story),
         "standing": standing(story["scores"]),
@@ -96,6 +107,7 @@ def context(story: Story) -> Story:
         "gradients": inside.gradients(story),
         "panels": [each for each in (inside.weights(story), inside.activations(story)) if each],
         "images": images.galleries(story),
+        "texts": texts.parts(story),
         "config": _settings(story["config"]),
     }
 
