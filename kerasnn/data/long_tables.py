@@ -146,12 +146,9 @@ class LongTable:
         as_given = np.argsort(codes, kind="stable")
         n_moved = len(np.unique(codes[order[order != as_given]]))
         if n_moved:
-            series = f"{n_moved:,} series are" if n_moved > 1 else "a series is"
-            warn(
-                f"the rows of {series} not in the order of time",
-                place=place(frame[self.time]),
-                fix="they are sorted",
-            )
+            whose = f"{n_moved:,} series" if n_moved > 1 else "a series"
+            what = f"the rows of {whose} are not in the order of time"
+            warn(what, place=place(frame[self.time]), fix="they are sorted")
         return order
 
 
