@@ -34,14 +34,20 @@ def weigh_ngrams(
         seed: Of the choice of texts.
     """
     layers = {layer.name: layer for layer in network.layers}
-    for name in inputs:
-        for kind in ("idf", "ratio"):
-            if layer := layers.get(f"{name}_{kind}"):
-                codes = keras.Model(layers[name].output, layer.input)
-                given = classes_of(target) if kind == "ratio" else np.ones((len(target), 1), bool)
-                counts = _count(codes, inputs[name], given, len(layer.embeddings), seed=seed)
-                weights = ratios(*counts) if kind == "ratio" else inverse_frequencies(*counts)
-                layer.embeddings.assign(weights[:, None].astype("float32"))
+    for name, texts in inputs.items():
+        if layer := layers.get(f"{name}_idf"):
+            codes = keras.Model(layers[name].output, layer.input)
+            none = np.zeros((len(target), 0), bool)
+            _, totals, n_texts = _count(codes, texts, none, layer.input_dim, seed=seed)
+            _fill(layer, inverse_frequencies(totals, n_texts))
+        if layer := layers.get(f"{name}_ratio"):
+            codes = keras.Model(layers[name].output, layer.input)
+            counts, totals, _ = _count(codes, texts, classes_of(target), layer.input_dim, seed=seed)
+            _fill(layer, ratios(counts, totals))
+
+
+def _fill(layer: keras.layers.Embedding, weights: NDArray[np.float64]) -> None:
+    layer.embeddings.assign(weights[:, None].astype("float32"))
 
 
 def classes_of(target: NDArray[Any]) -> NDArray[np.bool_]:
@@ -60,18 +66,13 @@ def classes_of(target: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(target[:, None] == frequent)
 
 
-def inverse_frequencies(
-    counts: NDArray[np.float64], totals: NDArray[np.float64], n_texts: int
-) -> NDArray[np.float64]:
+def inverse_frequencies(totals: NDArray[np.float64], n_texts: int) -> NDArray[np.float64]:
     """Log((1 + n) / (1 + df)) + 1 of the n-grams in df of n texts; 0 where df < `FEWEST_TEXTS`."""
-    del counts
     weights = np.log((1 + n_texts) / (1 + totals)) + 1
     return np.where(totals >= FEWEST_TEXTS, weights, 0)
 
 
-def ratios(
-    counts: NDArray[np.float64], totals: NDArray[np.float64], n_texts: int
-) -> NDArray[np.float64]:
+def ratios(counts: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far the share of an n-gram in a class is from that in all others, on a logarithmic scale.
 
     With p and q the numbers of texts that have it, plus 1, within a class and without, it is
@@ -81,12 +82,10 @@ def ratios(
     Args:
         counts: Texts of each class that have each n-gram, (classes, n-grams).
         totals: Texts that have it, (n-grams,).
-        n_texts: How many there are.
 
     Reference:
         Wang and Manning, "Baselines and bigrams", 2012.
     """
-    del n_texts
     within, without = counts + 1, totals - counts + 1
     p, q = (each / each.sum(axis=1, keepdims=True) for each in (within, without))
     size = np.sqrt(np.mean(np.log(p / q) ** 2, axis=0))
