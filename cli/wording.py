@@ -14,7 +14,8 @@ _OPTIONS = (
     (r"as `(time|series)`", r"with --\1"),
     (r"set `forecast\.horizon` to how", "say with --horizon how"),
     (r"with `columns`", "with --column NAME=KIND"),
-    (r"set `image_size`", "add --set image_size=N"),
+    (r"set `(image_size|sample_rate|sound_seconds)`", r"add --set \1=N"),
+    (r"set `horizon`", "add --horizon N"),
     (r"override its kind", "add --column NAME=KIND"),
     (r"force its replacement|use `force` to replace it", "replace it with --force"),
 )
