@@ -62,6 +62,7 @@ def train_forecaster(
             _begin(folder, config, table)
         lesson = learning.prepare(table.panel, table.parts, config)
         learned = _learn(lesson, config, folder, fingerprint, progress=progress)
+        learned = learning.solved_again(learned)
         run = _judged(table, learned, noted, seconds=time.perf_counter() - started)
         if folder:
             _finish(folder, run, learned)

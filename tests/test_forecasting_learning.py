@@ -131,6 +131,23 @@ def test_a_closed_form_takes_no_steps() -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_closed_form_is_solved_again_on_all_before_the_test() -> None:
+    found = learned(model__name="ridge_nlinear")
+    again = learning.solved_again(found)
+    differs = [(a != b).any() for a, b in zip(weights(found), weights(again), strict=True)]
+    assert any(differs)
+    changed = table()
+    late = changed["month"] >= pd.Timestamp("2016-05-01")
+    changed.loc[late, "y"] += 100.0
+    panel, parts, config = prepared(changed, model__name="ridge_nlinear")
+    assert panel.frequency.texts(panel.values(0, int(parts.test[0]), 160))[0] == "2016-05-01"
+    other = learning.solved_again(learning.learn(learning.prepare(panel, parts, config), config))
+    for one, two in zip(weights(again), weights(other), strict=True):
+        np.testing.assert_array_equal(one, two)
+    trained = learned()
+    assert learning.solved_again(trained) is trained
+
+
 def test_windows_cut_out_as_needed_train_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = learned()
     monkeypatch.setattr(windows, "MOST_BYTES", 0)

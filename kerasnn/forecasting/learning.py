@@ -225,6 +225,25 @@ def learn(
     return Learned(Forecaster(lesson.preprocessor, lesson.network), fitted, config, lesson, sweep)
 
 
+def solved_again(learned: Learned) -> Learned:
+    """A closed form solved on all points before the test part; others stay as they are.
+
+    What validates and calibrates is the newest there is, and no gradient step needs it any more.
+    How wide intervals must be is to be found before that.
+    """
+    lesson, config = learned.lesson, learned.config
+    if not models.get(config.model.name).closed_form:
+        return learned
+    parts = replace(lesson.parts, validation=lesson.parts.test, calibration=lesson.parts.test)
+    options, panel = config.forecast, lesson.prepared.panel
+    sizes = {"history": options.history, "horizon": options.horizon}
+    found = origins(panel, parts, "train", **sizes, most=options.windows)
+    network = build_network(config, lesson.preprocessor)
+    _start(config, network, _arrays(lesson.preprocessor, lesson.prepared, found))
+    forecaster = Forecaster(lesson.preprocessor, network, learned.forecaster.intervals)
+    return replace(learned, forecaster=forecaster)
+
+
 def _check_model(name: str) -> None:
     able = [each for each in models.names() if models.data_of(each) in ("forecast", "sequence")]
     if name not in able:
