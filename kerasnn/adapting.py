@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasnn import augmentations
+from kerasnn import augmentations, models
 from kerasnn.config import Config
 from kerasnn.data import image_columns
 from kerasnn.mirroring import mirrors
@@ -21,6 +21,8 @@ MIRRORED = 4_000
 # Where a recipe leaves the epochs open, about so many images are seen in all.
 IMAGES_SEEN = 240_000
 FEWEST_EPOCHS, MOST_EPOCHS = 8, 100
+# Likewise of series and sounds, of which there may be so few that an epoch is a single step.
+SEQUENCES_SEEN, MOST_FOR_FEW = 80_000, 400
 
 
 def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema: Schema) -> Config:
@@ -46,7 +48,10 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
     if augment != config.training.augment:
         decided["training.augment"] = augment
     if not config.training.epochs:
-        decided["training.epochs"] = epochs_for(len(train)) if images else Recipe().epochs
+        sequences = models.data_of(config.model.name) == "sequence"
+        decided["training.epochs"] = (
+            epochs_for(len(train), sequences=sequences) if images or sequences else Recipe().epochs
+        )
     texts = any(column.kind == "text" for column in schema.features)
     if texts and config.preprocessing.tokens == "auto":
         unit = choose_unit(train, validation, schema, config.preprocessing)
@@ -54,12 +59,14 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
     return config.with_inferred(decided) if decided else config
 
 
-def epochs_for(n_rows: int) -> int:
-    """Epochs over some training images.
+def epochs_for(n_rows: int, *, sequences: bool = False) -> int:
+    """Epochs over some training images, or series and sounds.
 
-    >>> epochs_for(50_000), epochs_for(5_000)
-    (8, 48)
+    >>> epochs_for(50_000), epochs_for(5_000), epochs_for(200, sequences=True)
+    (8, 48, 400)
     """
+    if sequences:
+        return int(np.clip(round(SEQUENCES_SEEN / max(n_rows, 1)), FEWEST_EPOCHS, MOST_FOR_FEW))
     return int(np.clip(round(IMAGES_SEEN / max(n_rows, 1)), FEWEST_EPOCHS, MOST_EPOCHS))
 
 

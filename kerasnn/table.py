@@ -89,7 +89,8 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         drop=[*options.drop, *_split_columns(settings.split, options)],
     )
     schema = replace(schema, long=long)
-    config = settings.with_default_model(default_model(schema)).resolve()
+    model = default_model(schema, n_rows=len(read["data"].frame))
+    config = settings.with_default_model(model).resolve()
     read, schema = _with_pictures(read, schema, config)
     read = _with_recordings(read, schema, config)
     if schema.target.task == "multilabel":

@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from kerasnn.layers.pixels import scale_pixels
     from kerasnn.layers.recurrent import recurrent_layer
     from kerasnn.layers.ridge import fit_output
-    from kerasnn.layers.rocket import fit_rocket, rocket_features
+    from kerasnn.layers.rocket import KERNELS, changes, fit_rocket, rocket_features
     from kerasnn.layers.sequences import sequence_features, sequence_network
     from kerasnn.layers.series import scaled_series
     from kerasnn.layers.tables import table_parts
@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from kerasnn.layers.whitening import whiten, whitening_layer
 
 _MODULES = {
+    "KERNELS": "rocket",
     "activate": "activations",
     "add": "blocks",
     "add_places": "transformers",
@@ -113,6 +114,7 @@ _MODULES = {
     "bag": "texts",
     "beside_parts": "beside",
     "build_inputs": "features",
+    "changes": "rocket",
     "check_texts": "texts",
     "check_weights_file": "pretrained",
     "conv_1d": "convolutions_1d",
@@ -198,6 +200,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "KERNELS",
     "activate",
     "add",
     "add_places",
@@ -206,6 +209,7 @@ __all__ = [
     "bag",
     "beside_parts",
     "build_inputs",
+    "changes",
     "check_texts",
     "check_weights_file",
     "conv_1d",

@@ -17,7 +17,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from kerasnn.layers import choices
-from kerasnn.layers.convolutions_1d import LOWEST
+from kerasnn.layers.convolutions_1d import LOWEST, masked
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -85,6 +85,17 @@ def rocket_features(x: KerasTensor, mask: KerasTensor, *, features: int, name: s
         share = 1.0 / ops.maximum(ops.sum(counted, axis=1), 1.0)
         parts += [ops.multiply(each, share) for each in hits]
     return ops.concatenate(parts, axis=1)
+
+
+def changes(x: KerasTensor, mask: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+    """From each place to the next one, and where there is a next one.
+
+    Shape:
+        x: (batch, time, channels); mask: (batch, time); returns the same shapes
+    """
+    behind = ops.pad(mask[:, 1:], ((0, 0), (0, 1)))
+    following = ops.pad(x[:, 1:], ((0, 0), (0, 1), (0, 0)))
+    return masked(ops.subtract(following, x), behind), behind
 
 
 def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) -> None:

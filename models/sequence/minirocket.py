@@ -26,14 +26,15 @@ EMBEDDING = 16
 def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
     """Shares of places at which fixed convolutions exceed thresholds, and a linear layer; solved.
 
-    84 kernels of nine values, at many dilations; see `initialize` for what is learned. There is no
-    gradient and there are no epochs, so that it is the fastest of the models for series, and one of
-    the best where there are few. What is beside the sequences, and the tokens of texts, go through
-    small encoders with random weights.
+    84 kernels of nine values, at many dilations, look at a sequence and, as in MultiRocket, at its
+    changes from place to place; their thresholds come from training rows. There is no gradient and
+    there are no epochs, so that it is the fastest of the models for series, and one of the best
+    where there are few. What is beside the sequences, and the tokens of texts, go through small
+    encoders with random weights.
 
     Args:
         signature: The inputs and the output.
-        features: Of each sequence; a multiple of 84 counts.
+        features: Of each sequence, half of them of its changes; multiples of 168 count.
 
     Shape:
         series: (batch, length, channels); text: (batch, length); sound: (batch, samples);
@@ -45,7 +46,8 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
 
     Reference:
         Dempster, Schmidt and Webb, "MiniRocket", 2021, arXiv 2012.08791. Mean accuracy on 109
-        problems of UCR about that of InceptionTime, at a hundredth of its time.
+        problems of UCR about that of InceptionTime, at a hundredth of its time. Changes: Tan et
+        al., "MultiRocket", 2022, arXiv 2102.00457.
 
     >>> from kerasnn.signature import Signature
     >>> network = minirocket(Signature.time_series(50, 1, classes=3), features=840)
@@ -60,7 +62,11 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
         )
 
     def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
-        return layers.rocket_features(x, mask, features=features, name=name)
+        each = max(features // 2, layers.KERNELS)
+        own = layers.rocket_features(x, mask, features=each, name=name)
+        change, mask = layers.changes(x, mask)
+        parts = [own, layers.rocket_features(change, mask, features=each, name=f"{name}_change")]
+        return layers.side_by_side(parts, name=f"{name}_shares")
 
     return layers.sequence_network(signature, encoder, embedding=EMBEDDING, name="minirocket")
 
