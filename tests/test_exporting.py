@@ -122,6 +122,18 @@ def test_other_tasks(task, format, tmp_path):
     assert name in result.card.read_text()
 
 
+@pytest.mark.parametrize("format", ["onnx", "litert", "saved_model"])
+def test_capitals_of_names_stay(format, tmp_path):
+    columns = tuple(Column(column.name.title(), column.kind) for column in COLUMNS)
+    frame = rows("binary").rename(columns=str.title).rename(columns={"Y": "y"})
+    fitted = Preprocessor.fit(frame, Schema(columns, TARGETS["binary"]))
+    predictor = Predictor(fitted, network(fitted.signature))
+    path = tmp_path / f"model{exporting.suffix(format)}"
+    result = exporting.export(predictor, path, format=format, sample=frame)
+    assert result.largest_difference <= 1e-5
+    assert '"Hours_Per_Week": ' in result.card.read_text()
+
+
 def test_smooth_clip_in_litert(tmp_path):
     predictor = predictor_of("regression", scale="robust_smooth_clip")
     result = exporting.export(predictor, tmp_path / "m.tflite", format="litert")

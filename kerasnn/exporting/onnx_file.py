@@ -60,6 +60,7 @@ def write(model: keras.Model, path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode or not path.exists() or "is not supported" in done.stderr:
         raise ExportError(_reason(done.stderr), fix="use a network without this operation")
+    _restore_names(path, [tensor.name for tensor in model.inputs])
 
 
 def load(path: Path) -> Run:
@@ -76,6 +77,29 @@ def load(path: Path) -> Run:
         return np.asarray(session.run(None, feed)[0])
 
     return run
+
+
+def _restore_names(path: Path, names: list[str]) -> None:
+    """Name the inputs as the model does: TensorFlow writes names in small letters."""
+    import onnx
+
+    if all(name == name.lower() for name in names):
+        return
+    converted = onnx.load(path)
+    right = {name.lower(): name for name in names}
+    for tensor in converted.graph.input:
+        tensor.name = right[tensor.name]
+    _rename(converted.graph, right)
+    onnx.save(converted, path)
+
+
+def _rename(graph: Any, right: Mapping[str, str]) -> None:
+    """Everywhere that an input is used, in branches and loops too."""
+    for node in graph.node:
+        node.input[:] = [right.get(name, name) for name in node.input]
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _rename(inner, right)
 
 
 def _as_objects(cells: NDArray[Any]) -> NDArray[Any]:
