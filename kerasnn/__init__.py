@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         UnknownNameError,
     )
     from kerasnn.estimators import Classifier, Regressor
+    from kerasnn.forecast_run import ForecastRun
     from kerasnn.run import Run, load
     from kerasnn.signature import Signature
     from kerasnn.trainer import train
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "ExportError",
+    "ForecastRun",
     "KerasnnError",
     "KerasnnWarning",
     "MissingDependencyError",
@@ -54,6 +56,7 @@ __all__ = [
 # The modules of the names that are not errors.
 _HOMES = {
     "Classifier": "kerasnn.estimators",
+    "ForecastRun": "kerasnn.forecast_run",
     "Regressor": "kerasnn.estimators",
     "Run": "kerasnn.run",
     "Signature": "kerasnn.signature",
