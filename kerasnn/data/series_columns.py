@@ -10,13 +10,13 @@ from kerasnn.data.guesses import Guess, constant, empty, left_out
 
 
 def of_series(series: pd.Series) -> Guess | None:
-    """A column whose first cells are series.
+    """A column whose first cells are series, but for a few.
 
     Raises:
         DataError: Another cell is none, or has another number of channels.
     """
     first = [cell for cell in series.head(100) if not _is_empty(cell)]
-    if not first or not all(map(series_cells.is_series, first)):
+    if not first or sum(map(series_cells.is_series, first)) <= len(first) / 2:
         return None
     return check_series(series, "series of numbers")
 
