@@ -232,9 +232,9 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:
     title = "ridge regression" if regression else "logistic regression"
     if train.texts:
         title += " on TF-IDF"
-        notes = [note, "on words and pairs of words"]
+        notes = [note, "of words and pairs of words"]
         if any(column.unit == "characters" for column in judge.preprocessor.texts):
-            notes[1] = "on 1 to 4 characters in a row"
+            notes[1] = "of 1 to 4 characters in a row"
         notes[1] += " beside the other columns" if train.has_columns else ""
         note = ", ".join(filter(None, notes))
     if judge.preprocessor.images:

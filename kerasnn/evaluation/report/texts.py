@@ -26,7 +26,7 @@ from kerasnn.evaluation.report.drawing import (
 Story = dict[str, Any]
 
 # Pushes that are fainter than this share of the strongest one of a row are not marked.
-FAINT = 0.08
+FAINT = 0.12
 
 
 @dataclass(frozen=True)
