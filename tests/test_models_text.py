@@ -89,5 +89,5 @@ def test_learns_pairs_of_words_and_what_is_beside(tmp_path: Any) -> None:
         output=tmp_path / "run",
         baselines=False,
     )
-    assert run.config.model.name == "bag_of_ngrams"
+    assert run.bundle.config["model"]["name"] == "bag_of_ngrams"
     assert run.scores.values["accuracy"] > 0.9

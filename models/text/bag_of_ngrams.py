@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=30, learning_rate=1e-2, weight_decay=0.0, clip_norm=0.0, patience=4)
+RECIPE = Recipe(epochs=30, learning_rate=2e-2, weight_decay=0.0, clip_norm=0.0, patience=4)
 PREPROCESSING = PreprocessingOptions()
 
 
