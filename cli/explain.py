@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from kerasnn.cli import wording
 from kerasnn.cli.checks import check_run, check_tables
-from kerasnn.cli.options import State, command, option, start_keras
+from kerasnn.cli.options import State, assignment, command, option, print_json, start_keras
 
 
 @command(
@@ -14,10 +16,12 @@ from kerasnn.cli.options import State, command, option, start_keras
         "kerasnn explain runs/photos-airbench-1 cat.jpg --output explained",
         "kerasnn explain runs/photos-airbench-1 cat.jpg --class dog",
         "kerasnn explain runs/photos-airbench-1 --list-layers",
+        'kerasnn explain runs/reviews-fasttext-1 "It runs small, but I love it."',
+        "kerasnn explain runs/reviews-fasttext-1 new.csv --output explained.html",
     ]
 )
 @click.argument("run", type=click.Path())
-@click.argument("images", type=click.Path(), nargs=-1)
+@click.argument("data", nargs=-1)
 @option(
     "--class",
     "about",
@@ -29,52 +33,104 @@ from kerasnn.cli.options import State, command, option, start_keras
     "--layer",
     metavar="NAME",
     group="Looking",
-    help="Look at this layer, and draw its maps into a second picture.",
+    help="Of images: look at this layer, and draw its maps into a second picture.",
 )
 @option("--list-layers", is_flag=True, group="Looking", help="Print the layers that have maps.")
 @option(
+    "--beside",
+    metavar="NAME=VALUE",
+    type=assignment,
+    multiple=True,
+    group="Looking",
+    help="Another column of a text; it is missing otherwise.",
+)
+@option(
     "-o",
     "--output",
-    metavar="FOLDER",
+    metavar="PATH",
     type=click.Path(),
-    default=".",
     group="Output",
-    help="Where the pictures go; the current folder otherwise.",
+    help="Folder of the pictures, else the current one; HTML file or its folder of texts, else none.",
 )
-@option("--force", is_flag=True, group="Output", help="Replace pictures that are there.")
+@option("--json", "as_json", is_flag=True, group="Output", help="Print the result as JSON.")
+@option("--force", is_flag=True, group="Output", help="Replace pictures and pages that are there.")
 @click.pass_context
 def explain(
     context: click.Context,
     run: str,
-    images: tuple[str, ...],
+    data: tuple[str, ...],
     *,
     about: str | None,
     layer: str | None,
     list_layers: bool,
-    output: str,
+    beside: tuple[tuple[str, str], ...],
+    output: str | None,
+    as_json: bool,
     force: bool,
 ) -> None:
-    """Show where in an image a network sees what it says.
+    """Show where in an image, or by which words of a text, a network sees what it says.
 
-    RUN is the folder of a run or its model.kerasnn; IMAGES are images and folders of images, or a
-    table with all columns of a run that has others beside its images. A picture is drawn of each:
-    the image, what in it speaks for the class (Grad-CAM; for networks without convolutions the
-    gradient), and the likeliest classes. Printed are, with tabs between them, the path, the
-    prediction, its probability, and the files.
+    RUN is the folder of a run or its model.kerasnn. DATA are images and folders of images, texts in
+    quotes, a .txt file, or a table with all columns of the run.
+
+    A picture is drawn of each image: what in it speaks for the class (Grad-CAM; for networks without
+    convolutions the gradient), and the likeliest classes. Printed are, with tabs between them, the
+    path, the prediction, its probability, and the files.
+
+    Of each text, the words are printed that push the prediction most, and by how much: what is lost
+    where the word is left out.
     """
     check_run(run)
-    if not images and not list_layers:
-        raise click.UsageError("name an image, or give --list-layers", context)
-    check_tables(images)
+    if not data and not list_layers:
+        raise click.UsageError("name an image or a text, or give --list-layers", context)
+    _check_paths(data)
     start_keras(context)
     import kerasnn
 
-    loaded = kerasnn.load(run)
+    loaded: Any = kerasnn.load(run)
     if list_layers:
         for name, shape in loaded.layers().items():
             click.echo(f"{wording.line(name)}\t{' × '.join(map(str, shape))}")
         return
-    source = images[0] if len(images) == 1 else list(images)
-    for done in loaded.explain_files(source, output, about=about, layer=layer, force=force):
-        if not context.ensure_object(State).quiet:
+    source = data[0] if len(data) == 1 else list(data)
+    if getattr(loaded, "explains", None) == "text":
+        if layer is not None:
+            raise click.UsageError("--layer is for images, and the run is one of texts", context)
+        found = loaded.explain_texts(source, output, about=about, beside=dict(beside), force=force)
+        _print_texts(found, as_json=as_json, quiet=context.ensure_object(State).quiet)
+        return
+    if beside:
+        raise click.UsageError("--beside is for texts, and the run is none of texts", context)
+    drawn = loaded.explain_files(source, output or ".", about=about, layer=layer, force=force)
+    _print_images(drawn, as_json=as_json, quiet=context.ensure_object(State).quiet)
+
+
+def _check_paths(data: tuple[str, ...]) -> None:
+    """Before anything heavy is imported: files that are not there, or are none to be explained."""
+    from kerasnn.data.sources import names_file
+
+    paths = tuple(each for each in data if names_file(each))
+    if len(paths) == len(data):
+        check_tables(paths)
+
+
+def _print_images(drawn: Any, *, as_json: bool, quiet: bool) -> None:
+    found = []
+    for done in drawn:
+        found.append(done)
+        if not as_json and not quiet:
             click.echo("\t".join(wording.line(cell) for cell in done.cells()))
+    if as_json:
+        print_json([done.to_dict() for done in found])
+
+
+def _print_texts(explained: Any, *, as_json: bool, quiet: bool) -> None:
+    from kerasnn.cli import bars
+
+    found = []
+    for each in explained:
+        found.append(each)
+        if not as_json and not quiet:
+            click.echo("\n".join(["", *bars.shown(each)] if len(found) > 1 else bars.shown(each)))
+    if as_json:
+        print_json([each.to_dict() for each in found])

@@ -17,6 +17,7 @@ _OPTIONS = (
     (r"set `(image_size|sample_rate|sound_seconds)`", r"add --set \1=N"),
     (r"set `horizon`", "add --horizon N"),
     (r"override its kind", "add --column NAME=KIND"),
+    (r"pass `beside`", "add --beside NAME=VALUE"),
     (r"force its replacement|use `force` to replace it", "replace it with --force"),
 )
 

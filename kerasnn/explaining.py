@@ -46,6 +46,20 @@ class Drawn:
             *map(str, self.files),
         ]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        explained = self.explanation
+        said = explained.prediction
+        return {
+            "name": folders.printable(explained.name),
+            "prediction": said.item() if isinstance(said, np.generic) else said,
+            "probabilities": explained.probabilities,
+            "about": explained.about,
+            "method": explained.method,
+            "layer": explained.layer,
+            "files": [str(path) for path in self.files],
+        }
+
 
 def explain_files(
     predictor: Predictor,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -29,6 +29,7 @@ from kerasnn.predictor import Predictor
 
 if TYPE_CHECKING:
     from kerasnn.evaluation.explaining import Explanation
+    from kerasnn.evaluation.text_explaining import TextExplanation
     from kerasnn.explaining import Drawn
     from kerasnn.exporting import ExportResult
     from kerasnn.forecast_run import ForecastRun
@@ -175,26 +176,73 @@ class Run:
         form = self._format(encoding, delimiter)
         return predict_file(self.predictor, data, output, form, strict=strict, force=force)
 
+    @property
+    def explains(self) -> Literal["image", "text"] | None:
+        """What `explain` looks at: images, or else texts; None if the run has neither."""
+        known = self.predictor.preprocessor
+        return "image" if known.images else "text" if known.texts else None
+
     def explain(
-        self, images: Any, *, about: str | None = None, layer: str | None = None
-    ) -> list[Explanation]:
-        """Where in images the network sees what it says of them.
+        self,
+        data: Any,
+        *,
+        about: str | None = None,
+        layer: str | None = None,
+        beside: Mapping[str, Any] | None = None,
+    ) -> list[Explanation] | list[TextExplanation]:
+        """Where in images the network sees what it says of them, or by which words of texts.
 
         Args:
-            images: Paths of images or folders, arrays of images, or rows of a table with all
-                columns of the run.
+            data: Paths of images or folders, or arrays of images; a text, a list of texts or a
+                ``.txt`` file; or rows of a table with all columns of the run.
             about: Class or label to explain in place of the likeliest one.
-            layer: Whose maps are weighed and given back, one of `layers`.
+            layer: Whose maps are weighed and given back, one of `layers`; for images only.
+            beside: Values of the other columns of a text, which are missing otherwise.
 
         Raises:
-            DataError: The run has no image column, or an image can't be read.
-            UnknownNameError: There is no such class or layer.
+            DataError: The run has neither images nor texts, or one can't be read.
+            UnknownNameError: There is no such class, layer or column.
         """
+        if self.explains == "text" and layer is None:
+            return list(self.explain_texts(data, about=about, beside=beside))
         from kerasnn.evaluation.explaining import explain
         from kerasnn.explaining import pieces
 
-        rows = pieces(images, self.predictor.preprocessor.schema, self._format())
+        rows = pieces(data, self.predictor.preprocessor.schema, self._format())
         return list(explain(self.predictor, rows, about=about, layer=layer))
+
+    def explain_texts(
+        self,
+        data: Any,
+        output: str | os.PathLike[str] | None = None,
+        *,
+        about: str | None = None,
+        beside: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> Iterator[TextExplanation]:
+        """As `explain` for texts, one row after the other; at the end, all on a page.
+
+        Args:
+            data: As for `explain`.
+            output: An HTML file, or the folder for one; no page is written if None.
+            about: As for `explain`.
+            beside: Likewise.
+            force: Replace a page that is there.
+
+        Raises:
+            DataError: The run has no text column, or has images, which are explained.
+            ConfigError: The page is there.
+        """
+        from kerasnn.evaluation.text_explaining import explain
+        from kerasnn.explaining_texts import explain_into, page_path, pieces
+
+        known = self.predictor.preprocessor
+        if self.explains != "text":
+            raise DataError("the run is not one of texts", fix="use `explain`")
+        path = None if output is None else page_path(output, force=force)
+        rows = pieces(data, known, self._format(), beside=beside)
+        explained = explain(self.predictor, rows, about=about)
+        return explain_into(path, known.schema, explained) if path else explained
 
     def explain_files(
         self,

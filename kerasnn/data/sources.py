@@ -10,6 +10,7 @@ import difflib
 import gzip
 import io
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -45,6 +46,7 @@ _FORMATS: dict[str, Format] = {
     **cast(dict[str, Format], dict.fromkeys(folders.SUFFIXES, "image")),
     **cast(dict[str, Format], dict.fromkeys(folders.SOUND_SUFFIXES, "sound")),
 }
+_FILE_NAME = re.compile(r"\S+\.[A-Za-z]\w{0,7}")
 _GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -104,6 +106,18 @@ def check_source(source: str | os.PathLike[str], *, encoding: str | None = "utf-
         check_encoding(encoding)
     if os.fspath(source) != "-":
         _check_file(Path(source), os.fspath(source), encoding)
+
+
+def names_file(text: str) -> bool:
+    """Whether an argument is the name of a file, there or not, and no text to be read.
+
+    >>> names_file("reviews.csv"), names_file("-"), names_file("It fits."), names_file("good")
+    (True, True, False, False)
+    """
+    if text == "-" or os.path.exists(text):
+        return True
+    has_known_ending = "\n" not in text and _suffix(Path(text)) in _FORMATS
+    return has_known_ending or bool(_FILE_NAME.fullmatch(text))
 
 
 def locate(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> Source:

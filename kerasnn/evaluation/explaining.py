@@ -153,6 +153,8 @@ def layers_of(predictor: Predictor) -> dict[str, tuple[int, ...]]:
 
     if not predictor.preprocessor.images:
         what = "the run has no image column, so there is no picture to explain"
+        if not predictor.preprocessor.texts:
+            what = "the run has neither images nor texts, so there is nothing to explain"
         raise DataError(what, fix="its report shows what it relies on")
     return feature_maps(predictor.network)
 
@@ -176,12 +178,13 @@ def names_of(predictor: Predictor, rows: pd.DataFrame) -> list[str]:
     cells = rows[predictor.preprocessor.images[0].name]
     origin = origin_of(rows)
     return [
-        os.fspath(cell) if isinstance(cell, str | os.PathLike) else _numbered(*origin.locate(row))
+        os.fspath(cell) if isinstance(cell, str | os.PathLike) else numbered(*origin.locate(row))
         for row, cell in enumerate(cells)
     ]
 
 
-def _numbered(name: str, row: int | None) -> str:
+def numbered(name: str, row: int | None) -> str:
+    """A row as the user knows it, by its file and its number there."""
     if row is None:
         return name
     return f"{name}:{row}" if name else f"row {row}"
@@ -206,7 +209,7 @@ def _explained(
     maps = activations(predictor.network, inputs, layer) if layer else [None] * len(rows)
     said = predictor.predict(rows)["prediction"]
     for row, name in enumerate(names_of(predictor, rows)):
-        likely = _likely(target.classes, scores[row]) if target.classes else {}
+        likely = likeliest_first(target.classes, scores[row]) if target.classes else {}
         yield Explanation(
             name=name,
             image=inputs["image"][row],
@@ -220,7 +223,8 @@ def _explained(
         )
 
 
-def _likely(classes: tuple[str, ...], scores: NDArray[np.float64]) -> dict[str, float]:
+def likeliest_first(classes: tuple[str, ...], scores: NDArray[np.float64]) -> dict[str, float]:
+    """Probabilities by class."""
     order = np.argsort(-scores, kind="stable")
     return {classes[code]: float(scores[code]) for code in order}
 

@@ -13,19 +13,21 @@ SHOWN, AROUND = 480, 70
 SLACK = 24
 
 
-def passage(text: str, pushes: Sequence[Push]) -> dict[str, Any]:
+def passage(text: str, pushes: Sequence[Push], *, whole: bool = False) -> dict[str, Any]:
     """A text as plain data.
 
     Args:
         text: As it was written.
         pushes: Of its words, in order.
+        whole: Whether a long text is shown to its end.
 
     Returns:
         ``excerpts``, each a list of a piece of the text and its effect, None where nothing was left
         out, and ``is_begun`` and ``is_ended``: whether the text begins and ends with them.
     """
     text = text.encode("utf-8", "replace").decode()
-    spans = [(0, len(text))] if len(text) <= SHOWN else _excerpts(text, pushes)
+    is_whole = whole or len(text) <= SHOWN
+    spans = [(0, len(text))] if is_whole else _excerpts(text, pushes)
     return {
         "excerpts": [list(_pieces(text, pushes, *span)) for span in spans],
         "is_begun": spans[0][0] == 0,

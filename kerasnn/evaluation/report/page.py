@@ -14,6 +14,7 @@ from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.report import (
     columns,
     distances,
+    forecast_page,
     images,
     inside,
     learning,
@@ -60,6 +61,8 @@ def render(story: Story) -> str:
             f"the report of the run has version {version!r}, and this is version {VERSION}",
             fix="install the kerasnn that made the run",
         )
+    if story.get("task") == "forecast":
+        return fill("forecast.html", {**_of_all(story), **forecast_page.context(story)})
     return fill("page.html", context(story))
 
 
@@ -75,6 +78,16 @@ def fill(template: str, values: Story) -> str:
     environment.filters |= {"percent": percent, "figure": figure_of, "shorten": shorten}
     environment.filters["first_upper"] = first_upper
     return environment.get_template(template).render(**values)
+
+
+def _of_all(story: Story) -> Story:
+    """What the pages of all tasks show alike."""
+    return {
+        "css": style(),
+        "standing": standing(story["scores"]) if story["scores"] else "alone",
+        "seconds": duration(story["seconds"]),
+        "config": _settings(story["config"]),
+    }
 
 
 def style() -> Markup:

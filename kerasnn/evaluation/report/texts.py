@@ -141,7 +141,7 @@ def article(name: str, said: str, is_right: bool, passages: Sequence[Mapping[str
     return Article(name, said, is_right, shown)
 
 
-def legend(task: str) -> str:
+def legend(task: str, *, about: str = "what was said") -> str:
     """What the colours mean."""
     if task == "regression":
         return (
@@ -149,8 +149,8 @@ def legend(task: str) -> str:
             "where a word is left out."
         )
     return (
-        "Blue words speak for what was said, orange ones against it: by as much as its log-odds "
-        "change where a word is left out."
+        f"Blue words speak for {about}, orange ones against it: by as much as its log-odds change "
+        "where a word is left out."
     )
 
 

@@ -1,0 +1,51 @@
+"""Explained texts as one page for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kerasnn.evaluation.passages import passage
+from kerasnn.evaluation.report import texts
+from kerasnn.evaluation.report.drawing import figure_of, percent, shorten
+from kerasnn.evaluation.report.page import fill, style
+
+if TYPE_CHECKING:
+    from kerasnn.evaluation.text_explaining import TextExplanation
+    from kerasnn.schema import Target
+
+# Classes whose probabilities are told.
+MAX_CLASSES = 5
+
+
+def render(target: Target, explained: Sequence[TextExplanation]) -> str:
+    """The page.
+
+    Args:
+        target: What was predicted.
+        explained: Rows with their texts, which are shown whole.
+    """
+    articles = [
+        texts.article(
+            each.name,
+            _said(each),
+            True,
+            [{"column": t.column, **passage(t.text, t.pushes, whole=True)} for t in each.texts],
+        )
+        for each in explained
+    ]
+    title = f"{target.name} of {len(articles):,} texts" if len(articles) != 1 else target.name
+    shelf = texts.Shelf("", texts.legend(target.task, about="what is explained"), articles)
+    return fill("explained.html", {"title": title, "shelf": shelf, "css": style()})
+
+
+def _said(explained: TextExplanation) -> str:
+    """The prediction, the likeliest classes, and what the words are for where that is another."""
+    if not explained.probabilities:
+        return figure_of(float(explained.prediction))
+    likely = list(explained.probabilities.items())[:MAX_CLASSES]
+    shares = ", ".join(f"{shorten(name, 40)} {percent(share)}" for name, share in likely)
+    said = f"{shorten(str(explained.prediction), 60)} ({shares})"
+    if explained.about != explained.prediction:
+        said += f"; the words: for {shorten(str(explained.about), 40)}"
+    return said

@@ -1,0 +1,310 @@
+"""A run that forecasts: its series, what it forecast, and how far off that was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from kerasnn.evaluation.report import learning
+from kerasnn.evaluation.report.drawing import (
+    ACCENT,
+    MUTED,
+    SERIES,
+    WARM,
+    Drawing,
+    draw,
+    figure_of,
+    percent,
+    shorten,
+)
+from kerasnn.forecasting.metrics import METRICS
+
+Story = dict[str, Any]
+
+WIDE, SHORT = (8.8, 2.9), (8.8, 2.2)
+MOST_ROWS = 30
+_PARTS = ("train", "validation", "calibration", "test")
+_WHY = {"usual": "a middling one", "worst": "the worst one", "latest": "the latest one"}
+_TITLES = {"train": "training", "validation": "validation"}
+
+
+def courses(story: Story) -> list[Drawing]:
+    """Whole series, with their parts."""
+    return [_course(story, each) for each in story["courses"]]
+
+
+def pictures(story: Story) -> list[Drawing]:
+    """Forecasts with the history before them and what came."""
+    return [_picture(story, each) for each in story["pictures"]]
+
+
+def steps(story: Story) -> list[Drawing]:
+    """Errors and coverage by how far ahead a forecast looks."""
+    scores = story["scores"]
+    found = [_error_by_step(scores)]
+    if scores["by_step"].get("coverage"):
+        found.append(_coverage_by_step(scores))
+    return found
+
+
+def curves(story: Story) -> list[tuple[str, str, list[Drawing]]]:
+    """Of each model that was trained: its name, how that went, and the curves."""
+    found = []
+    for name, member in story["members"].items():
+        if member["solved"]:
+            text = "Its weights are solved for in one step: there is nothing to see of a training."
+            found.append((name, text, []))
+            continue
+        own = {"training": member, "stopped": member["stopped"], "config": story["config"]}
+        own["sweep"] = member["sweep"]
+        found.append((name, learning.summary(own), learning.drawings(own)))
+    return found
+
+
+def measures(scores: Story) -> list[Story]:
+    """Rows of the table of scores."""
+    return [
+        {
+            "title": METRICS[name].title,
+            "note": _note(name, scores),
+            "main": name == scores["main"],
+            "value": METRICS[name].format(value),
+            "interval": METRICS[name].format_interval(scores["intervals"].get(name)),
+            "others": [
+                METRICS[name].format(each["values"].get(name))
+                for each in scores["baselines"].values()
+            ],
+        }
+        for name, value in scores["values"].items()
+    ]
+
+
+def groups(groups: Story) -> Story | None:
+    """A table of the series or the targets; of many the ones with the largest errors."""
+    if len(groups) < 2:
+        return None
+    names = [name for name in METRICS if name in next(iter(groups.values()))]
+    shown = list(groups.items())
+    if len(shown) > MOST_ROWS:
+        shown.sort(key=lambda item: -(item[1]["mase"] or item[1]["mae"] or 0.0))
+        shown = shown[:MOST_ROWS]
+    return {
+        "titles": [METRICS[name].title.partition(" (")[0] for name in names],
+        "rows": [(each, [METRICS[n].format(values[n]) for n in names]) for each, values in shown],
+        "left_out": len(groups) - len(shown),
+    }
+
+
+def candidates(story: Story) -> Story | None:
+    """The table of the back-test."""
+    rows = story["candidates"]
+    if not rows:
+        return None
+    means = [row["mean"] for row in rows if row["mean"] is not None]
+    most = max(means, default=1.0)
+    return {
+        "folds": len(rows[0]["scores"]),
+        "rows": [
+            {
+                "title": row["title"],
+                "won": row["won"],
+                "scores": [METRICS["mase"].format(score) for score in row["scores"]],
+                "mean": METRICS["mase"].format(row["mean"]),
+                "share": (row["mean"] or 0.0) / most,
+                "seconds": f"{row['seconds']:.1f}" if row["seconds"] else "–",
+            }
+            for row in rows
+        ],
+    }
+
+
+def race(scores: Story) -> list[Story]:
+    """The main measure of the model and of each baseline, as places on a common axis."""
+    main = scores["main"]
+    entries = [("the model", scores["values"][main], scores["intervals"].get(main))]
+    entries += [(b["title"], b["values"][main], None) for b in scores["baselines"].values()]
+    known = [value for _, value, _ in entries if value is not None]
+    known += [bound for _, _, pair in entries if pair for bound in pair]
+    if len(entries) < 2 or not known:
+        return []
+    low, high = min(known), max(known)
+    margin = 0.08 * (high - low) or 1.0
+
+    def at(value: float) -> float:
+        return round(100 * (value - low + margin) / (high - low + 2 * margin), 2)
+
+    return [
+        {
+            "title": title,
+            "ours": index == 0,
+            "value": METRICS[main].format(value),
+            "at": None if value is None else at(value),
+            "from": at(pair[0]) if pair else None,
+            "to": at(pair[1]) if pair else None,
+        }
+        for index, (title, value, pair) in enumerate(entries)
+    ]
+
+
+def _note(name: str, scores: Story) -> str:
+    if name == "coverage" and scores["nominal"]:
+        return f"{100 * scores['nominal']:g} % is meant"
+    return "lower is better" if METRICS[name].direction == "lower" else ""
+
+
+def _times(texts: Sequence[str]) -> NDArray[Any]:
+    """Dates, or plain numbers."""
+    if texts and "-" in texts[0][1:]:
+        return np.array([text.replace(" ", "T") for text in texts], "datetime64[s]")
+    return np.array(texts, dtype=np.float64)
+
+
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
+
+
+def _time_axis(axes: Axes, times: NDArray[Any]) -> None:
+    if times.dtype.kind == "M":
+        locator = AutoDateLocator(minticks=3, maxticks=8)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    axes.margins(x=0.01)
+
+
+def _course(story: Story, course: Story) -> Drawing:
+    times, values = _times(course["times"]), _numbers(course["values"])
+    count = len(times)
+    shared = story["data"]["shared_calibration"]
+    names = [name for name in _PARTS if not (shared and name == "calibration")]
+    edges = [*(course["parts"][name] for name in names), 1.0]
+
+    def paint(axes: Axes) -> None:
+        for name, first, stop, colour in zip(names, edges, edges[1:], SERIES, strict=False):
+            a, b = (min(round(edge * count), count - 1) for edge in (first, stop))
+            if b > a:
+                axes.axvspan(times[a], times[b], color=colour, alpha=0.13, linewidth=0)
+                axes.plot(
+                    [], [], color=colour, linewidth=6, alpha=0.4, label=_TITLES.get(name, name)
+                )
+        axes.plot(times, values, color=ACCENT, linewidth=1.1)
+        _time_axis(axes, times)
+        axes.set_ylabel(shorten(course["target"], 26))
+        axes.legend(loc="upper left", ncols=4)
+
+    averaged = course["averaged"]
+    each = f"Each point is the mean of {averaged:,} in time. " if averaged > 1 else ""
+    sentence = f"{each}The parts follow each other in time; gaps are missing readings."
+    return draw(shorten(course["series"] or course["target"], 60), sentence, paint, size=SHORT)
+
+
+def _picture(story: Story, picture: Story) -> Drawing:
+    past_times, times = _times(picture["past_times"]), _times(picture["times"])
+    past, truth, forecast = (_numbers(picture[name]) for name in ("past", "truth", "prediction"))
+    target = shorten(picture["target"], 26)
+    baseline, nominal = picture["baseline"], story["scores"]["nominal"]
+    band = None if picture["low"] is None else [_numbers(picture[n]) for n in ("low", "high")]
+
+    def paint(axes: Axes) -> None:
+        axes.plot(past_times, past, color=MUTED, linewidth=1.2, label="history")
+        if band:
+            label = f"{100 * nominal:g} % interval"
+            axes.fill_between(times, *band, color=ACCENT, alpha=0.2, linewidth=0, label=label)
+        if baseline:
+            axes.plot(
+                times,
+                _numbers(baseline["values"]),
+                color=SERIES[2],
+                linewidth=1.0,
+                linestyle=(0, (3, 2)),
+                label=baseline["title"],
+            )
+        axes.plot(
+            times, forecast, color=ACCENT, label="forecast", marker=_marker(times), markersize=3
+        )
+        axes.plot(
+            times,
+            truth,
+            color=WARM,
+            linewidth=1.3,
+            label="what came",
+            marker=_marker(times),
+            markersize=3,
+        )
+        axes.axvline(past_times[-1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        _time_axis(axes, times)
+        axes.set_ylabel(target)
+        axes.legend(loc="upper left", ncols=5)
+        low, high = axes.get_ylim()
+        axes.set_ylim(low, high + 0.16 * (high - low))
+
+    where = f"{picture['series']}, {picture['target']}" if picture["series"] else picture["target"]
+    title = f"{shorten(where, 60)}: {_WHY[picture['why']]}"
+    return draw(title, _picture_sentence(picture, truth, forecast, band), paint, size=WIDE)
+
+
+def _marker(times: NDArray[Any]) -> str:
+    return "o" if len(times) < 16 else ""
+
+
+def _picture_sentence(
+    picture: Story, truth: NDArray[Any], forecast: NDArray[Any], band: list[NDArray[Any]] | None
+) -> str:
+    known = np.isfinite(truth)
+    start = f"From {picture['past_times'][-1]}."
+    if not known.any():
+        return f"{start} What came is not known."
+    error = figure_of(float(np.abs(truth - forecast)[known].mean()))
+    text = f"{start} Off by {error} on average"
+    if band:
+        inside = ((truth >= band[0]) & (truth <= band[1]))[known].mean()
+        text += f"; {percent(float(inside))} of what came lies in the interval"
+    return f"{text}."
+
+
+def _error_by_step(scores: Story) -> Drawing:
+    main = scores["main"]
+    ours, metric = _numbers(scores["by_step"][main]), METRICS[main]
+    ahead = np.arange(1, len(ours) + 1)
+
+    def paint(axes: Axes) -> None:
+        for baseline, colour in zip(scores["baselines"].values(), SERIES[2:], strict=False):
+            label = shorten(baseline["title"], 30)
+            axes.plot(ahead, _numbers(baseline["steps"]), color=colour, linewidth=1.1, label=label)
+        axes.plot(ahead, ours, color=ACCENT, linewidth=2.0, label="the model")
+        axes.set(xlabel="points in time ahead", ylabel=metric.title)
+        axes.set_ylim(bottom=0)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+        axes.legend()
+
+    known = ours[np.isfinite(ours)]
+    sentence = f"{metric.title} of each step ahead."
+    if len(known) > 1:
+        sentence = (
+            f"{metric.title} is {metric.format(known[0])} for the first step and "
+            f"{metric.format(known[-1])} for the last."
+        )
+    return draw("Error by how far ahead", sentence, paint)
+
+
+def _coverage_by_step(scores: Story) -> Drawing:
+    shares, nominal = _numbers(scores["by_step"]["coverage"]), scores["nominal"]
+    ahead = np.arange(1, len(shares) + 1)
+
+    def paint(axes: Axes) -> None:
+        axes.axhline(nominal, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label="meant")
+        axes.plot(ahead, shares, color=ACCENT, marker="o", markersize=3, label="measured")
+        axes.set(xlabel="points in time ahead", ylabel="share within")
+        axes.set_ylim(0, 1.04)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
+        axes.legend(loc="lower left")
+
+    whole = scores["values"]["coverage"]
+    sentence = f"The intervals hold {percent(whole)} of what came; {percent(nominal)} are meant."
+    return draw("Coverage by how far ahead", sentence, paint)
