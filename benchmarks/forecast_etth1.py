@@ -88,36 +88,34 @@ def learn(name: str, parts: Any, horizon: int, seed: int, settings: dict[str, st
     network = models.build(name, signature, **values)
     if entry.initialize:
         entry.initialize(network, *parts[0], seed)
-    epochs = 0 if entry.closed_form else train(network, entry.recipe, parts, seed, recipe)
+    epochs = 0
+    if not entry.closed_form:
+        epochs = train(network, entry.recipe, signature.window, parts, seed, recipe)
     report(name, network, parts[2], horizon, epochs, time.perf_counter() - began)
     return network
 
 
-def train(network: Any, recipe: Any, parts: Any, seed: int, settings: dict[str, str]) -> int:
+def train(
+    network: Any, recipe: Any, window: Any, parts: Any, seed: int, settings: dict[str, str]
+) -> int:
     """Gradient steps until validation stops them; the number of epochs."""
     from dataclasses import replace
 
     from kerasnn.options import check
-    from kerasnn.signature import Output
     from kerasnn.training.engine import Arrays
     from kerasnn.training.fitting import fit
-    from kerasnn.training.losses import loss_function
-    from kerasnn.training.stopping import Monitor
+    from kerasnn.training.forecast_losses import forecast_loss, forecast_monitor
 
     recipe = replace(recipe, **{k: check(f"training.{k}", v) for k, v in settings.items()})
-    truth = parts[1][1]
     fitted = fit(
         network,
         Arrays(*parts[0]),
         Arrays(*parts[1]),
         recipe=recipe,
-        row_loss=loss_function(recipe, Output("regression", network.output_shape[-1])),
-        monitor=Monitor("mse", "lower", lambda outputs: float(np.square(outputs - truth).mean())),
+        row_loss=forecast_loss(recipe, window),
+        monitor=forecast_monitor(replace(recipe, monitor="mse"), window, parts[1][1]),
         seed=seed,
     )
-    if os.environ.get("SHOW_HISTORY"):
-        for row in fitted.history:
-            print({k: round(v, 5) for k, v in row.items()}, flush=True)
     return fitted.progress.epoch
 
 

@@ -30,10 +30,10 @@ def nbeats(
     signature: Signature,
     *,
     blocks: int = 6,
-    width: int = 256,
+    width: int = 128,
     depth: int = 4,
-    dropout: float = 0.0,
-    scaling: Scaling = "last",
+    dropout: float = 0.3,
+    scaling: Scaling = "standard",
 ) -> keras.Model:
     """N-BEATS, generic: a chain of perceptrons, each on what those before left unexplained.
 
@@ -46,7 +46,7 @@ def nbeats(
         blocks: Perceptrons in the chain; the paper has 30.
         width: Units of each hidden layer; the paper has 512.
         depth: Hidden layers of a block.
-        dropout: Share of hidden units dropped in training, in [0, 1).
+        dropout: Share of hidden units dropped in training, in [0, 1); the paper has none.
         scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
 
     Shape:

@@ -38,10 +38,10 @@ REDUCTIONS = (4, 2, 1)
 def nhits(
     signature: Signature,
     *,
-    width: int = 512,
+    width: int = 128,
     depth: int = 2,
-    dropout: float = 0.0,
-    scaling: Scaling = "last",
+    dropout: float = 0.3,
+    scaling: Scaling = "standard",
 ) -> keras.Model:
     """N-HiTS: blocks that look at the past through coarser and finer eyes.
 
@@ -52,7 +52,7 @@ def nhits(
 
     Args:
         signature: The inputs and the output.
-        width: Units of each hidden layer.
+        width: Units of each hidden layer; the paper has 512, without dropout, for more data.
         depth: Hidden layers of a block.
         dropout: Share of hidden units dropped in training, in [0, 1).
         scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
