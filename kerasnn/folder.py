@@ -51,8 +51,11 @@ CONFIG, BUNDLE, HELD_BACK, SPLIT = (
     "held_back.parquet",
     "split.csv.gz",
 )
+# Of a forecast: the candidates, and what the one that was chosen left over.
+BACKTEST = "backtest.npz"
 FILES = (
     CONFIG,
+    BACKTEST,
     BUNDLE,
     HELD_BACK,
     SPLIT,
@@ -225,6 +228,21 @@ def open_folder(
     return folder
 
 
+def check_output(config: Config, *, force: bool) -> None:
+    """Raise what `open_folder` will raise, before anything that takes long.
+
+    Raises:
+        StorageError: The folder can't be written.
+        ConfigError: There is a run in it already.
+    """
+    if config.run.output is None and config.data.source is None:
+        return
+    path = Path(config.run.output) if config.run.output else _new_path(config)
+    storage.check_writable(path)
+    if not force and path.exists() and any(path.iterdir()):
+        _make_way(path, force=False)
+
+
 def resumed_settings(
     run: str | os.PathLike[str],
     config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None,
@@ -268,9 +286,15 @@ def _make_way(path: Path, *, force: bool) -> None:
     if not (path / CONFIG).is_file():
         raise ConfigError(f"'{path}' holds something else than a run", fix="choose another folder")
     with storage.lock_folder(path):
-        Checkpoints(path / "checkpoints").clear()
+        _clear(path / "checkpoints")
         for name in FILES:
             (path / name).unlink(missing_ok=True)
+
+
+def _clear(checkpoints: Path) -> None:
+    """Forget all checkpoints, those of the members of a blend too."""
+    for folder in (checkpoints, *(each for each in checkpoints.glob("*") if each.is_dir())):
+        Checkpoints(folder).clear()
 
 
 def hash_files(data: Mapping[str, Any]) -> str:

@@ -28,6 +28,7 @@ from kerasnn.forecasting.forecasts import Forecasts
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import PartName, Parts
 from kerasnn.forecasting.scores import ForecastScores, score
+from kerasnn.forecasting.times import with_time_column
 from kerasnn.forecasting.windows import origins
 from kerasnn.predicting import PredictedFile
 
@@ -120,7 +121,7 @@ class ForecastRun:
             if self.scores:
                 return self.scores
             return score(self.forecasts("test"))
-        frame = tables.read(data, **self._format(encoding, delimiter)).frame
+        frame = tables.read(with_time_column(data), **self._format(encoding, delimiter)).frame
         panel, parts = self._with_history(frame)
         return score(self._from(panel, parts, "test"))
 
@@ -144,7 +145,9 @@ class ForecastRun:
         Returns:
             As `kerasnn.forecasting.forecaster.Forecaster.predict`.
         """
-        return self.forecaster.predict(tables.read(data, **self._format(encoding, delimiter)).frame)
+        return self.forecaster.predict(
+            tables.read(with_time_column(data), **self._format(encoding, delimiter)).frame
+        )
 
     def predict_file(
         self,
@@ -214,6 +217,26 @@ class ForecastRun:
 
     layers = explain = explain_files
 
+    def report(self, output: str | os.PathLike[str] | None = None, *, force: bool = False) -> Path:
+        """Write the report as one page for a browser; returns where.
+
+        Args:
+            output: File; the run's own if None, which is replaced.
+            force: Replace another file.
+
+        Raises:
+            ConfigError: The file exists.
+        """
+        from kerasnn.evaluation.report import render
+        from kerasnn.storage import write_atomically
+
+        path = Path(output) if output is not None else (self.folder or Path()) / "report.html"
+        if output is not None and path.exists() and not force:
+            fix = "choose another name, or force its replacement"
+            raise ConfigError(f"'{path}' exists", fix=fix)
+        write_atomically(path, render(dict(self.bundle.report)).encode())
+        return path
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the bundle alone: enough to predict and export."""
         self.bundle.save(path)
@@ -224,7 +247,7 @@ class ForecastRun:
         if self.scores:
             lines += ["", self.scores.table()]
         if self.folder:
-            lines += ["", f"Saved in {self.folder}"]
+            lines += ["", f"Saved in {self.folder}; look at {self.folder / 'report.html'}"]
         if self.interrupted:
             lines += ["The training was interrupted; this is its best epoch so far."]
         return "\n".join(lines)

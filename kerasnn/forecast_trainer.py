@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,13 +16,25 @@ import pandas as pd
 from kerasnn import storage
 from kerasnn.bundle import ForecastBundle
 from kerasnn.config import Config
-from kerasnn.folder import BUNDLE, CONFIG, HELD_BACK, SPLIT, RunFolder, open_folder
+from kerasnn.folder import (
+    BACKTEST,
+    BUNDLE,
+    CONFIG,
+    HELD_BACK,
+    SPLIT,
+    RunFolder,
+    check_output,
+    open_folder,
+)
 from kerasnn.forecast_run import ForecastRun
 from kerasnn.forecast_table import SeriesTable, read_series
-from kerasnn.forecasting import learning
+from kerasnn.forecasting import blending, learning
+from kerasnn.forecasting.calibrating import calibrated
+from kerasnn.forecasting.judging import judge
 from kerasnn.forecasting.learning import Learned, Lesson
-from kerasnn.forecasting.scores import score
-from kerasnn.forecasting.story import tell
+from kerasnn.forecasting.parts import PartName
+from kerasnn.forecasting.selecting import Choice, Row, choose
+from kerasnn.forecasting.story import Told, tell
 from kerasnn.progress import ProgressBar
 from kerasnn.settings import Settings
 from kerasnn.training.fitting import Watcher
@@ -50,34 +63,73 @@ def train_forecaster(
     """
     started = time.perf_counter()
     table, config = read_series(settings, sources)
-    if config.forecast.transform == "auto":
-        config = config.with_inferred({"forecast.transform": "none"})
     if config.run.tensorboard:
         check_installed()
+    choice = None
+    if resume is None:
+        check_output(config, force=force)
+        choice = choose(table.panel, table.parts, config, note=_tell if progress else None)
+        config = choice.config
     folder = open_folder(config, resume=resume, force=force)
+    choice = choice or _choice_of(folder, config)
     with folder.locked() if folder else ExitStack():
         fingerprint = folder.circumstances(config, table.digest()) if folder else None
         if folder and fingerprint:
             folder.check(fingerprint)
-            _begin(folder, config, table)
+            _begin(folder, config, table, choice)
         lesson = learning.prepare(table.panel, table.parts, config)
-        learned = _learn(lesson, config, folder, fingerprint, progress=progress)
-        learned = learning.solved_again(learned)
-        run = _judged(table, learned, noted, seconds=time.perf_counter() - started)
+        learned, members = _learn(lesson, config, choice, folder, fingerprint, progress=progress)
+        told = Told(choice.told(), members, time.perf_counter() - started, noted)
+        run = _judged(table, learned, told)
         if folder:
-            _finish(folder, run, learned)
             run.folder = folder.path
+            _finish(folder, run, learned)
     return run
+
+
+def _tell(row: Row) -> None:
+    """A line about a candidate of the back-test."""
+    shown = "given up" if row.mean is None else f"MASE {row.mean:.4f}"
+    print(f"back-test: {row.title}: {shown}", file=sys.stderr, flush=True)
+
+
+def _choice_of(folder: RunFolder | None, config: Config) -> Choice:
+    """What was chosen when the run began."""
+    path = folder.path / BACKTEST if folder else None
+    if path is None or not path.is_file():
+        return Choice(config)
+    return Choice.from_bytes(path.read_bytes(), config)
 
 
 def _learn(
     lesson: Lesson,
     config: Config,
+    choice: Choice,
     folder: RunFolder | None,
     fingerprint: dict[str, Any] | None,
     *,
     progress: bool,
-) -> Learned:
+) -> tuple[Learned, dict[str, Learned]]:
+    """A calibrated forecaster, and the members of a blend."""
+    how: dict[str, Any] = {
+        "checkpoints": folder.checkpoints if folder else None,
+        "fingerprint": fingerprint,
+        "watchers": _watchers(lesson, config, folder, progress=progress),
+    }
+    try:
+        if config.model.name != blending.NAME:
+            learned = calibrated(learning.learn(lesson, config, **how), choice)
+            return learning.solved_again(learned), {}
+        blended = blending.learn_blend(lesson, config, **how)
+        return blended.solved_again(calibrated(blended.learned, choice)), dict(blended.members)
+    finally:
+        for watcher in how["watchers"]:
+            getattr(watcher, "close", lambda: None)()
+
+
+def _watchers(
+    lesson: Lesson, config: Config, folder: RunFolder | None, *, progress: bool
+) -> list[Watcher]:
     watchers: list[Watcher] = []
     window = lesson.preprocessor.signature.window
     assert window is not None
@@ -86,30 +138,16 @@ def _learn(
         watchers.append(ProgressBar(epochs=config.training.epochs, monitor=monitor.name))
     if config.run.tensorboard and folder:
         watchers.append(TensorBoardLog(folder.path / "tensorboard"))
-    try:
-        return learning.learn(
-            lesson,
-            config,
-            checkpoints=folder.checkpoints if folder else None,
-            fingerprint=fingerprint,
-            watchers=watchers,
-        )
-    finally:
-        for watcher in watchers:
-            getattr(watcher, "close", lambda: None)()
+    return watchers
 
 
-def _judged(
-    table: SeriesTable, learned: Learned, noted: Sequence[str], *, seconds: float
-) -> ForecastRun:
-    """Scores on the test part, and the story of the run."""
+def _judged(table: SeriesTable, learned: Learned, told: Told) -> ForecastRun:
+    """Scores on the test part, or else on the validation part, and the story of the run."""
     lesson, config = learned.lesson, learned.config
-    origins = lesson.origins("test")
-    found = learned.forecaster.forecasts(lesson.prepared, origins) if len(origins) else None
-    scores = score(found) if found else None
-    report = tell(learned, scores, origin=table.origin, seconds=seconds, warnings=noted)
-    if learned.sweep:
-        report["sweep"] = learned.sweep.to_dict()
+    part: PartName = "test" if len(lesson.origins("test")) else "validation"
+    interrupted = learned.fitted.progress.stopped == "interrupted"
+    judged = judge(learned, part, baselines=config.run.baselines and not interrupted)
+    report = tell(learned, judged, told, origin=table.origin)
     bundle = ForecastBundle(
         model=config.model.name,
         hyperparameters=dict(config.model.hyperparameters),
@@ -119,11 +157,14 @@ def _judged(
         report=report,
     )
     held_back = table.held_back(lesson.preprocessor.history)
-    return ForecastRun(bundle, scores, None, learned.fitted.progress.stopped, held_back)
+    stopped = learned.fitted.progress.stopped
+    return ForecastRun(bundle, judged.scores, None, stopped, held_back)
 
 
-def _begin(folder: RunFolder, config: Config, table: SeriesTable) -> None:
+def _begin(folder: RunFolder, config: Config, table: SeriesTable, choice: Choice) -> None:
     """Write what is known before the training."""
+    if choice.rows or choice.leftover:
+        storage.write_atomically(folder.path / BACKTEST, choice.to_bytes())
     config.write(folder.path / CONFIG)
     split = table.split().to_csv(index=False).encode()
     storage.write_atomically(folder.path / SPLIT, gzip.compress(split, mtime=0))
@@ -142,3 +183,4 @@ def _finish(folder: RunFolder, run: ForecastRun, learned: Learned) -> None:
         predictions = run.predictions().to_csv(index=False, float_format="%.7g").encode()
         storage.write_atomically(folder.path / "predictions.csv", predictions)
     run.bundle.save(folder.path / BUNDLE)
+    run.report()

@@ -65,14 +65,23 @@ class Metric:
             return "–"
         if not self.in_unit or value == 0:
             return f"{round(value, 4) + 0.0:.4f}"  # + 0.0 turns -0.0 into 0.0
-        size = abs(value)
-        if size >= 1000:
-            return f"{value:,.0f}"
-        return f"{value:.{3 - int(np.floor(np.log10(size)))}f}" if size >= 1e-3 else f"{value:.3e}"
+        return format_in_unit(value)
 
     def format_interval(self, interval: tuple[float, float] | None) -> str:
         """Both bounds for people; a dash for no interval."""
         return " to ".join(self.format(bound) for bound in interval) if interval else "–"
+
+
+def format_in_unit(value: float) -> str:
+    """A value in the unit of a target, of any size: four digits.
+
+    >>> format_in_unit(0.012345), format_in_unit(12345.6)
+    ('0.01235', '12,346')
+    """
+    size = abs(value)
+    if size >= 1000 or size == 0:
+        return f"{value:,.0f}"
+    return f"{value:.{3 - int(np.floor(np.log10(size)))}f}" if size >= 1e-3 else f"{value:.3e}"
 
 
 _CLASSES: tuple[Task, ...] = ("binary", "multiclass")

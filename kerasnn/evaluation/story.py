@@ -115,7 +115,7 @@ def tell(
         "stopped": stopped,
         "data": _data(examples_origin, schema, n_rows, missing),
         "split": {"kind": split, "column": (config.get("split") or {}).get("column")},
-        "training": _training(history, best_epoch),
+        "training": training_of(history, best_epoch),
         "errors": _regression(predictions)
         if predictions.task == "regression"
         else _classes(predictions, scores),
@@ -127,10 +127,10 @@ def tell(
         "config": config,
     }
     # The scores are read back as such, so they stay to the last digit.
-    told = {**_plain(story), "scores": _bounded(scores)}
+    told = {**plain(story), "scores": _bounded(scores)}
     if images:
         # Files are long text, and within bounds of their own.
-        told["images"] = {**_plain({**images, "files": []}), "files": list(images["files"])}
+        told["images"] = {**plain({**images, "files": []}), "files": list(images["files"])}
     if texts:
         # Plain and within bounds of their own, too.
         told["texts"] = dict(texts)
@@ -178,7 +178,7 @@ def _bounded(scores: Scores) -> dict[str, Any]:
     return data
 
 
-def _training(history: Sequence[Mapping[str, float]], best_epoch: int) -> dict[str, Any]:
+def training_of(history: Sequence[Mapping[str, float]], best_epoch: int) -> dict[str, Any]:
     """The history by column; of a very long one some epochs, the best among them."""
     wanted = np.linspace(0, len(history) - 1, min(len(history), curves.MAX_POINTS))
     epochs = set(wanted.round().astype(int).tolist())
@@ -267,14 +267,14 @@ def _regression(predictions: Predictions) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """NumPy to Python, what is not finite to None, long text cut, eight digits of a number."""
     if isinstance(value, Mapping):
-        return {_plain(str(key)): _plain(each) for key, each in value.items()}
+        return {plain(str(key)): plain(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, str):
         return value if len(value) <= MAX_TEXT else value[: MAX_TEXT - 1] + "…"
     if isinstance(value, float):

@@ -112,11 +112,11 @@ def decide_options(
 def history_for(season: int, horizon: int, longest: int) -> int:
     """Points to look back: whole seasons, as far as half of the training part allows.
 
-    >>> history_for(24, 96, 8000), history_for(12, 24, 96), history_for(1, 8, 50)
+    >>> history_for(24, 336, 8000), history_for(12, 24, 96), history_for(1, 8, 50)
     (336, 36, 16)
     """
     seasons_back = int(np.clip(USUAL_HISTORY // season, FEWEST_SEASONS, MOST_SEASONS))
-    wanted = max(seasons_back * season, 2 * horizon)
+    wanted = max(seasons_back * season, min(2 * horizon, USUAL_HISTORY), horizon)
     most = max((longest - horizon) // 2, 1)
     if wanted <= most:
         return wanted
@@ -200,8 +200,7 @@ def learn(
     row_loss = forecast_loss(recipe, window)
     monitor = forecast_monitor(recipe, window, lesson.validation.target)
     if models.get(config.model.name).closed_form:
-        fitted = _judged(lesson, row_loss, monitor)
-        return Learned(Forecaster(lesson.preprocessor, lesson.network), fitted, config, lesson)
+        return as_it_is(lesson, config)
     if recipe.learning_rate == 0:
         sweep = find_learning_rate(
             lesson.network, lesson.train, recipe=recipe, row_loss=row_loss, seed=seed
@@ -223,6 +222,15 @@ def learn(
         watchers=tuple(watchers),
     )
     return Learned(Forecaster(lesson.preprocessor, lesson.network), fitted, config, lesson, sweep)
+
+
+def as_it_is(lesson: Lesson, config: Config) -> Learned:
+    """A network whose weights are found already."""
+    window = lesson.preprocessor.signature.window
+    assert window is not None
+    monitor = forecast_monitor(config.training, window, lesson.validation.target)
+    fitted = _judged(lesson, forecast_loss(config.training, window), monitor)
+    return Learned(Forecaster(lesson.preprocessor, lesson.network), fitted, config, lesson)
 
 
 def solved_again(learned: Learned) -> Learned:

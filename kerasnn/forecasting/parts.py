@@ -83,6 +83,9 @@ def divide(
         what = f"a forecast is split by time, not by '{options.kind}'"
         raise ConfigError(what, place="split.kind", fix="leave the split out")
     given = given or {}
+    if "validation" in given and "test" not in given:
+        what = "validation rows of their own need test rows of their own: the last rows test"
+        raise ConfigError(what, fix="give test rows too, or leave the validation rows out")
     end = np.array([track.end for track in panel.tracks], np.int64)
     starts = np.array([track.start for track in panel.tracks], np.int64)
     if not end.any():

@@ -225,7 +225,7 @@ def _with_others(
     series = _codes(roles.names_of(frame))
     several = len(series) and series.max() > 0
     for name, guess in guesses.items():
-        if guess.kind == "constant" or not (guess.used or _is_numeric(guess, frame[name])):
+        if guess.kind in ("constant", "identifier"):
             continue
         fixed = _is_fixed(frame[name], series)
         if fixed and several:

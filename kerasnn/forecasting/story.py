@@ -3,36 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kerasnn.forecasting.learning import Learned
+from kerasnn.evaluation.anatomy import anatomy
+from kerasnn.evaluation.story import plain, training_of
+from kerasnn.forecasting.forecasts import Forecasts
+from kerasnn.forecasting.judging import Judged
+from kerasnn.forecasting.learning import CLOSED_FORM, Learned
+from kerasnn.forecasting.metrics import bounds
 from kerasnn.forecasting.panel import Panel
-from kerasnn.forecasting.parts import PartName
-from kerasnn.forecasting.scores import ForecastScores
+from kerasnn.forecasting.parts import PartName, Parts
 
 VERSION = 1
 MAX_WARNINGS = 50
+# Points of a drawing, and how many forecasts and series are drawn.
+MOST_POINTS, MOST_PICTURES, MOST_COURSES = 400, 6, 3
 
 
-def tell(
-    learned: Learned,
-    scores: ForecastScores | None,
-    *,
-    origin: str,
-    seconds: float,
-    warnings: Sequence[str],
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Told:
+    """What the story takes from elsewhere.
+
+    Args:
+        candidates: Of the back-test, as plain data; empty without one.
+        members: Of a blend, by name, trained.
+        seconds: How long everything took.
+        warnings: Raised in the run.
+    """
+
+    candidates: Sequence[Mapping[str, Any]]
+    members: Mapping[str, Learned]
+    seconds: float
+    warnings: Sequence[str]
+
+
+def tell(learned: Learned, judged: Judged, told: Told, *, origin: str) -> dict[str, Any]:
     """Put together what a summary and a report need.
 
     Args:
         learned: What came of the training.
-        scores: Of the test part.
+        judged: Scores and forecasts of the test part.
+        told: What else there is to tell.
         origin: Where the rows came from.
-        seconds: How long it took.
-        warnings: Raised in the run.
+
+    Returns:
+        Plain data for JSON: no NaN, no infinity.
     """
+    config, scores, lesson = learned.config, judged.scores, learned.lesson
+    panel = lesson.prepared.panel
+    intervals = learned.forecaster.intervals
+    trained = told.members or {config.model.name: learned}
+    story = _facts(learned, told, origin)
+    story["candidates"] = list(told.candidates)
+    story["part_scored"] = judged.part
+    story["intervals"] = intervals.note if intervals else None
+    story["members"] = {
+        name: {
+            **training_of(each.fitted.history, each.fitted.progress.best_epoch),
+            "solved": each.fitted.progress.stopped == CLOSED_FORM,
+            "stopped": each.fitted.progress.stopped,
+            "sweep": each.sweep.to_dict() if each.sweep else None,
+        }
+        for name, each in trained.items()
+    }
+    story["network"] = anatomy(learned.forecaster.network)
+    story["courses"] = [
+        courses(panel, lesson.parts, i) for i in range(min(len(panel), MOST_COURSES))
+    ]
+    story["pictures"] = pictures(panel, lesson.preprocessor.season, judged)
+    return {**plain(story), "scores": scores.to_dict() if scores else None}
+
+
+def _facts(learned: Learned, told: Told, origin: str) -> dict[str, Any]:
     config, fitted = learned.config, learned.fitted
     lesson, roles = learned.lesson, learned.lesson.preprocessor.roles
     panel = lesson.prepared.panel
@@ -41,7 +87,7 @@ def tell(
         "task": "forecast",
         "model": config.model.name,
         "targets": list(roles.targets),
-        "seconds": seconds,
+        "seconds": told.seconds,
         "stopped": fitted.progress.stopped,
         "data": {
             "origin": origin,
@@ -73,8 +119,7 @@ def tell(
             "best_epoch": fitted.progress.best_epoch,
         },
         "parameters": int(learned.forecaster.network.count_params()),
-        "scores": scores.to_dict() if scores else None,
-        "warnings": list(dict.fromkeys(warnings))[:MAX_WARNINGS],
+        "warnings": list(dict.fromkeys(told.warnings))[:MAX_WARNINGS],
         "config": config.to_dict(),
     }
 
@@ -97,3 +142,113 @@ def _missing(panel: Panel) -> dict[str, int]:
     for track in panel.tracks:
         counts += np.isnan(track.target[: track.end]).sum(axis=0)
     return dict(zip(panel.roles.targets, counts.tolist(), strict=True))
+
+
+def courses(panel: Panel, parts: Parts, number: int) -> dict[str, Any]:
+    """A whole series in few points, and where its parts begin.
+
+    Args:
+        panel: The series.
+        parts: Of their points.
+        number: Of the series.
+    """
+    track = panel.tracks[number]
+    end = max(int(parts.end[number]), 1)
+    values = track.target[:end, 0]
+    size = -(-end // MOST_POINTS)
+    starts = np.arange(0, end, size)
+    with np.errstate(invalid="ignore"):
+        known = np.add.reduceat(np.isfinite(values), starts)
+        mean = np.add.reduceat(np.nan_to_num(values), starts) / np.where(known, known, np.nan)
+    firsts = {name: int(parts.bounds(name)[0][number]) for name in get_args(PartName)}
+    return {
+        "series": track.name,
+        "target": panel.roles.targets[0],
+        "times": _texts(panel, number, starts),
+        "values": mean,
+        "averaged": size,
+        "parts": {name: first / end for name, first in firsts.items()},
+    }
+
+
+def pictures(panel: Panel, season: int, judged: Judged) -> list[dict[str, Any]]:
+    """Some forecasts with their history: of each series a middling one, and the worst of all."""
+    found = judged.forecasts
+    if found is None:
+        return []
+    numbers = {track.name: i for i, track in enumerate(panel.tracks)}
+    length = int(np.clip(max(2 * found.horizon, 3 * season), 24, MOST_POINTS - found.horizon))
+    best = min(
+        judged.baselines,
+        key=lambda each: float(
+            np.nanmean(np.abs(each.forecasts.truth - each.forecasts.prediction))
+        ),
+        default=None,
+    )
+    return [
+        {
+            "why": why,
+            "series": str(found.series[row]),
+            "target": found.targets[target],
+            **_picture(panel, numbers[found.series[row]], found, row, target, length),
+            "baseline": best
+            and {
+                "title": best.title,
+                "values": best.forecasts.prediction[row, :, target],
+            },
+        }
+        for row, target, why in _chosen(found)
+    ]
+
+
+def _chosen(found: Forecasts) -> list[tuple[int, int, str]]:
+    """Rows, targets, and why they are shown."""
+    with np.errstate(invalid="ignore"):
+        error = np.abs(found.truth - found.prediction)
+        known = np.isfinite(error).sum(axis=1)
+        mean = np.nansum(error, axis=1) / np.where(known, known, np.nan)
+    scale = np.where(found.naive_error > 0, found.naive_error, 1.0)
+    size = mean / scale
+    if not np.isfinite(size).any():
+        return [(0, 0, "latest")]
+    chosen: list[tuple[int, int, str]] = []
+    for name in list(dict.fromkeys(found.series))[: MOST_PICTURES - 2]:
+        for target in range(min(len(found.targets), MOST_PICTURES - 2)):
+            rows = np.flatnonzero((found.series == name) & np.isfinite(size[:, target]))
+            if len(rows):
+                middle = rows[np.argsort(size[rows, target], kind="stable")[len(rows) // 2]]
+                chosen.append((int(middle), target, "usual"))
+    chosen = chosen[: MOST_PICTURES - 2]
+    row, target = np.unravel_index(int(np.nanargmax(size)), size.shape)
+    last = len(found) - 1
+    for more in ((int(row), int(target), "worst"), (last, 0, "latest")):
+        if more[:2] not in [each[:2] for each in chosen]:
+            chosen.append(more)
+    return chosen
+
+
+def _picture(
+    panel: Panel, number: int, found: Forecasts, row: int, target: int, length: int
+) -> dict[str, Any]:
+    track = panel.tracks[number]
+    at = int(np.searchsorted(_seconds(panel, number), found.origins[row].astype(np.int64)))
+    first = max(at + 1 - length, 0)
+    low, high = bounds(found) if found.quantiles else (None, None)
+    return {
+        "past_times": _texts(panel, number, np.arange(first, at + 1)),
+        "past": track.target[first : at + 1, target],
+        "times": _texts(panel, number, np.arange(at + 1, at + 1 + found.horizon)),
+        "truth": found.truth[row, :, target],
+        "prediction": found.prediction[row, :, target],
+        "low": None if low is None else low[row, :, target],
+        "high": None if high is None else high[row, :, target],
+    }
+
+
+def _seconds(panel: Panel, number: int) -> NDArray[np.int64]:
+    return panel.values(number, 0, len(panel.tracks[number]))
+
+
+def _texts(panel: Panel, number: int, at: NDArray[np.int64]) -> list[str]:
+    start = panel.tracks[number].start
+    return panel.frequency.texts(panel.frequency.values(start + at))

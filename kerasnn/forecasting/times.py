@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,19 @@ Clock = Literal["utc", "local", "steps"]
 """Whether times are seconds in UTC, seconds on the clocks where they were read, or numbers."""
 
 _OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s?(?:Z|[-+]\d{2}:?\d{2})$")
+
+
+def with_time_column(data: Any) -> Any:
+    """A DataFrame whose index holds the times, with these as a column; anything else as it is."""
+    if not (isinstance(data, pd.DataFrame) and len(data)):
+        return data
+    index = data.index
+    if isinstance(index, pd.PeriodIndex):
+        index = index.to_timestamp().rename(index.name)
+    if not isinstance(index, pd.DatetimeIndex):
+        return data
+    name = "time" if index.name is None else str(index.name)
+    return data if name in data.columns else data.set_axis(index).reset_index(names=name)
 
 
 def are_steps(series: pd.Series) -> bool:
