@@ -93,6 +93,7 @@ def test_every_format_takes_texts_or_codes(predictors, kind, format, tmp_path):
         length = predictor.preprocessor.texts[0].length
         unit = "characters" if kind == "characters" else "words"
         assert f"| int32 | (batch, {length}) | codes of its {unit} |" in text
+    assert ("def siphash" in text) is (kind != "words" and format != "saved_model")
     assert _printed(text, tmp_path) == pytest.approx(predictor.scores(rows()[:1])[0], abs=1e-5)
 
 

@@ -142,14 +142,16 @@ def _snippet(
         lines.append(f'    "{key}": {cell},')
     text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
     if coded:
-        text = _with_tokens(text, name)
+        text = _with_tokens(text, name, hashed=any(t.buckets for t in preprocessor.texts))
     return _with_imports(text, modules, takes_images=bool(columns), takes_arrays=bool(whole))
 
 
-def _with_tokens(text: str, name: str) -> str:
+def _with_tokens(text: str, name: str, *, hashed: bool) -> str:
     """The example with what makes codes of texts."""
     head, body = text.split("\n\n", 1)
     _, _, _, imports, source = inspect.getsource(plain_tokens).split("\n\n", 4)
+    if not hashed:
+        source = source.split("\n\n\ndef siphash", 1)[0] + "\n"
     read = (
         f'with open("{name}{SUFFIX}", encoding="utf-8") as file:\n'
         "    tokens = {key: Tokens(**column) for key, column in json.load(file).items()}\n"
