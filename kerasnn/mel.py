@@ -126,7 +126,8 @@ def framed(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """
     padded = np.pad(np.nan_to_num(samples, nan=0.0), ((0, 0), (0, padding(samples.shape[1], rate))))
     windows = np.lib.stride_tricks.sliding_window_view(padded, frame_length(rate), axis=1)
-    return windows[:, :: hop_length(rate)]
+    frames: NDArray[np.float32] = windows[:, :: hop_length(rate)]
+    return frames
 
 
 def mel_power(xp: Any, frames: Any, waves: Any, triangles: Any) -> Any:

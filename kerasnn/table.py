@@ -67,6 +67,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     )
     if options.target is None:
         raise ConfigError("no target", fix="name the column to be predicted as `target`")
+    target = options.target
     read = {
         name: data.read(source, encoding=options.encoding, delimiter=options.delimiter)
         for name, source in given.items()
@@ -74,16 +75,16 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     }
     long = _long_table(read["data"], settings, options)
     if long:
-        read = {name: long.collapse(each, options.target) for name, each in read.items()}
+        read = {name: long.collapse(each, target) for name, each in read.items()}
         options = _of_series(options, long, read["data"])
     read = {
-        name: drop_unlabelled(examples, options.target, task=options.task)
+        name: drop_unlabelled(examples, target, task=options.task)
         for name, examples in read.items()
     }
     # What the columns are is decided by the rows to learn from alone.
     schema = infer(
         read["data"],
-        target=options.target,
+        target=target,
         task=options.task,
         columns=_named_classes(given["data"], options) | dict(options.columns),
         drop=[*options.drop, *_split_columns(settings.split, options)],

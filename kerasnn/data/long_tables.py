@@ -90,7 +90,8 @@ class LongTable:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> LongTable:
         """Rebuild from plain data, also after a trip through JSON."""
-        return cls(**{k: tuple(v) if isinstance(v, list | tuple) else v for k, v in data.items()})
+        lists = {key: tuple(data[key]) for key in ("keys", "channels", "constants")}
+        return cls(**{**data, **lists})
 
     def collapse(self, examples: Examples, target: str) -> Examples:
         """One row a series, in the order of their first rows; as it is where that was done.

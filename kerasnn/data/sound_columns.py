@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -178,8 +178,8 @@ def _report_mixed(mixed: list[Recording]) -> None:
         warn(f"{what} mixed into one", place=_name(mixed[0]), fix="save one channel if it matters")
 
 
-def _placed(error: SoundError, series: pd.Series, label: object) -> SoundError:
-    where = error.place or place(series, label)  # type: ignore[arg-type]
+def _placed(error: SoundError, series: pd.Series, label: Hashable) -> SoundError:
+    where = error.place or place(series, label)
     return SoundError(error.what, place=where, fix=error.fix)
 
 

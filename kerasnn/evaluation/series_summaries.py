@@ -97,6 +97,6 @@ def _piece_means(
 
 def _lengths(known: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Points up to the last that has a reading, (n,)."""
-    any_known = known.any(axis=2)
-    last = known.shape[1] - np.argmax(any_known[:, ::-1], axis=1)
-    return np.where(any_known.any(axis=1), last, 0).astype("float64")
+    places = np.arange(1, known.shape[1] + 1)[None, :, None]
+    found: NDArray[np.float64] = (known * places).max(axis=(1, 2)).astype("float64")
+    return found

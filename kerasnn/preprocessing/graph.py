@@ -108,8 +108,10 @@ def apply(preprocessor: Preprocessor, raw: dict[str, Tensor]) -> dict[str, Tenso
         inputs[name] = resize_tensor(raw[image.name], image.height, image.width)
     # The network itself scales and masks what is in these.
     signature = preprocessor.signature
-    for name, each in (*signature.series_inputs.items(), *signature.sound_inputs.items()):
-        inputs[name] = raw[each.name]
+    for name, series in signature.series_inputs.items():
+        inputs[name] = raw[series.name]
+    for name, sound in signature.sound_inputs.items():
+        inputs[name] = raw[sound.name]
     for name, text in zip(signature.text_inputs, preprocessor.texts, strict=True):
         cells = raw[text.name]
         inputs[name] = TokenCodes(text.coder)(cells) if cells.dtype == "string" else cells

@@ -112,9 +112,18 @@ class Preprocessor:
                 numbers.append(NumberColumn.fit(column.name, values, options))
         target = schema.target
         coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
-        table = tuple(numbers), tuple(dates), tuple(vocabularies)
-        others = tuple(images), tuple(texts), tuple(series), tuple(sounds)
-        return cls(schema, options, *table, coder, *others)
+        return cls(
+            schema,
+            options,
+            tuple(numbers),
+            tuple(dates),
+            tuple(vocabularies),
+            coder,
+            images=tuple(images),
+            texts=tuple(texts),
+            series=tuple(series),
+            sounds=tuple(sounds),
+        )
 
     @property
     def signature(self) -> Signature:
