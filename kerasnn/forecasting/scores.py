@@ -106,7 +106,8 @@ class ForecastScores:
 
     def table(self) -> str:
         """Everything as plain text: a table, the verdict, the series, the notes."""
-        head = [f"{self.n_windows:,} forecasts", "model", "95 % interval", *self.baselines]
+        count = f"{self.n_windows:,} forecast{'s' if self.n_windows != 1 else ''}"
+        head = [count, "model", "95 % interval", *self.baselines]
         rows = [
             [
                 title_of(name, self.nominal),

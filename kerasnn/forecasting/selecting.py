@@ -43,6 +43,8 @@ HOPELESS = 1.05
 # An average has to be so much better than its best member.
 BLEND_GAIN = 0.99
 MOST_MEMBERS = 4
+# Averages that are shown.
+MOST_AVERAGES = 3
 # Of a time limit.
 SHARE_OF_LIMIT = 0.25
 # Numbers that are kept for the intervals.
@@ -207,7 +209,9 @@ class _Trials:
         best = min(mean_score(outcomes[:1]) for _, outcomes in self.done.values())
         self.run(candidate, bar=HOPELESS * best)
 
-    def _note(self, candidate: Candidate, outcomes: list[Outcome], seconds: float) -> None:
+    def _note(
+        self, candidate: Candidate, outcomes: list[Outcome], seconds: float, *, aloud: bool = True
+    ) -> None:
         scores = [mean_score([each]) for each in outcomes]
         missing = [None] * (len(self.folds) - len(outcomes))
         mean = None if missing else mean_score(outcomes)
@@ -215,7 +219,7 @@ class _Trials:
             title = candidate.title
             row = Row(title, (*scores, *missing), mean, round(seconds, 2))
             self.rows[title] = row
-            if self.told:
+            if self.told and aloud:
                 self.told(row)
             if mean is not None:
                 self.done[title] = (candidate, outcomes)
@@ -261,6 +265,11 @@ class _Trials:
             for count in range(2, len(titles) + 1):
                 for chosen in combinations(titles, count):
                     self._add_average(chosen, transform, BLEND_GAIN * best)
+        averages = [title for title in self.rows if title not in ranked and self.rows[title].mean]
+        averages.sort(key=lambda title: self.rows[title].mean or 0.0)
+        for title in averages[MOST_AVERAGES:]:
+            del self.rows[title]
+            self.done.pop(title, None)
 
     def _add_average(self, titles: Sequence[str], transform: Transform, bar: float) -> None:
         members = [self.done[title] for title in titles]
@@ -279,7 +288,7 @@ class _Trials:
         ]
         values = {"members": ",".join(texts)}
         candidate = Candidate("blend", values, transform, looks_far, tuple(titles))
-        self._note(candidate, outcomes, 0.0)
+        self._note(candidate, outcomes, 0.0, aloud=False)
         if (self.rows[candidate.title].mean or np.inf) >= bar:
             del self.done[candidate.title]
 

@@ -27,7 +27,7 @@ from kerasnn.forecasting.metrics import METRICS
 
 Story = dict[str, Any]
 
-WIDE, SHORT = (8.8, 2.9), (8.8, 2.2)
+WIDE, SHORT = (7.4, 3.1), (7.4, 2.3)
 MOST_ROWS = 30
 _PARTS = ("train", "validation", "calibration", "test")
 _WHY = {"usual": "a middling one", "worst": "the worst one", "latest": "the latest one"}
@@ -244,7 +244,8 @@ def _picture(story: Story, picture: Story) -> Drawing:
         axes.set_ylim(low, high + 0.16 * (high - low))
 
     where = f"{picture['series']}, {picture['target']}" if picture["series"] else picture["target"]
-    title = f"{shorten(where, 60)}: {_WHY[picture['why']]}"
+    only = len(story["pictures"]) == 1
+    title = f"{shorten(where, 60)}{'' if only else ': ' + _WHY[picture['why']]}"
     return draw(title, _picture_sentence(picture, truth, forecast, band), paint, size=WIDE)
 
 
