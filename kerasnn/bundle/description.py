@@ -15,7 +15,7 @@ from kerasnn.recipes import Recipe
 from kerasnn.signature import Signature
 
 MOST_HYPERPARAMETERS = 64
-LONGEST_TEXT = 64
+LONGEST_TEXT = 300
 LARGEST_NUMBER = 2**31
 # Codes of one column and outputs; more would be taken for the sizes of an attack.
 LARGEST_SIZE = 2**24
