@@ -48,10 +48,12 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
     if augment != config.training.augment:
         decided["training.augment"] = augment
     if not config.training.epochs:
-        sequences = models.data_of(config.model.name) == "sequence"
-        decided["training.epochs"] = (
-            epochs_for(len(train), sequences=sequences) if images or sequences else Recipe().epochs
-        )
+        kind = models.data_of(config.model.name)
+        if images or kind in ("image", "sequence"):
+            epochs = epochs_for(len(train), sequences=kind == "sequence")
+        else:
+            epochs = Recipe().epochs
+        decided["training.epochs"] = epochs
     texts = any(column.kind == "text" for column in schema.features)
     if texts and config.preprocessing.tokens == "auto":
         unit = choose_unit(train, validation, schema, config.preprocessing)

@@ -1,4 +1,7 @@
-"""From the images of a `Signature`, and what is beside them, to one matrix of features."""
+"""From the images of a `Signature`, and what is beside them, to one matrix of features.
+
+The mel spectrogram of a sound is an image too: as high as there are bands, as wide as frames.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
+from keras import ops
 
 from kerasnn.errors import ConfigError
 from kerasnn.layers.beside import beside_parts
 from kerasnn.layers.blocks import side_by_side
+from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from kerasnn.signature import Signature
+    from kerasnn.signature import Signature, Sound
 
 # From scaled pixels and a prefix of the layers' names to (batch, any).
 Backbone = Callable[["KerasTensor", str], "KerasTensor"]
+
+# Of a spectrogram as pixels from 0 to 255, about those of an image.
+MEAN, DEVIATION = 127.5, 50.0
 
 
 def image_features(
@@ -28,25 +36,25 @@ def image_features(
     *,
     scale: bool = True,
 ) -> KerasTensor:
-    """One encoder a column of images, beside small ones for the other columns: `beside_parts`.
+    """One encoder a column of images or sounds, beside small ones for others: `beside_parts`.
 
-    The layers of an encoder are named after its input: ``image_…``, ``image_2_…``. The result of
+    The layers of an encoder are named after its input: ``image_…``, ``sound_2_…``. The result of
     each is the layer ``image_features``, and what all say together is the layer ``features``.
 
     Args:
         inputs: From `build_inputs`.
         signature: What the inputs hold.
         backbone: Called for each image with its scaled pixels and the name of its input, which
-            begins the names of its layers.
+            begins the names of its layers; for a sound with its scaled mel spectrogram.
         scale: Whether pixels are scaled first; else they come as they are, from 0 to 255.
 
     Shape:
-        returns (batch, features of all images and of what is beside them)
+        returns (batch, features of all images and sounds and of what is beside them)
 
     Raises:
-        ConfigError: The signature has no image.
+        ConfigError: The signature has neither images nor sounds.
     """
-    if not signature.images:
+    if not (signature.images or signature.sounds):
         raise ConfigError(
             "a model for images needs an image column; got none",
             fix="add one, or choose a model for tables, such as mlp",
@@ -55,5 +63,15 @@ def image_features(
     for name, image in signature.image_inputs.items():
         x = scale_pixels(inputs[name], image, name=f"{name}_scaled") if scale else inputs[name]
         parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(x, name)))
-    parts += beside_parts(inputs, signature, done={"image"})
+    for name, sound in signature.sound_inputs.items():
+        x = _spectrogram(inputs[name], sound, scale=scale, name=name)
+        parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(x, name)))
+    parts += beside_parts(inputs, signature, done={"image", "sound"})
     return keras.layers.Identity(name="features")(side_by_side(parts, name="features_beside"))
+
+
+def _spectrogram(x: KerasTensor, sound: Sound, *, scale: bool, name: str) -> KerasTensor:
+    """(batch, samples) → (batch, bands, frames, 1), the lowest band below."""
+    frames, _ = mel_frames(x, sound, name=name)
+    image = ops.expand_dims(ops.flip(ops.transpose(frames, (0, 2, 1)), axis=1), 3)
+    return image if scale else ops.clip(MEAN + DEVIATION * image, 0.0, 255.0)

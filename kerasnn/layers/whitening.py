@@ -53,17 +53,18 @@ def whitening_layer(x: KerasTensor, *, size: int = 2, stride: int = 1, name: str
 
 
 def whiten(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) -> None:
-    """Fill each ``…_whitening`` layer from the patches of its training images.
+    """Fill each ``…_whitening`` layer from the patches of its training images or spectrograms.
 
     Args:
-        network: With layers ``image_scaled`` and ``image_whitening`` for an input ``image``.
-        inputs: Training inputs by name; images can be arrays, or anything indexed like one.
+        network: With a layer ``image_whitening`` for an input ``image``.
+        inputs: Training inputs by name; they can be arrays, or anything indexed like one.
         seed: Of the choice of images.
     """
     layers = {layer.name: layer for layer in network.layers}
     for name, images in inputs.items():
         if layer := layers.get(f"{name}_whitening"):
-            covariance = _covariance(layers[f"{name}_scaled"], layer, images, seed=seed)
+            scaled = keras.Model(network.input[name], layer.input)
+            covariance = _covariance(scaled, layer, images, seed=seed)
             layer.kernel.assign(whitening_kernel(covariance, layer.kernel.shape))
 
 
@@ -81,13 +82,13 @@ def whitening_kernel(covariance: NDArray[Any], shape: tuple[int, ...]) -> NDArra
 
 
 def _covariance(
-    scaled: keras.layers.Layer, layer: keras.layers.Conv2D, images: Any, *, seed: int
+    scaled: keras.Model, layer: keras.layers.Conv2D, images: Any, *, seed: int
 ) -> NDArray[Any]:
     """Mean of p pᵀ over patches p, which about 0 is what varies together, in float64."""
     height, width, channels, _ = layer.kernel.shape
     down, right = layer.strides
-    n_patches = len(range(0, images.shape[1] - height + 1, down))
-    n_patches *= len(range(0, images.shape[2] - width + 1, right))
+    n_patches = len(range(0, layer.input.shape[1] - height + 1, down))
+    n_patches *= len(range(0, layer.input.shape[2] - width + 1, right))
     count = min(len(images), max(1, PATCHES // n_patches))
     rows = np.sort(np.random.default_rng(seed).choice(len(images), count, replace=False))
     total = np.zeros((height * width * channels,) * 2)
