@@ -113,7 +113,7 @@ def log_mel(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
         samples: (n, samples); returns (n, frames, bands)
     """
     power = mel_power(np, framed(samples, rate), waves(rate), triangles(rate))
-    found = np.log(np.maximum(power, np.float32(FLOOR)))
+    found: NDArray[np.float32] = np.log(np.maximum(power, np.float32(FLOOR)))
     found[np.isnan(samples[:, :: hop_length(rate)])] = np.nan
     return found
 

@@ -63,7 +63,7 @@ def test_images_alone_and_several_sources(tmp_path: Path) -> None:
     assert read(one).frame["image"].tolist() == [one]
     both = read([one, tmp_path / "flat"])
     assert [Path(path).name for path in both.frame["image"]] == ["one.png", "a.png", "b.png"]
-    assert (list(both.frame.columns), both.origin) == (["image"], "the images")
+    assert (list(both.frame.columns), both.origin) == (["image"], "the files")
     (tmp_path / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     assert refusal([one, tmp_path / "table.csv"]) == (
         f"a table among several sources ({tmp_path}/table.csv) – give one table, or images and "
@@ -104,7 +104,7 @@ def test_empty_folders(tmp_path: Path) -> None:
     assert sum(map(len, read_chunks(tmp_path, allow_empty=True))) == 1
     (tmp_path / "cat" / "a.png").unlink()
     none = f"a folder without images ({tmp_path}) – name a file, or a folder with one subfolder of "
-    assert refusal(tmp_path) == none + "images a class"
+    assert refusal(tmp_path) == none + "images or WAV files a class"
 
 
 def test_links(tmp_path: Path) -> None:

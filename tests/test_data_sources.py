@@ -94,7 +94,7 @@ def test_folder_names_a_table_in_it(tmp_path: Path) -> None:
         check_source(tmp_path)
     assert str(caught.value) == (
         f"a folder without images ({tmp_path}) – name a file, or a folder with one subfolder of "
-        "images a class"
+        "images or WAV files a class"
     )
     write(tmp_path, "t.csv", TABLE)
     with pytest.raises(DataError, match=r"name a file in it, such as 't.csv'$"):
