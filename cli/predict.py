@@ -48,12 +48,13 @@ def predict(
     strict: bool,
     force: bool,
 ) -> None:
-    """Predict each row of a table, or each image, in its order; memory stays bounded.
+    """Predict each row of a table, image, sound or series, in its order; memory stays bounded.
 
     RUN is the folder of a run or its model.kerasnn; DATA is a table, which needs no target, or
-    images and folders of images. The result has the column prediction and, for classes, one
-    probability:CLASS each; for images, the column path comes first. A run that forecasts takes the
-    recent history of each series, and gives its values as far ahead as in training.
+    images, WAV files and folders of these. The result has the column prediction and, for classes,
+    one probability:CLASS each; for images and sounds, the column path comes first, and for a table
+    with a row for each point in time, what names a series. A run that forecasts takes the recent
+    history of each series, and gives its values as far ahead as in training.
     """
     check_run(run)
     check_tables(data, encoding=encoding)

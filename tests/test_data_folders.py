@@ -66,8 +66,8 @@ def test_images_alone_and_several_sources(tmp_path: Path) -> None:
     assert (list(both.frame.columns), both.origin) == (["image"], "the files")
     (tmp_path / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     assert refusal([one, tmp_path / "table.csv"]) == (
-        f"a table among several sources ({tmp_path}/table.csv) – give one table, or images and "
-        "folders of images"
+        f"a table among several sources ({tmp_path}/table.csv) – give one table, or images, "
+        "sounds and folders of these"
     )
     assert refusal([]) == "no images – name at least one"
     with pytest.raises(ConfigError, match="a table must be a path"):
