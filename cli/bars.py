@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -30,11 +31,13 @@ def shown(explained: TextExplanation) -> Iterator[str]:
     else:
         yield f"  {explained.strength:.6g}, of which by"
     largest = max(abs(effect) for _, effect in words) or 1.0
+    digits = min(6, max(0, 2 - math.floor(math.log10(largest))))
     for word, effect in words[:MAX_WORDS]:
-        yield f"  {_number(effect):>9}  {bar(effect / largest)}  {_cut(word)}"
+        yield f"  {effect:>+9.{digits}f}  {bar(effect / largest)}  {_cut(word)}"
     if len(words) > MAX_WORDS:
         rest = sum(effect for _, effect in words[MAX_WORDS:])
-        yield f"  {_number(rest):>9}  {'':{2 * WIDTH + 1}}  {len(words) - MAX_WORDS:,} more, added up"
+        more = f"{len(words) - MAX_WORDS:,} more, added up"
+        yield f"  {rest:>+9.{digits}f}  {'':{2 * WIDTH + 1}}  {more}"
 
 
 def bar(share: float) -> str:
@@ -56,10 +59,6 @@ def _said(explained: TextExplanation) -> str:
     likely = list(explained.probabilities.items())[:MAX_CLASSES]
     shares = ", ".join(f"{_cut(name)} {share:.4f}" for name, share in likely)
     return f"{_cut(str(explained.prediction))} ({shares})"
-
-
-def _number(effect: float) -> str:
-    return f"{effect:+.2f}" if abs(effect) < 1000 else f"{effect:+.4g}"
 
 
 def _cut(text: str, most: int = WORD) -> str:

@@ -34,9 +34,9 @@ def render(target: Target, explained: Sequence[TextExplanation]) -> str:
         )
         for each in explained
     ]
-    title = f"{target.name} of {len(articles):,} texts" if len(articles) != 1 else target.name
-    shelf = texts.Shelf("", texts.legend(target.task, about="what is explained"), articles)
-    return fill("explained.html", {"title": title, "shelf": shelf, "css": style()})
+    legend = texts.legend(target.task, about="what is explained")
+    values = {"target": target.name, "legend": legend, "articles": articles, "css": style()}
+    return fill("explained.html", values)
 
 
 def _said(explained: TextExplanation) -> str:
@@ -46,6 +46,6 @@ def _said(explained: TextExplanation) -> str:
     likely = list(explained.probabilities.items())[:MAX_CLASSES]
     shares = ", ".join(f"{shorten(name, 40)} {percent(share)}" for name, share in likely)
     said = f"{shorten(str(explained.prediction), 60)} ({shares})"
-    if explained.about != explained.prediction:
+    if explained.about != str(explained.prediction):
         said += f"; the words: for {shorten(str(explained.about), 40)}"
     return said
