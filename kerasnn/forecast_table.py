@@ -20,6 +20,7 @@ from kerasnn.forecasting import roles as columns
 from kerasnn.forecasting.learning import check, decide_options
 from kerasnn.forecasting.panel import Panel, Places, locate, read_panel
 from kerasnn.forecasting.parts import PartName, Parts, divide
+from kerasnn.forecasting.times import with_time_column
 from kerasnn.preprocessing.preprocessor import check_columns
 from kerasnn.settings import Settings
 
@@ -145,7 +146,7 @@ def _given(settings: Settings, sources: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(source, str | os.PathLike) and os.path.isdir(source):
             fix = "give a file with a column of times"
             raise DataError("a folder can't be forecast", place=os.fspath(source), fix=fix)
-    return {name: source for name, source in given.items() if source is not None}
+    return {name: with_time_column(s) for name, s in given.items() if s is not None}
 
 
 def _together(read: Mapping[str, data.Examples], roles: columns.Roles) -> data.Examples:

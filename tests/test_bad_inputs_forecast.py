@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from kerasnn.cli.main import commands
 
 N = 80
-TINY = ["--model", "nlinear", "--epochs", "1", "--no-baselines"]
+TINY = ["--model", "nlinear", "--epochs", "1", "--no-baselines", "--set", "transform=none"]
 HORIZON = ("--horizon", "4")
 ALL = ("--target", "sales", *HORIZON, "--history", "8")
 

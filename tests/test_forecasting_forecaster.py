@@ -25,7 +25,12 @@ from kerasnn.forecasting.intervals import Intervals, levels_for
 from kerasnn.forecasting.windows import Origins
 
 HORIZON, HISTORY = 4, 14
-TINY: dict[str, Any] = {"model": "nlinear", "history": HISTORY, "set": {"epochs": 1}}
+TINY: dict[str, Any] = {
+    "model": "nlinear",
+    "history": HISTORY,
+    "set": {"epochs": 1, "transform": "none"},
+    "baselines": False,
+}
 
 
 def table(n_points: int = 120) -> pd.DataFrame:
@@ -84,6 +89,10 @@ def ahead(frame: pd.DataFrame, count: int = HORIZON) -> pd.DataFrame:
     )
 
 
+def plain(result: pd.DataFrame) -> list[str]:
+    return [name for name in result.columns if not name.startswith("quantile:")]
+
+
 def test_a_run_scores_the_test_part(run: ForecastRun) -> None:
     assert run.scores is not None
     found = run.forecasts("test")
@@ -96,7 +105,8 @@ def test_a_run_scores_the_test_part(run: ForecastRun) -> None:
 def test_the_recent_history_is_enough(run: ForecastRun) -> None:
     recent = table().groupby("shop").tail(HISTORY)
     result = run.predict(pd.concat([recent, ahead(recent)]))
-    assert list(result.columns) == ["shop", "day", "prediction"]
+    assert plain(result) == ["shop", "day", "prediction"]
+    assert list(result.columns)[3:] == [f"quantile:{level}" for level in (0.1, 0.5, 0.9)]
     assert result["shop"].tolist() == ["a"] * HORIZON + ["b"] * HORIZON
     assert str(result["day"].iloc[0]) == "2021-06-29 00:00:00"
     whole = run.predict(pd.concat([table(), ahead(recent)]))
@@ -155,7 +165,8 @@ def test_series_that_end_at_different_times_are_told(run: ForecastRun) -> None:
 def test_several_targets_have_a_column_each() -> None:
     run = trained(target=None, targets=["sales", "visitors"], known=None)
     result = run.predict(table())
-    assert list(result.columns) == ["shop", "day", "prediction:sales", "prediction:visitors"]
+    assert plain(result) == ["shop", "day", "prediction:sales", "prediction:visitors"]
+    assert "quantile:0.9:visitors" in result
     ratio = result["prediction:visitors"] / result["prediction:sales"]
     assert ratio.between(1.5, 2.5).all()
 
@@ -166,7 +177,18 @@ def test_plain_steps_stay_whole_numbers() -> None:
     assert isinstance(run, ForecastRun)
     result = run.predict(frame)
     assert result["t"].tolist() == [200, 202, 204]
-    assert list(result.columns) == ["t", "prediction"]
+    assert plain(result) == ["t", "prediction"]
+
+
+@pytest.mark.parametrize("as_periods", [False, True])
+def test_times_may_be_the_index(as_periods: bool) -> None:
+    months = pd.date_range("2010-01-01", periods=90, freq="MS")
+    values = pd.DataFrame({"y": np.sin(np.arange(90) / 2)}, index=months)
+    frame = values.set_axis(months.to_period()) if as_periods else values
+    run = kerasnn.train(frame, target="y", horizon=3, **TINY)
+    result = run.predict(frame)
+    assert plain(result) == ["time", "prediction"]
+    assert result["time"].iloc[0] == pd.Timestamp("2017-07-01")
 
 
 def test_intervals_add_quantiles(run: ForecastRun) -> None:
@@ -255,8 +277,9 @@ def test_a_configuration_repeats_the_run(folder: Path, tmp_path: Path) -> None:
 
 def test_a_run_goes_on(folder: Path, tmp_path: Path) -> None:
     source = folder.parent / "sales.csv"
-    whole = trained(source, output=tmp_path / "whole", set={"epochs": 2, "schedule": "constant"})
-    trained(source, output=tmp_path / "part", set={"epochs": 1, "schedule": "constant"})
+    constant = {"schedule": "constant", "transform": "none"}
+    whole = trained(source, output=tmp_path / "whole", set={"epochs": 2, **constant})
+    trained(source, output=tmp_path / "part", set={"epochs": 1, **constant})
     resumed = kerasnn.train(resume=tmp_path / "part", set={"epochs": 2})
     assert isinstance(resumed, ForecastRun)
     for one, other in zip(
@@ -332,7 +355,7 @@ def test_the_page_s_example_runs(folder: Path, tmp_path: Path, monkeypatch: Any)
     monkeypatch.chdir(tmp_path)
     shown: list[Any] = []
     exec(code, {"print": shown.append})
-    assert shown[0].shape == (1, HORIZON, 2 - 1, 1)
+    assert shown[0].shape == (1, HORIZON, 1, 1 + 3)
 
 
 def test_exports_hold_the_logarithm_and_the_intervals(tmp_path: Path) -> None:
@@ -362,7 +385,7 @@ def test_the_commands_forecast(tmp_path: Path) -> None:
         assert "sales: 4 ahead from 14 back" in done.stdout
         done = runner.invoke(commands, ["predict", "run", "sales.csv"])
         assert done.exit_code == 0, done.output
-        assert done.stdout.splitlines()[0] == "shop,day,prediction"
+        assert done.stdout.startswith("shop,day,prediction,quantile:0.1,")
         assert len(done.stdout.splitlines()) == 1 + 2 * HORIZON
         for words in (["evaluate", "run"], ["evaluate", "run", "sales.csv"], ["inspect", "run"]):
             done = runner.invoke(commands, words)

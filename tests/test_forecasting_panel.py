@@ -306,6 +306,13 @@ def test_rows_of_a_test_file_are_the_test_part() -> None:
     assert parts.end.tolist() == [100, 100]
 
 
+def test_validation_rows_of_their_own_need_test_rows() -> None:
+    with pytest.raises(ConfigError, match="need test rows of their own"):
+        parts_of([100], 10, given={"validation": [80]})
+    parts = parts_of([100], 10, given={"validation": [60], "test": [90]})
+    assert (parts.validation[0], parts.calibration[0], parts.test[0]) == (60, 75, 90)
+
+
 def test_short_data_share_a_part_and_say_so() -> None:
     with pytest.warns(KerasnnWarning, match="too few points in time to calibrate apart"):
         parts = parts_of([60], 12)
