@@ -27,6 +27,7 @@ class BaselineScores:
         title: For people.
         values: By the measure's name.
         steps: The main measure of each step ahead.
+        by_series: As of the model.
         gain: By how much the main measure of the model is less.
         gain_interval: 95 % interval of that, from paired resamples.
     """
@@ -34,6 +35,7 @@ class BaselineScores:
     title: str
     values: Values
     steps: tuple[float | None, ...] = ()
+    by_series: Mapping[str, Values] = field(default_factory=dict)
     gain: float | None = None
     gain_interval: Interval | None = None
 
@@ -200,7 +202,9 @@ def _compared(
         pair = metrics.interval(two - one)
     gain = None if mine is None or other is None else other - mine
     steps = tuple(metrics.by_step({main: theirs[main]})[main])
-    return BaselineScores(baseline.title, values, steps, gain, pair)
+    found = metrics.by_series(theirs, baseline.forecasts.series)
+    by_series = dict(list(found.items())[:MOST_SERIES])
+    return BaselineScores(baseline.title, values, steps, by_series, gain, pair)
 
 
 def _verdict(values: Values, main: str, baselines: Mapping[str, BaselineScores]) -> str:
@@ -267,6 +271,7 @@ def _baseline_from(data: Any) -> BaselineScores:
         str(data["title"]),
         _values(data["values"]),
         tuple(map(_number, data["steps"])),
+        {str(k): _values(v) for k, v in data["by_series"].items()},
         _number(data["gain"]),
         _pair(data["gain_interval"]),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -124,7 +125,7 @@ class Choice:
                 leftover = None
                 if "errors" in file:
                     leftover = (Origins(file["track"], file["at"]), file["errors"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             raise ModelRefusedError("the back-test of the run is damaged") from None
         return cls(config, rows, leftover)
 
