@@ -100,7 +100,8 @@ def train_fit(network, column, texts, codes, *, in_model: bool):
     vectorize = keras.layers.TextVectorization(
         output_sequence_length=LENGTH, vocabulary=list(column.words)
     )
-    rows = tf.data.Dataset.from_tensor_slices((texts, codes[:, None])).shuffle(len(texts))
+    given = tf.constant(texts), codes[:, None]
+    rows = tf.data.Dataset.from_tensor_slices(given).shuffle(len(texts))
     rows = rows.batch(BATCH, drop_remainder=True)
     if in_model:
         inputs = keras.Input((), dtype="string")
