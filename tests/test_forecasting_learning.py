@@ -19,11 +19,12 @@ from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.parts import Parts, divide
 from kerasnn.recipes import Recipe
 from kerasnn.settings import collect
-from kerasnn.signature import Window
+from kerasnn.signature import Output, Window
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Engine
 from kerasnn.training.fitting import Row
 from kerasnn.training.forecast_losses import forecast_loss, forecast_monitor
+from kerasnn.training.losses import loss_function
 
 KEYS = {
     "data.target": "y",
@@ -272,6 +273,11 @@ def test_monitors_measure_what_is_known() -> None:
     assert np.isnan(monitor.measure(np.full((5, 6), np.nan)))
     with pytest.raises(ConfigError, match="can't be monitored by 'auc'"):
         forecast_monitor(Recipe(monitor="auc"), WINDOW, target)
+
+
+def test_the_quantile_loss_is_for_forecasts_alone() -> None:
+    with pytest.raises(ConfigError, match="'quantile' is for forecasts and the task is regression"):
+        loss_function(Recipe(loss="quantile"), Output("regression", 1))
 
 
 def test_losses_of_classes_are_refused() -> None:
