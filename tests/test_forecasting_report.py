@@ -1,0 +1,166 @@
+"""The story of a forecast as plain data, and the page that is drawn from it alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import kerasnn
+from kerasnn.evaluation.report import forecasts, render
+from kerasnn.forecast_run import ForecastRun
+
+pytestmark = pytest.mark.filterwarnings("ignore::kerasnn.errors.KerasnnWarning")
+
+HOSTILE = "<script>alert('x')</script>"
+SECTIONS = ["data", "forecasts", "scores", "training", "network", "warnings", "configuration"]
+
+
+class Page(HTMLParser):
+    """Collects what a page holds."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        self.links += [found["href"] or ""] if tag == "a" else []
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def table(n_points: int = 120) -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    days = np.arange(n_points)
+    pieces = []
+    for name in (HOSTILE, "$x_1$ & 日本"):
+        values = 20 + 4 * np.sin(2 * np.pi * days / 7) + random.normal(0, 1, n_points)
+        times = pd.date_range("2021-03-01", periods=n_points, freq="D")
+        pieces.append(pd.DataFrame({"s": name, "day": times, "y": values, "z": values[::-1]}))
+    frame = pd.concat(pieces, ignore_index=True)
+    frame.loc[[40, 41, 200], "y"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def run() -> ForecastRun:
+    found: Any = kerasnn.train(
+        table(),
+        horizon=7,
+        time="day",
+        series="s",
+        targets=["y", "z"],
+        model="ridge_nlinear",
+        set={"transform": "none"},
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def story(run: ForecastRun) -> dict[str, Any]:
+    # As it comes out of a bundle; NaN would be no JSON.
+    data: dict[str, Any] = json.loads(json.dumps(dict(run.bundle.report), allow_nan=False))
+    return data
+
+
+def test_the_page_has_every_section_and_its_links_lead_somewhere(story: dict[str, Any]) -> None:
+    page = Page(render(story))
+    assert [each for each in page.ids if each in SECTIONS] == SECTIONS
+    assert {link.removeprefix("#") for link in page.links} <= {*page.ids}
+    # Two whole series, forecasts, errors and coverage by step, and the network.
+    assert page.tags.count("svg") >= 2 + 3 + 2 + 1
+    assert "img" not in page.tags
+    assert "http" not in "".join(page.links)
+
+
+def test_names_are_text_and_nothing_else(story: dict[str, Any]) -> None:
+    text = render(story)
+    assert "<script" not in text
+    assert "$x_1$" in text
+    assert "日本" in text
+
+
+def test_scores_series_and_targets_are_listed(story: dict[str, Any]) -> None:
+    page = Page(render(story))
+    for words in ("All measures", "By series", "By target", "MASE", "seasonal naive"):
+        assert words in page.text
+    assert "80 % is meant" in page.text
+    assert re.search(r"\d+ % of what came lies in the interval", page.text)
+
+
+def test_a_solved_model_has_no_learning_curve(story: dict[str, Any]) -> None:
+    ((name, text, drawings),) = forecasts.curves(story)
+    assert name == "ridge_nlinear"
+    assert "solved for in one step" in text
+    assert drawings == []
+
+
+def test_candidates_are_shown_where_there_were_some(story: dict[str, Any]) -> None:
+    assert "Candidates" not in Page(render(story)).text
+    rows = [
+        {"title": HOSTILE, "scores": [0.5, 0.7], "mean": 0.6, "seconds": 1.2, "won": True},
+        {"title": "other", "scores": [0.9, None], "mean": None, "seconds": 0.0, "won": False},
+    ]
+    text = render({**story, "candidates": rows})
+    assert "<script" not in text
+    page = Page(text)
+    assert "Candidates" in page.text
+    assert "0.6000" in page.text
+
+
+def test_without_anything_held_back_there_is_still_a_page(story: dict[str, Any]) -> None:
+    bare = {**story, "scores": None, "pictures": []}
+    page = Page(render(bare))
+    assert "There was nothing to score." in page.text
+
+
+def test_unknown_truths_and_forecasts_without_intervals_are_drawn(story: dict[str, Any]) -> None:
+    picture = dict(story["pictures"][0])
+    picture |= {"truth": [None] * 7, "low": None, "high": None, "baseline": None}
+    (drawing,) = forecasts.pictures({**story, "pictures": [picture]})
+    assert "What came is not known." in drawing.sentence
+
+
+def test_plain_numbers_as_times(story: dict[str, Any]) -> None:
+    picture = dict(story["pictures"][0])
+    past = len(picture["past_times"])
+    picture["past_times"] = [str(i) for i in range(past)]
+    picture["times"] = [str(past + i) for i in range(7)]
+    (drawing,) = forecasts.pictures({**story, "pictures": [picture]})
+    assert "nan" not in drawing.svg
+
+
+def test_the_pictures_tell_a_usual_and_the_worst_forecast(story: dict[str, Any]) -> None:
+    reasons = [each["why"] for each in story["pictures"]]
+    assert "usual" in reasons
+    assert len(reasons) <= 6
+    for each in story["pictures"]:
+        assert len(each["times"]) == len(each["truth"]) == len(each["prediction"]) == 7
+        assert each["past_times"][-1] < each["times"][0]
+
+
+def test_the_summary_names_the_measures(run: ForecastRun) -> None:
+    text = run.summary()
+    assert "coverage of the intervals, of 80 %" in text
+    assert "MASE ↓" in text
+
+
+def test_a_report_is_a_file(run: ForecastRun, tmp_path: Path) -> None:
+    path = run.report(tmp_path / "page.html")
+    assert "<!doctype html>" in path.read_text(encoding="utf-8")
+    with pytest.raises(kerasnn.errors.ConfigError, match="exists"):
+        run.report(tmp_path / "page.html")
