@@ -16,6 +16,7 @@ from kerasnn import models
 from kerasnn.config import Config
 from kerasnn.deciding import decide, monitor_for
 from kerasnn.errors import ConfigError, warn
+from kerasnn.forward import Forward
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
@@ -24,7 +25,8 @@ from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Watcher, fit
-from kerasnn.training.losses import loss_function
+from kerasnn.training.losses import RowLoss, loss_function
+from kerasnn.training.stopping import Monitor, Progress
 from kerasnn.training.surroundings import precision, seeded
 from kerasnn.training.transfer import Head, copy_weights, cut_head, fit_in_stages
 
@@ -187,7 +189,9 @@ def learn(
         augmenter=_augmenter(config, lesson.preprocessor.signature, len(lesson.train)),
     )
     limit = config.run.time_limit_s
-    if head:
+    if models.get(config.model.name).closed_form:
+        fitted = _solved(lesson, row_loss, how["monitor"])
+    elif head:
         fitted = fit_in_stages(
             lesson.network, head, fit_whole, recipe=recipe, time_limit_s=limit, **how
         )
@@ -202,6 +206,17 @@ def learn(
     decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
     decision = replace(decision, mirror=mirror)
     return Learned(predictor.with_decision(decision), fitted, config, sweep)
+
+
+def _solved(lesson: Lesson, row_loss: RowLoss, monitor: Monitor) -> Fitted:
+    """What the history of a training says, of weights that `initialize` solved for."""
+    forward = Forward(lesson.network)
+    row = {"epoch": 1.0, "learning_rate": 0.0, "gradient_norm": 0.0}
+    for name, arrays in (("loss", lesson.train), ("validation_loss", lesson.validation)):
+        outputs = forward(arrays.inputs)
+        row[name] = float(np.average(row_loss(arrays.target, outputs), weights=arrays.weights))
+    row[monitor.name] = best = float(monitor.measure(outputs))
+    return Fitted([row], Progress(1, 1, best, best_epoch=1, stopped="solved"))
 
 
 def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
