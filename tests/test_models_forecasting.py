@@ -352,7 +352,7 @@ def test_arx_is_that_of_sklearn() -> None:
     beside = [
         moved[:, -4:].reshape(300, -1),
         inputs["past_covariates"][:, -4:].reshape(300, -1),
-        inputs["known_covariates"][:, 7:, 0],
+        inputs["known_covariates"][:, 7:, 0] / 2,
         inputs["numbers"],
     ]
     found = forecast(network, inputs, signature)[..., 0]

@@ -103,7 +103,9 @@ def features(inputs: Mapping[str, Any], *, memory: int, horizon: int) -> KerasTe
         known = inputs["known_covariates"]
         few = horizon * known.shape[2] <= MOST_SHARED
         first = known.shape[1] - horizon - 1
-        shared.append(_flat(known[:, first:] if few else known[:, first : first + 1]))
+        ahead = known[:, first:] if few else known[:, first : first + 1]
+        # Together they are as dear as one: the calendar says nearly the same at every step.
+        shared.append(_flat(ahead) / np.sqrt(ahead.shape[1]).astype("float32"))
     if "numbers" in inputs:
         shared.append(inputs["numbers"])
     if not shared:
