@@ -211,11 +211,11 @@ def test_run_without_images(tmp_path: Path) -> None:
     run = kerasnn.train(
         PENGUINS, target="species", set=TINY, output=tmp_path / "run", baselines=False
     )
-    with pytest.raises(DataError, match="the run has no image column"):
+    with pytest.raises(DataError, match="the run has neither images nor texts"):
         run.explain(PENGUINS)
     message = error(tmp_path / "run", PENGUINS)
     assert message == (
-        "the run has no image column, so there is no picture to explain – "
+        "the run has neither images nor texts, so there is nothing to explain – "
         "its report shows what it relies on"
     )
     assert error(tmp_path / "run", "--list-layers") == message

@@ -136,7 +136,7 @@ def baselines(
         train = train.iloc[np.sort(drawn)].reset_index(drop=True)
     rows = _Rows.of(preprocessor, train)
     if target.task == "regression" or len(np.unique(rows.target)) > 1:
-        found.append(_linear(judge, rows, tested, note))
+        found += _linear(judge, rows, tested, note)
         if rows.has_columns:
             found += _boosting(judge, rows, tested, note, seed=seed)
     return found
@@ -203,7 +203,7 @@ def _one_label(model: Any, train: Any, test: Any, label: np.ndarray) -> np.ndarr
     return likely
 
 
-def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:
+def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> list[Baseline]:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     start = time.perf_counter()
@@ -224,6 +224,8 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:
         ]
     if train.texts:
         columns = _beside_texts(judge.preprocessor, columns, train, test)
+    if not columns[0].shape[1]:  # Texts without a word.
+        return []
     regression = judge.preprocessor.schema.target.task == "regression"
     model = (
         Ridge() if regression else LogisticRegression(max_iter=50 if train.pixels.shape[1] else 200)
@@ -241,7 +243,7 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> Baseline:
         note = ", ".join(
             filter(None, [note, f"on images of at most {MAX_SIDE} × {MAX_SIDE} pixels"])
         )
-    return Baseline("linear", title, predictions, time.perf_counter() - start, note)
+    return [Baseline("linear", title, predictions, time.perf_counter() - start, note)]
 
 
 def _beside_texts(
