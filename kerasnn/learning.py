@@ -216,7 +216,7 @@ def _solved(lesson: Lesson, row_loss: RowLoss, monitor: Monitor) -> Fitted:
         outputs = forward(arrays.inputs)
         row[name] = float(np.average(row_loss(arrays.target, outputs), weights=arrays.weights))
     row[monitor.name] = best = float(monitor.measure(outputs))
-    return Fitted([row], Progress(1, 1, best, best_epoch=1, stopped="solved"))
+    return Fitted([row], Progress(1, 1, best, best_epoch=1, stopped="closed form"))
 
 
 def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
