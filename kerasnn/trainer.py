@@ -28,6 +28,7 @@ from kerasnn.evaluation.importance import Importance, affordable_rows, importanc
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.readings import readings
 from kerasnn.evaluation.scores import Scores, score
+from kerasnn.evaluation.traces import traces
 from kerasnn.folder import RunFolder, open_folder, resumed_settings
 from kerasnn.learning import Learned, Lesson, learn, prepare
 from kerasnn.predicting import predict_labelled
@@ -263,6 +264,7 @@ def _judged(
         "probes": probes.to_dict() if probes else None,
         "importance": _importance(table, learned, part, predictions) if probes else [],
         "images": _images(table, learned, part, predictions, look_inside=probes is not None),
+        "traces": traces(predictor, table.rows("train"), table.rows(part), predictions),
         "texts": readings(
             predictor,
             table.rows("train"),

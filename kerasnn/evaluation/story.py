@@ -76,6 +76,7 @@ def tell(
     boundary: Mapping[str, Any] | None,
     images: Mapping[str, Any] | None = None,
     texts: Mapping[str, Any] | None = None,
+    traces: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together what a report needs, under 3 MiB whatever the size of the data.
 
@@ -100,6 +101,7 @@ def tell(
         boundary: As of `decision_boundary`.
         images: As of `kerasnn.evaluation.gallery.gallery`, for a table with images.
         texts: As of `kerasnn.evaluation.readings.readings`, for a table with texts.
+        traces: As of `kerasnn.evaluation.traces.traces`, for a table with series or sounds.
 
     Returns:
         Plain data for JSON: no NaN, no infinity.
@@ -134,6 +136,8 @@ def tell(
     if texts:
         # Plain and within bounds of their own, too.
         told["texts"] = dict(texts)
+    if traces:
+        told["traces"] = dict(traces)
     return told
 
 

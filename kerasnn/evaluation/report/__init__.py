@@ -10,6 +10,7 @@
     columns       importance and the decision boundary
     images        thumbnails: samples, mistakes, where a network looks
     texts         mistakes word by word, telling words, lengths
+    series        series and sounds as small lines: samples, mistakes
     explained     the page of `kerasnn explain` for texts
     inside        weights, activations and gradients over the epochs
     network       the network as a picture

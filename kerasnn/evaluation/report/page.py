@@ -20,6 +20,7 @@ from kerasnn.evaluation.report import (
     learning,
     mistakes,
     network,
+    series,
     texts,
 )
 from kerasnn.evaluation.report.drawing import figure_of, first_upper, percent, shorten
@@ -121,6 +122,7 @@ def context(story: Story) -> Story:
         "panels": [each for each in (inside.weights(story), inside.activations(story)) if each],
         "images": images.galleries(story),
         "texts": texts.parts(story),
+        "series": series.parts(story),
         "config": _settings(story["config"]),
     }
 
