@@ -101,7 +101,8 @@ def affordable_rows(signature: Signature) -> int:
     (500, 56)
     """
     pixels = sum(image.height * image.width for image in signature.images)
-    points = sum(each.length for each in (*signature.texts, *signature.series))
+    points = sum(text.length for text in signature.texts)
+    points += sum(each.length for each in signature.series)
     points += sum(n_frames(sound.samples, sound.rate) * MOST_BANDS for sound in signature.sounds)
     if not pixels + points:
         return MAX_ROWS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from kerasnn.evaluation.thumbnails import spread
 from kerasnn.evaluation.wording import Reading, strength
 from kerasnn.preprocessing.spans import Word
 from kerasnn.preprocessing.texts import FIRST_CODE, count_tokens
+from kerasnn.preprocessing.tokens import Texts
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.texts import TextColumn
@@ -75,7 +76,7 @@ def telling_words(judged: Judged, name: str, column: TextColumn) -> list[dict[st
     return found
 
 
-def lengths(column: TextColumn, texts: Sequence[str]) -> dict[str, Any]:
+def lengths(column: TextColumn, texts: Texts) -> dict[str, Any]:
     """How many tokens texts have, as a histogram, and how many are cut or empty.
 
     Args:
@@ -95,7 +96,7 @@ def lengths(column: TextColumn, texts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def coverage(column: TextColumn, texts: Sequence[str]) -> dict[str, Any]:
+def coverage(column: TextColumn, texts: Texts) -> dict[str, Any]:
     """How much of texts is in the vocabulary, and what is missing most.
 
     Args:
@@ -112,7 +113,7 @@ def coverage(column: TextColumn, texts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _some(texts: Sequence[str]) -> list[str]:
+def _some(texts: Texts) -> list[str]:
     return [texts[row] for row in spread(len(texts), COUNTED_TEXTS)]
 
 

@@ -75,7 +75,8 @@ def tf_idf(
             continue
         parts[1].append(vectorizer.transform(others) * SCALE)
     empty = [sparse.csr_matrix((len(each[0]), 0)) for each in (train, test)]
-    return tuple(  # type: ignore[return-value]
+    known, others = (
         sparse.hstack([none, *found], format="csr")
         for none, found in zip(empty, parts, strict=True)
     )
+    return known, others

@@ -131,7 +131,10 @@ def article(name: str, said: str, is_right: bool, passages: Sequence[Mapping[str
     shown = [
         Passage(
             shorten(passage["column"], 60) if several else "",
-            [[_piece(*piece, largest) for piece in excerpt] for excerpt in passage["excerpts"]],
+            [
+                [_piece(text, effect, largest) for text, effect in excerpt]
+                for excerpt in passage["excerpts"]
+            ],
             passage["is_begun"],
             passage["is_ended"],
         )
