@@ -64,8 +64,29 @@ def show(name: str, folder: Path, seed: int) -> None:
         for row in story["candidates"]:
             mean = "given up" if row["mean"] is None else f"{row['mean']:.4f}"
             print(f"  {'>' if row['won'] else ' '} back-test MASE {mean:>8}  {row['title']}")
+        print(f"  in the back-test {coverage_of_thirds(Path(output) / 'run')}")
         print(table(scores), end="\n\n", flush=True)
         print(verdict(name, run), end="\n\n", flush=True)
+
+
+def coverage_of_thirds(folder: Path) -> str:
+    """Intervals from two thirds of the back-test's windows, judged on the third one, in turn."""
+    import numpy as np
+
+    from kerasnn.forecasting.conformal import Leftover, fit_intervals
+
+    with np.load(folder / "backtest.npz") as file:
+        errors = file["errors"]
+    third, shares = len(errors) // 3, []
+    for i in range(3):
+        judged = np.zeros(len(errors), bool)
+        judged[i * third : (i + 1) * third] = True
+        rest = errors[~judged]
+        intervals = fit_intervals(Leftover(rest, np.zeros((*rest.shape, 1)), 1), 0.8)
+        inside = (errors[judged] >= intervals.offsets[0]) & (errors[judged] <= intervals.offsets[2])
+        shares.append(inside[np.isfinite(errors[judged])].mean())
+    each = ", ".join(f"{100 * share:.0f}" for share in shares)
+    return f"such intervals hold {100 * np.mean(shares):.1f} % (thirds: {each})"
 
 
 def table(scores: Any) -> str:

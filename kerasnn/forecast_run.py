@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from kerasnn.exporting import ExportResult
 
 EXPORT_SAMPLE = 1000
+# Of the back-test, in the summary.
+MOST_CANDIDATES = 8
 
 
 @dataclass
@@ -243,7 +245,7 @@ class ForecastRun:
 
     def summary(self) -> str:
         """What the data were, what was trained and what came out, for the terminal."""
-        lines = summary_lines(self.bundle.report)
+        lines = [*summary_lines(self.bundle.report), *candidate_lines(self.bundle.report)]
         if self.scores:
             lines += ["", self.scores.table()]
         if self.folder:
@@ -366,6 +368,21 @@ def summary_lines(story: Mapping[str, Any]) -> list[str]:
         f"training  {story['model']} of {story['parameters']:,} parameters in "
         f"{story['seconds']:.1f} s{best}, {story['stopped']}",
     ]
+
+
+def candidate_lines(story: Mapping[str, Any]) -> list[str]:
+    """The winner of the back-test and those that it beat, the best first."""
+    rows = story.get("candidates", ())
+    if not rows:
+        return []
+    known = [row for row in rows if row["mean"] is not None]
+    lines = [f"back-test {len(rows):,} candidates, MASE:"]
+    for row in known[:MOST_CANDIDATES]:
+        lines.append(f"  {'>' if row['won'] else ' '} {row['mean']:7.4f}  {row['title']}")
+    given_up = [row["title"] for row in rows if row["mean"] is None]
+    more = len(known) - MOST_CANDIDATES
+    lines += [f"            and {more:,} more that are worse"] if more > 0 else []
+    return lines + ([f"            given up: {', '.join(given_up)}"] if given_up else [])
 
 
 def _parts_of(frame: pd.DataFrame, panel: Panel) -> Parts:

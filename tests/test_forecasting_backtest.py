@@ -98,7 +98,7 @@ def test_growth_by_shares_is_forecast_by_logarithms() -> None:
     winner = next(row for row in choice.rows if row.won)
     known = [row.mean for row in choice.rows if row.mean is not None]
     assert winner.mean is not None
-    assert winner.mean <= min(known) / selecting.BLEND_GAIN
+    assert winner.mean <= min(known) / selecting.BLEND_GAIN**3
     assert len(winner.scores) == 3
 
 
@@ -110,23 +110,29 @@ def test_readings_below_0_have_no_logarithm() -> None:
 
 
 def test_an_average_wins_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any average that is not far worse is taken with a bar so low."""
-    monkeypatch.setattr(selecting, "BLEND_GAIN", 3.0)
     monkeypatch.setattr(
-        selecting, "_closed", lambda *_, **__: [Candidate("ridge_nlinear"), Candidate("arx")]
+        selecting,
+        "_closed",
+        lambda *_, **__: [Candidate(name) for name in ("ridge_nlinear", "arx", "seasonal_naive")],
     )
     panel, parts, config = given(table())
     trials = selecting._Trials(panel, parts, config, count=2, note=None)
     for candidate in selecting._closed(config, ["none"], free=True):
         trials.run(candidate)
-    single = [trials.done[title][1] for title in trials.ranked()]
+    # Of the two linear models the better one.
+    linear = next(title for title in trials.ranked() if title != "seasonal_naive")
+    single = [trials.done[title][1] for title in (linear, "seasonal_naive")]
     trials._add_averages()
     (title,) = [title for title in trials.rows if title.startswith("mean of")]
     blend, outcomes = trials.done[title]
-    assert sorted(blend.hyperparameters["members"].split(",")) == ["arx", "ridge_nlinear"]
+    assert sorted(blend.hyperparameters["members"].split(",")) == [linear, "seasonal_naive"]
     expected = np.mean([each[0].forecasts.prediction for each in single], axis=0)
     np.testing.assert_allclose(outcomes[0].forecasts.prediction, expected, rtol=1e-6)
     assert trials.rows[title].mean == pytest.approx(mean_score(outcomes))
+    # It must pay for its second member.
+    for gain, wins in ((0.01, False), (100.0, True)):
+        monkeypatch.setattr(selecting, "BLEND_GAIN", gain)
+        assert (trials.choice().config.model.name == "blend") == wins
 
 
 def test_a_chosen_model_stays_and_may_get_a_transform() -> None:

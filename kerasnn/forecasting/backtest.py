@@ -27,8 +27,8 @@ Array = NDArray[np.float64]
 # Share of the points that the back-test forecasts, at its longest.
 SHARE = 0.4
 # Windows that a fold scores, and that a candidate is trained on.
-MOST_SCORED, MOST_TRAINED = 1_000, 8_000
-MOST_EPOCHS = 5
+MOST_SCORED, MOST_TRAINED = 1_000, 6_000
+MOST_EPOCHS = 4
 LONGEST_SEASONS = 20
 _LEFT_OPEN = ("default", "model recipe", "inferred")
 

@@ -77,6 +77,14 @@ def learn_blend(
     return Blended(learned, members)
 
 
+def is_solved(config: Config) -> bool:
+    """Whether no gradient step was taken, so that validation picked no epoch."""
+    if config.model.name != NAME:
+        return models.get(config.model.name).closed_form
+    members = blend.members_of(str(config.model.hyperparameters["members"]))
+    return all(models.get(member.name).closed_form for member in members)
+
+
 def member_config(member: blend.Member, config: Config) -> Config:
     """The configuration of a member: its own recipe, save for what differs from that of blends."""
     recipe, usual = models.get(member.name).recipe, asdict(models.get(NAME).recipe)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from kerasnn.errors import warn
+from kerasnn.forecasting.blending import is_solved
 from kerasnn.forecasting.conformal import Leftover, fit_intervals, windows_apart
 from kerasnn.forecasting.learning import Learned
 from kerasnn.forecasting.selecting import Choice
@@ -39,7 +40,7 @@ def calibrated(learned: Learned, choice: Choice) -> Learned:
         options.coverage,
         earlier=choice.earlier(lesson.prepared, fitted.horizon),
         quantiles=fitted.quantiles,
-        shared=lesson.parts.shared,
+        shared=lesson.parts.shared and not is_solved(learned.config),
     )
     if intervals is None:
         warn("nothing is left to calibrate with, so the forecasts have no intervals")

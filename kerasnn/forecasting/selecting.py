@@ -41,8 +41,8 @@ from kerasnn.recipes import Transform
 SOME_WINDOWS, MANY_WINDOWS = 3_000, 8_000
 # A network that is so much worse in the first fold is not tried in the others.
 HOPELESS = 1.05
-# An average has to be so much better than its best member.
-BLEND_GAIN = 0.99
+# An average has to be so much better for each further member.
+BLEND_GAIN = 0.975
 MOST_MEMBERS = 4
 # Averages that are shown.
 MOST_AVERAGES = 3
@@ -232,12 +232,17 @@ class _Trials:
     def choice(self) -> Choice:
         """The best of the candidates and of their averages."""
         self._add_averages()
-        best = self.ranked()[0]
+        best = min(self.ranked(), key=self._cost)
         candidate, outcomes = self.done[best]
         config = configured(candidate, self.config)
         if candidate.looks_far:
             config = config.with_inferred({"forecast.history": self.far})
         return Choice(config, self.table(best), _leftover(outcomes))
+
+    def _cost(self, title: str) -> float:
+        """The score, and a little for each further member of an average."""
+        further = max(len(self.done[title][0].members) - 1, 0)
+        return (self.rows[title].mean or 0.0) / BLEND_GAIN**further
 
     @property
     def far(self) -> int:
@@ -255,24 +260,20 @@ class _Trials:
         return tuple(replace(row, won=row.title == best) for row in rows)
 
     def _add_averages(self) -> None:
-        """Averages of the best candidates of one transform, where they beat all single ones."""
+        """Averages of the best candidates of one transform; the best few are kept."""
         ranked = self.ranked()
-        best = self.rows[ranked[0]].mean or 0.0
         for transform in ("none", "log"):
             titles = [title for title in ranked if self.done[title][0].transform == transform]
-            # Of each model the best.
-            first = {self.done[title][0].model: title for title in reversed(titles)}
+            first = {_kin(self.done[title][0].model): title for title in reversed(titles)}
             titles = [title for title in titles if title in first.values()][:MOST_MEMBERS]
             for count in range(2, len(titles) + 1):
                 for chosen in combinations(titles, count):
-                    self._add_average(chosen, transform, BLEND_GAIN * best)
-        averages = [title for title in self.rows if title not in ranked and self.rows[title].mean]
-        averages.sort(key=lambda title: self.rows[title].mean or 0.0)
-        for title in averages[MOST_AVERAGES:]:
-            del self.rows[title]
-            self.done.pop(title, None)
+                    self._add_average(chosen, transform)
+        averages = [title for title in self.done if title not in ranked]
+        for title in sorted(averages, key=self._cost)[MOST_AVERAGES:]:
+            del self.rows[title], self.done[title]
 
-    def _add_average(self, titles: Sequence[str], transform: Transform, bar: float) -> None:
+    def _add_average(self, titles: Sequence[str], transform: Transform) -> None:
         members = [self.done[title] for title in titles]
         outcomes = [
             averaged([found[i] for _, found in members], transform) for i in range(len(self.folds))
@@ -290,8 +291,11 @@ class _Trials:
         values = {"members": ",".join(texts)}
         candidate = Candidate("blend", values, transform, looks_far, tuple(titles))
         self._note(candidate, outcomes, 0.0, aloud=False)
-        if (self.rows[candidate.title].mean or np.inf) >= bar:
-            del self.done[candidate.title]
+
+
+def _kin(model: str) -> str:
+    """What stands for a model in an average: of near twins one would count twice."""
+    return "linear" if model in ("arx", "ridge_nlinear") else model
 
 
 def _closed(config: Config, transforms: Sequence[Transform], *, free: bool) -> list[Candidate]:
