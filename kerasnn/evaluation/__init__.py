@@ -16,6 +16,10 @@
     curves        ROC, precision and recall, residuals
     boundary      what is decided over the plane of two numeric columns
     anatomy       a network as plain data
+    judged        held-back rows beside what was predicted for them, the worst and the surest
+    wording       words that push a prediction, by leaving them out
+    telling       the words that tell most about a class, and how many are known
+    readings      what a report shows of texts; traces, of series and sounds; gallery, of images
     story         what a run did and found, as plain data
     report        the story as one page for a browser
 """
