@@ -23,13 +23,14 @@ from kerasnn.data.frames import from_frame
 from kerasnn.errors import ConfigError, DataError, ModelRefusedError
 from kerasnn.folder import RunFolder
 from kerasnn.forecast_table import PART_COLUMN
+from kerasnn.forecasting.baselines import all_positive, naive_baselines
 from kerasnn.forecasting.forecaster import Forecaster
 from kerasnn.forecasting.forecasts import Forecasts
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import PartName, Parts
 from kerasnn.forecasting.scores import ForecastScores, score
 from kerasnn.forecasting.times import with_time_column
-from kerasnn.forecasting.windows import origins
+from kerasnn.forecasting.windows import Origins, origins
 from kerasnn.predicting import PredictedFile
 
 if TYPE_CHECKING:
@@ -87,9 +88,8 @@ class ForecastRun:
         Raises:
             DataError: The rows are not there.
         """
-        frame = self.held_back()
-        panel = self.forecaster.panel(frame.drop(columns=PART_COLUMN))
-        return self._from(panel, _parts_of(frame, panel), part)
+        panel, parts = self._held_back_panel()
+        return self._from(panel, parts, part)[0]
 
     def evaluate(
         self,
@@ -122,10 +122,10 @@ class ForecastRun:
         if data is None:
             if self.scores:
                 return self.scores
-            return score(self.forecasts("test"))
+            return self._scored(*self._held_back_panel(), "test")
         frame = tables.read(with_time_column(data), **self._format(encoding, delimiter)).frame
         panel, parts = self._with_history(frame)
-        return score(self._from(panel, parts, "test"))
+        return self._scored(panel, parts, "test")
 
     def predict(
         self,
@@ -279,12 +279,26 @@ class ForecastRun:
                 columns[f"quantile:{level:g}{ending}"] = values[wanted, :, i].reshape(-1)
         return pd.DataFrame(columns)
 
-    def _from(self, panel: Panel, parts: Parts, part: PartName) -> Forecasts:
+    def _held_back_panel(self) -> tuple[Panel, Parts]:
+        frame = self.held_back()
+        panel = self.forecaster.panel(frame.drop(columns=PART_COLUMN))
+        return panel, _parts_of(frame, panel)
+
+    def _scored(self, panel: Panel, parts: Parts, part: PartName) -> ForecastScores:
+        """Beside the last season; the drift is that of the history at hand."""
+        found, where = self._from(panel, parts, part)
+        compared = []
+        if self.bundle.config["run"]["baselines"]:
+            positive = all_positive(panel, parts.test)
+            compared = naive_baselines(panel, where, found, logarithm=positive)
+        return score(found, compared, seed=int(self.bundle.config["run"]["seed"]))
+
+    def _from(self, panel: Panel, parts: Parts, part: PartName) -> tuple[Forecasts, Origins]:
         fitted = self.forecaster.preprocessor
         found = origins(panel, parts, part, history=fitted.history, horizon=fitted.horizon)
         if not len(found):
             raise DataError(f"no forecast lies in the {part} part", fix="give more rows")
-        return self.forecaster.forecasts(panel, found)
+        return self.forecaster.forecasts(panel, found), found
 
     def _with_history(self, frame: pd.DataFrame) -> tuple[Panel, Parts]:
         """New rows behind the run's own where they go on from these, all of them to be scored."""

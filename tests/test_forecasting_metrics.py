@@ -15,7 +15,8 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from kerasnn.errors import ModelRefusedError
+from kerasnn.errors import ConfigError, ModelRefusedError, UnknownNameError
+from kerasnn.evaluation.conditions import parse_condition
 from kerasnn.forecasting import metrics
 from kerasnn.forecasting.baselines import Baseline
 from kerasnn.forecasting.forecasts import Forecasts
@@ -193,3 +194,27 @@ def test_the_table_says_what_the_coverage_should_be() -> None:
     table = score(random(60)).table()
     assert "coverage of the intervals, of 80 %" in table
     assert "sMAPE (0 to 200 %) ↓" in table
+
+
+@pytest.mark.parametrize(
+    ("text", "failure"),
+    [
+        ("mase=1", None),
+        ("mase=0.5", "mase is 0.8, over the required 0.5"),
+        ("coverage=0.75", "coverage is 0.7, under the required 0.75"),
+        ("coverage=0.7", None),
+    ],
+)
+def test_conditions_on_forecasts(text: str, failure: str | None) -> None:
+    values = {"mase": 0.8, "coverage": 0.7}
+    assert parse_condition(text, "forecast").failure(values) == failure
+    assert parse_condition(text).failure(values) == failure
+
+
+def test_conditions_of_other_tasks() -> None:
+    with pytest.raises(ConfigError, match="metric 'auc' is not one of a forecast task"):
+        parse_condition("auc=0.9", "forecast")
+    with pytest.raises(UnknownNameError, match="'mase'"):
+        parse_condition("mase=1", "binary")
+    with pytest.raises(UnknownNameError, match="'masse'"):
+        parse_condition("masse=1")

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kerasnn.errors import ConfigError
+from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.evaluation.metrics import METRICS, Metric, get_metric
+from kerasnn.forecasting import metrics as of_forecasts
 from kerasnn.signature import Task
 
 
@@ -20,7 +21,7 @@ class Condition:
         bound: Lowest accepted value, or the highest where lower is better.
     """
 
-    metric: Metric
+    metric: Metric | of_forecasts.Metric
     bound: float
 
     def failure(self, values: Mapping[str, float | None]) -> str | None:
@@ -36,7 +37,7 @@ class Condition:
             return f"{name} is not defined on these rows; {self.bound:g} is required"
         if self.metric.gain(value, self.bound) >= 0:
             return None
-        side = "under" if self.metric.direction == "higher" else "over"
+        side = "over" if self.metric.direction == "lower" else "under"
         return f"{name} is {value:.6g}, {side} the required {self.bound:g}"
 
 
@@ -56,7 +57,7 @@ def parse_condition(text: str, task: Task | None = None) -> Condition:
         raise ConfigError(
             f"a condition must be METRIC=VALUE; got '{text}'", fix="write it as in auc=0.8"
         )
-    metric = get_metric(name, task)
+    metric = _metric(name, task)
     try:
         number = float(bound)
     except ValueError:
@@ -66,4 +67,21 @@ def parse_condition(text: str, task: Task | None = None) -> Condition:
             f"the bound of '{name}' must be a finite number; got '{bound}'",
             fix=f"write it as in {name}=0.8",
         )
-    return Condition(METRICS[metric.name], number)
+    return Condition(metric, number)
+
+
+def _metric(name: str, task: Task | None) -> Metric | of_forecasts.Metric:
+    """Of any task, where that is not known."""
+    known = of_forecasts.METRICS
+    if task == "forecast" and name not in known:
+        if name not in METRICS:
+            raise UnknownNameError("metric", name, known)
+        raise ConfigError(
+            f"metric '{name}' is not one of a forecast task",
+            fix=f"choose from {', '.join(known)}",
+        )
+    if task == "forecast" or (task is None and name in known and name not in METRICS):
+        return known[name]
+    if task is None and name not in METRICS:
+        raise UnknownNameError("metric", name, [*METRICS, *known])
+    return get_metric(name, task)

@@ -60,6 +60,10 @@ class Metric:
         above, below = self.parts(forecasts)
         return float(self.value(above.sum(), below.sum()))
 
+    def gain(self, value: float, reference: float) -> float:
+        """How much better a value is; of a share or a width, how much larger."""
+        return reference - value if self.direction == "lower" else value - reference
+
     def format(self, value: float | None) -> str:
         """For people; a dash for no value.
 
@@ -195,11 +199,11 @@ def sums_of(found: Forecasts, names: tuple[str, ...] = ()) -> dict[str, Sums]:
     for metric in metrics_of(found):
         if names and metric.name not in names:
             continue
-        parts = metric.parts(found)
+        above, below = metric.parts(found)
         windows, steps, targets = (
-            tuple(each.sum(axis=axes) for each in parts) for axes in ((1, 2), (0, 2), (0, 1))
+            (above.sum(axis=axes), below.sum(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))
         )
-        sums[metric.name] = Sums(windows, steps, targets)  # type: ignore[arg-type]
+        sums[metric.name] = Sums(windows, steps, targets)
     return sums
 
 
@@ -294,7 +298,8 @@ def interval(drawn: Array) -> Interval | None:
 
 
 def _grouped(values: Array, group: NDArray[np.int64], count: int) -> Array:
-    return np.bincount(group, weights=values, minlength=count)
+    summed: Array = np.bincount(group, weights=values, minlength=count).astype(np.float64)
+    return summed
 
 
 def _plain(value: Array | np.floating) -> float | None:

@@ -156,10 +156,10 @@ def score(
     values = metrics.values(sums)
     main = MAIN if values[MAIN] is not None else MAIN_OF_FLAT
     blocks = metrics.blocks_of(found)
-    drawn = {
-        name: metrics.resampled(METRICS[name], each, blocks, seed=seed)
-        for name, each in (sums.items() if blocks else ())
-    }
+    drawn = {}
+    if blocks:
+        for name, each in sums.items():
+            drawn[name] = metrics.resampled(METRICS[name], each, blocks, seed=seed)
     n_values = int(sums["mae"].windows[1].sum())
     compared = {
         each.name: _compared(each, sums, main, blocks, seed) for each in baselines if n_values

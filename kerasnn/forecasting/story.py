@@ -219,9 +219,8 @@ def _chosen(found: Forecasts) -> list[tuple[int, int, str]]:
                 middle = rows[np.argsort(size[rows, target], kind="stable")[len(rows) // 2]]
                 chosen.append((int(middle), target, "usual"))
     chosen = chosen[: MOST_PICTURES - 2]
-    row, target = np.unravel_index(int(np.nanargmax(size)), size.shape)
-    last = len(found) - 1
-    for more in ((int(row), int(target), "worst"), (last, 0, "latest")):
+    worst, of = divmod(int(np.nanargmax(size)), size.shape[1])
+    for more in ((worst, of, "worst"), (len(found) - 1, 0, "latest")):
         if more[:2] not in [each[:2] for each in chosen]:
             chosen.append(more)
     return chosen

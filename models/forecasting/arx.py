@@ -168,12 +168,13 @@ class _Windows:
 
 
 def _horizon(inputs: Mapping[str, Any], target: Any) -> int:
-    return int(np.prod(target.shape[1:])) // int(inputs["past"].shape[2])
+    targets = int(inputs["past"].shape[2])
+    return int(np.prod(target.shape[1:])) // targets
 
 
 def _memory(inputs: Mapping[str, Any], width: int, horizon: int) -> int:
     """How far the features look back, from how many there are."""
-    history = inputs["past"].shape[1]
+    history = int(inputs["past"].shape[1])
     some = {name: np.zeros((1, *values.shape[1:]), "float32") for name, values in inputs.items()}
     for memory in range(1, history + 1):
         if features(some, memory=memory, horizon=horizon).shape[2] == width:

@@ -55,7 +55,7 @@ def steps(story: Story) -> list[Drawing]:
 
 def curves(story: Story) -> list[tuple[str, str, list[Drawing]]]:
     """Of each model that was trained: its name, how that went, and the curves."""
-    found = []
+    found: list[tuple[str, str, list[Drawing]]] = []
     for name, member in story["members"].items():
         if member["solved"]:
             text = "Its weights are solved for in one step: there is nothing to see of a training."
@@ -129,7 +129,7 @@ def race(scores: Story) -> list[Story]:
     main = scores["main"]
     entries = [("the model", scores["values"][main], scores["intervals"].get(main))]
     entries += [(b["title"], b["values"][main], None) for b in scores["baselines"].values()]
-    known = [value for _, value, _ in entries if value is not None]
+    known: list[float] = [value for _, value, _ in entries if value is not None]
     known += [bound for _, _, pair in entries if pair for bound in pair]
     if len(entries) < 2 or not known:
         return []
@@ -171,9 +171,10 @@ def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
 
 def _time_axis(axes: Axes, times: NDArray[Any]) -> None:
     if times.dtype.kind == "M":
-        locator = AutoDateLocator(minticks=3, maxticks=8)
+        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+        formatter = ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(formatter)
     axes.margins(x=0.01)
 
 
@@ -214,7 +215,9 @@ def _picture(story: Story, picture: Story) -> Drawing:
         axes.plot(past_times, past, color=MUTED, linewidth=1.2, label="history")
         if band:
             label = f"{100 * nominal:g} % interval"
-            axes.fill_between(times, *band, color=ACCENT, alpha=0.2, linewidth=0, label=label)
+            axes.fill_between(
+                times, band[0], band[1], color=ACCENT, alpha=0.2, linewidth=0, label=label
+            )
         if baseline:
             axes.plot(
                 times,
