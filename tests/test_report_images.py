@@ -20,6 +20,7 @@ from PIL import Image
 import kerasnn
 from kerasnn import summary
 from kerasnn.data import pictures
+from kerasnn.data.stored import StoredPixels
 from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation.baselines import baselines
 from kerasnn.evaluation.gallery import gallery
@@ -385,7 +386,7 @@ def test_linear_baseline_is_scikit_learns_on_resized_pixels() -> None:
 def test_only_the_images_shown_are_read_from_disk() -> None:
     pixels = squares(400, side=96)
     labels = np.where(np.arange(400) % 2, "below", "above")
-    stored = pictures.StoredPixels(pixels.shape)
+    stored = StoredPixels(pixels.shape)
     stored[0:400] = pixels
     pool = pictures.Pool(stored, np.zeros(400, "uint64"))
     preprocessor, _ = pictured(pixels[:40], labels[:40], "binary")
@@ -404,7 +405,7 @@ def test_only_the_images_shown_are_read_from_disk() -> None:
         scores=np.concatenate([scores, 1 - scores], axis=1),
     )
     read: list[int] = []
-    original = pictures.StoredPixels.__getitem__
+    original = StoredPixels.__getitem__
 
     def counted(self: Any, rows: Any) -> Any:
         found = original(self, rows)
@@ -412,7 +413,7 @@ def test_only_the_images_shown_are_read_from_disk() -> None:
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures.StoredPixels, "__getitem__", counted)
+        patch.setattr(StoredPixels, "__getitem__", counted)
         found = gallery(Predictor(preprocessor, network), frame, frame, given, changes=["shift"])
     assert found is not None
     assert sum(read) < 200
