@@ -75,7 +75,7 @@ _ZOO = {
     "bilstm": ("sequence.bilstm", "long short-term memory in both directions"),
     "arx": (
         "forecasting.arx",
-        "linear regression on the past and on all that is known beside it, solved",
+        "linear regression on the past and all that is known, solved",
     ),
     "blend": ("forecasting.blend", "the mean of forecasts by several models"),
     "cnn": ("image.cnn", "plain convolutions and pooling"),

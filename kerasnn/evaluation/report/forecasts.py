@@ -242,9 +242,9 @@ def _picture(story: Story, picture: Story) -> Drawing:
         axes.axvline(past_times[-1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         _time_axis(axes, times)
         axes.set_ylabel(target)
-        axes.legend(loc="upper left", ncols=5)
+        axes.legend(loc="upper left", ncols=3)
         low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.16 * (high - low))
+        axes.set_ylim(low, high + 0.3 * (high - low))
 
     where = f"{picture['series']}, {picture['target']}" if picture["series"] else picture["target"]
     only = len(story["pictures"]) == 1
