@@ -17,6 +17,7 @@ from sklearn.metrics import (
 
 from kerasnn.errors import ConfigError, ModelRefusedError, UnknownNameError
 from kerasnn.evaluation.conditions import parse_condition
+from kerasnn.evaluation.side_by_side import side_by_side
 from kerasnn.forecasting import metrics
 from kerasnn.forecasting.baselines import Baseline
 from kerasnn.forecasting.forecasts import Forecasts
@@ -218,3 +219,14 @@ def test_conditions_of_other_tasks() -> None:
         parse_condition("mase=1", "binary")
     with pytest.raises(UnknownNameError, match="'masse'"):
         parse_condition("masse=1")
+
+
+def test_forecasts_beside_each_other() -> None:
+    found = random(60)
+    worse = replace(found, prediction=found.prediction + 5)
+    text = side_by_side({"a": score(found), "b": score(worse)})
+    (line,) = [each for each in text.splitlines() if each.startswith("MASE ↓")]
+    assert "*" in line.split()[2]
+    assert text.splitlines()[1].split() == ["forecasts", "60", "60"]
+    (coverage,) = [each for each in text.splitlines() if each.startswith("coverage")]
+    assert "*" not in coverage

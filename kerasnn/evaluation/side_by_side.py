@@ -6,13 +6,18 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.scores import Scores, render_table
+from kerasnn.forecasting import metrics as of_forecasts
+from kerasnn.forecasting.scores import ForecastScores
+
+AnyScores = Scores | ForecastScores
 
 
-def side_by_side(scores: Mapping[str, Scores]) -> str:
+def side_by_side(scores: Mapping[str, AnyScores]) -> str:
     """A table with a column a run; the best value of each metric has a star.
 
     Args:
@@ -26,23 +31,31 @@ def side_by_side(scores: Mapping[str, Scores]) -> str:
         raise ConfigError("there is nothing to compare", fix="name at least one run")
     _check_comparable(scores)
     first = next(iter(scores.values()))
-    rows = [["rows", *(f"{each.n_rows:,} " for each in scores.values())]]
+    metrics = of_forecasts.METRICS if first.task == "forecast" else METRICS
+    rows = [
+        [
+            "forecasts" if first.task == "forecast" else "rows",
+            *(f"{each.n_rows:,} " for each in scores.values()),
+        ]
+    ]
     for name in first.values:
-        metric = METRICS[name]
+        metric = metrics[name]
         values = [each.values.get(name) for each in scores.values()]
         known = [value for value in values if value is not None]
         best = (max if metric.direction == "higher" else min)(known) if known else None
+        best = None if metric.direction == "nominal" else best
         starred = [
             f"{metric.format(v)}{'*' if v == best and v is not None else ' '}" for v in values
         ]
-        rows.append([f"{metric.title} {'↑' if metric.direction == 'higher' else '↓'}", *starred])
+        arrow = {"higher": " ↑", "lower": " ↓"}.get(metric.direction, "")
+        rows.append([f"{metric.title}{arrow}", *starred])
         if name == first.main:
             pairs = (each.intervals.get(name) for each in scores.values())
             rows.append(["  95 % interval", *(f"{metric.format_interval(p)} " for p in pairs)])
     return render_table(["", *(f"{name} " for name in scores)], rows)
 
 
-def read_scores(run: str | os.PathLike[str]) -> Scores:
+def read_scores(run: str | os.PathLike[str]) -> AnyScores:
     """The scores of a run on its test rows, without loading its network where that can be.
 
     Args:
@@ -55,21 +68,28 @@ def read_scores(run: str | os.PathLike[str]) -> Scores:
     if (path / "scores.json").is_file():
         text = (path / "scores.json").read_text(encoding="utf-8")
         try:
-            return Scores.from_dict(json.loads(text))
+            return _scores(json.loads(text))
         except (ValueError, KeyError, TypeError):
             fix = "evaluate the run again"
             raise DataError(
                 "not a file of scores", place=str(path / "scores.json"), fix=fix
             ) from None
-    from kerasnn.bundle import Bundle
+    from kerasnn.bundle import open_bundle
 
-    scores = Bundle.load(path).report.get("scores")
+    scores = open_bundle(path).report.get("scores")
     if not scores:
         raise DataError("the run was not scored", place=str(path), fix="give it test rows")
-    return Scores.from_dict(scores)
+    return _scores(scores)
 
 
-def _check_comparable(scores: Mapping[str, Scores]) -> None:
+def _scores(data: dict[str, Any]) -> AnyScores:
+    """Of a forecast, or of rows."""
+    if data["task"] == "forecast":
+        return ForecastScores.from_dict(data)
+    return Scores.from_dict(data)
+
+
+def _check_comparable(scores: Mapping[str, AnyScores]) -> None:
     tasks = {each.task for each in scores.values()}
     if len(tasks) > 1:
         shown = ", ".join(f"{name}: {each.task}" for name, each in scores.items())

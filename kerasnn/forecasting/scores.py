@@ -76,6 +76,11 @@ class ForecastScores:
     baselines: Mapping[str, BaselineScores] = field(default_factory=dict)
     verdict: str = ""
 
+    @property
+    def n_rows(self) -> int:
+        """What other tasks count in rows."""
+        return self.n_windows
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: no NaN, no infinity."""
         return asdict(self)
