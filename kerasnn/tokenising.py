@@ -1,6 +1,6 @@
 """Whether the texts of a table are better cut into words or into characters.
 
-Two quick linear models tell: of words and pairs of words, and of 2 to 5 characters in a row.
+Two quick linear models tell: of words and pairs of words, and of 1 to 7 characters in a row.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import Schema, Target
 from kerasnn.signature import Unit
 
-# Shortest and longest n-grams of each unit.
-NGRAMS: dict[Unit, tuple[int, int]] = {"words": (1, 2), "characters": (2, 5)}
+# Shortest and longest n-grams of each unit, as in the default network for texts.
+NGRAMS: dict[Unit, tuple[int, int]] = {"words": (1, 2), "characters": (1, 7)}
 # So much takes a few seconds.
 MOST_ROWS = 10_000
 MOST_CHARACTERS = 1_000_000
@@ -28,7 +28,7 @@ FEWEST_ROWS = 20
 BUCKETS = 2**18
 # Characters must be better by so many standard errors, and by this share of the words' error:
 # their sequences are several times as long.
-CLEARLY, NOTABLY = 2.0, 0.02
+CLEARLY, NOTABLY = 1.0, 0.03
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -122,7 +122,7 @@ def test_a_weighted_bag_is_a_product_with_vectors_of_length_1(pooling: Any) -> N
     assert not layer.trainable
     weights = np.random.default_rng(0).uniform(0, 2, (30, 1)).astype("float32")
     layer.set_weights([weights])
-    (table,) = model.get_layer("text_embedding").get_weights()
+    (table,) = model.get_layer(f"text_{pooling}_embedding").get_weights()
     for codes, found in zip(CODES, run(outputs, x, CODES), strict=True):
         grams = codes_of(TEXT, codes[None], ngrams=2, buckets=20)[0]
         some = weights[grams[grams > 0]]

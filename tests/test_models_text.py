@@ -21,8 +21,9 @@ def test_bag_of_ngrams_begins_by_chance() -> None:
     """All scores are 0 before training, whatever the texts say."""
     network = models.bag_of_ngrams(SIGNATURE, buckets=50)
     codes = np.random.default_rng(0).integers(1, 12, (5, 6)).astype("int32")
-    (table,) = network.get_layer("text_embedding").get_weights()
-    assert not table.any()
+    for weighting in ("ratio", "idf"):
+        (table,) = network.get_layer(f"text_{weighting}_embedding").get_weights()
+        assert not table.any()
     assert np.ptp(network({"text": codes})) < 1e-6
 
 

@@ -46,7 +46,7 @@ Backbone = Literal[
     "densenet121",
     "resnet50",
 ]
-Weighting = Literal["ratio", "idf"]
+Weighting = Literal["both", "ratio", "idf"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": get_args(Activation),

@@ -93,6 +93,7 @@ def bag(
     grams = ngram_codes(codes, text, ngrams=ngrams, buckets=buckets)
     count = ngram_count(text, ngrams=ngrams, buckets=buckets)
     weights = ops.cast(ops.greater(grams, 0), "float32")
+    learned = f"{name}_embedding" if pooling == "mean" else f"{name}_{pooling}_embedding"
     if pooling == "mean":
         total = ops.sum(weights, axis=1, keepdims=True)
     else:
@@ -103,7 +104,7 @@ def bag(
         total = ops.sqrt(ops.sum(ops.square(weights), axis=1, keepdims=True))
     # Of an empty text, 0 / 1.
     weights /= ops.maximum(total, 1e-6)
-    vectors = _table(count, width, zeros=zeros, name=f"{name}_embedding")(grams)
+    vectors = _table(count, width, zeros=zeros, name=learned)(grams)
     return ops.sum(vectors * ops.cast(ops.expand_dims(weights, -1), vectors.dtype), axis=1)
 
 

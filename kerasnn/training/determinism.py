@@ -28,6 +28,7 @@ from tensorflow.python.framework.config import (
 from tensorflow.python.ops import gen_math_ops, math_ops
 
 REWRITER = "arithmetic_optimization"
+ADD_N = gen_math_ops.add_n
 # That optimizer also made products of the cubes in GELU, which are slow as powers.
 POWER = math_ops.pow
 
@@ -58,6 +59,9 @@ def _add_in_order(inputs: Sequence[Any], name: str | None = None) -> Any:
     """The sum of tensors, two at a time and from the first to the last."""
     if len(inputs) == 1:
         return tf.identity(inputs[0], name)
+    if any(tf.convert_to_tensor(each).dtype == tf.variant for each in inputs):
+        # Lists of tensors, as loops keep them, which nothing but the operation itself adds up.
+        return reduce(lambda total, each: ADD_N([total, each]), inputs)
     return reduce(tf.add, inputs)
 
 

@@ -13,16 +13,19 @@ from kerasnn.recipes import PreprocessingOptions, Recipe
 if TYPE_CHECKING:
     import keras
 
+    from kerasnn.layers.texts import Pooling
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=30, learning_rate=2e-2, weight_decay=0.0, clip_norm=0.0, patience=4)
+RECIPE = Recipe(
+    epochs=30, learning_rate=1e-2, weight_decay=0.0, clip_norm=0.0, average=0.99, patience=4
+)
 PREPROCESSING = PreprocessingOptions()
 
 
 def bag_of_ngrams(
     signature: Signature,
     *,
-    weighting: Weighting = "ratio",
+    weighting: Weighting = "both",
     ngrams: int = 0,
     buckets: int = 262_144,
     head_width: int = 0,
@@ -31,13 +34,14 @@ def bag_of_ngrams(
     """A linear model of weighted n-grams of words or characters, beside all other columns.
 
     How much an n-gram counts is known before training: by how differently classes use it (see
-    `initialize`), or by how few texts have it (TF-IDF). Each text's weights are scaled to a vector
-    of length 1. What is learned is one number an n-gram and output. The number of tokens, and what
-    the other columns say, is added by a linear layer.
+    `initialize`), and by how few texts have it (TF-IDF). Each text's weights are scaled to a vector
+    of length 1. What is learned is one number an n-gram, weighting and output. The number of
+    tokens, and what the other columns say, is added by a linear layer.
 
     Args:
         signature: The inputs and the output.
-        weighting: ``ratio`` for log-count ratios of the classes, ``idf`` for inverse frequencies.
+        weighting: ``ratio`` for log-count ratios of the classes, ``idf`` for inverse frequencies,
+            or the sum of a model of each.
         ngrams: Most tokens of an n-gram; 0 for 2 words or 7 characters.
         buckets: Weights that n-grams share by their hash; words have their own.
         head_width: Units of a perceptron over learned vectors of the n-grams, whose scores are
@@ -56,7 +60,7 @@ def bag_of_ngrams(
 
     >>> from kerasnn.signature import Signature
     >>> bag_of_ngrams(Signature.text(20, 100, classes=2), buckets=1000).count_params()
-    2202
+    3304
     """
     choices.check(ngrams=ngrams, buckets=buckets, head_width=head_width, dropout=dropout)
     choices.check(weighting=weighting)
@@ -65,11 +69,13 @@ def bag_of_ngrams(
     width = signature.output.width
     layers.check_texts(signature)
     texts = signature.text_inputs.items()
+    poolings: tuple[Pooling, ...] = ("ratio", "idf") if weighting == "both" else (weighting,)
     scores = [
         layers.bag(
-            inputs[name], text, width=width, **sizes, pooling=weighting, zeros=True, name=name
+            inputs[name], text, width=width, **sizes, pooling=each, zeros=True, name=name
         )
         for name, text in texts
+        for each in poolings
     ]
     beside = [layers.token_counts(inputs, signature)]
     beside += layers.beside_parts(inputs, signature, done={"text"})
