@@ -61,8 +61,17 @@ def sequence_parts(
     parts = []
     if "text" not in done:
         for name, text in signature.text_inputs.items():
-            sizes = {"width": TEXT_WIDTH, "ngrams": 0, "buckets": TEXT_BUCKETS}
-            parts.append(bag(inputs[name], text, **sizes, name=f"{name}_beside"))
+            prefix = f"{name}_beside"
+            parts.append(
+                bag(
+                    inputs[name],
+                    text,
+                    width=TEXT_WIDTH,
+                    ngrams=0,
+                    buckets=TEXT_BUCKETS,
+                    name=prefix,
+                )
+            )
     if "series" not in done:
         for name, series in signature.series_inputs.items():
             steps = scaled_series(inputs[name], series, name=f"{name}_beside")

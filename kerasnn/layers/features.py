@@ -116,8 +116,17 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
     narrow += _flat_pixels(inputs, signature, prefix="linear_")
     narrow += _flat_steps(inputs, signature)
     for name, text in signature.text_inputs.items():
-        sizes = {"width": width, "ngrams": 0, "buckets": LINEAR_BUCKETS}
-        scores.append(bag(inputs[name], text, **sizes, zeros=True, name=f"linear_{name}"))
+        scores.append(
+            bag(
+                inputs[name],
+                text,
+                width=width,
+                ngrams=0,
+                buckets=LINEAR_BUCKETS,
+                zeros=True,
+                name=f"linear_{name}",
+            )
+        )
     if narrow:
         features = side_by_side(narrow, name="linear_features")
         scores.append(

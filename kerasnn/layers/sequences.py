@@ -111,8 +111,7 @@ def _beside(
     inputs: dict[str, KerasTensor], signature: Signature, parts: list[KerasTensor]
 ) -> KerasTensor:
     """Features of the sequences beside those of the other columns."""
-    done = {"text", "series", "sound"}
-    parts = [*parts, *beside_parts(inputs, signature, done=done)]
+    parts = [*parts, *beside_parts(inputs, signature, done={"text", "series", "sound"})]
     return keras.layers.Identity(name="features")(side_by_side(parts, name="features_beside"))
 
 

@@ -52,9 +52,8 @@ def fasttext(
     choices.check(width=width, ngrams=ngrams, buckets=buckets, dropout=dropout)
     inputs = layers.build_inputs(signature)
     layers.check_texts(signature)
-    sizes = {"width": width, "ngrams": ngrams, "buckets": buckets}
     parts = [
-        layers.bag(inputs[name], text, **sizes, name=name)
+        layers.bag(inputs[name], text, width=width, ngrams=ngrams, buckets=buckets, name=name)
         for name, text in signature.text_inputs.items()
     ]
     parts.append(layers.token_counts(inputs, signature))
