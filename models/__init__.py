@@ -5,7 +5,8 @@ model that can be compiled and fitted::
 
     network = kerasnn.models.mlp(Signature.table(numbers=10, classes=2), width=128)
 
-Nothing here imports Keras before a network is built.
+Nothing here imports Keras before a network is built, but for models that have layers of their own:
+these do when one asks for their entry.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ _ZOO = {
     ),
     "nhits": (
         "forecasting.nhits",
-        "blocks that look at the past coarsely, then finely; draws lines between knots",
+        "blocks that look at the past through coarser and finer eyes",
     ),
     "nlinear": ("forecasting.nlinear", "one linear layer on the past minus its last value"),
     "patchtst": ("forecasting.patchtst", "attention among stretches of the past"),

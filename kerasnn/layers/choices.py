@@ -102,8 +102,9 @@ WHOLE = {
     "ngrams",
     "buckets",
 }
-# Yes or no, or a text that the model itself reads.
-FREE = {"covariates", "drift", "members", "weights"}
+SWITCHES = {"covariates", "drift"}
+# Texts that the model itself reads.
+TEXTS = {"members", "weights"}
 
 
 def check(**values: object) -> None:
@@ -119,7 +120,13 @@ def check(**values: object) -> None:
         if name in CHOICES:
             if value not in CHOICES[name]:
                 raise UnknownNameError(name, str(value), CHOICES[name])
-        elif name not in FREE:
+        elif name in SWITCHES:
+            if not isinstance(value, bool):
+                raise ConfigError(f"`{name}` must be true or false; got {value!r}")
+        elif name in TEXTS:
+            if not isinstance(value, str):
+                raise ConfigError(f"`{name}` must be text; got {value!r}")
+        else:
             _check_number(name, value)
 
 

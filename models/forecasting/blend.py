@@ -10,6 +10,7 @@ import keras
 
 from kerasnn import layers, models
 from kerasnn.errors import ConfigError
+from kerasnn.layers import choices
 from kerasnn.recipes import PreprocessingOptions, Recipe
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def blend(
     >>> blend(Signature.forecast(48, 24), members="nlinear,dlinear").count_params()
     3528
     """
+    choices.check(members=members, weights=weights)
     found = members_of(members)
     shares = _shares(weights, len(found))
     inputs = layers.build_inputs(signature)

@@ -61,7 +61,7 @@ def dlinear(
     >>> dlinear(Signature.forecast(48, 24)).count_params()  # 2 · (48 + 1) · 24
     2352
     """
-    choices.check(smoothing=smoothing, scaling=scaling)
+    choices.check(smoothing=smoothing, scaling=scaling, covariates=covariates)
     inputs = layers.build_inputs(signature)
     effect = fixed = None
     if covariates:

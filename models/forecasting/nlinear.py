@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerasnn import layers
+from kerasnn.layers import choices
 from kerasnn.recipes import PreprocessingOptions, Recipe
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def nlinear(signature: Signature, *, covariates: bool = True) -> keras.Model:
     >>> nlinear(Signature.forecast(48, 24)).count_params()  # (48 + 1) · 24
     1176
     """
+    choices.check(covariates=covariates)
     inputs = layers.build_inputs(signature)
     effect = fixed = None
     if covariates:

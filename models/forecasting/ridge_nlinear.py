@@ -64,7 +64,7 @@ def ridge_nlinear(
     >>> ridge_nlinear(Signature.forecast(48, 24)).count_params()  # (48 + 1) · 24
     1176
     """
-    choices.check(penalty=penalty)
+    choices.check(penalty=penalty, covariates=covariates)
     inputs = layers.build_inputs(signature)
     effect = layers.known_effect(inputs, signature, name="known_effect") if covariates else None
     past, restore = layers.scaled_window(inputs, signature, "last", effect=effect)

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 
 from kerasnn import layers
 from kerasnn.forward import Forward
+from kerasnn.layers import choices
 from kerasnn.recipes import PreprocessingOptions, Recipe
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def seasonal_naive(signature: Signature, *, drift: bool = False) -> keras.Model:
     >>> seasonal_naive(Signature.forecast(48, 24, season=24)).count_params()
     0
     """
+    choices.check(drift=drift)
     inputs = layers.build_inputs(signature)
     window, past = layers.window_of(signature), inputs["past"]
     season = window.season if window.season <= window.history else 1

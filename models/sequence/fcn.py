@@ -51,7 +51,7 @@ def fcn(
 
     >>> from kerasnn.signature import Signature
     >>> fcn(Signature.time_series(50, 1, classes=3)).count_params()
-    267267
+    266627
     """
     widths = {"width": width, "width_2": width_2, "width_3": width_3}
     choices.check(**widths)
