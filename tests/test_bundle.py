@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,37 @@ def pictures() -> pd.Series:
     return pd.Series(list(pixels), dtype=object)
 
 
+def notes() -> pd.Series:
+    words = np.random.default_rng(3).choice(["fine", "cheap", "late", "broken"], (40, 5))
+    return pd.Series([" ".join(line) for line in words], dtype=object)
+
+
+def readings() -> pd.Series:
+    lines = np.random.default_rng(4).normal(size=(40, 20)).astype("float32")
+    return pd.Series(list(lines), dtype=object)
+
+
+# The column of what a model is made for, beside the table.
+COLUMNS: dict[str, dict[str, tuple[str, Callable[[], pd.Series]]]] = {
+    "table": {},
+    "image": {"picture": ("image", pictures)},
+    "text": {"note": ("text", notes)},
+    "sequence": {"readings": ("series", readings)},
+}
+# Those for forecasts have bundles of their own: tests/test_forecasting_forecaster.py.
+NAMES = [name for name in models.names() if models.data_of(name) in COLUMNS]
+
+
+def whole_table(model: str, task: str) -> pd.DataFrame:
+    """With a column of what the model is made for."""
+    more = COLUMNS[models.data_of(model)]
+    return table(task).assign(**{name: make() for name, (_, make) in more.items()})
+
+
 def make(model: str = "linear", task: str = "binary", **hyperparameters: Any) -> Bundle:
-    frame = table(task)
-    if models.data_of(model) == "image":
-        frame["picture"] = pictures()
+    frame = whole_table(model, task)
     columns: dict[str, Any] = {"target": "category"} if task == "multiclass" else {}
+    columns |= {name: kind for name, (kind, _) in COLUMNS[models.data_of(model)].items()}
     preprocessor = Preprocessor.fit(frame, infer(read(frame), target="target", columns=columns))
     network = models.build(model, preprocessor.signature, **hyperparameters)
     generator = np.random.default_rng(1)
@@ -77,19 +104,22 @@ def make(model: str = "linear", task: str = "binary", **hyperparameters: Any) ->
 
 def small(model: str) -> dict[str, Any]:
     """Hyper-parameters of a tiny network."""
-    wanted = {"width": 4, "depth": 10 if model == "wide_resnet" else 2}
+    wanted = {
+        **{"width": 4, "width_2": 4, "width_3": 4, "depth": 10 if model == "wide_resnet" else 2},
+        **{"heads": 2, "buckets": 50, "features": 168, "resolution": 32},
+    }
     return {name: wanted[name] for name in models.hyperparameters(model) if name in wanted}
 
 
 @pytest.mark.parametrize(
     ("model", "task"),
-    [*((name, "binary") for name in models.names()), ("mlp", "multiclass"), ("mlp", "regression")],
+    [*((name, "binary") for name in NAMES), ("mlp", "multiclass"), ("mlp", "regression")],
 )
 def test_what_is_saved_comes_back(tmp_path: Path, model: str, task: str) -> None:
     bundle = make(model, task, **small(model))
     bundle.save(tmp_path / "model.kerasnn")
     loaded = Bundle.load(tmp_path / "model.kerasnn")
-    frame = table(task).assign(picture=pictures())
+    frame = whole_table(model, task)
     pd.testing.assert_frame_equal(
         loaded.predictor.predict(frame), bundle.predictor.predict(frame), check_exact=True
     )
@@ -203,20 +233,29 @@ import json, sys
 from kerasnn import models
 from kerasnn.bundle.weights import stable_names
 from kerasnn.signature import Signature
-sizes = dict(numbers=2, categories=[4, 30], embedding_widths=[0, 3], images=[(16, 16, 3)])
-signature = Signature.table(classes=3, **sizes)
-print(json.dumps({name: stable_names(models.build(name, signature)) for name in sys.argv[1:]}))
+found = {}
+for name, (signature, values) in json.load(sys.stdin).items():
+    found[name] = stable_names(models.build(name, Signature.from_dict(signature), **values))
+print(json.dumps(found))
 """
-        command = [sys.executable, "-c", script, *models.names()[::-1]]
-        run = subprocess.run(command, capture_output=True, text=True, check=True)
-        signature = Signature.table(
-            numbers=2,
-            categories=[4, 30],
-            embedding_widths=[0, 3],
-            images=[(16, 16, 3)],
-            classes=3,
+        forecast = Signature.forecast(12, 3, targets=2, past=1, known=1, numbers=1)
+        sizes: dict[str, Any] = {"numbers": 2, "categories": [4, 30], "embedding_widths": [0, 3]}
+        whole = Signature.table(
+            **sizes, images=[(16, 16, 3)], texts=[(5, 9)], series=[(20, 2)], classes=3
         )
-        here = {name: stable_names(models.build(name, signature)) for name in models.names()}
+        built = {
+            name: (forecast if models.data_of(name) == "forecast" else whole, small(name))
+            for name in models.names()
+        }
+        here = {
+            name: stable_names(models.build(name, each[0], **each[1]))
+            for name, each in built.items()
+        }
+        given = {name: (each[0].to_dict(), each[1]) for name, each in reversed(built.items())}
+        command = [sys.executable, "-c", script]
+        run = subprocess.run(
+            command, input=json.dumps(given), capture_output=True, text=True, check=True
+        )
         assert json.loads(run.stdout) == here
         for names in here.values():
             assert len(set(names)) == len(names)

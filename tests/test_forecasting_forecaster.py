@@ -15,14 +15,17 @@ import pytest
 from click.testing import CliRunner
 
 import kerasnn
+from kerasnn import models
 from kerasnn.bundle import Bundle, ForecastBundle, open_bundle
 from kerasnn.bundle.members import read_members, write_members
 from kerasnn.cli.main import commands
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.exporting import forecasts as exports
 from kerasnn.forecast_run import ForecastRun
+from kerasnn.forecasting.forecaster import Forecaster
 from kerasnn.forecasting.intervals import Intervals, levels_for
 from kerasnn.forecasting.windows import Origins
+from kerasnn.recipes import Recipe
 
 HORIZON, HISTORY = 4, 14
 TINY: dict[str, Any] = {
@@ -310,6 +313,28 @@ def test_a_bundle_comes_back(run: ForecastRun, tmp_path: Path) -> None:
     assert "sales (forecast, 4 ahead)" in loaded.describe()
     with pytest.raises(ModelRefusedError, match="it forecasts series"):
         Bundle.load(tmp_path / "model.kerasnn")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in models.names() if models.data_of(name) == "forecast"]
+)
+def test_each_model_comes_back(run: ForecastRun, tmp_path: Path, name: str) -> None:
+    wanted = {"width": 8, "depth": 1, "heads": 2, "patch": 4, "stride": 2}
+    values = {key: wanted[key] for key in models.hyperparameters(name) if key in wanted}
+    fitted = run.forecaster.preprocessor
+    network = models.build(name, fitted.signature, **values)
+    random = np.random.default_rng(1)
+    for weight in network.weights:
+        weight.assign(random.normal(size=weight.shape))
+    forecaster = Forecaster(fitted, network)
+    ForecastBundle(name, values, Recipe(), forecaster).save(tmp_path / "model.kerasnn")
+    loaded = open_bundle(tmp_path / "model.kerasnn")
+    assert isinstance(loaded, ForecastBundle)
+    assert loaded.hyperparameters == models.hyperparameters(name) | values
+    frame = pd.concat([table(), ahead(table())])
+    pd.testing.assert_frame_equal(
+        loaded.forecaster.predict(frame), forecaster.predict(frame), check_exact=True
+    )
 
 
 @pytest.mark.parametrize(
