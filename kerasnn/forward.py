@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,6 +15,8 @@ BATCH_SIZE = 8192
 SMALLEST_BATCH = 64
 # What a layer keeps of an image is many times as large as the image.
 PIXELS_AT_ONCE = 512 * 1024
+# Of the layer that makes most of a sequence: 200 MiB.
+NUMBERS_AT_ONCE = 50 * 1024 * 1024
 
 
 class Forward:
@@ -24,7 +27,7 @@ class Forward:
 
     Args:
         network: Inputs by name.
-        batch_size: Rows a call; bounds the memory, and is less for large images.
+        batch_size: Rows a call; bounds the memory, and is less for large images and long sequences.
         mirror: Whether the outputs are the mean of an image's and its mirror image's.
     """
 
@@ -77,10 +80,24 @@ def _is_image(tensor: Any) -> bool:
 
 
 def _affordable(network: keras.Model) -> int:
-    """A power of two of rows whose images are small enough together."""
-    pixels = sum(t.shape[1] * t.shape[2] for t in network.input.values() if _is_image(t))
-    rows = max(PIXELS_AT_ONCE // pixels, 1) if pixels else BATCH_SIZE
-    return int(1 << (int(rows).bit_length() - 1))
+    """A power of two of rows whose images and sequences are small enough together."""
+    images = {name for name, tensor in network.input.items() if _is_image(tensor)}
+    pixels = sum(t.shape[1] * t.shape[2] for n, t in network.input.items() if n in images)
+    rows = PIXELS_AT_ONCE // pixels if pixels else BATCH_SIZE
+    if set(network.input) - images - {"numbers", "categories"}:
+        rows = min(rows, NUMBERS_AT_ONCE // _largest(network))
+    return int(1 << (max(int(rows), 1).bit_length() - 1))
+
+
+def _largest(network: keras.Model) -> int:
+    """Most numbers that an operation makes of a row."""
+    outputs = keras.tree.flatten([operation.output for operation in network.operations])
+    sizes = [math.prod(output.shape[1:]) for output in outputs]
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.MultiHeadAttention):
+            # Within it, each place looks at each.
+            sizes.append(layer.num_heads * layer.output.shape[1] ** 2)
+    return max(sizes)
 
 
 def _padded(count: int, batch_size: int) -> int:

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerasnn.forward import SMALLEST_BATCH, Forward
+from kerasnn import models
+from kerasnn.forward import BATCH_SIZE, NUMBERS_AT_ONCE, SMALLEST_BATCH, Forward
+from kerasnn.signature import Signature
 
 
 def build() -> keras.Model:
@@ -67,3 +69,29 @@ def test_many_networks_are_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -
         for _ in range(7):
             Forward(build())(rows(2))
     assert "retracing" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "widest"), [("fcn", {}, 256), ("minirocket", {"features": 168}, 84)]
+)
+def test_long_sequences_come_in_small_batches(
+    name: str, values: dict[str, int], widest: int
+) -> None:
+    short, long = (Signature.time_series(length, 1, classes=2) for length in (10, 4000))
+    assert Forward(models.build(name, short, **values)).batch_size == BATCH_SIZE
+    rows = Forward(models.build(name, long, **values)).batch_size
+    assert rows * 4000 * widest <= NUMBERS_AT_ONCE < 2 * rows * 4000 * widest
+
+
+def test_attention_looks_from_each_place_at_each() -> None:
+    signature = Signature.text(500, 100, classes=2)
+    network = models.build("transformer", signature, width=8, depth=1, heads=2)
+    rows = Forward(network).batch_size
+    assert rows * 2 * 500**2 <= NUMBERS_AT_ONCE < 2 * rows * 2 * 500**2
+
+
+def test_tables_and_images_are_bounded_as_they_were() -> None:
+    wide = models.build("linear", Signature.table(numbers=10_000, classes=2))
+    assert Forward(wide).batch_size == BATCH_SIZE
+    pixels = models.build("linear", Signature.image(64, 64, 3, classes=2))
+    assert Forward(pixels).batch_size == 128

@@ -166,6 +166,15 @@ def test_thresholds_are_quantiles_of_training_rows() -> None:
     np.testing.assert_allclose(outputs, np.linspace(0, 1, len(outputs)), atol=0.05)
 
 
+def test_rounding_does_not_decide_what_is_above() -> None:
+    """Of the very row that thresholds come from, moved by far more than rounding."""
+    model, inputs = rocket_model(60, 2, 84 * 4), padded_rows(60, 2, [60])
+    inputs["x"] = inputs["x"].round(1)
+    rocket.fit_rocket(model, inputs, seed=0)
+    moved = {**inputs, "x": inputs["x"] * np.float32(1 + 1e-5)}
+    np.testing.assert_array_equal(np.asarray(model(moved)), np.asarray(model(inputs)))
+
+
 def test_rocket_with_one_seed_is_one() -> None:
     inputs = padded_rows(30, 4, [30, 20, 9])
     first, second, third = (rocket_model(30, 4, 168) for _ in range(3))

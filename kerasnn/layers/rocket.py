@@ -27,6 +27,8 @@ MOST_DILATIONS = 32
 # A kernel looks at so many channels at most.
 MOST_CHANNELS = 9
 GOLDEN = (5**0.5 + 1) / 2
+# Between what a kernel gives at two places, for inputs about unit scale; rounding is far below.
+LEAST_GAP = 1e-5
 # Rows that are convolved at once to find thresholds.
 ROWS_AT_ONCE = 16
 
@@ -103,6 +105,8 @@ def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) ->
 
     For each kernel and dilation one row is drawn. The thresholds are quantiles of what the kernel
     gives for it, at levels that fill (0, 1) evenly: the fractions of multiples of the golden ratio.
+    Each is moved halfway between the values beside it, so that rounding does not decide which
+    places are above.
 
     Args:
         network: With layers of `rocket_features`.
@@ -125,7 +129,7 @@ def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) ->
         levels = (places * GOLDEN % 1).reshape(KERNELS, count)
         part = keras.Model(network.inputs, network.get_layer(f"{prefix}_found_{dilation}").output)
         values = [
-            np.quantile(found, level) if len(found) else np.zeros(count)
+            between(found, level)
             for found, level in zip(_found(part, inputs, rows), levels, strict=True)
         ]
         thresholds.kernel.assign(np.stack(values, axis=1).reshape(1, -1).astype("float32"))
@@ -137,6 +141,25 @@ def kernels() -> NDArray[np.float32]:
     for i, places in enumerate(itertools.combinations(range(SIZE), 3)):
         found[list(places), i] = 2
     return found
+
+
+def between(values: NDArray[Any], levels: NDArray[Any]) -> NDArray[np.float64]:
+    """Quantiles, each moved halfway between the two values that it lies between; 0 of no values.
+
+    Values that differ by less than `LEAST_GAP` count as one.
+
+    >>> between(np.array([0.0, 1.0, 1.0, 3.0]), np.array([0.1, 0.5, 0.9]))
+    array([0.5, 2. , 2. ])
+    """
+    if not len(values):
+        return np.zeros(len(levels))
+    distinct = np.unique(values.astype(np.float64))
+    distinct = distinct[np.diff(distinct, prepend=-np.inf) > LEAST_GAP]
+    if len(distinct) == 1:
+        return np.full(len(levels), distinct[0] + LEAST_GAP)
+    places = np.searchsorted(distinct, np.quantile(values, levels), side="right") - 1
+    places = places.clip(0, len(distinct) - 2)
+    return np.asarray((distinct[places] + distinct[places + 1]) / 2)
 
 
 def dilations(length: int, per_kernel: int) -> list[tuple[int, int]]:
