@@ -26,7 +26,8 @@ NUMBERS = re.compile(r"-?\d[\d,]*(\.\d+)?(e-\d+)?")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("readme")
-    (path / "penguins.csv").write_bytes((ROOT / "examples/penguins.csv").read_bytes())
+    for name in ("penguins.csv", "reviews.csv", "airline.csv"):
+        (path / name).write_bytes((ROOT / "examples" / name).read_bytes())
     digits = load_digits()
     np.savez(path / "digits.npz", x=(digits.images * 15.9).astype("uint8"), y=digits.target)
     return path
@@ -43,7 +44,8 @@ def shown_commands() -> Iterator[tuple[list[str], str]]:
 def test_console_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     shown = list(shown_commands())
-    assert [words[1] for words, _ in shown] == ["train", "predict", "export", "train"]
+    verbs = ["train", "predict", "export", "train", "train", "explain", "train", "predict"]
+    assert [words[1] for words, _ in shown] == verbs
     for words, output in shown:
         result = CliRunner().invoke(commands, words[1:])
         assert result.exit_code == 0, result.output
@@ -51,9 +53,11 @@ def test_console_blocks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _shape(output: str) -> list[str]:
-    """The lines without their numbers, and without the sentence on who wins."""
+    """The lines without their numbers, progress, who wins, and the bars of an explanation."""
     lines = [NUMBERS.sub("#", line) for line in output.strip().splitlines()]
-    return [" ".join(line.split()) for line in lines if not line.startswith("The network")]
+    lines = [" ".join(line.split()) for line in lines if "┃" not in line]
+    left_out = "The network", "The model", "warning:", "back-test:"
+    return [line for line in lines if not line.startswith(left_out)]
 
 
 @pytest.mark.parametrize("code", [block for language, block in BLOCKS if language == "python"])
@@ -71,7 +75,7 @@ def test_python_blocks(folder: Path, code: str) -> None:
 
 def test_there_are_blocks_to_run() -> None:
     languages = [language for language, _ in BLOCKS]
-    assert languages == ["console", "console", *["python"] * 4, "console"]
+    assert languages == ["console", "console", *["python"] * 4, *["console"] * 5]
 
 
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
