@@ -102,7 +102,8 @@ def shares(
                             values[t] += x[source] @ kernels[i][place, :, k]
                 if (k + i) % 2:
                     values = values[4 * dilation : max(len(x) - 4 * dilation, 4 * dilation)]
-                above = values > thresholds[i][j * rocket.KERNELS + k]
+                over = values - thresholds[i][j * rocket.KERNELS + k]
+                above = np.clip(over / rocket.STEP + 0.5, 0, 1)
                 found.append(above.mean() if len(above) else 0.0)
     return np.array(found)
 

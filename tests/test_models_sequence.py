@@ -116,6 +116,18 @@ def test_minirocket_learns_in_one_go() -> None:
     assert ((outputs(network, {"series": x[40:]})[:, 0] > 0) == codes[40:]).mean() == 1
 
 
+def test_features_of_minirocket_are_centred() -> None:
+    x = series(20, 30, 2)
+    network = models.build("minirocket", Signature.time_series(30, 2, classes=2), features=168)
+    initialize = models.get("minirocket").initialize
+    assert initialize is not None
+    initialize(network, {"series": x}, np.arange(20, dtype="int32") % 2, 0)
+    part = keras.Model(network.inputs, network.get_layer("series_features").output)
+    found = outputs(part, {"series": x})
+    np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
+    assert found.std(axis=0).max() > 0.1
+
+
 def test_minirocket_makes_no_forecast() -> None:
     with pytest.raises(ConfigError, match="minirocket tells classes and values of whole sequences"):
         models.build("minirocket", Signature.forecast(24, 6))

@@ -81,7 +81,14 @@ if TYPE_CHECKING:
     from kerasnn.layers.pixels import scale_pixels
     from kerasnn.layers.recurrent import recurrent_layer
     from kerasnn.layers.ridge import fit_output
-    from kerasnn.layers.rocket import KERNELS, changes, fit_rocket, rocket_features
+    from kerasnn.layers.rocket import (
+        KERNELS,
+        centred,
+        changes,
+        fit_means,
+        fit_rocket,
+        rocket_features,
+    )
     from kerasnn.layers.sequences import sequence_features, sequence_network
     from kerasnn.layers.series import scaled_series
     from kerasnn.layers.tables import table_parts
@@ -114,6 +121,7 @@ _MODULES = {
     "bag": "texts",
     "beside_parts": "beside",
     "build_inputs": "features",
+    "centred": "rocket",
     "changes": "rocket",
     "check_texts": "texts",
     "check_weights_file": "pretrained",
@@ -131,6 +139,7 @@ _MODULES = {
     "embed": "texts",
     "encode": "features",
     "feed_forward": "transformers",
+    "fit_means": "rocket",
     "fit_output": "ridge",
     "fit_rocket": "rocket",
     "fixed_effect": "covariates",
@@ -209,6 +218,7 @@ __all__ = [
     "bag",
     "beside_parts",
     "build_inputs",
+    "centred",
     "changes",
     "check_texts",
     "check_weights_file",
@@ -226,6 +236,7 @@ __all__ = [
     "embed",
     "encode",
     "feed_forward",
+    "fit_means",
     "fit_output",
     "fit_rocket",
     "fixed_effect",

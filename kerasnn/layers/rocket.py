@@ -29,8 +29,12 @@ MOST_CHANNELS = 9
 GOLDEN = (5**0.5 + 1) / 2
 # Between what a kernel gives at two places, for inputs about unit scale; rounding is far below.
 LEAST_GAP = 1e-5
+# How far around a threshold a place counts in part.
+STEP = 1e-3
 # Rows that are convolved at once to find thresholds.
 ROWS_AT_ONCE = 16
+# Rows that tell the means of features, at most.
+ROWS_OF_MEANS = 128
 
 
 def rocket_features(x: KerasTensor, mask: KerasTensor, *, features: int, name: str) -> KerasTensor:
@@ -79,12 +83,15 @@ def rocket_features(x: KerasTensor, mask: KerasTensor, *, features: int, name: s
             dtype="float32",
             name=f"{name}_thresholds_{dilation}",
         )(one)
+        # A step from 0 to 6 about the threshold, so steep that few places are on it, and not so
+        # steep that the rounding of another runtime is seen.
+        found = found * (6.0 / STEP)
+        starts = ops.expand_dims(thresholds * (6.0 / STEP) - 3.0, 1)
         # Each threshold apart: all at once would not fit into the fast memory of a processor.
         hits = [
-            ops.sum(ops.cast(ops.greater(found, threshold), "float32"), axis=1)
-            for threshold in ops.split(ops.expand_dims(thresholds, 1), count, axis=2)
+            ops.sum(ops.relu6(found - start), axis=1) for start in ops.split(starts, count, axis=2)
         ]
-        share = 1.0 / ops.maximum(ops.sum(counted, axis=1), 1.0)
+        share = 1.0 / ops.maximum(6.0 * ops.sum(counted, axis=1), 1.0)
         parts += [ops.multiply(each, share) for each in hits]
     return ops.concatenate(parts, axis=1)
 
@@ -133,6 +140,46 @@ def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) ->
             for found, level in zip(_found(part, inputs, rows), levels, strict=True)
         ]
         thresholds.kernel.assign(np.stack(values, axis=1).reshape(1, -1).astype("float32"))
+
+
+def centred(x: KerasTensor, *, name: str) -> KerasTensor:
+    """Features minus their means, which `fit_means` learns; 0 before.
+
+    Thousands of shares times weights nearly cancel out: of centred ones the sum is more exact.
+
+    Shape:
+        x: (batch, features); returns the same
+    """
+    # Of one number, 1, a dense layer gives its weights.
+    means = keras.layers.Dense(
+        x.shape[1],
+        use_bias=False,
+        kernel_initializer="zeros",
+        trainable=False,
+        dtype="float32",
+        name=f"{name}_means",
+    )(ops.ones_like(x[:, :1]))
+    return ops.subtract(x, means)
+
+
+def fit_means(network: keras.Model, inputs: Mapping[str, Any]) -> None:
+    """Take the means of `centred` from some training rows.
+
+    Args:
+        network: With layers of `centred`, which are still 0.
+        inputs: Training inputs by name; arrays, or anything indexed like one.
+    """
+    n_rows = len(next(iter(inputs.values())))
+    rows = np.unique(np.linspace(0, n_rows - 1, ROWS_OF_MEANS).astype(int))
+    found = {layer.name: layer for layer in network.layers if layer.name.endswith("_means")}
+    for name, layer in found.items():
+        features = network.get_layer(name.replace("_means", "_features"))
+        part = keras.Model(network.inputs, features.output)
+        total = np.zeros(layer.units)
+        for some in np.array_split(rows, -(-len(rows) // ROWS_AT_ONCE)):
+            given = {key: ops.convert_to_tensor(values[some]) for key, values in inputs.items()}
+            total += ops.convert_to_numpy(part(given, training=False)).sum(axis=0)
+        layer.kernel.assign((total / len(rows))[None].astype("float32"))
 
 
 def kernels() -> NDArray[np.float32]:

@@ -66,7 +66,7 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
         own = layers.rocket_features(x, mask, features=each, name=name)
         change, mask = layers.changes(x, mask)
         parts = [own, layers.rocket_features(change, mask, features=each, name=f"{name}_change")]
-        return layers.side_by_side(parts, name=f"{name}_shares")
+        return layers.centred(layers.side_by_side(parts, name=f"{name}_shares"), name=name)
 
     return layers.sequence_network(signature, encoder, embedding=EMBEDDING, name="minirocket")
 
@@ -81,4 +81,5 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
         seed: Of the rows that thresholds come from.
     """
     layers.fit_rocket(network, inputs, seed=seed)
+    layers.fit_means(network, inputs)
     layers.fit_output(network, inputs, target, seed=seed)
