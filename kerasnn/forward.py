@@ -97,7 +97,7 @@ def _largest(network: keras.Model) -> int:
         if isinstance(layer, keras.layers.MultiHeadAttention):
             # Within it, each place looks at each.
             sizes.append(layer.num_heads * layer.output.shape[1] ** 2)
-    return max(sizes)
+    return int(max(sizes))
 
 
 def _padded(count: int, batch_size: int) -> int:

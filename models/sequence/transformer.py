@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import keras
+from keras import ops
 
 from kerasnn import layers
 from kerasnn.layers import choices
@@ -59,6 +60,9 @@ def transformer(
     choices.check(width=width, depth=depth, heads=heads, expansion=expansion, dropout=dropout)
 
     def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
+        if x.shape[1] == 1:
+            # Keras warns of attention to a single place; a second one is behind the end.
+            x, mask = ops.pad(x, ((0, 0), (0, 1), (0, 0))), ops.pad(mask, ((0, 0), (0, 1)))
         x = keras.layers.Dense(width, name=f"{name}_projected")(x)
         x = layers.drop(layers.add_places(x, name=f"{name}_placed"), dropout, name=f"{name}_drop")
         for i in range(depth):
