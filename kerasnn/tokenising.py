@@ -25,6 +25,7 @@ MOST_CHARACTERS = 1_000_000
 MOST_CLASSES = 20
 # Fewer rows tell nothing.
 FEWEST_ROWS = 20
+FOLDS = 3
 BUCKETS = 2**18
 # Characters must be better by so many standard errors, and by this share of the words' error:
 # their sequences are several times as long.
@@ -35,10 +36,11 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)
 def choose_unit(
     train: pd.DataFrame, validation: pd.DataFrame, schema: Schema, options: PreprocessingOptions
 ) -> Unit:
-    """Words, unless characters are clearly better on the validation rows.
+    """Words, unless characters are clearly better.
 
     The models are ridge regressions of the target, or of 0 and 1 for its classes, on hashed n-grams
-    weighted by TF-IDF; the squared errors are compared row by row.
+    weighted by TF-IDF. Each third of the rows is predicted from the others, because the validation
+    rows alone are too few to tell; the squared errors are compared row by row.
 
     Args:
         train: Labelled rows.
@@ -48,16 +50,26 @@ def choose_unit(
     """
     if min(len(train), len(validation)) < FEWEST_ROWS:
         return "words"
-    train, validation = _few(train, schema), _few(validation, schema)
-    known, truth = _targets(schema.target, train, validation)
-    errors = {}
-    for unit in NGRAMS:
-        weighed, others = _features(train, validation, schema, options, unit)
-        errors[unit] = _errors(weighed, known, others, truth)
-    gain = errors["words"] - errors["characters"]
+    rows = _few(pd.concat([train, validation], ignore_index=True), schema)
+    found = [
+        _compare(rows, np.arange(len(rows)) % FOLDS == fold, schema, options)
+        for fold in range(FOLDS)
+    ]
+    words, characters = np.concatenate(found, axis=1)
+    gain = words - characters
     noise = gain.std() / np.sqrt(len(gain))
-    least = max(CLEARLY * noise, NOTABLY * errors["words"].mean())
+    least = max(CLEARLY * noise, NOTABLY * words.mean())
     return "characters" if gain.mean() > least else "words"
+
+
+def _compare(
+    rows: pd.DataFrame, held: NDArray[np.bool_], schema: Schema, options: PreprocessingOptions
+) -> NDArray[np.float64]:
+    """Errors on the rows that are held out, of words and of characters, (2, n)."""
+    train, others = (rows[part].reset_index(drop=True) for part in (~held, held))
+    known, truth = _targets(schema.target, train, others)
+    pairs = [_features(train, others, schema, options, unit) for unit in ("words", "characters")]
+    return np.stack([_errors(weighed, known, rest, truth) for weighed, rest in pairs])
 
 
 def _few(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
