@@ -53,7 +53,14 @@ def outputs(network: keras.Model, inputs: dict[str, Array]) -> Array:
     return np.asarray(network(tensors, training=False))
 
 
-@pytest.mark.parametrize("name", STEPPED)
+# Their graphs take many seconds to make.
+LARGE = ("bilstm", "inception_time", "lite_time")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in STEPPED],
+)
 def test_training_twice_gives_the_same_bits(name: str) -> None:
     signature = Signature.time_series(20, 2, classes=3)
     rows = Arrays({"series": series(24, 20, 2)}, np.arange(24, dtype="int32") % 3)
