@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -208,25 +209,64 @@ def learn(
     return Learned(predictor.with_decision(decision), fitted, config, sweep)
 
 
-def solved_again(learned: Learned, lesson: Lesson) -> Learned:
-    """A closed form solved on the training and the validation rows; others stay as they are.
+def learned_again(learned: Learned, lesson: Lesson) -> Learned:
+    """Some models learn once more, from the validation rows too; others stay as they are.
 
-    No gradient step needs the validation rows any more, once they have decided. Only where other
-    rows are left to score it on.
+    Once they have decided how long to train, and how sure to be, these rows are needed for nothing
+    else. Closed forms are solved again; models that say so take as many epochs again, from the same
+    first weights. Only where other rows are left to score them on.
+
+    Args:
+        learned: From `learn`, not stopped by hand or by time.
+        lesson: What it learned from.
     """
     config, known, checked = learned.config, lesson.train, lesson.validation
     entry = models.get(config.model.name)
-    if entry.initialize is None or not entry.closed_form or known.on_disk or checked.on_disk:
+    if not (entry.closed_form or entry.refit) or known.on_disk or checked.on_disk:
         return learned
-    inputs = {
-        name: np.concatenate([values[:], checked.inputs[name][:]])
-        for name, values in known.inputs.items()
-    }
+    if learned.fitted.progress.stopped in ("interrupted", "time limit"):
+        return learned
+    rows = _joined(known, checked)
     network = build_network(config, lesson.preprocessor)
-    target = np.concatenate([known.target, checked.target])
-    entry.initialize(network, inputs, target, config.run.seed)
+    if entry.initialize:
+        entry.initialize(network, rows.inputs, rows.target, config.run.seed)
+    if not entry.closed_form and not _trained_as_long(network, rows, checked, learned, lesson):
+        return learned
     predictor = Predictor(lesson.preprocessor, network, learned.predictor.decision)
     return replace(learned, predictor=predictor)
+
+
+def _joined(first: Arrays, second: Arrays) -> Arrays:
+    """The rows of both."""
+    inputs = {k: np.concatenate([v[:], second.inputs[k][:]]) for k, v in first.inputs.items()}
+    weights = None
+    if first.weights is not None or second.weights is not None:
+        each = [
+            np.ones(len(a), "float32") if a.weights is None else a.weights for a in (first, second)
+        ]
+        weights = _with_mean_1(np.concatenate(each))
+    return Arrays(inputs, np.concatenate([first.target, second.target]), weights)
+
+
+def _trained_as_long(
+    network: keras.Model, rows: Arrays, checked: Arrays, learned: Learned, lesson: Lesson
+) -> bool:
+    """Train for as many epochs as were best; whether they all were done."""
+    config, epochs = learned.config, learned.fitted.progress.best_epoch
+    row_loss = loss_function(config.training, lesson.preprocessor.signature.output)
+    # The last epoch is the one that is kept.
+    epoch = count()
+    latest = Monitor("epoch", "higher", lambda _: float(next(epoch)))
+    fitted = fit(
+        network,
+        rows,
+        checked,
+        recipe=replace(config.training, epochs=epochs, patience=0),
+        row_loss=row_loss,
+        monitor=latest,
+        seed=config.run.seed,
+    )
+    return fitted.progress.stopped != "interrupted"
 
 
 def _solved(lesson: Lesson, row_loss: RowLoss, monitor: Monitor) -> Fitted:

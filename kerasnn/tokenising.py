@@ -27,9 +27,9 @@ MOST_CLASSES = 20
 FEWEST_ROWS = 20
 FOLDS = 3
 BUCKETS = 2**18
-# Characters must be better by so many standard errors, and by this share of the words' error:
-# their sequences are several times as long.
-CLEARLY, NOTABLY = 1.0, 0.03
+# Characters must be better by so many standard errors, and by this share of the words' error for
+# each 100 characters of a row: the longer the texts, the longer a network over characters takes.
+CLEARLY, NOTABLY = 1.0, 0.015
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -58,7 +58,8 @@ def choose_unit(
     words, characters = np.concatenate(found, axis=1)
     gain = words - characters
     noise = gain.std() / np.sqrt(len(gain))
-    least = max(CLEARLY * noise, NOTABLY * words.mean())
+    hundreds = _count_characters(rows, schema) / len(rows) / 100
+    least = max(CLEARLY * noise, NOTABLY * hundreds * words.mean())
     return "characters" if gain.mean() > least else "words"
 
 
@@ -74,11 +75,14 @@ def _compare(
 
 def _few(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Rows from all over the table, so many as are read soon."""
-    names = [column.name for column in schema.features if column.kind == "text"]
     spread = _spread(frame, MOST_ROWS)
-    n_characters = sum(len(text) for name in names for text in as_texts(spread[name]))
-    share = min(1.0, MOST_CHARACTERS / max(n_characters, 1))
+    share = min(1.0, MOST_CHARACTERS / max(_count_characters(spread, schema), 1))
     return _spread(spread, max(FEWEST_ROWS, int(len(spread) * share)))
+
+
+def _count_characters(frame: pd.DataFrame, schema: Schema) -> int:
+    names = [column.name for column in schema.features if column.kind == "text"]
+    return sum(len(text) for name in names for text in as_texts(frame[name]))
 
 
 def _spread(frame: pd.DataFrame, most: int) -> pd.DataFrame:

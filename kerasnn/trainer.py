@@ -30,7 +30,7 @@ from kerasnn.evaluation.readings import readings
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.traces import traces
 from kerasnn.folder import RunFolder, open_folder, resumed_settings
-from kerasnn.learning import Learned, Lesson, learn, prepare, solved_again
+from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.predicting import predict_labelled
 from kerasnn.progress import ProgressBar
 from kerasnn.recipes import ForecastOptions
@@ -203,7 +203,7 @@ def _run(
         for watcher in watchers:
             getattr(watcher, "close", lambda: None)()
     if len(table.parts.test):
-        learned = solved_again(learned, lesson)
+        learned = learned_again(learned, lesson)
     seconds = perf_counter() - started
     run = _judged(table, learned, probes, noted, seconds=seconds)
     if folder:

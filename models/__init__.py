@@ -209,6 +209,8 @@ class Entry:
             learns it, and a seed.
         closed_form: Whether `initialize` solves for the weights, and no step of a gradient is
             taken.
+        refit: Whether it is trained again in the end, on the validation rows too, for as many
+            epochs as were best.
         load_weights: Gives a fresh network the weights of a file, where the model takes one: called
             with the network, the path and the hyper-parameters.
         encoder_end: Name of the layer that ends the encoder of an image, whose input's name stands
@@ -226,6 +228,7 @@ class Entry:
     load_weights: Callable[[keras.Model, str, Mapping[str, Any]], None] | None = None
     encoder_end: str = "{}_features"
     closed_form: bool = False
+    refit: bool = False
 
 
 def names() -> list[str]:
@@ -272,6 +275,7 @@ def get(name: str) -> Entry:
         initialize=getattr(module, "initialize", None),
         load_weights=getattr(module, "load_weights", None),
         closed_form=getattr(module, "CLOSED_FORM", False),
+        refit=getattr(module, "REFIT", False),
     )
 
 

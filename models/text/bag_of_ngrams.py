@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kerasnn import layers
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from kerasnn.layers.texts import Pooling
     from kerasnn.signature import Signature
 
+# A constant rate, so that the second training goes as the first one did.
 RECIPE = Recipe(
-    epochs=30, learning_rate=1e-2, weight_decay=0.0, clip_norm=0.0, average=0.99, patience=4
+    epochs=30,
+    learning_rate=1e-2,
+    schedule="constant",
+    weight_decay=0.0,
+    clip_norm=0.0,
+    average=0.99,
+    patience=4,
 )
+REFIT = True
 PREPROCESSING = PreprocessingOptions()
 
 
@@ -60,20 +69,18 @@ def bag_of_ngrams(
 
     >>> from kerasnn.signature import Signature
     >>> bag_of_ngrams(Signature.text(20, 100, classes=2), buckets=1000).count_params()
-    3304
+    4402
     """
     choices.check(ngrams=ngrams, buckets=buckets, head_width=head_width, dropout=dropout)
     choices.check(weighting=weighting)
     inputs = layers.build_inputs(signature)
-    sizes = {"ngrams": ngrams, "buckets": buckets}
+    bag = partial(layers.bag, ngrams=ngrams, buckets=buckets)
     width = signature.output.width
     layers.check_texts(signature)
     texts = signature.text_inputs.items()
     poolings: tuple[Pooling, ...] = ("ratio", "idf") if weighting == "both" else (weighting,)
     scores = [
-        layers.bag(
-            inputs[name], text, width=width, **sizes, pooling=each, zeros=True, name=name
-        )
+        bag(inputs[name], text, width=width, pooling=each, zeros=True, name=name)
         for name, text in texts
         for each in poolings
     ]
@@ -81,12 +88,10 @@ def bag_of_ngrams(
     beside += layers.beside_parts(inputs, signature, done={"text"})
     if head_width:
         vectors = [
-            layers.bag(inputs[name], text, width=head_width, **sizes, name=f"{name}_deep")
-            for name, text in texts
+            bag(inputs[name], text, width=head_width, name=f"{name}_deep") for name, text in texts
         ]
         x = layers.drop(layers.side_by_side(vectors, name="vectors"), dropout, name="drop_vectors")
-        how = {"width": head_width, "activation": "relu"}
-        beside.append(layers.dense_block(x, **how, name="head"))
+        beside.append(layers.dense_block(x, width=head_width, activation="relu", name="head"))
     x = layers.drop(layers.side_by_side(beside, name="features"), dropout, name="drop_features")
     scores.append(layers.output_layer(x, signature))
     return layers.network(inputs, layers.add(scores, name="scores"), name="bag_of_ngrams")
