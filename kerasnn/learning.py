@@ -252,7 +252,8 @@ def _trained_as_long(
     network: keras.Model, rows: Arrays, checked: Arrays, learned: Learned, lesson: Lesson
 ) -> bool:
     """Train for as many epochs as were best; whether they all were done."""
-    config, epochs = learned.config, learned.fitted.progress.best_epoch
+    config, progress = learned.config, learned.fitted.progress
+    limit = config.run.time_limit_s
     row_loss = loss_function(config.training, lesson.preprocessor.signature.output)
     # The last epoch is the one that is kept.
     epoch = count()
@@ -261,12 +262,13 @@ def _trained_as_long(
         network,
         rows,
         checked,
-        recipe=replace(config.training, epochs=epochs, patience=0),
+        recipe=replace(config.training, epochs=progress.best_epoch, patience=0),
         row_loss=row_loss,
         monitor=latest,
         seed=config.run.seed,
+        time_limit_s=None if limit is None else max(limit - progress.seconds, 1.0),
     )
-    return fitted.progress.stopped != "interrupted"
+    return fitted.progress.epoch == progress.best_epoch
 
 
 def _solved(lesson: Lesson, row_loss: RowLoss, monitor: Monitor) -> Fitted:

@@ -1,0 +1,78 @@
+"""Models that learn once more, from the validation rows too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kerasnn.config import Config
+from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
+from kerasnn.settings import collect
+from kerasnn.table import Table, read_table
+
+WORDS = ["plain", "story", "about", "people", "who", "never", "meet"]
+
+
+def reviews(n_rows: int = 80) -> pd.DataFrame:
+    generator = np.random.default_rng(0)
+    good = np.arange(n_rows) % 2 == 0
+    texts = [
+        " ".join([*generator.permutation(WORDS), "wonderful" if g else "dreadful", f"x{i}"])
+        for i, g in enumerate(good)
+    ]
+    return pd.DataFrame({"review": texts, "liked": np.where(good, "yes", "no")})
+
+
+def read(model: str = "bag_of_ngrams", **keys: object) -> tuple[Table, Config]:
+    settings = collect(
+        {"data.target": "liked", "model.name": model, "data.columns": {"review": "text"}},
+        set={"epochs": 3, "preprocessing.tokens": "words", **keys},
+    )
+    return read_table(settings, {"data": reviews()})
+
+
+def learned(model: str = "bag_of_ngrams", **keys: object) -> tuple[Learned, Lesson]:
+    table, config = read(model, **keys)
+    lesson = prepare(table, config)
+    return learn(lesson, config), lesson
+
+
+@pytest.fixture(scope="module")
+def bag() -> tuple[Learned, Lesson]:
+    return learned(buckets=64)
+
+
+def test_the_validation_rows_have_a_say(bag: tuple[Learned, Lesson]) -> None:
+    first, lesson = bag
+    again = learned_again(first, lesson)
+    assert again.predictor.decision == first.predictor.decision
+    assert again.predictor.preprocessor is first.predictor.preprocessor
+    assert again.fitted is first.fitted
+    # N-grams are weighed by all rows: none is in fewer texts than before.
+    before, after = (
+        each.predictor.network.get_layer("text_idf").get_weights()[0] for each in (first, again)
+    )
+    assert ((before > 0) <= (after > 0)).all()
+    assert (before != after).any()
+
+
+def test_it_is_the_same_each_time(bag: tuple[Learned, Lesson]) -> None:
+    weights = [learned_again(*bag).predictor.network.get_weights() for _ in range(2)]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("stopped", ["interrupted", "time limit"])
+def test_what_was_cut_short_stays_as_it_is(bag: tuple[Learned, Lesson], stopped: str) -> None:
+    first, lesson = bag
+    progress = replace(first.fitted.progress, stopped=stopped)
+    cut = replace(first, fitted=replace(first.fitted, progress=progress))
+    assert learned_again(cut, lesson) is cut
+
+
+def test_other_models_stay_as_they_are() -> None:
+    first, lesson = learned("mlp", width=4, depth=1)
+    assert learned_again(first, lesson) is first
