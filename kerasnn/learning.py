@@ -46,12 +46,14 @@ class Learned:
     Args:
         config: With what the data decided.
         sweep: Of the learning-rate finder, if it ran.
+        parts: From whose rows the network has learned.
     """
 
     predictor: Predictor
     fitted: Fitted
     config: Config
     sweep: Sweep | None = None
+    parts: tuple[str, ...] = ("train",)
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,7 @@ def learned_again(learned: Learned, lesson: Lesson) -> Learned:
     if not entry.closed_form and not _trained_as_long(network, rows, checked, learned, lesson):
         return learned
     predictor = Predictor(lesson.preprocessor, network, learned.predictor.decision)
-    return replace(learned, predictor=predictor)
+    return replace(learned, predictor=predictor, parts=("train", "validation"))
 
 
 def _joined(first: Arrays, second: Arrays) -> Arrays:

@@ -51,9 +51,10 @@ class Table:
     parts: Parts
     shared: tuple[Pair, ...] = ()
 
-    def rows(self, part: str) -> pd.DataFrame:
-        """The rows of a part, counted from 0."""
-        return keep_rows(self.examples, getattr(self.parts, part)).frame
+    def rows(self, *parts: str) -> pd.DataFrame:
+        """The rows of a part, or of several one after the other, counted from 0."""
+        numbers = np.concatenate([getattr(self.parts, part) for part in parts])
+        return keep_rows(self.examples, numbers).frame
 
 
 def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:

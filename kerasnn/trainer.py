@@ -295,9 +295,13 @@ def _scores(table: Table, learned: Learned, part: str, predictions: Predictions)
     options, interrupted = learned.config.run, learned.fitted.progress.stopped == "interrupted"
     compared: Sequence[Baseline] = ()
     if options.baselines and not interrupted:
-        train, rows = table.rows("train"), table.rows(part)
+        train, rows = table.rows(*learned.parts), table.rows(part)
         compared = fit_baselines(learned.predictor.preprocessor, train, rows, seed=options.seed)
     scores = score(predictions, compared, seed=options.seed)
+    if "validation" in learned.parts:
+        note = "in the end the network learned from the validation rows too"
+        note += ", as did the baselines" if compared else ""
+        scores = replace(scores, notes=(*scores.notes, note))
     if part == "test":
         return scores
     note = "there are no test rows: these are the validation rows, which picked the best epoch"

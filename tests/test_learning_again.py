@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import kerasnn
 from kerasnn.config import Config
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.settings import collect
@@ -51,6 +52,7 @@ def test_the_validation_rows_have_a_say(bag: tuple[Learned, Lesson]) -> None:
     assert again.predictor.decision == first.predictor.decision
     assert again.predictor.preprocessor is first.predictor.preprocessor
     assert again.fitted is first.fitted
+    assert (first.parts, again.parts) == (("train",), ("train", "validation"))
     # N-grams are weighed by all rows: none is in fewer texts than before.
     before, after = (
         each.predictor.network.get_layer("text_idf").get_weights()[0] for each in (first, again)
@@ -76,3 +78,14 @@ def test_what_was_cut_short_stays_as_it_is(bag: tuple[Learned, Lesson], stopped:
 def test_other_models_stay_as_they_are() -> None:
     first, lesson = learned("mlp", width=4, depth=1)
     assert learned_again(first, lesson) is first
+
+
+def test_a_run_says_so_and_its_baselines_learn_from_as_much() -> None:
+    run = kerasnn.train(
+        reviews(), target="liked", columns={"review": "text"}, set={"epochs": 1, "buckets": 64}
+    )
+    assert run.scores is not None
+    (note,) = (note for note in run.scores.notes if "validation rows" in note)
+    assert note == (
+        "in the end the network learned from the validation rows too, as did the baselines"
+    )
