@@ -20,7 +20,7 @@ from kerasnn.bundle.archive import pack
 from kerasnn.cli.main import commands
 from kerasnn.run import Run
 
-TINY = ["--set", "width=4", "--set", "depth=1", "--epochs", "1", "--no-baselines"]
+TINY = ["--set", "buckets=64", "--epochs", "1", "--no-baselines"]
 GOOD = ("It fits me well, I love it", "The fabric is bad and it tore", "Not for me, but okay")
 
 

@@ -267,6 +267,7 @@ def test_whitening_is_of_the_training_patches(size: int, stride: int) -> None:
 def test_images_without_variation_are_whitened_to_finite_numbers() -> None:
     inputs = keras.Input((4, 4, 1), name="image")
     x = keras.layers.Rescaling(1 / 255, name="image_scaled")(inputs)
-    network = keras.Model(inputs, layers.whitening_layer(x, name="image_whitening"))
+    whitened = layers.whitening_layer(x, name="image_whitening")
+    network = keras.Model({"image": inputs}, whitened)
     layers.whiten(network, {"image": np.zeros((3, 4, 4, 1), "uint8")}, seed=0)
     assert np.isfinite(network.get_layer("image_whitening").get_weights()[0]).all()
