@@ -76,6 +76,20 @@ SMALL_OF = {
 TINY = sorted(set(models.names()) - {"transfer"})
 # The others are solved for, or repeat what was.
 STEPPED = [name for name in TINY if not models.get(name).closed_form]
+# Many steps of these take longer than those of all others together.
+LONG = {
+    "bilstm",
+    "inception_time",
+    "lite_time",
+    "nbeats",
+    "patchtst",
+    "tide",
+    "transformer",
+    "tsmixer",
+}
+STEPPED_OFTEN = [
+    pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in STEPPED
+]
 SEQUENCES = [name for name in TINY if models.data_of(name) in ("text", "sequence")]
 
 
@@ -297,14 +311,14 @@ def test_inference_is_independent_of_the_batch(name: str) -> None:
     assert np.ptp(whole, axis=0).min() > 1e-3
 
 
-@pytest.mark.parametrize("name", STEPPED)
+@pytest.mark.parametrize("name", STEPPED_OFTEN)
 def test_overfits_a_few_rows(name: str) -> None:
     _, losses = after_many_steps(name)
     assert losses[0] > 0.5
     assert losses[-1] < 0.05
 
 
-@pytest.mark.parametrize("name", STEPPED)
+@pytest.mark.parametrize("name", STEPPED_OFTEN)
 def test_every_column_counts(name: str) -> None:
     """Another value in any one column gives other scores."""
     model, _ = after_many_steps(name)
