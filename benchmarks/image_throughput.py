@@ -70,7 +70,7 @@ def measure(way: str, n_images: int, seed: int) -> dict[str, float]:
     keras.utils.set_random_seed(seed)
     signature = Signature.image(SIDE, SIDE, CHANNELS, classes=CLASSES)
     network = models.airbench(signature)
-    models.get("airbench").initialize(network, {"image": pixels}, seed)
+    models.get("airbench").initialize(network, {"image": pixels}, None, seed)
     if way == "kerasnn":
         speed, loss = train_compiled(network, signature, pixels, codes, seed=seed)
     else:
