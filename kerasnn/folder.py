@@ -297,6 +297,34 @@ def _clear(checkpoints: Path) -> None:
         Checkpoints(folder).clear()
 
 
+def write_report(
+    story: Mapping[str, Any],
+    output: str | os.PathLike[str] | None,
+    *,
+    folder: Path | None,
+    force: bool,
+) -> Path:
+    """Write the page of a run; returns where.
+
+    Args:
+        story: What the page is drawn from.
+        output: File; that of the folder if None, which is replaced.
+        folder: Of the run.
+        force: Replace another file.
+
+    Raises:
+        ConfigError: The file exists.
+    """
+    from kerasnn.evaluation.report import render
+
+    path = Path(output) if output is not None else (folder or Path()) / "report.html"
+    if output is not None and path.exists() and not force:
+        fix = "choose another name, or force its replacement"
+        raise ConfigError(f"'{path}' exists", fix=fix)
+    storage.write_atomically(path, render(dict(story)).encode())
+    return path
+
+
 def hash_files(data: Mapping[str, Any]) -> str:
     """SHA-256 of the files that a run reads."""
     digest = hashlib.sha256()

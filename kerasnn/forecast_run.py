@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -18,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import data as tables
+from kerasnn import forecast_summary, summary
 from kerasnn.bundle import ForecastBundle
 from kerasnn.data.frames import from_frame
 from kerasnn.errors import ConfigError, DataError, ModelRefusedError
-from kerasnn.folder import RunFolder
+from kerasnn.folder import RunFolder, write_report
 from kerasnn.forecast_table import PART_COLUMN
 from kerasnn.forecasting.baselines import all_positive, naive_baselines
 from kerasnn.forecasting.forecaster import Forecaster
@@ -31,14 +31,10 @@ from kerasnn.forecasting.parts import PartName, Parts
 from kerasnn.forecasting.scores import ForecastScores, score
 from kerasnn.forecasting.times import with_time_column
 from kerasnn.forecasting.windows import Origins, origins
-from kerasnn.predicting import PredictedFile
+from kerasnn.predicting import PredictedFile, text_format
 
 if TYPE_CHECKING:
     from kerasnn.exporting import ExportResult
-
-EXPORT_SAMPLE = 1000
-# Of the back-test, in the summary.
-MOST_CANDIDATES = 8
 
 
 @dataclass
@@ -210,12 +206,13 @@ class ForecastRun:
         return export(self.forecaster, output, panel, format=format, force=force)
 
     def explain_files(self, *args: Any, **named: Any) -> NoReturn:
-        """Raise: only images can be explained.
+        """Raise: only images and texts can be explained.
 
         Raises:
             DataError: Always.
         """
-        raise DataError("the run has no image column")
+        fix = "look at its report, or explain a run with images or texts"
+        raise DataError("the run forecasts, and has neither images nor texts", fix=fix)
 
     layers = explain = explain_files
 
@@ -229,15 +226,7 @@ class ForecastRun:
         Raises:
             ConfigError: The file exists.
         """
-        from kerasnn.evaluation.report import render
-        from kerasnn.storage import write_atomically
-
-        path = Path(output) if output is not None else (self.folder or Path()) / "report.html"
-        if output is not None and path.exists() and not force:
-            fix = "choose another name, or force its replacement"
-            raise ConfigError(f"'{path}' exists", fix=fix)
-        write_atomically(path, render(dict(self.bundle.report)).encode())
-        return path
+        return write_report(self.bundle.report, output, folder=self.folder, force=force)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the bundle alone: enough to predict and export."""
@@ -245,14 +234,11 @@ class ForecastRun:
 
     def summary(self) -> str:
         """What the data were, what was trained and what came out, for the terminal."""
-        lines = [*summary_lines(self.bundle.report), *candidate_lines(self.bundle.report)]
+        story = self.bundle.report
+        lines = [*forecast_summary.of_run(story), *forecast_summary.of_candidates(story)]
         if self.scores:
             lines += ["", self.scores.table()]
-        if self.folder:
-            lines += ["", f"Saved in {self.folder}; look at {self.folder / 'report.html'}"]
-        if self.interrupted:
-            lines += ["The training was interrupted; this is its best epoch so far."]
-        return "\n".join(lines)
+        return "\n".join([*lines, *summary.of_end(self.folder, interrupted=self.interrupted)])
 
     def predictions(self) -> pd.DataFrame:
         """Truth and forecasts of the test part, each point in time once.
@@ -321,13 +307,8 @@ class ForecastRun:
         end = np.array([track.end for track in together.tracks], np.int64)
         return together, Parts(starts, starts, starts, end)
 
-    def _format(self, encoding: str | None = None, delimiter: str | None = None) -> dict[str, Any]:
-        """How text files are read: as is said now, else as in the training."""
-        known = self.bundle.config.get("data", {})
-        return {
-            "encoding": encoding or str(known.get("encoding") or "utf-8"),
-            "delimiter": delimiter or known.get("delimiter"),
-        }
+    def _format(self, encoding: str | None, delimiter: str | None) -> dict[str, Any]:
+        return text_format(self.bundle.config, encoding, delimiter)
 
 
 def opened(bundle: ForecastBundle, path: str | os.PathLike[str]) -> ForecastRun:
@@ -343,60 +324,6 @@ def opened(bundle: ForecastBundle, path: str | os.PathLike[str]) -> ForecastRun:
     except ModelRefusedError as error:
         raise ModelRefusedError(error.what, place=os.fspath(path)) from None
     return ForecastRun(bundle, scores, folder, str(bundle.report.get("stopped", "")))
-
-
-def summary_lines(story: Mapping[str, Any]) -> list[str]:
-    """The lines of a run, up to its scores.
-
-    Args:
-        story: From `kerasnn.forecasting.story.tell`.
-    """
-    data, forecast = story["data"], story["forecast"]
-    count = data["series"]
-    points = ", ".join(
-        f"{n:,} {name}"
-        for name, n in data["n_points"].items()
-        if n and not (name == "calibration" and data["shared_calibration"])
-    )
-    season = f"season {forecast['season']:,}" if forecast["season"] > 1 else "no season"
-    first, last = data["span"]
-    helping = [
-        f"{title} {', '.join(forecast[name])}"
-        for title, name in (
-            ("known up to now", "past"),
-            ("known ahead", "known"),
-            ("fixed", "fixed"),
-            ("calendar", "calendar"),
-        )
-        if forecast[name]
-    ]
-    epoch = story["training"]["best_epoch"]
-    best = f", best epoch {epoch:,}" if epoch else ""
-    return [
-        f"series    {count:,} of {data['origin']}, {first} to {last}",
-        f"points    {points}",
-        f"time      {forecast['time']}, frequency {forecast['frequency']}, {season}",
-        f"target    {', '.join(story['targets'])}: {forecast['horizon']:,} ahead from "
-        f"{forecast['history']:,} back",
-        *([f"columns   {'; '.join(helping)}"] if helping else []),
-        f"training  {story['model']} of {story['parameters']:,} parameters in "
-        f"{story['seconds']:.1f} s{best}, {story['stopped']}",
-    ]
-
-
-def candidate_lines(story: Mapping[str, Any]) -> list[str]:
-    """The winner of the back-test and those that it beat, the best first."""
-    rows = story.get("candidates", ())
-    if not rows:
-        return []
-    known = [row for row in rows if row["mean"] is not None]
-    lines = [f"back-test {len(rows):,} candidates, MASE:"]
-    for row in known[:MOST_CANDIDATES]:
-        lines.append(f"  {'>' if row['won'] else ' '} {row['mean']:7.4f}  {row['title']}")
-    given_up = [row["title"] for row in rows if row["mean"] is None]
-    more = len(known) - MOST_CANDIDATES
-    lines += [f"            and {more:,} more that are worse"] if more > 0 else []
-    return lines + ([f"            given up: {', '.join(given_up)}"] if given_up else [])
 
 
 def _parts_of(frame: pd.DataFrame, panel: Panel) -> Parts:

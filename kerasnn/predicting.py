@@ -157,3 +157,20 @@ def _cells(count: int, verb: str) -> str:
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
     for name, count in counts.items():
         totals[name] = totals.get(name, 0) + count
+
+
+def text_format(
+    config: Mapping[str, Any], encoding: str | None, delimiter: str | None
+) -> dict[str, Any]:
+    """How text files are read: as is said now, else as in the training.
+
+    Args:
+        config: Of the run, by section.
+        encoding: Of a text file; None for that of the training.
+        delimiter: Likewise.
+    """
+    known = config.get("data", {})
+    return {
+        "encoding": encoding or str(known.get("encoding") or "utf-8"),
+        "delimiter": delimiter or known.get("delimiter"),
+    }

@@ -18,13 +18,19 @@ import pandas as pd
 from kerasnn import new_rows, summary
 from kerasnn.bundle import Bundle, ForecastBundle, open_bundle
 from kerasnn.deciding import with_threshold
-from kerasnn.errors import ConfigError, DataError, ModelRefusedError, UnknownNameError
+from kerasnn.errors import DataError, ModelRefusedError, UnknownNameError
 from kerasnn.evaluation.baselines import Baseline, baselines
 from kerasnn.evaluation.calibration import Costs
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.slices import slices
-from kerasnn.folder import RunFolder
-from kerasnn.predicting import PredictedFile, predict_file, predict_labelled, predict_pieces
+from kerasnn.folder import RunFolder, write_report
+from kerasnn.predicting import (
+    PredictedFile,
+    predict_file,
+    predict_labelled,
+    predict_pieces,
+    text_format,
+)
 from kerasnn.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -326,17 +332,9 @@ class Run:
             ConfigError: The file exists.
             DataError: The model is an estimator's, which tells no story.
         """
-        from kerasnn.evaluation.report import render
-        from kerasnn.storage import write_atomically
-
         if "version" not in self.bundle.report:
             raise DataError("the model has no report", fix="train it with `kerasnn.train`")
-        path = Path(output) if output is not None else (self.folder or Path()) / "report.html"
-        if output is not None and path.exists() and not force:
-            fix = "choose another name, or force its replacement"
-            raise ConfigError(f"'{path}' exists", fix=fix)
-        write_atomically(path, render(dict(self.bundle.report)).encode())
-        return path
+        return write_report(self.bundle.report, output, folder=self.folder, force=force)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the bundle alone: enough to predict, export and report."""
@@ -348,11 +346,7 @@ class Run:
         lines = summary.of_run(self.bundle.report, schema, network.count_params())
         if self.scores:
             lines += ["", self.scores.table()]
-        if self.folder:
-            lines += ["", f"Saved in {self.folder}; look at {self.folder / 'report.html'}"]
-        if self.interrupted:
-            lines += ["The training was interrupted; this is its best epoch so far."]
-        return "\n".join(lines)
+        return "\n".join([*lines, *summary.of_end(self.folder, interrupted=self.interrupted)])
 
     @property
     def _seed(self) -> int:
@@ -374,12 +368,7 @@ class Run:
         return baselines(self.predictor.preprocessor, train, frame, seed=self._seed)
 
     def _format(self, encoding: str | None = None, delimiter: str | None = None) -> dict[str, Any]:
-        """How text files are read: as is said now, else as in the training."""
-        known = self.bundle.config.get("data", {})
-        return {
-            "encoding": encoding or str(known.get("encoding") or "utf-8"),
-            "delimiter": delimiter or known.get("delimiter"),
-        }
+        return text_format(self.bundle.config, encoding, delimiter)
 
 
 def load(path: str | os.PathLike[str]) -> Run | ForecastRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kerasnn.data import series_cells, sound_cells
@@ -26,6 +27,14 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
         of_training(story, parameters),
         *of_stages(story),
     ]
+
+
+def of_end(folder: Path | None, *, interrupted: bool) -> list[str]:
+    """Where the run is kept, and whether it was cut short."""
+    lines = ["", f"Saved in {folder}; look at {folder / 'report.html'}"] if folder else []
+    if interrupted:
+        lines.append("The training was interrupted; this is its best epoch so far.")
+    return lines
 
 
 def of_data(story: Mapping[str, Any]) -> str:

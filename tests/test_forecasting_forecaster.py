@@ -260,7 +260,7 @@ def test_new_rows_are_scored_behind_the_run_s_own(folder: Path) -> None:
 def test_options_of_other_tasks_are_refused(run: ForecastRun) -> None:
     with pytest.raises(ConfigError, match="`costs` is not for forecasts"):
         run.evaluate(costs="fp=1")
-    with pytest.raises(DataError, match="no image column"):
+    with pytest.raises(DataError, match="has neither images nor texts"):
         run.explain_files("cat.jpg")
     with pytest.raises(ConfigError, match="8 bits"):
         run.export("litert", int8=True)

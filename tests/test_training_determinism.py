@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
 import keras
 import numpy as np
@@ -42,7 +43,8 @@ def summands(function: object, *inputs: tf.Tensor) -> list[int]:
     context.context().disable_run_metadata()
     graphs = [graph.post_optimization_graph for graph in metadata.function_graphs]
     nodes = [node for graph in graphs for node in graph.node]
-    nodes += [n for graph in graphs for f in graph.library.function for n in f.node_def]
+    functions = attrgetter("library.function")
+    nodes += [n for graph in graphs for f in functions(graph) for n in f.node_def]
     return [
         sum(not name.startswith("^") for name in node.input)
         for node in nodes

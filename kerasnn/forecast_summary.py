@@ -1,0 +1,63 @@
+"""What came out of a run that forecasts, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+# Of the back-test.
+MOST_CANDIDATES = 8
+
+
+def of_run(story: Mapping[str, Any]) -> list[str]:
+    """The lines of a run, up to its scores.
+
+    Args:
+        story: From `kerasnn.forecasting.story.tell`.
+    """
+    data, forecast = story["data"], story["forecast"]
+    count = data["series"]
+    points = ", ".join(
+        f"{n:,} {name}"
+        for name, n in data["n_points"].items()
+        if n and not (name == "calibration" and data["shared_calibration"])
+    )
+    season = f"season {forecast['season']:,}" if forecast["season"] > 1 else "no season"
+    first, last = data["span"]
+    helping = [
+        f"{title} {', '.join(forecast[name])}"
+        for title, name in (
+            ("known up to now", "past"),
+            ("known ahead", "known"),
+            ("fixed", "fixed"),
+            ("calendar", "calendar"),
+        )
+        if forecast[name]
+    ]
+    epoch = story["training"]["best_epoch"]
+    best = f", best epoch {epoch:,}" if epoch else ""
+    return [
+        f"series    {count:,} of {data['origin']}, {first} to {last}",
+        f"points    {points}",
+        f"time      {forecast['time']}, frequency {forecast['frequency']}, {season}",
+        f"target    {', '.join(story['targets'])}: {forecast['horizon']:,} ahead from "
+        f"{forecast['history']:,} back",
+        *([f"columns   {'; '.join(helping)}"] if helping else []),
+        f"training  {story['model']} of {story['parameters']:,} parameters in "
+        f"{story['seconds']:.1f} s{best}, {story['stopped']}",
+    ]
+
+
+def of_candidates(story: Mapping[str, Any]) -> list[str]:
+    """The winner of the back-test and those that it beat, the best first."""
+    rows = story.get("candidates", ())
+    if not rows:
+        return []
+    known = [row for row in rows if row["mean"] is not None]
+    lines = [f"back-test {len(rows):,} candidates, MASE:"]
+    for row in known[:MOST_CANDIDATES]:
+        lines.append(f"  {'>' if row['won'] else ' '} {row['mean']:7.4f}  {row['title']}")
+    given_up = [row["title"] for row in rows if row["mean"] is None]
+    more = len(known) - MOST_CANDIDATES
+    lines += [f"            and {more:,} more that are worse"] if more > 0 else []
+    return lines + ([f"            given up: {', '.join(given_up)}"] if given_up else [])
