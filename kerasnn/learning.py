@@ -191,8 +191,8 @@ def learn(
         watchers=watchers,
         augmenter=_augmenter(config, lesson.preprocessor.signature, len(lesson.train)),
     )
-    limit = config.run.time_limit_s
-    if models.get(config.model.name).closed_form:
+    limit, entry = config.run.time_limit_s, models.get(config.model.name)
+    if entry.closed_form:
         fitted = _solved(lesson, row_loss, how["monitor"])
     elif head:
         fitted = fit_in_stages(
@@ -200,6 +200,8 @@ def learn(
         )
     else:
         fitted = fit_whole(recipe=recipe, time_limit_s=limit)
+    if entry.conclude:
+        entry.conclude(lesson.network, lesson.validation.inputs, lesson.validation.target)
     mirror = _averages_mirrored(recipe)
     predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
     outputs, task = (

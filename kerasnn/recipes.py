@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from kerasnn.signature import Kind, Task
+from kerasnn.signature import Kind, NumberEmbedding, Task
 
 Missing = Literal["mean", "median", "most_frequent", "constant"]
 Scale = Literal["standard", "minmax", "robust", "robust_smooth_clip", "quantile", "none"]
@@ -19,7 +19,8 @@ Encode = Literal["auto", "one_hot", "embedding"]
 Optimizer = Literal[
     "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", "lion", "muon"
 ]
-Schedule = Literal["constant", "step", "exponential", "cosine", "one_cycle", "plateau"]
+Schedule = Literal["constant", "step", "exponential", "cosine", "coslog4", "one_cycle", "plateau"]
+Regularization = Literal["constant", "flat_cos"]
 Loss = Literal["auto", "mse", "mae", "huber", "quantile", "crossentropy", "focal"]
 Tokens = Literal["auto", "words", "characters"]
 Transform = Literal["auto", "none", "log"]
@@ -88,6 +89,12 @@ class PreprocessingOptions:
         min_count: A category seen in fewer training rows is treated as unknown; >= 1.
         max_categories: Vocabulary limit of a column; the rest is treated as unknown.
         scale_target: Whether a regression target is standardised.
+        number_embedding: What a network makes of each number: ``linear`` and ``piecewise_linear``
+            (encoded by its quantiles) are vectors, ``periodic`` and ``pbld`` come from cosines.
+        number_width: Width of these vectors; 0 is that of the embedding's paper.
+        number_bins: Most quantile bins of ``piecewise_linear``.
+        frequencies: Cosines of each number in ``periodic`` and ``pbld``; 0 is as in their papers.
+        frequency_scale: Standard deviation of the first frequencies; 0 likewise.
         image_size: Height and width that images are resized to; 0 keeps the size of small images
             that all have one, and else goes by the data.
         image_channels: 1 for grey, 3 for colour; 0 is grey where no image has a colour.
@@ -112,6 +119,11 @@ class PreprocessingOptions:
     min_count: int = 2
     max_categories: int = 100_000
     scale_target: bool = True
+    number_embedding: NumberEmbedding = "none"
+    number_width: int = 0
+    number_bins: int = 48
+    frequencies: int = 0
+    frequency_scale: float = 0.0
     image_size: int = 0
     image_channels: int = 0
     tokens: Tokens = "auto"
@@ -168,6 +180,9 @@ class Recipe:
         weight_decay: Decoupled decay a step, relative to the learning rate; not on biases,
             norms and embeddings.
         momentum: Of ``momentum``, ``nesterov`` and ``rmsprop``.
+        beta_2: Decay of the mean of squared gradients in ``adam`` and ``adamw``, in [0, 1).
+        regularization: Shape of weight decay and dropout over the run: ``flat_cos`` keeps them for
+            half of it, and lets them go to 0 by the end.
         schedule: Shape of the learning rate over the run.
         warmup: Share of the run in which the rate rises linearly, in [0, 1).
         schedule_step: Share of the run after which ``step`` divides the rate by 10.
@@ -203,6 +218,8 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
     momentum: float = 0.9
+    beta_2: float = 0.999
+    regularization: Regularization = "constant"
     schedule: Schedule = "cosine"
     warmup: float = 0.05
     schedule_step: float = 0.33
@@ -237,6 +254,7 @@ class RunOptions:
         memory_gb: Memory that prepared images may take, in 10⁹ bytes; what does not fit is kept on
             disk. None takes half of what is free.
         output: Folder of the run; None chooses a new one in ``runs/``.
+        ensemble: Networks that are trained and averaged; 0 leaves it to ``auto``, 1 is one network.
         baselines: Whether simple models are scored on the same rows.
         tensorboard: Whether logs for TensorBoard are written.
         threshold: Probability from which on the second of two classes, or a label of several, is
@@ -247,6 +265,7 @@ class RunOptions:
     time_limit_s: float | None = None
     memory_gb: float | None = None
     output: str | None = None
+    ensemble: int = 0
     baselines: bool = True
     tensorboard: bool = False
     threshold: str = "0.5"

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 Task = Literal["binary", "multiclass", "multilabel", "regression", "forecast"]
 Unit = Literal["words", "characters"]
+NumberEmbedding = Literal["none", "linear", "piecewise_linear", "periodic", "pbld"]
 Kind = Literal[
     "number",
     "category",
@@ -32,9 +33,19 @@ class Numbers:
 
     Args:
         names: One for each column of the matrix.
+        embedding: What the network makes of each number.
+        width: Of the vector that it makes; 0 without an embedding.
+        bins: Ascending edges of each column, in the scale of the input, for ``piecewise_linear``.
+        frequencies: Cosines of each column, for ``periodic`` and ``pbld``.
+        frequency_scale: Standard deviation of the first frequencies, likewise.
     """
 
     names: tuple[str, ...]
+    embedding: NumberEmbedding = "none"
+    width: int = 0
+    bins: tuple[tuple[float, ...], ...] = ()
+    frequencies: int = 0
+    frequency_scale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -199,6 +210,9 @@ class Signature:
     An input that does not exist is None: a table without categories has ``categories=None``.
     Each column of images, texts, series and sounds is an input of its own, named as by
     `image_inputs`, `text_inputs`, `series_inputs` and `sound_inputs`.
+
+    Networks that are averaged may each want their columns in another way: then there is a signature
+    of each of the ``members``, whose inputs are named after its place, as in ``"1/numbers"``.
     """
 
     output: Output
@@ -209,6 +223,7 @@ class Signature:
     series: tuple[Series, ...] = ()
     sounds: tuple[Sound, ...] = ()
     window: Window | None = None
+    members: tuple[Signature, ...] = ()
 
     @property
     def image_inputs(self) -> dict[str, Image]:
@@ -372,19 +387,25 @@ class Signature:
         numbers, categories, window = data["numbers"], data["categories"], data.get("window")
         return cls(
             Output(**data["output"]),
-            Numbers(**_tuples(numbers)) if numbers else None,
+            _numbers_from(numbers) if numbers else None,
             Categories(**_tuples(categories)) if categories else None,
             tuple(Image(**_tuples(each)) for each in data.get("images", ())),
             tuple(Text(**each) for each in data.get("texts", ())),
             tuple(Series(**_tuples(each)) for each in data.get("series", ())),
             tuple(Sound(**each) for each in data.get("sounds", ())),
             Window(**_tuples(window)) if window else None,
+            tuple(map(cls.from_dict, data.get("members", ()))),
         )
 
 
 def _named(kind: str, columns: tuple[Any, ...]) -> dict[str, Any]:
     names = [kind, *(f"{kind}_{i}" for i in range(2, len(columns) + 1))]
     return dict(zip(names, columns, strict=False))
+
+
+def _numbers_from(data: dict[str, Any]) -> Numbers:
+    bins = tuple(tuple(edges) for edges in data.get("bins", ()))
+    return Numbers(**{**_tuples(data), "bins": bins})
 
 
 def _numbers(count: int) -> Numbers | None:

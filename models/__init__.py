@@ -15,7 +15,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
@@ -215,6 +215,10 @@ class Entry:
             with the network, the path and the hyper-parameters.
         encoder_end: Name of the layer that ends the encoder of an image, whose input's name stands
             for ``{}``; what is behind it learns first, where weights were loaded.
+        conclude: Settles what is decided on validation rows once the network is trained, such as
+            how much each of its members counts: called with the network, their inputs and target.
+        profiles: Other sizes of it by name, such as ``small``: hyper-parameters, and keys of the
+            configuration such as ``training.epochs``, that differ from the defaults.
     """
 
     name: str
@@ -229,6 +233,8 @@ class Entry:
     encoder_end: str = "{}_features"
     closed_form: bool = False
     refit: bool = False
+    conclude: Callable[[keras.Model, Mapping[str, Any], Any], None] | None = None
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def names() -> list[str]:
@@ -276,6 +282,8 @@ def get(name: str) -> Entry:
         load_weights=getattr(module, "load_weights", None),
         closed_form=getattr(module, "CLOSED_FORM", False),
         refit=getattr(module, "REFIT", False),
+        conclude=getattr(module, "conclude", None),
+        profiles=getattr(module, "PROFILES", {}),
     )
 
 

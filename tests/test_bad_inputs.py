@@ -218,7 +218,7 @@ REFUSED_TABLES = [
     error(
         17,
         "gzip named csv",
-        gzip.compress(text().encode()),
+        gzip.compress(text().encode(), mtime=0),
         "a gzip file that is not named .gz ({path}) – rename it to 'table.csv.gz'",
     ),
     error(

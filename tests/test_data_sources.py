@@ -26,7 +26,7 @@ def write(folder: Path, name: str, content: bytes) -> str:
     [
         ("e.csv", b"", "the file is empty ({}) – check what wrote it"),
         ("e.csv", b" \n\r\n", "the file is empty ({}) – check what wrote it"),
-        ("e.csv.gz", gzip.compress(b""), "the file is empty ({}) – check what wrote it"),
+        ("e.csv.gz", gzip.compress(b"", mtime=0), "the file is empty ({}) – check what wrote it"),
         (
             "u.csv",
             "a,b\n1,2\n".encode("utf-16"),
@@ -44,7 +44,7 @@ def write(folder: Path, name: str, content: bytes) -> str:
         ),
         (
             "g.csv",
-            gzip.compress(TABLE),
+            gzip.compress(TABLE, mtime=0),
             "a gzip file that is not named .gz ({}) – rename it to 'g.csv.gz'",
         ),
         ("g.csv.gz", TABLE, "named .gz but not gzip ({}) – rename it to 'g.csv'"),

@@ -273,7 +273,7 @@ def test_labels_that_are_refused(labels: list[str | None], message: str) -> None
         ({"epochs": -1}, "`training.epochs` must be at least 0; got -1"),
         ({"columns": {"x9": "number"}}, "unknown column 'x9' – choose from x0, x1, x2"),
         (
-            {"columns": {"x0": "text", "x1": "text", "x2": "identifier"}},
+            {"columns": {"x0": "identifier", "x1": "identifier", "x2": "identifier"}},
             "no column is left to learn from: 'x0' (given), 'x1' (given), 'x2' (given) – "
             "give a column a kind with `columns`",
         ),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kerasnn.recipes import Recipe, Schedule
-from kerasnn.training.schedules import learning_rates
+from kerasnn.training.schedules import learning_rates, regularization_shares
 
 SCHEDULES = get_args(Schedule)
 TOTAL = 200
@@ -63,12 +63,40 @@ def test_one_cycle() -> None:
     np.testing.assert_allclose(rates(schedule="one_cycle"), expected, rtol=1e-6)
 
 
+def test_four_waves_each_twice_as_long() -> None:
+    found = rates(16_000, schedule="coslog4")
+    done = (np.arange(16_000) + 0.5) / 16_000
+    expected = 0.15 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * done)))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    valleys = np.flatnonzero((found[1:-1] < found[:-2]) & (found[1:-1] < found[2:])) + 1
+    np.testing.assert_allclose(valleys / 16_000, [1 / 15, 3 / 15, 7 / 15], atol=1e-3)
+
+
+def test_regularization_is_flat_and_then_falls() -> None:
+    recipe = Recipe(regularization="flat_cos")
+    found = regularization_shares(recipe, first=0, count=8, total=8)
+    expected = [
+        1,
+        1,
+        1,
+        1,
+        1,
+        0.5 + 0.5 * math.cos(math.pi / 4),
+        0.5,
+        0.5 - 0.5 * math.cos(math.pi / 4),
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    np.testing.assert_array_equal(
+        regularization_shares(Recipe(), first=3, count=2, total=8), [1, 1]
+    )
+
+
 def test_one_cycle_peaks_after_a_longer_warmup() -> None:
     found = rates(schedule="one_cycle", warmup=0.5)
     assert int(found.argmax()) + 1 == TOTAL // 2
 
 
-@pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "one_cycle"])
+@pytest.mark.parametrize("schedule", sorted({*SCHEDULES} - {"one_cycle", "coslog4"}))
 def test_warmup_rises_in_a_straight_line_from_the_first_step(schedule: str) -> None:
     found = rates(schedule=schedule, warmup=0.2)
     np.testing.assert_allclose(found[:40], 0.3 * np.arange(1, 41) / 40, rtol=1e-6)

@@ -22,9 +22,11 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kerasnn.layers.members import taught
 from kerasnn.recipes import Recipe
-from kerasnn.training.losses import RowLoss
+from kerasnn.training.losses import RowLoss, over_members
 from kerasnn.training.optimizers import build_optimizer, is_kernel
+from kerasnn.training.regularization import regularized
 
 if TYPE_CHECKING:
     from kerasnn.data.stored import Rows
@@ -134,6 +136,9 @@ class Engine:
         self.optimizer = build_optimizer(recipe, network.trainable_variables)
         self.averages = [tf.Variable(v.value) for v in self._averaged]
         self._row_loss = row_loss
+        # Members of a network each have their own loss; validation sees their mean.
+        self._taught = taught(network)
+        self._step_loss = row_loss if self._taught is network else over_members(row_loss)
         self._rows = rows
         self._data = None if rows.on_disk else rows.take(slice(None))
         self._call_steps = FIRST_CALL_STEPS
@@ -165,6 +170,7 @@ class Engine:
         self,
         epoch: int,
         rates: np.ndarray,
+        shares: np.ndarray | None = None,
         *,
         on_call: Callable[[int], None] | None = None,
     ) -> dict[str, float]:
@@ -173,6 +179,8 @@ class Engine:
         Args:
             epoch: From 0; with the seed it decides the order of the rows.
             rates: Learning rate of each step, float32 (steps_per_epoch,).
+            shares: What weight decay and dropout are multiplied by in each step, likewise, where
+                the recipe lets them change; ones if None.
             on_call: Told how many steps are done after each call of the compiled function. What
                 it raises ends the epoch.
 
@@ -182,9 +190,11 @@ class Engine:
         totals = tf.zeros(2, "float32")
         # As tensors: a Python number would mean a new trace for each value.
         when = tf.constant(epoch)
+        shares = np.ones_like(rates) if shares is None else shares
+        paces = np.stack([rates, shares], axis=1)
         for block in self._blocks(self.order(epoch)):
             first, count = block.first, len(block.rows)
-            given = self._given(block, rates[first : first + count], when)
+            given = self._given(block, paces[first : first + count], when)
             for start, stop in self._calls(count):
                 # The sums are passed on, because their bits must not depend on how a clock divided
                 # the epoch into calls.
@@ -215,10 +225,10 @@ class Engine:
         places = np.arange(rows.size, dtype=np.int32).reshape(rows.shape)
         return _Block(self._rows.take(rows.reshape(-1)), rows, places, start)
 
-    def _given(self, block: _Block, rates: np.ndarray, epoch: tf.Tensor) -> tuple[Any, ...]:
+    def _given(self, block: _Block, paces: np.ndarray, epoch: tf.Tensor) -> tuple[Any, ...]:
         """What the compiled function takes of a block."""
         rows, places = tf.constant(block.rows), tf.constant(block.places)
-        return block.data, rows, places, tf.constant(rates), epoch, tf.constant(block.first)
+        return block.data, rows, places, tf.constant(paces), epoch, tf.constant(block.first)
 
     def _calls(self, count: int) -> Iterator[tuple[int, int]]:
         """First and last step of each call; calls grow until they last `CALL_SECONDS`."""
@@ -240,16 +250,16 @@ class Engine:
             # Of an epoch's shape: another one would be traced anew.
             order = np.repeat(order, self.steps_per_epoch, axis=0)
             block = _Block(self._data, order, order)
-        rates = np.full(len(block.rows), rate, "float32")
+        paces = np.ones((len(block.rows), 2), "float32") * np.float32([rate, 1.0])
         ends = tf.constant(0), tf.constant(1), tf.zeros(2, "float32")
-        return float(self._compiled(*self._given(block, rates, tf.constant(0)), *ends)[0])
+        return float(self._compiled(*self._given(block, paces, tf.constant(0)), *ends)[0])
 
     def _run(
         self,
         data: Mapping[str, Any],
         rows: tf.Tensor,
         places: tf.Tensor,
-        rates: tf.Tensor,
+        paces: tf.Tensor,
         epoch: tf.Tensor,
         first: tf.Tensor,
         start: tf.Tensor,
@@ -259,22 +269,32 @@ class Engine:
         """Steps ``start`` to ``stop - 1`` of a block; adds up losses and gradient norms."""
 
         def advance(step: tf.Tensor, totals: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            self.optimizer.learning_rate.assign(tf.gather(rates, step))
+            rate, share = tf.unstack(tf.gather(paces, step))
+            self.optimizer.learning_rate.assign(rate)
             batch = _gather(data, tf.gather(places, step))
             inputs, mix = batch["inputs"], None
             if self.augmenter:
                 inputs, mix = self.augmenter(
                     inputs, rows=tf.gather(rows, step), epoch=epoch, step=first + step
                 )
-            return step + 1, totals + self._step(batch | {"inputs": inputs}, mix)
+            return step + 1, totals + self._regularized(batch | {"inputs": inputs}, mix, share)
 
         # For XLA the ends of a `tf.range` are constants: it would compile anew for each pair.
         return tf.while_loop(lambda step, _: step < stop, advance, (start, totals))[1]
 
+    def _regularized(
+        self, batch: Mapping[str, Any], mix: Mix | None, share: tf.Tensor
+    ) -> tf.Tensor:
+        """A step, with a share of the dropout and the decay where the recipe lets them change."""
+        if self.recipe.regularization == "constant":
+            return self._step(batch, mix)
+        with regularized(self.network, self.optimizer, share):
+            return self._step(batch, mix)
+
     def _step(self, batch: Mapping[str, Any], mix: Mix | None) -> tf.Tensor:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self.network(batch["inputs"], training=True)
+            outputs = self._taught(batch["inputs"], training=True)
             losses = self._losses(batch["target"], outputs, mix)
             if "weights" in batch:
                 losses *= batch["weights"]
@@ -291,10 +311,10 @@ class Engine:
 
     def _losses(self, target: tf.Tensor, outputs: Any, mix: Mix | None) -> Any:
         """One a row; of an image mixed of two, the mean of the losses by their shares."""
-        losses = self._row_loss(target, outputs)
+        losses = self._step_loss(target, outputs)
         if mix is None:
             return losses
-        others = self._row_loss(tf.gather(target, mix.partner), outputs)
+        others = self._step_loss(tf.gather(target, mix.partner), outputs)
         return mix.share * losses + (1 - mix.share) * others
 
     def _penalty(self) -> Any:

@@ -19,7 +19,7 @@ from kerasnn.recipes import Recipe
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.losses import RowLoss
-from kerasnn.training.schedules import learning_rates
+from kerasnn.training.schedules import learning_rates, regularization_shares
 from kerasnn.training.stopping import Monitor, Progress
 
 if TYPE_CHECKING:
@@ -240,9 +240,11 @@ class _Sitting:
         epoch, engine = self.progress.epoch, self.engine
         steps = engine.steps_per_epoch
         total = self.progress.horizon * steps
-        rates = learning_rates(self.recipe, first=epoch * steps, count=steps, total=total)
+        where = {"first": epoch * steps, "count": steps, "total": total}
+        rates = learning_rates(self.recipe, **where)
         rates *= np.float32(self.progress.rate_factor)
-        means = engine.run_epoch(epoch, rates, on_call=self._on_call)
+        shares = regularization_shares(self.recipe, **where)
+        means = engine.run_epoch(epoch, rates, shares, on_call=self._on_call)
         row = {"epoch": epoch + 1, **means, "learning_rate": float(rates[-1])}
         # A gradient that is not finite leaves weights that are not, even where the loss is still.
         if not (math.isfinite(means["loss"]) and math.isfinite(means["gradient_norm"])):

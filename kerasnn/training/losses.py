@@ -67,6 +67,20 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
     )
 
 
+def over_members(row_loss: RowLoss) -> RowLoss:
+    """The mean of the losses of members, whose outputs are (batch, members, width).
+
+    Members that are trained by the loss of their mean would stop to differ.
+    """
+
+    def mean_loss(target: Tensor, outputs: Tensor) -> Tensor:
+        count, width = outputs.shape[1:]
+        losses = row_loss(ops.repeat(target, count, axis=0), ops.reshape(outputs, (-1, width)))
+        return ops.mean(ops.reshape(losses, (-1, count)), axis=1)
+
+    return mean_loss
+
+
 def one_hot(target: Tensor, output: Output) -> Tensor:
     """Codes to (batch, classes), two columns for a binary task; sets of labels as they are."""
     if output.task == "multilabel":

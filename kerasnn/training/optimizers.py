@@ -9,24 +9,57 @@ import keras
 
 from kerasnn.recipes import Recipe
 
+RATE_FACTOR, DECAY_FACTOR = "learning_rate_factor", "weight_decay_factor"
 
-class SGD(keras.optimizers.SGD):  # type: ignore[misc]
-    """Keras' own, in which a variable may have a rate of its own.
 
-    That is the rate of the step times the variable's `learning_rate_factor`, which a factory of the
-    zoo may set. In optimizers that divide by the size of the gradient it would make no sense.
+class _OwnRates:
+    """Of a Keras optimizer, in which a variable may have a rate and a decay of its own.
+
+    A factory of the zoo may set a variable's `learning_rate_factor` and `weight_decay_factor`,
+    numbers or arrays that are broadcast to its shape. They multiply what the step has for all.
     """
 
     def build(self, variables: Sequence[Any]) -> None:
         """Note the factors: a step is given the backend's variables, which have none."""
-        self._factors = [getattr(variable, "learning_rate_factor", 1.0) for variable in variables]
-        super().build(variables)
+        self._rate_factors = [getattr(v, RATE_FACTOR, 1.0) for v in variables]
+        self._decay_factors = [getattr(v, DECAY_FACTOR, 1.0) for v in variables]
+        # Of the decay; a schedule may set another for a step.
+        self.decay_share: Any = 1.0
+        super().build(variables)  # type: ignore[misc]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        factor = self._factors[self._get_variable_index(variable)]
-        rate = learning_rate if factor == 1.0 else learning_rate * factor
-        super().update_step(gradient, variable, rate)
+        factor = self._rate_factors[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+        rate = learning_rate if _is_one(factor) else learning_rate * factor
+        super().update_step(gradient, variable, rate)  # type: ignore[misc]
+
+    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        """Decay by what the optimizer says times the factors."""
+        if not self.weight_decay:  # type: ignore[attr-defined]
+            return
+        for variable in variables:
+            if self._use_weight_decay(variable):  # type: ignore[attr-defined]
+                factor = self._decay_factors[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+                decay = self.weight_decay if _is_one(factor) else self.weight_decay * factor  # type: ignore[attr-defined]
+                if not _is_one(self.decay_share):
+                    decay *= self.decay_share
+                variable.assign(variable - variable * decay * self.learning_rate)  # type: ignore[attr-defined]
+
+
+def _is_one(factor: Any) -> bool:
+    return isinstance(factor, float) and factor == 1.0
+
+
+class SGD(_OwnRates, keras.optimizers.SGD):  # type: ignore[misc]
+    """Keras' own, with factors."""
+
+
+class Adam(_OwnRates, keras.optimizers.Adam):  # type: ignore[misc]
+    """Keras' own, with factors."""
+
+
+class AdamW(_OwnRates, keras.optimizers.AdamW):  # type: ignore[misc]
+    """Keras' own, with factors."""
 
 
 def is_kernel(variable: Any) -> bool:
@@ -34,10 +67,15 @@ def is_kernel(variable: Any) -> bool:
     return len(variable.shape) >= 2 and variable.name == "kernel"
 
 
+def decays(variable: Any) -> bool:
+    """Whether weight decay acts on a variable: on kernels, and on what was given a factor."""
+    return is_kernel(variable) or hasattr(variable, DECAY_FACTOR)
+
+
 def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe, built for the variables.
 
-    Decay is decoupled and acts on kernels alone. Its rate is the recipe's `weight_decay` times the
+    Decay is decoupled and acts on what `decays` says. Its rate is the recipe's `weight_decay` times the
     learning rate of the step.
 
     Reference:
@@ -45,7 +83,7 @@ def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizer
     """
     optimizer = _create(recipe)
     if recipe.weight_decay:
-        optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not is_kernel(v)])
+        optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not decays(v)])
     optimizer.build(variables)
     return optimizer
 
@@ -70,9 +108,9 @@ def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
         case "adagrad":
             return optimizers.Adagrad(**common)
         case "adam":
-            return optimizers.Adam(**common)
+            return Adam(beta_2=recipe.beta_2, **common)
         case "adamw":
-            return optimizers.AdamW(**{**common, "weight_decay": recipe.weight_decay})
+            return AdamW(beta_2=recipe.beta_2, **{**common, "weight_decay": recipe.weight_decay})
         case "lion":
             return optimizers.Lion(**common)
         case "muon":

@@ -24,12 +24,28 @@ def learning_rates(recipe: Recipe, *, first: int, count: int, total: int) -> np.
 
     Reference:
         Loshchilov and Hutter, SGDR, 2016, arXiv 1608.03983 (cosine); Smith and Topin,
-        Super-Convergence, 2017, arXiv 1708.07120 (one cycle).
+        Super-Convergence, 2017, arXiv 1708.07120 (one cycle); Holzmüller et al., 2024,
+        arXiv 2407.04491 (coslog4).
     """
     # Counted from 1, so that the first step of a warm-up is not lost on a rate of 0.
     done = np.arange(first + 1, first + count + 1) / max(total, 1)
+    if recipe.schedule == "coslog4":
+        # It begins and ends at 0: in the middle of a step it never is.
+        return (recipe.learning_rate * _four_waves(done - 0.5 / max(total, 1))).astype("float32")
     shape = one_cycle if recipe.schedule == "one_cycle" else _after_warmup
     return (recipe.learning_rate * shape(done, recipe)).astype("float32")
+
+
+def regularization_shares(recipe: Recipe, *, first: int, count: int, total: int) -> np.ndarray:
+    """What dropout and weight decay are multiplied by in each step, float32, (count,), in [0, 1].
+
+    ``flat_cos`` is 1 for half of the run, then half a cosine down to 0 (Holzmüller et al., 2024,
+    arXiv 2407.04491).
+    """
+    if recipe.regularization == "constant":
+        return np.ones(count, "float32")
+    done = np.arange(first, first + count) / max(total, 1)
+    return _half_cosine(2 * done - 1).astype("float32")
 
 
 def one_cycle(done: np.ndarray, recipe: Recipe) -> np.ndarray:
@@ -52,6 +68,12 @@ def _after_warmup(done: np.ndarray, recipe: Recipe) -> np.ndarray:
     }[recipe.schedule]
     rise = np.minimum(1, done / recipe.warmup) if recipe.warmup else 1.0
     return rise * decay
+
+
+def _four_waves(share: np.ndarray) -> np.ndarray:
+    """From 0 to 1 and back four times, each time twice as slowly."""
+    result: np.ndarray = 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * share)))
+    return result
 
 
 def _half_cosine(share: np.ndarray) -> np.ndarray:

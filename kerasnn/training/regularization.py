@@ -1,0 +1,51 @@
+"""Dropout and weight decay that change from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import keras
+from keras import ops
+
+
+@contextmanager
+def regularized(network: keras.Model, optimizer: Any, share: Any) -> Iterator[None]:
+    """Trace steps whose dropout and decay are multiplied by a scalar tensor.
+
+    The rate of a Keras layer is a number of Python, fixed once it is traced; so the layers are
+    called by another function meanwhile.
+
+    Args:
+        network: Of whose layers.
+        optimizer: From `kerasnn.training.optimizers`.
+        share: In [0, 1].
+    """
+    layers = [x for x in network._flatten_layers() if type(x) is keras.layers.Dropout and x.rate]
+    before = getattr(optimizer, "decay_share", 1.0)
+    optimizer.decay_share = share
+    try:
+        with ExitStack() as stack:
+            for layer in layers:
+                stack.enter_context(patch.object(layer, "call", partial(_dropped, layer, share)))
+            yield
+    finally:
+        optimizer.decay_share = before
+
+
+def _dropped(layer: keras.layers.Dropout, share: Any, x: Any, training: bool = False) -> Any:
+    """What the layer does, at a share of its rate."""
+    if not training:
+        return x
+    rate = layer.rate * share
+    shape = [
+        size if fixed is None else fixed
+        for size, fixed in zip(
+            ops.shape(x), layer.noise_shape or [None] * len(x.shape), strict=True
+        )
+    ]
+    drawn = keras.random.uniform(shape, seed=layer.seed_generator, dtype=x.dtype)
+    return ops.where(drawn >= rate, x / (1 - rate), ops.zeros_like(x))
