@@ -19,8 +19,9 @@ help:
 demo: $(VENV)/.usable
 	@PATH="$(abspath $(BIN)):$$PATH" sh examples/demo.sh
 
+# Most of a test is building small networks, which keeps one core busy: one process for each.
 test: $(VENV)/.developed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 slow: $(VENV)/.developed
 	$(BIN)/python -m pytest -m slow
