@@ -37,6 +37,7 @@ TARGETS = {
 }
 # Of scikit-learn.
 BUNDLED = ("iris", "wine", "breast_cancer", "digits", "diabetes")
+VALUES = ("california_housing", "diamonds", "diabetes")
 TREES = ("lightgbm", "xgboost", "catboost")
 SHOWN = {
     "binary": ("auc", "accuracy"),
@@ -83,11 +84,10 @@ def cut(data: Path, table: str, seed: int) -> tuple[dict[str, Any], str]:
     if table in BUNDLED:
         whole = getattr(datasets, f"load_{table}")(as_frame=True)
         target, frame = "target", whole.frame
-        if hasattr(whole, "target_names") and table != "diabetes":
+        if table not in VALUES:
             frame = frame.assign(target=[f"class {code}" for code in frame.target])
-        is_class = frame.target.dtype == object or table != "diabetes"
         rest, test = train_test_split(
-            frame, test_size=0.2, random_state=0, stratify=frame.target if is_class else None
+            frame, test_size=0.2, random_state=0, stratify=None if table in VALUES else frame.target
         )
     else:
         target = TARGETS[table]
@@ -96,9 +96,8 @@ def cut(data: Path, table: str, seed: int) -> tuple[dict[str, Any], str]:
             pd.read_parquet(f) if f.suffix == ".parquet" else pd.read_csv(f) for f in files
         )
         rest = rest.dropna(subset=[target])
-        is_class = table not in ("california_housing", "diamonds")
     train, validation = train_test_split(
-        rest, test_size=0.15, random_state=seed, stratify=rest[target] if is_class else None
+        rest, test_size=0.15, random_state=seed, stratify=None if table in VALUES else rest[target]
     )
     parts = {"train": train, "validation": validation, "test": test}
     return {name: frame.reset_index(drop=True) for name, frame in parts.items()}, target
@@ -109,8 +108,10 @@ def line(
 ) -> str:
     """Train one model on one cut; its scores on the test rows."""
     began = time.perf_counter()
-    scored = trees if model in TREES else network
-    scores, note = scored(model, parts, target, seed, chosen)
+    if model in TREES:
+        scores, note = trees(model, parts, target, seed, is_class=table not in VALUES)
+    else:
+        scores, note = network(model, parts, target, seed, chosen)
     seconds = time.perf_counter() - began
     values = " ".join(f"{name}={value:.5f}" for name, value in scores.items())
     named = "+".join([model, *chosen])
@@ -138,7 +139,7 @@ def network(
 
 
 def trees(
-    model: str, parts: dict[str, Any], target: str, seed: int, chosen: list[str]
+    model: str, parts: dict[str, Any], target: str, seed: int, *, is_class: bool
 ) -> tuple[dict[str, float], str]:
     """Boosted trees that stop on the validation rows."""
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score, root_mean_squared_error
@@ -147,7 +148,7 @@ def trees(
     columns = columns_of(parts, target)
     truth = {name: frame[target] for name, frame in parts.items()}
     task = "regression"
-    if truth["train"].dtype == object or str(truth["train"].dtype) in ("str", "bool", "string"):
+    if is_class:
         coder = LabelEncoder().fit(truth["train"])
         truth = {name: coder.transform(values) for name, values in truth.items()}
         task = "binary" if len(coder.classes_) == 2 else "multiclass"
