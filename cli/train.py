@@ -22,6 +22,7 @@ from kerasnn.cli.options import (
     print_json,
     start_keras,
 )
+from kerasnn.config import AUTO
 from kerasnn.data.folders import default_target
 from kerasnn.data.sources import check_source
 from kerasnn.options import fields_of
@@ -32,7 +33,7 @@ from kerasnn.signature import Kind, Task
 def _model_names() -> list[str]:
     from kerasnn import models
 
-    return list(models.names())
+    return [AUTO, *models.names()]
 
 
 def _choices(section: str, name: str) -> Iterable[str]:
@@ -186,7 +187,13 @@ def _rate(text: str) -> str:
     metavar="NAME",
     key="model.name",
     choices=_model_names,
-    help="A model of the zoo; see 'kerasnn models'.",
+    help="A model of the zoo, see 'kerasnn models'; or auto, by the data and the machine.",
+)
+@training_option(
+    "--profile",
+    metavar="NAME",
+    key="model.profile",
+    help="A size of the model, such as small; see 'kerasnn models NAME'.",
 )
 @training_option(
     "--set",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kerasnn import models
@@ -36,6 +36,7 @@ class Card:
         hyperparameters: All of them, with their defaults.
         recipe: What the model changes of the defaults of training.
         preprocessing: What it changes of the defaults of preprocessing.
+        profiles: Other sizes of it by name, each with what it changes of the above.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Card:
     hyperparameters: Mapping[str, Any]
     recipe: Mapping[str, Any]
     preprocessing: Mapping[str, Any]
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     size: Size | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,6 +59,7 @@ class Card:
             ("Hyper-parameters", self.hyperparameters),
             ("Its recipe differs from the defaults in", self.recipe),
             ("Its preprocessing differs from the defaults in", self.preprocessing),
+            *((f"Profile {name}", values) for name, values in self.profiles.items()),
         ):
             if values:
                 width = max(map(len, values))
@@ -85,6 +88,7 @@ def describe(name: str) -> Card:
         hyperparameters=models.hyperparameters(name),
         recipe=_changes(entry.recipe, Recipe()),
         preprocessing=_changes(entry.preprocessing, PreprocessingOptions()),
+        profiles={profile: dict(values) for profile, values in entry.profiles.items()},
     )
 
 

@@ -29,16 +29,25 @@ from kerasnn.storage import write_atomically
 
 Origin = Literal["default", "model recipe", "config file", "argument", "command line", "inferred"]
 
-# Of a table, and where no data say otherwise; see `kerasnn.selection`.
+# Where there are no data to choose by; see `kerasnn.selection`.
 DEFAULT_MODEL = "mlp"
+# In place of a model's name: nobody chose one.
+AUTO = "auto"
+# The profile of a model that changes nothing of it.
+DEFAULT_PROFILE = "default"
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """A model of the zoo and all its hyper-parameters."""
+    """A model of the zoo and all its hyper-parameters.
+
+    Args:
+        profile: Of the sizes that the model comes in.
+    """
 
     name: str = DEFAULT_MODEL
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    profile: str = DEFAULT_PROFILE
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,8 @@ class Config:
         """Plain data, laid out like the file."""
         data = {section: asdict(getattr(self, section)) for section in SECTIONS}
         data = {section: {k: as_lists(v) for k, v in data[section].items()} for section in data}
-        model = {"name": self.model.name, **self.model.hyperparameters}
+        model = {"name": self.model.name, "profile": self.model.profile}
+        model |= self.model.hyperparameters
         return {
             name: model if name == "model" else data[name]
             for name in ("data", "split", "preprocessing", "forecast", "model", "training", "run")

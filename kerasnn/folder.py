@@ -70,6 +70,8 @@ _FREE = {
     "training": ("epochs", "pretrained"),
     "run": ("output", "time_limit_s", "baselines", "tensorboard", "threshold"),
     "data": ("source", "validation", "test", "columns", "task"),
+    # What it prescribes stands among the other values.
+    "model": ("profile",),
 }
 
 

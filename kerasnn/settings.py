@@ -1,7 +1,8 @@
 """What somebody chose for a run, from which its configuration is made.
 
-Values are looked up in this order, the later wins: the default, the recipe of the model, the
-configuration file, an argument or option; what is left open is inferred from the data::
+Values are looked up in this order, the later wins: the default, the recipe of the model, its
+profile, the configuration file, an argument or option; what is left open is inferred from the
+data::
 
     settings = collect({"data.target": "species"}, config="config.yaml")   # instant
     config = settings.resolve()                                            # imports the model
@@ -15,11 +16,22 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from kerasnn.config import DEFAULT_MODEL, Config, ModelOptions, Origin, as_lists
+from kerasnn.config import (
+    AUTO,
+    DEFAULT_MODEL,
+    DEFAULT_PROFILE,
+    Config,
+    ModelOptions,
+    Origin,
+    as_lists,
+)
 from kerasnn.config_file import Value, read
 from kerasnn.errors import ConfigError, UnknownNameError, warn
 from kerasnn.options import SECTIONS, check, fields_of, parse_scalar, sections_of
 from kerasnn.recipes import DataOptions, ForecastOptions, RunOptions, SplitOptions
+
+# Keys of the model's section that are no hyper-parameters.
+_ABOUT_MODELS = {"name", "profile"}
 
 
 @dataclass(frozen=True)
@@ -76,9 +88,20 @@ class Settings:
 
     def with_default_model(self, name: str) -> Settings:
         """A copy with a model, if nobody chose one."""
-        if self.names_model:
-            return self
-        return replace(self, chosen={**self.chosen, "model.name": Setting(name, "inferred")})
+        return self.with_inferred({} if self.names_model else {"model.name": name})
+
+    def with_inferred(self, values: Mapping[str, Any]) -> Settings:
+        """A copy in which the data have decided what nobody chose.
+
+        Args:
+            values: By dotted key, such as ``{"model.name": "mlp", "training.epochs": 64}``.
+        """
+        inferred = {
+            key: Setting(value, "inferred")
+            for key, value in values.items()
+            if key not in self.chosen
+        }
+        return replace(self, chosen={**self.chosen, **inferred})
 
     @property
     def model_name(self) -> str:
@@ -86,6 +109,21 @@ class Settings:
         return (
             str(self.chosen["model.name"].value) if "model.name" in self.chosen else DEFAULT_MODEL
         )
+
+    @property
+    def profile(self) -> str:
+        """Name of the chosen profile."""
+        return (
+            str(self.chosen["model.profile"].value)
+            if "model.profile" in self.chosen
+            else DEFAULT_PROFILE
+        )
+
+    @property
+    def hyperparameters(self) -> frozenset[str]:
+        """Names of the hyper-parameters that somebody chose; the model says whether it has them."""
+        keys = {key.removeprefix("model.") for key in self.chosen if key.startswith("model.")}
+        return frozenset(keys - _ABOUT_MODELS)
 
     def resolve(self) -> Config:
         """Fill in what the model prescribes and the defaults.
@@ -96,21 +134,45 @@ class Settings:
         from kerasnn import models
 
         entry = models.get(self.model_name)
-        hyperparameters = self._hyperparameters(models)
+        profile = self._profile(entry)
+        hyperparameters = self._hyperparameters(models, profile.get("model", {}))
         config = Config(
             data=self.data,
             split=self.split,
-            preprocessing=replace(entry.preprocessing, **self._section("preprocessing")),
+            preprocessing=replace(
+                entry.preprocessing,
+                **profile.get("preprocessing", {}) | self._section("preprocessing"),
+            ),
             forecast=self.forecast,
-            model=ModelOptions(self.model_name, MappingProxyType(hyperparameters)),
-            training=replace(entry.recipe, **self._section("training")),
+            model=ModelOptions(self.model_name, MappingProxyType(hyperparameters), self.profile),
+            training=replace(
+                entry.recipe, **profile.get("training", {}) | self._section("training")
+            ),
             run=self.run,
             origins={},
         )
         _check_together(config, self)
         if config.training.pretrained and not entry.load_weights:
             _refuse_pretrained(self)
-        return replace(config, origins=MappingProxyType(dict(self._origins(config))))
+        prescribed = frozenset(profile.get("model", {}))
+        return replace(config, origins=MappingProxyType(dict(self._origins(config, prescribed))))
+
+    def _profile(self, entry: Any) -> dict[str, dict[str, Any]]:
+        """What the profile of the model changes, by section."""
+        found: dict[str, dict[str, Any]] = {}
+        if self.profile == DEFAULT_PROFILE:
+            return found
+        if self.profile not in entry.profiles:
+            raise UnknownNameError(
+                f"profile of model '{self.model_name}'",
+                self.profile,
+                [DEFAULT_PROFILE, *entry.profiles],
+                place=self.chosen["model.profile"].place,
+            )
+        for key, value in entry.profiles[self.profile].items():
+            section, _, name = key.rpartition(".")
+            found.setdefault(section or "model", {})[name] = value
+        return found
 
     def _section(self, section: str) -> dict[str, Any]:
         """The chosen values of a section."""
@@ -123,28 +185,28 @@ class Settings:
                 values.setdefault(names[0], {})[names[1]] = setting.value
         return values
 
-    def _hyperparameters(self, models: Any) -> dict[str, Any]:
-        """All hyper-parameters of the model, with the chosen ones in their place."""
+    def _hyperparameters(self, models: Any, profile: Mapping[str, Any]) -> dict[str, Any]:
+        """All hyper-parameters of the model, with those of the profile and the chosen ones."""
         defaults = models.hyperparameters(self.model_name)
         chosen = {k: v for k, v in self.chosen.items() if k.startswith("model.")}
         for key, setting in chosen.items():
             name = key.removeprefix("model.")
-            if name not in defaults and name != "name":
+            if name not in defaults and name not in _ABOUT_MODELS:
                 others = [n for s in SECTIONS for n in fields_of(s)] if name in self.bare else []
                 kind = f"key of model '{self.model_name}'" if not others else "key"
                 raise UnknownNameError(kind, name, [*defaults, *others], place=setting.place)
         for name in self.bare & defaults.keys():
             if keys := sections_of(name):
                 raise _ambiguous(name, [*keys, f"model.{name}"])
-        values = dict(defaults)
+        values = {**defaults, **profile}
         for key, setting in chosen.items():
-            if key != "model.name":
-                name = key.removeprefix("model.")
+            name = key.removeprefix("model.")
+            if name not in _ABOUT_MODELS:
                 values |= _checked_hyperparameter(models, self.model_name, name, setting)
         return values
 
-    def _origins(self, config: Config) -> Iterator[tuple[str, Origin]]:
-        """The origin of each value."""
+    def _origins(self, config: Config, prescribed: frozenset[str]) -> Iterator[tuple[str, Origin]]:
+        """The origin of each value; the hyper-parameters of the profile are prescribed."""
         for section, values in config.to_dict().items():
             for name, value in values.items():
                 key = f"{section}.{name}"
@@ -153,7 +215,9 @@ class Settings:
                         yield f"{key}.{item}", self.chosen[f"{key}.{item}"].origin
                 elif key in self.chosen:
                     yield key, self.chosen[key].origin
-                elif section == "model" or value == as_lists(getattr(SECTIONS[section](), name)):
+                elif section == "model":
+                    yield key, "model recipe" if name in prescribed else "default"
+                elif value == as_lists(getattr(SECTIONS[section](), name)):
                     yield key, "default"
                 else:
                     yield key, "model recipe"
@@ -188,7 +252,7 @@ def collect(
     news = {
         k: v for k, v in chosen.items() if k not in base.chosen or v.value != base.chosen[k].value
     }
-    return Settings({**base.chosen, **news}, base.bare | bare)
+    return Settings(_without_auto({**base.chosen, **news}), base.bare | bare)
 
 
 def resolve(
@@ -212,8 +276,8 @@ def _from_config(config: str | os.PathLike[str] | Mapping[str, Any] | None) -> S
             for section, content in config.items()
             for name, value in _items(content, f"section '{section}'")
         ]
-        return Settings(_checked(values, "argument"))
-    return Settings(_checked(read(config), "config file"))
+        return Settings(_without_auto(_checked(values, "argument")))
+    return Settings(_without_auto(_checked(read(config), "config file")))
 
 
 def _items(value: object, what: str) -> list[tuple[str, Any]]:
@@ -243,15 +307,17 @@ def _checked(values: list[Value], origin: Origin) -> dict[str, Setting]:
 
 
 def _model_value(key: str, value: object, place: str | None) -> object:
-    """The name of a model that exists, or a hyper-parameter as it is."""
+    """The name of a model that exists, that of a profile, or a hyper-parameter as it is."""
+    if key == "model.profile":
+        return DEFAULT_PROFILE if value is None else str(value)
     if key != "model.name":
         items = value if isinstance(value, list | tuple) else [value]
         items = [parse_scalar(item) if isinstance(item, str) else item for item in items]
         return tuple(items) if isinstance(value, list | tuple) else items[0]
     from kerasnn import models
 
-    if value not in models.names():
-        raise UnknownNameError("model", str(value), models.names(), place=place)
+    if value not in (AUTO, *models.names()):
+        raise UnknownNameError("model", str(value), [*models.names(), AUTO], place=place)
     return value
 
 
@@ -282,14 +348,25 @@ def _ambiguous(name: str, keys: list[str]) -> ConfigError:
 
 
 def _without_other_model(base: Settings, chosen: Mapping[str, Setting]) -> Settings:
-    """Leave out hyper-parameters that were written for another model than the one now chosen."""
-    if "model.name" not in chosen or chosen["model.name"].value == base.model_name:
+    """Leave out hyper-parameters that were written for another model or profile than now chosen."""
+    name = chosen["model.name"].value if "model.name" in chosen else base.model_name
+    profile = chosen["model.profile"].value if "model.profile" in chosen else base.profile
+    if not base.names_model or (name, profile) == (base.model_name, base.profile):
         return base
-    name, other = chosen["model.name"].value, base.model_name
+    other = base.model_name if name != base.model_name else f"{name}, {base.profile}"
+    now = name if name != base.model_name else f"{name}, {profile}"
     rest = {k: v for k, v in base.chosen.items() if not k.startswith("model.") or k == "model.name"}
-    if len(rest) < len(base.chosen):
-        warn(f"the configuration's hyper-parameters of '{other}' are not used with '{name}'")
+    if name == AUTO:
+        del rest["model.name"]
+    if base.hyperparameters:
+        warn(f"the configuration's hyper-parameters of '{other}' are not used with '{now}'")
     return Settings(rest)
+
+
+def _without_auto(chosen: dict[str, Setting]) -> dict[str, Setting]:
+    """Who writes ``auto`` does not choose a model."""
+    is_auto = "model.name" in chosen and chosen["model.name"].value == AUTO
+    return {k: v for k, v in chosen.items() if k != "model.name"} if is_auto else chosen
 
 
 def _refuse_pretrained(settings: Settings) -> None:

@@ -53,6 +53,7 @@ def train(
     test: Any = None,
     task: str | None = None,
     model: str | None = None,
+    profile: str | None = None,
     columns: Mapping[str, str] | None = None,
     drop: Sequence[str] | None = None,
     series: str | Sequence[str] | None = None,
@@ -90,7 +91,8 @@ def train(
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; inferred if None. For
             ``multilabel`` a cell of the target holds any number of labels: text with ``|``, ``;``
             or ``,`` between them (then the task must be given), a list, or a vector of 0 and 1.
-        model: A name of `kerasnn.models.names`.
+        model: A name of `kerasnn.models.names`, or ``auto``, which goes by the data.
+        profile: Of the sizes that the model comes in, such as ``small``.
         columns: Kinds of columns, by name, where the inferred one is wrong.
         drop: Columns to leave out.
         series: Columns that name the series of a row, where each row is a point in time.
@@ -144,6 +146,7 @@ def train(
             "forecast.season": season,
             "forecast.coverage": coverage,
             "model.name": model,
+            "model.profile": profile,
             "split.kind": kind or None,
             "split.column": column or None,
             "run.output": output,

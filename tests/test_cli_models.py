@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from kerasnn import models
 from kerasnn.card import describe, measure
 from kerasnn.cli.main import commands
 from kerasnn.errors import UnknownNameError
+from kerasnn.options import check
+from kerasnn.settings import resolve
 from kerasnn.signature import Signature
 
 TABLE = "a,b,y\n" + "".join(f"{i},{'uv'[i % 2]},{'no' if i % 3 else 'yes'}\n" for i in range(12))
@@ -71,3 +74,26 @@ def test_errors(table: str) -> None:
     assert result.stderr.startswith("error: --data needs NAME and --target – see")
     with pytest.raises(UnknownNameError):
         describe("mpl")
+
+
+def test_card_shows_the_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = replace(models.get("mlp"), profiles={"tiny": {"width": 8, "training.epochs": 5}})
+    monkeypatch.setattr(models, "get", lambda name: entry)
+    assert invoke("mlp").stdout.endswith(
+        "Profile tiny\n  width            8\n  training.epochs  5\n"
+    )
+    card = json.loads(invoke("mlp", "--json").stdout)
+    assert card["profiles"] == {"tiny": {"width": 8, "training.epochs": 5}}
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_profiles_can_be_chosen(name: str) -> None:
+    for profile, values in models.get(name).profiles.items():
+        config = resolve({"model.name": name, "model.profile": profile})
+        hyperparameters = models.check_hyperparameters(name, config.model.hyperparameters)
+        assert hyperparameters == config.model.hyperparameters
+        plain = {**config.to_dict(), "": hyperparameters}
+        for key, value in values.items():
+            section, _, option = key.rpartition(".")
+            assert plain[section][option] == value
+            assert not section or check(key, value) == value

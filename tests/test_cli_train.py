@@ -73,6 +73,8 @@ def test_only_what_was_given_is_chosen(calls: list[dict[str, Any]], table: str) 
         ("--set width=8 --set training.l2=1e-3", {"model.width": 8, "training.l2": 0.001}),
         ("--epochs 3 --batch-size 64", {"training.epochs": 3, "training.batch_size": 64}),
         ("--learning-rate 3e-4", {"training.learning_rate": 3e-4}),
+        ("--model mlp --profile small", {"model.name": "mlp", "model.profile": "small"}),
+        ("--model auto", {}),
         ("--learning-rate find", {"training.learning_rate": 0.0}),
         ("--time-limit 90", {"run.time_limit_s": 90.0}),
         ("--time-limit 1.5m", {"run.time_limit_s": 90.0}),

@@ -32,7 +32,9 @@ def check_hyperparameters(name: str, values: Mapping[str, Any]) -> dict[str, Any
 def zoo(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two models, so that no test here depends on the real ones or waits for Keras."""
     entry = SimpleNamespace(
-        recipe=Recipe(epochs=30, patience=4), preprocessing=PreprocessingOptions(scale="quantile")
+        recipe=Recipe(epochs=30, patience=4),
+        preprocessing=PreprocessingOptions(scale="quantile"),
+        profiles={"small": {"width": 16, "training.epochs": 9, "preprocessing.min_count": 3}},
     )
     for name, function in {
         "names": lambda: list(ZOO),
@@ -237,6 +239,65 @@ def test_another_model_leaves_the_hyperparameters_of_the_file(tmp_path: Path) ->
         config = resolve({"model.name": "wide"}, config=path)
     assert config.model.hyperparameters == {"l1": 0.0}
     assert config.training.epochs == 7
+
+
+def test_profile_stands_between_the_recipe_and_what_was_chosen() -> None:
+    config = resolve({"model.profile": "small"}, set={"preprocessing.min_count": 5})
+    assert (config.model.profile, config.training.epochs, config.training.patience) == (
+        "small",
+        9,
+        4,
+    )
+    assert config.model.hyperparameters["width"] == 16
+    assert config.preprocessing == PreprocessingOptions(scale="quantile", min_count=5)
+    origins = {
+        key: config.origins[f"{key}"] for key in ("model.profile", "preprocessing.min_count")
+    }
+    assert origins == {"model.profile": "argument", "preprocessing.min_count": "argument"}
+    assert config.origins["model.width"] == config.origins["training.epochs"] == "model recipe"
+    assert config.origins["model.dropout"] == "default"
+    assert resolve(set={"profile": "small", "width": 8}).model.hyperparameters["width"] == 8
+    assert resolve().model.profile == resolve({"model.profile": "default"}).model.profile
+
+
+def test_profile_of_a_file_is_read_and_another_one_leaves_its_values(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    resolve({"model.name": "mlp"}, set={"profile": "small", "dropout": 0.3}).write(path)
+    again = resolve(config=path)
+    assert (again.model.profile, again.model.hyperparameters["dropout"]) == ("small", 0.3)
+    with pytest.warns(KerasnnWarning, match="of 'mlp, small' are not used with 'mlp, default'"):
+        config = resolve({"model.profile": "default"}, config=path)
+    assert (config.model.profile, config.model.hyperparameters["width"]) == ("default", 256)
+
+
+def test_unknown_profile(tmp_path: Path) -> None:
+    path = write(tmp_path, "model:\n  name: mlp\n  profile: smal\n")
+    with pytest.raises(ConfigError) as raised:
+        resolve(config=path)
+    expected = f"unknown profile of model 'mlp' 'smal' ({path}:3) – did you mean 'small'?"
+    assert str(raised.value) == expected
+
+
+def test_auto_is_no_choice(tmp_path: Path) -> None:
+    path = write(tmp_path, "model:\n  name: wide\n  l1: 0.5\n")
+    for settings in (collect({"model.name": "auto"}), collect(config={"model": {"name": "auto"}})):
+        assert not settings.names_model
+        assert settings.chosen == {}
+    with pytest.warns(KerasnnWarning, match="hyper-parameters of 'wide' are not used with 'auto'"):
+        settings = collect({"model.name": "auto"}, config=path)
+    assert not settings.names_model
+    settings = settings.with_inferred({"model.name": "wide", "training.epochs": 3})
+    config = settings.resolve()
+    assert (config.model.name, config.origins["model.name"]) == ("wide", "inferred")
+    assert (config.training.epochs, config.origins["training.epochs"]) == (3, "inferred")
+    with pytest.raises(ConfigError, match="unknown model 'aut' – did you mean 'auto'"):
+        collect({"model.name": "aut"})
+
+
+def test_hyperparameters_without_a_model_stay_for_the_one_that_is_chosen() -> None:
+    settings = collect(set={"width": 8})
+    assert settings.hyperparameters == {"width"}
+    assert collect({"model.name": "mlp"}, config=settings).hyperparameters == {"width"}
 
 
 def test_mapping_is_a_configuration() -> None:
