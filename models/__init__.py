@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
+    from kerasnn.models.tabular.realmlp import realmlp
     from kerasnn.models.tabular.resnet import resnet
     from kerasnn.models.tabular.wide_deep import wide_deep
     from kerasnn.models.text.bag_of_ngrams import bag_of_ngrams
@@ -108,6 +109,10 @@ _ZOO = {
     ),
     "nlinear": ("forecasting.nlinear", "one linear layer on the past minus its last value"),
     "patchtst": ("forecasting.patchtst", "attention among stretches of the past"),
+    "realmlp": (
+        "tabular.realmlp",
+        "a perceptron with all that was found to help on tables",
+    ),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
     "resnet9": ("image.resnet9", "four convolutions and two residual blocks"),
     "ridge_nlinear": (
@@ -174,6 +179,7 @@ __all__ = [
     "nhits",
     "nlinear",
     "patchtst",
+    "realmlp",
     "resnet",
     "resnet9",
     "ridge_nlinear",

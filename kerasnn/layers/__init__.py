@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         scaled_output,
         side_by_side,
     )
+    from kerasnn.layers.centred_categories import centred_categories
     from kerasnn.layers.convolutions import (
         conv_block,
         convolution,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         window_stack,
     )
     from kerasnn.layers.cross import cross_layer
+    from kerasnn.layers.data_driven import fit_bounds, fit_first_weights
     from kerasnn.layers.features import build_inputs, encode, linear_scores
     from kerasnn.layers.forecasts import (
         ascending,
@@ -78,6 +80,14 @@ if TYPE_CHECKING:
     from kerasnn.layers.initializers import initializer_for
     from kerasnn.layers.mel import mel_frames
     from kerasnn.layers.ngrams import weigh_ngrams
+    from kerasnn.layers.parametric import (
+        SCALE,
+        bounded_output,
+        own_scale,
+        parametric_block,
+        set_rates,
+    )
+    from kerasnn.layers.numbers import number_parts, number_vectors
     from kerasnn.layers.pixels import scale_pixels
     from kerasnn.layers.recurrent import recurrent_layer
     from kerasnn.layers.ridge import fit_output
@@ -113,6 +123,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "KERNELS": "rocket",
+    "SCALE": "parametric",
     "activate": "activations",
     "add": "blocks",
     "add_places": "transformers",
@@ -120,8 +131,10 @@ _MODULES = {
     "backbone_features": "backbones",
     "bag": "texts",
     "beside_parts": "beside",
+    "bounded_output": "parametric",
     "build_inputs": "features",
     "centred": "rocket",
+    "centred_categories": "centred_categories",
     "changes": "rocket",
     "check_texts": "texts",
     "check_weights_file": "pretrained",
@@ -139,6 +152,8 @@ _MODULES = {
     "embed": "texts",
     "encode": "features",
     "feed_forward": "transformers",
+    "fit_bounds": "data_driven",
+    "fit_first_weights": "data_driven",
     "fit_means": "rocket",
     "fit_output": "ridge",
     "fit_rocket": "rocket",
@@ -174,6 +189,8 @@ _MODULES = {
     "normal_scores": "forecasts",
     "normalize": "blocks",
     "output_layer": "blocks",
+    "own_scale": "parametric",
+    "parametric_block": "parametric",
     "past_steps": "covariates",
     "patches": "transformers",
     "positions": "transformers",
@@ -188,6 +205,7 @@ _MODULES = {
     "scaled_window": "forecasts",
     "sequence_features": "sequences",
     "sequence_network": "sequences",
+    "set_rates": "parametric",
     "shift_norm": "convolutions",
     "side_by_side": "blocks",
     "stage_stride": "convolutions",
@@ -210,6 +228,7 @@ _MODULES = {
 
 __all__ = [
     "KERNELS",
+    "SCALE",
     "activate",
     "add",
     "add_places",
@@ -217,8 +236,10 @@ __all__ = [
     "backbone_features",
     "bag",
     "beside_parts",
+    "bounded_output",
     "build_inputs",
     "centred",
+    "centred_categories",
     "changes",
     "check_texts",
     "check_weights_file",
@@ -236,6 +257,8 @@ __all__ = [
     "embed",
     "encode",
     "feed_forward",
+    "fit_bounds",
+    "fit_first_weights",
     "fit_means",
     "fit_output",
     "fit_rocket",
@@ -271,6 +294,8 @@ __all__ = [
     "normal_scores",
     "normalize",
     "output_layer",
+    "own_scale",
+    "parametric_block",
     "past_steps",
     "patches",
     "positions",
@@ -285,6 +310,7 @@ __all__ = [
     "scaled_window",
     "sequence_features",
     "sequence_network",
+    "set_rates",
     "shift_norm",
     "side_by_side",
     "stage_stride",

@@ -23,6 +23,7 @@ Activation = Literal[
     "mish",
     "softplus",
 ]
+Nonlinearity = Literal["auto", "selu", "mish", "silu", "gelu", "relu"]
 Normalization = Literal["none", "batch", "layer"]
 Initializer = Literal[
     "auto",
@@ -50,6 +51,7 @@ Weighting = Literal["both", "ratio", "idf"]
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
+    "nonlinearity": get_args(Nonlinearity),
     "normalization": get_args(Normalization),
     "initializer": get_args(Initializer),
     "structure": get_args(Structure),
@@ -81,6 +83,8 @@ RANGES: dict[str, Range] = {
     "dropout": Range("[0, 1)"),
     "drop_path": Range("[0, 1)"),
     "residual_dropout": Range("[0, 1)"),
+    "scale_rate": Range("[0, 1000]"),
+    "number_rate": Range("[0, 1000]"),
 }
 WHOLE = {
     "width",

@@ -1,0 +1,116 @@
+"""RealMLP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kerasnn import layers
+from kerasnn.layers import choices
+from kerasnn.layers.choices import Nonlinearity
+from kerasnn.recipes import PreprocessingOptions, Recipe
+
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
+
+    from kerasnn.signature import Signature
+
+RECIPE = Recipe(
+    epochs=256,
+    optimizer="adam",
+    learning_rate=0.04,
+    weight_decay=0.02,
+    beta_2=0.95,
+    schedule="coslog4",
+    regularization="flat_cos",
+    clip_norm=0.0,
+    # The best epochs are seldom the last, and the rate rises three times in between.
+    patience=0,
+)
+# Eight categories, and the codes of missing and unknown, are still one-hot.
+PREPROCESSING = PreprocessingOptions(
+    scale="robust_smooth_clip", max_one_hot=10, embedding_width=8, number_embedding="pbld"
+)
+PROFILES = {"small": {"width": 128, "training.epochs": 64}}
+
+
+def realmlp(
+    signature: Signature,
+    *,
+    width: int = 256,
+    depth: int = 3,
+    nonlinearity: Nonlinearity = "auto",
+    dropout: float = 0.15,
+    scale_rate: float = 6.0,
+    number_rate: float = 0.1,
+) -> keras.Model:
+    """RealMLP: a multilayer perceptron with all that was found to help on tables.
+
+    Numbers are clipped smoothly and embedded by cosines, each feature has a learned scale, each
+    unit learns how much of its activation function it wants, the first weights come from the
+    training rows, and each kind of weight has a learning rate of its own. The rate of the recipe is
+    that for classes; a regression has five times as much.
+
+    Args:
+        signature: The inputs and the output.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        nonlinearity: Of the hidden units; ``auto`` is SELU for classes and Mish for regression.
+        dropout: Share of hidden units dropped in training, in [0, 1).
+        scale_rate: Learning rate of the scale of the features, over that of the kernels.
+        number_rate: Learning rate of the embeddings of numbers, likewise.
+
+    Shape:
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+
+    Raises:
+        ConfigError: A value is out of its range, or the signature has no input.
+
+    Reference:
+        Holzmüller, Grinsztajn and Steinwart, "Better by default: strong pre-tuned MLPs and boosted
+        trees on tabular data", 2024, arXiv 2407.04491. California housing RMSE 0.4062 and Churn
+        accuracy 0.8622, tuned by 200 trials. Elo in TabArena: 1258 by default (XGBoost 1186, MLP
+        1031), 1512 tuned and ensembled, the highest there.
+
+    >>> from kerasnn.signature import Signature
+    >>> realmlp(Signature.table(numbers=3, classes=2), width=4, depth=1).count_params()
+    28
+    """
+    choices.check(depth=depth, scale_rate=scale_rate, number_rate=number_rate)
+    inputs = layers.build_inputs(signature)
+    if nonlinearity == "auto":
+        nonlinearity = "mish" if signature.output.task == "regression" else "selu"
+    x = layers.own_scale(_features(inputs, signature), name=layers.SCALE)
+    for i in range(depth):
+        x = layers.parametric_block(
+            x, width=width, nonlinearity=nonlinearity, dropout=dropout, name=f"hidden_{i + 1}"
+        )
+    network = layers.network(inputs, layers.bounded_output(x, signature), name="realmlp")
+    layers.set_rates(network, signature, scale_rate=scale_rate, number_rate=number_rate)
+    return network
+
+
+def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, seed: int) -> None:
+    """Take the first weights, and the bounds of a regression, from training rows.
+
+    Args:
+        network: From `realmlp`.
+        inputs: Training inputs by name.
+        target: As the network learns it.
+        seed: Of what is random in them.
+    """
+    layers.fit_bounds(network, target)
+    layers.fit_first_weights(network, inputs, seed=seed)
+
+
+def _features(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
+    """All columns side by side, the one-hot ones centred and scaled like numbers."""
+    parts, categories = [], signature.categories
+    others = replace(signature, categories=None)
+    if len(inputs) > 1 or not categories:
+        parts.append(layers.encode(inputs, others))
+    if categories:
+        parts += layers.centred_categories(inputs["categories"], categories)
+    return layers.side_by_side(parts, name="all_features")
