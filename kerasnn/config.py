@@ -27,7 +27,9 @@ from kerasnn.recipes import (
 )
 from kerasnn.storage import write_atomically
 
-Origin = Literal["default", "model recipe", "config file", "argument", "command line", "inferred"]
+Origin = Literal[
+    "default", "model recipe", "config file", "argument", "command line", "inferred", "tuned"
+]
 
 # Where there are no data to choose by; see `kerasnn.selection`.
 DEFAULT_MODEL = "mlp"
@@ -82,12 +84,13 @@ class Config:
             for name in ("data", "split", "preprocessing", "forecast", "model", "training", "run")
         }
 
-    def with_inferred(self, values: Mapping[str, Any]) -> Config:
+    def with_inferred(self, values: Mapping[str, Any], *, origin: Origin = "inferred") -> Config:
         """A copy in which the data have decided some values.
 
         Args:
             values: By dotted key, such as ``{"data.task": "binary"}``; a hyper-parameter's key
                 is ``model.NAME``, that of a column's kind ``data.columns.NAME``.
+            origin: What decided them.
         """
         config = self
         for key, value in values.items():
@@ -102,7 +105,7 @@ class Config:
             else:
                 changed = replace(options, **{name: check(key, value)})
             config = replace(config, **{section: changed})
-        origins: dict[str, Origin] = {**self.origins, **dict.fromkeys(values, "inferred")}
+        origins: dict[str, Origin] = {**self.origins, **dict.fromkeys(values, origin)}
         return replace(config, origins=MappingProxyType(origins))
 
 

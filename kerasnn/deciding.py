@@ -17,7 +17,7 @@ from kerasnn.evaluation.calibration import (
     parse_costs,
     probabilities,
 )
-from kerasnn.evaluation.metrics import MAIN_METRIC, get_metric
+from kerasnn.evaluation.metrics import MAIN_METRIC, Metric, get_metric
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
@@ -35,11 +35,7 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
     probabilities are put right, as they will be in the end, before they are judged.
     """
     target, truth = preprocessor.schema.target, validation.target
-    if recipe.monitor in ("auto", "loss"):
-        name = "rmse" if target.task == "regression" else "log_loss"
-    else:
-        name = MAIN_METRIC[target.task] if recipe.monitor == "main" else recipe.monitor
-    metric = get_metric(name, target.task)
+    metric = monitored(recipe, target.task)
     weights = np.ones(len(truth)) if validation.weights is None else validation.weights
     if target.task == "regression":
         truth = preprocessor.decode(truth).reshape(-1)
@@ -61,7 +57,16 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
         )
         return metric.prepare(predictions)(weights)
 
-    return Monitor(f"validation_{name}", metric.direction, measure)
+    return Monitor(f"validation_{metric.name}", metric.direction, measure)
+
+
+def monitored(recipe: Recipe, task: Task) -> Metric:
+    """The metric that `monitor_for` measures."""
+    if recipe.monitor in ("auto", "loss"):
+        name = "rmse" if task == "regression" else "log_loss"
+    else:
+        name = MAIN_METRIC[task] if recipe.monitor == "main" else recipe.monitor
+    return get_metric(name, task)
 
 
 def decide(outputs: np.ndarray, validation: Arrays, *, task: Task, threshold: str) -> Decision:

@@ -8,6 +8,7 @@
       scores.json      history.csv      predictions.csv (of the test rows)
       held_back.parquet  split.csv.gz   raw rows that were not trained on; the part of each row
       report.html      checkpoints/
+      tuning.csv       tuning/  (of `kerasnn tune`: all trials, and what to go on from)
 """
 
 from __future__ import annotations
@@ -63,6 +64,11 @@ FILES = (
     "history.csv",
     "predictions.csv",
     "report.html",
+    # Of a search for hyper-parameters.
+    "tuning.csv",
+    "tuning/journal.jsonl",
+    "tuning/config.yaml",
+    "tuning/defaults.kerasnn",
 )
 PART_COLUMN = "kerasnn:part"
 # What may differ when a run goes on: nothing of it changes what an epoch does.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from time import perf_counter
@@ -160,7 +160,7 @@ def train(
     )
     started = perf_counter()
     sources = {"data": data, "validation": validation, "test": test}
-    with _noting_warnings() as noted:
+    with noting_warnings() as noted:
         if pretrained := settings.chosen.get("training.pretrained"):
             _check_weights_file(pretrained.value)
         if settings.forecast.horizon:
@@ -174,10 +174,10 @@ def train(
             check_installed()
         folder = open_folder(chosen, resume=resume, force=force)
         with folder.locked() if folder else ExitStack():
-            return _run(table, chosen, folder, noted, progress=progress, started=started)
+            return train_on(table, chosen, folder, noted, progress=progress, started=started)
 
 
-def _run(
+def train_on(
     table: Table,
     config: Config,
     folder: RunFolder | None,
@@ -185,8 +185,19 @@ def _run(
     *,
     progress: bool,
     started: float,
+    tell: Callable[[Run], Mapping[str, Any]] | None = None,
 ) -> Run:
-    """Train, score and write everything down."""
+    """Train, score and write everything down.
+
+    Args:
+        table: From `kerasnn.table.read_table`.
+        config: Likewise.
+        folder: Locked; None for a run in memory.
+        noted: Warnings so far, which the report lists.
+        progress: Whether a progress bar is shown.
+        started: When the run began, of `time.perf_counter`.
+        tell: What the report is to say besides, from the run before it is written.
+    """
     fingerprint = folder.fingerprint(config, table) if folder else None
     if folder and fingerprint:
         folder.check(fingerprint)
@@ -209,6 +220,8 @@ def _run(
         learned = learned_again(learned, lesson)
     seconds = perf_counter() - started
     run = _judged(table, learned, probes, noted, seconds=seconds)
+    if tell:
+        run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
     if folder:
         folder.finish(run, learned)
         run.folder = folder.path
@@ -377,7 +390,7 @@ def _images(
 
 
 @contextmanager
-def _noting_warnings() -> Iterator[list[str]]:
+def noting_warnings() -> Iterator[list[str]]:
     """Pass warnings on, and note ours for the report."""
     noted: list[str] = []
     shown = warnings.showwarning
