@@ -27,6 +27,15 @@ Kind = Literal[
 ]
 
 
+# Width, cosines and standard deviation of the first frequencies, as in the papers.
+EMBEDDING_SIZES: dict[NumberEmbedding, tuple[int, int, float]] = {
+    "linear": (16, 0, 0.0),
+    "piecewise_linear": (16, 0, 0.0),
+    "periodic": (24, 48, 0.01),
+    "pbld": (4, 16, 0.1),
+}
+
+
 @dataclass(frozen=True)
 class Numbers:
     """Input ``"numbers"``: float32, (batch, len(names)), finite, about unit scale.
@@ -35,7 +44,8 @@ class Numbers:
         names: One for each column of the matrix.
         embedding: What the network makes of each number.
         width: Of the vector that it makes; 0 without an embedding.
-        bins: Ascending edges of each column, in the scale of the input, for ``piecewise_linear``.
+        bins: Ascending edges of each column, in the scale of the input, for ``piecewise_linear``;
+            none of a column that did not vary, else two or more.
         frequencies: Cosines of each column, for ``periodic`` and ``pbld``.
         frequency_scale: Standard deviation of the first frequencies, likewise.
     """
@@ -250,6 +260,7 @@ class Signature:
         cls,
         *,
         numbers: int = 0,
+        number_embedding: NumberEmbedding = "none",
         categories: Sequence[int] = (),
         embedding_widths: Sequence[int] | None = None,
         images: Sequence[tuple[int, int, int]] = (),
@@ -263,6 +274,8 @@ class Signature:
 
         Args:
             numbers: How many numeric columns.
+            number_embedding: What the network makes of each, with the sizes of its paper and eight
+                bins of a normal distribution.
             categories: Number of codes of each categorical column, including 0 (missing) and
                 1 (unknown).
             embedding_widths: One for each categorical column, 0 for one-hot; all one-hot if None.
@@ -288,7 +301,7 @@ class Signature:
             output = Output("binary", 1) if classes == 2 else Output("multiclass", classes)
         return cls(
             output,
-            _numbers(numbers),
+            _numbers(numbers, number_embedding),
             _categories(categories, embedding_widths),
             images=tuple(
                 Image(f"image_{i}", h, w, c, (127.5,) * c, (73.6,) * c)
@@ -398,6 +411,10 @@ class Signature:
         )
 
 
+# Of the normal distribution, from the 1e-4 quantile to its opposite.
+_OCTILES = (-3.72, -1.15, -0.67, -0.32, 0.0, 0.32, 0.67, 1.15, 3.72)
+
+
 def _named(kind: str, columns: tuple[Any, ...]) -> dict[str, Any]:
     names = [kind, *(f"{kind}_{i}" for i in range(2, len(columns) + 1))]
     return dict(zip(names, columns, strict=False))
@@ -408,8 +425,13 @@ def _numbers_from(data: dict[str, Any]) -> Numbers:
     return Numbers(**{**_tuples(data), "bins": bins})
 
 
-def _numbers(count: int) -> Numbers | None:
-    return Numbers(tuple(f"number_{i}" for i in range(count))) if count else None
+def _numbers(count: int, embedding: NumberEmbedding = "none") -> Numbers | None:
+    names = tuple(f"number_{i}" for i in range(count))
+    if not names or embedding == "none":
+        return Numbers(names) if names else None
+    width, *waves = EMBEDDING_SIZES[embedding]
+    bins = (_OCTILES,) * count if embedding == "piecewise_linear" else ()
+    return Numbers(names, embedding, width, bins, *waves)
 
 
 def _categories(sizes: Sequence[int], widths: Sequence[int] | None) -> Categories | None:

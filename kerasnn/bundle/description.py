@@ -12,7 +12,7 @@ from kerasnn.errors import ModelRefusedError
 from kerasnn.options import RANGES
 from kerasnn.predictor import Decision
 from kerasnn.recipes import Recipe
-from kerasnn.signature import Signature
+from kerasnn.signature import Numbers, Signature
 
 MOST_HYPERPARAMETERS = 64
 LONGEST_TEXT = 300
@@ -20,6 +20,8 @@ LARGEST_NUMBER = 2**31
 # Codes of one column and outputs; more would be taken for the sizes of an attack.
 LARGEST_SIZE = 2**24
 LARGEST_SIDE = 4_096
+# Weights that make vectors of numbers; twice what the preprocessing makes, where edges count.
+LARGEST_EMBEDDING = 2**28
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def _check_signature(signature: Signature) -> None:
     numbers, categories, window = signature.numbers, signature.categories, signature.window
     raw = (*signature.images, *signature.texts, *signature.series, *signature.sounds)
     _check(bool(numbers or categories or raw or window), "a network without inputs")
-    _check(numbers is None or bool(numbers.names), "no number")
+    if numbers:
+        _check_numbers(numbers)
     if categories:
         lengths = {len(categories.names), len(categories.cardinalities), len(categories.widths)}
         _check(len(lengths) == 1 and lengths != {0}, "the categories disagree")
@@ -121,6 +124,22 @@ def _check_signature(signature: Signature) -> None:
     for sound in signature.sounds:
         _check(all(1 <= n <= LARGEST_SIZE for n in (sound.samples, sound.rate)), "a sound's size")
         _check_scale((sound.mean,), (sound.deviation,), 1, "the scale of a sound")
+
+
+def _check_numbers(numbers: Numbers) -> None:
+    columns, width = len(numbers.names), numbers.width
+    _check(columns > 0, "no number")
+    if numbers.embedding == "none":
+        return
+    waves = numbers.embedding in ("periodic", "pbld")
+    _check(width > (numbers.embedding == "pbld"), "the width of numbers")
+    _check(not waves or numbers.frequencies > 0, "the frequencies of numbers")
+    _check(not waves or 0 < numbers.frequency_scale < math.inf, "the frequencies of numbers")
+    has_bins = numbers.embedding == "piecewise_linear"
+    _check(len(numbers.bins) == (columns if has_bins else 0), "the bins of numbers")
+    _check(all(math.isfinite(edge) for edges in numbers.bins for edge in edges), "the bins")
+    inner = max(numbers.frequencies, *map(len, numbers.bins), 1)
+    _check(columns * width * inner <= LARGEST_EMBEDDING, "the embedding of numbers")
 
 
 def _check_output(signature: Signature) -> None:

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasnn.layers.numbers import number_parts
+
 if TYPE_CHECKING:
     from keras import KerasTensor
 
@@ -23,7 +25,7 @@ MISSING, UNKNOWN = 0, 1
 
 def table_parts(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
     """The features of numbers and categories alone, (batch, any) each; none without a table."""
-    parts = [inputs["numbers"]] if signature.numbers else []
+    parts = [number_parts(inputs["numbers"], signature.numbers)] if signature.numbers else []
     if signature.categories:
         codes, widths = inputs["categories"], signature.categories.widths
         if columns := [i for i, width in enumerate(widths) if not width]:

@@ -18,7 +18,9 @@ from kerasnn.data.pictures import layout_text
 from kerasnn.data.values import LONGEST_TEXT
 from kerasnn.data.wav import HIGHEST_RATE
 from kerasnn.errors import ModelRefusedError
+from kerasnn.options import RANGES
 from kerasnn.preprocessing.arithmetic import LARGEST
+from kerasnn.preprocessing.embeddings import are_edges, are_resolved
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import USED_KINDS, Column, Target
 from kerasnn.signature import Kind, Task, Unit
@@ -82,6 +84,7 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
     is_quantile = preprocessor.options.scale == "quantile"
     yield all(is_number_column(c, is_quantile) for c in preprocessor.numbers), "numbers"
     yield all(_is_date_column(column) for column in preprocessor.dates), "dates"
+    yield _are_bins(preprocessor), "the embedding of numbers"
     yield all(is_vocabulary(v) for v in preprocessor.vocabularies), "vocabularies"
     layouts = [column.layout for column in schema.features if column.kind == "image"]
     yield all(map(_is_image_column, preprocessor.images, layouts)), "images"
@@ -151,7 +154,10 @@ def _are_options(options: PreprocessingOptions) -> bool:
             is_right = type(value) is kind and abs(value) < 2**31
         if not is_right:
             return False
-    return options.embedding_width >= 0
+    return options.embedding_width >= 0 and all(
+        getattr(options, name) in RANGES[f"preprocessing.{name}"]
+        for name in ("number_width", "number_bins", "frequencies", "frequency_scale")
+    )
 
 
 def is_number_column(column: NumberColumn, is_quantile: bool) -> bool:
@@ -162,6 +168,20 @@ def is_number_column(column: NumberColumn, is_quantile: bool) -> bool:
         and isinstance(column.indicator, bool)
         and len(knots) == len(scores) <= (MOST_KNOTS if is_quantile else 0)
         and all(left < right for left, right in pairwise(knots))
+    )
+
+
+def _are_bins(preprocessor: Preprocessor) -> bool:
+    """There are edges of each column of numbers just where they are embedded by bins."""
+    options, bins = preprocessor.options, preprocessor.bins
+    kind, names = options.number_embedding, preprocessor.number_names
+    if kind == "none" or not names:
+        return bins == ()
+    return (
+        len(bins) == (len(names) if kind == "piecewise_linear" else 0)
+        and all(are_floats(edges) and are_edges(edges) for edges in bins)
+        and all(len(edges) <= options.number_bins + 1 for edges in bins)
+        and are_resolved(options, len(names))
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
 from kerasnn.preprocessing.checks import check_state
 from kerasnn.preprocessing.columns import count_longer, read_column, with_layouts
 from kerasnn.preprocessing.dates import DateColumn, date_features
+from kerasnn.preprocessing.embeddings import Edges, embedded, fit_edges, resolved
 from kerasnn.preprocessing.images import ImageColumn
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
 from kerasnn.preprocessing.series import SeriesColumn
@@ -25,7 +26,7 @@ from kerasnn.preprocessing.target import TargetCoder
 from kerasnn.preprocessing.texts import TextColumn
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import Schema
-from kerasnn.signature import Categories, Numbers, Output, Signature
+from kerasnn.signature import Categories, Output, Signature
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor
@@ -67,6 +68,7 @@ class Preprocessor:
         texts: One for each text column.
         series: One for each column of series.
         sounds: One for each column of sounds.
+        bins: Edges of each column of the input ``"numbers"``, where these are embedded by bins.
     """
 
     schema: Schema
@@ -79,6 +81,7 @@ class Preprocessor:
     texts: tuple[TextColumn, ...] = ()
     series: tuple[SeriesColumn, ...] = ()
     sounds: tuple[SoundColumn, ...] = ()
+    bins: Edges = ()
 
     @classmethod
     def fit(
@@ -88,13 +91,17 @@ class Preprocessor:
 
         Raises:
             DataError: A column is missing or does not hold what the schema says.
+            ConfigError: An embedding of that many numbers would be too large.
         """
         options = options or PreprocessingOptions()
         check_columns(frame, [column.name for column in schema.features])
         numbers, dates, vocabularies, images, texts, series, sounds = [], [], [], [], [], [], []
         schema = with_layouts(schema, frame, options)
+        raw = {}
         for column in schema.features:
             values = read_column(frame[column.name], column)
+            if column.kind in ("number", "boolean", "date"):
+                raw[column.name] = _as_column(values)
             if column.kind == "category":
                 vocabularies.append(Vocabulary.fit(column.name, values, options))
             elif column.kind == "date":
@@ -112,7 +119,7 @@ class Preprocessor:
                 numbers.append(NumberColumn.fit(column.name, values, options))
         target = schema.target
         coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
-        return cls(
+        fitted = cls(
             schema,
             options,
             tuple(numbers),
@@ -124,6 +131,7 @@ class Preprocessor:
             series=tuple(series),
             sounds=tuple(sounds),
         )
+        return fitted._with_embedding(raw)
 
     @property
     def signature(self) -> Signature:
@@ -139,7 +147,7 @@ class Preprocessor:
         names = self.number_names
         return Signature(
             Output(target.task, width),
-            Numbers(names) if names else None,
+            embedded(names, self.options, self.bins) if names else None,
             categories if words else None,
             images=tuple(column.image for column in self.images),
             texts=tuple(column.text for column in self.texts),
@@ -278,7 +286,16 @@ class Preprocessor:
             tuple(TextColumn.from_dict(column) for column in data.get("texts", ())),
             tuple(SeriesColumn.from_dict(column) for column in data.get("series", ())),
             tuple(SoundColumn.from_dict(column) for column in data.get("sounds", ())),
+            tuple(tuple(edges) for edges in data.get("bins", ())),
         )
+
+    def _with_embedding(self, raw: dict[str, NDArray[Any]]) -> Preprocessor:
+        """Decide how numbers are embedded, from the parsed columns of the training rows."""
+        options = resolved(self.options, len(self.number_names))
+        if options.number_embedding != "piecewise_linear" or not self.number_names:
+            return replace(self, options=options)
+        bins = fit_edges(self.pool_numbers(np, raw), options.number_bins)
+        return replace(self, options=options, bins=bins)
 
     def _unseen(self, inputs: dict[str, NDArray[Any]]) -> dict[str, int]:
         if not self.vocabularies:

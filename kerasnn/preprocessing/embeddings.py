@@ -1,0 +1,126 @@
+"""How a network is to embed numbers: the sizes, and the edges between which a number is placed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kerasnn.errors import ConfigError
+from kerasnn.recipes import PreprocessingOptions
+from kerasnn.signature import EMBEDDING_SIZES, Numbers
+
+# The narrowest bin, and what of the range of the edges and of its own place it must be at least.
+# A number that another program rounds otherwise must not move far within its bin.
+NARROWEST = 1e-6
+LEAST_SHARE = 1e-4
+# Of all columns together, per row: what sizes that are left open keep to in a table of a thousand
+# columns and more, whose network would need more memory for this than for all else.
+MOST_VALUES = 1 << 14
+MOST_BINS = 1 << 15
+MOST_WAVES = 1 << 16
+# Weights; above it a network is refused.
+LARGEST = 1 << 27
+
+Edges = tuple[tuple[float, ...], ...]
+
+
+def resolved(options: PreprocessingOptions, columns: int) -> PreprocessingOptions:
+    """Options whose sizes are decided: those of the papers where they are left open.
+
+    A very wide table has less: narrower vectors, fewer cosines, and fewer bins than asked for.
+
+    Args:
+        options: Where 0 stands for the size of the paper.
+        columns: Of the input ``"numbers"``.
+
+    Raises:
+        ConfigError: The embedding would be too large, or too narrow for its kind.
+    """
+    kind = options.number_embedding
+    if kind == "none" or not columns:
+        return options
+    width, frequencies, scale = EMBEDDING_SIZES[kind]
+    sizes = replace(
+        options,
+        number_width=options.number_width or max(2, min(width, MOST_VALUES // columns)),
+        number_bins=min(options.number_bins, max(2, MOST_BINS // columns)),
+        frequencies=options.frequencies or min(frequencies, max(1, MOST_WAVES // columns)),
+        frequency_scale=options.frequency_scale or scale,
+    )
+    if kind == "pbld" and sizes.number_width == 1:
+        what = "`preprocessing.number_width` must be at least 2 with pbld; got 1"
+        raise ConfigError(what, fix="one value is the number itself")
+    if not are_resolved(sizes, columns):
+        what = f"the embedding of {columns:,} numbers would be too large"
+        raise ConfigError(what, fix="choose a smaller number_width, or number_embedding=none")
+    return sizes
+
+
+def are_resolved(options: PreprocessingOptions, columns: int) -> bool:
+    """Whether all sizes of an embedding are decided, and none is too large."""
+    kind, width, count = options.number_embedding, options.number_width, options.frequencies
+    if kind in ("periodic", "pbld"):
+        is_decided = width > (kind == "pbld") and count > 0 and options.frequency_scale > 0
+        return is_decided and columns * width * count <= LARGEST
+    inner = options.number_bins if kind == "piecewise_linear" else 1
+    return width > 0 and columns * width * inner <= LARGEST
+
+
+def embedded(names: tuple[str, ...], options: PreprocessingOptions, bins: Edges) -> Numbers:
+    """The input ``"numbers"`` as a network takes it.
+
+    Args:
+        names: Of its columns.
+        options: From `resolved`.
+        bins: From `fit_edges`, for ``piecewise_linear``.
+    """
+    kind = options.number_embedding
+    if kind == "none":
+        return Numbers(names)
+    waves = kind in ("periodic", "pbld")
+    return Numbers(
+        names,
+        kind,
+        options.number_width,
+        bins,
+        options.frequencies if waves else 0,
+        options.frequency_scale if waves else 0.0,
+    )
+
+
+def fit_edges(x: NDArray[np.float32], count: int) -> Edges:
+    """Quantiles of each column, so that as many training rows are in each of the bins.
+
+    A value that fills several quantiles counts once, and so do values too near to each other. A
+    column that does not vary has no edges, others have two at least.
+
+    Args:
+        x: Scaled training rows, (n, columns).
+        count: Most bins of a column.
+    """
+    ranks = np.linspace(0, 1, count + 1)
+    edges = [np.quantile(column.astype("float64"), ranks).astype("float32") for column in x.T]
+    return tuple(_apart(column.tolist()) for column in edges)
+
+
+def are_edges(edges: Sequence[Any]) -> bool:
+    """Whether they ascend, and are as far apart as `fit_edges` leaves them."""
+    return len(edges) != 1 and all(right - left >= _least(right) for left, right in pairwise(edges))
+
+
+def _apart(edges: list[float]) -> tuple[float, ...]:
+    least = LEAST_SHARE * (edges[-1] - edges[0])
+    kept = edges[:1]
+    for edge in edges[1:]:
+        if edge - kept[-1] >= max(least, _least(edge)):
+            kept.append(edge)
+    return tuple(kept) if len(kept) > 1 else ()
+
+
+def _least(edge: float) -> float:
+    return max(NARROWEST, LEAST_SHARE * abs(edge))
