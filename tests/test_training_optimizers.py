@@ -120,6 +120,74 @@ def test_muon_orthogonalises_matrices(start: np.ndarray, gradients: list[np.ndar
     assert ((values > 0.5) & (values < 1.5)).all()
 
 
+def test_muon_of_two_axes_is_that_of_keras(network: keras.Model) -> None:
+    other = keras.models.clone_model(network)
+    other.set_weights(network.get_weights())
+    recipe = Recipe(optimizer="muon", learning_rate=RATE, weight_decay=0.3)
+    own = build_optimizer(recipe, network.trainable_variables)
+    stock = keras.optimizers.Muon(
+        RATE,
+        weight_decay=0.3,
+        adam_weight_decay=0.3,
+        global_clipnorm=recipe.clip_norm,
+        exclude_layers=["bias", "output", "linear"],
+    )
+    stock.exclude_from_weight_decay(
+        var_list=[v for v in other.trainable_variables if not is_kernel(v)]
+    )
+    for seed in range(3):
+        for optimizer, each in ((own, network), (stock, other)):
+            random = np.random.default_rng(seed)
+            shapes = [v.shape for v in each.trainable_variables]
+            gradients = [tf.constant(random.normal(size=s).astype("float32")) for s in shapes]
+            optimizer.apply(gradients, each.trainable_variables)
+    for one, two in zip(network.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def orthogonal(matrix: np.ndarray) -> np.ndarray:
+    """Five steps of Newton and Schulz with the coefficients of Jordan et al."""
+    x = (matrix.T if len(matrix) > len(matrix.T) else matrix).astype("float64")
+    x /= np.sqrt((x**2).sum())
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x.T if len(matrix) > len(matrix.T) else x
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(4, 3), (3, 4), (3, 3)])
+def test_muon_of_several_members(rows: int, columns: int) -> None:
+    """Each matrix by itself, at a rate and a decay of its own."""
+    random = np.random.default_rng(0)
+    start = random.normal(size=(3, rows, columns)).astype("float32")
+    gradients = random.normal(size=(4, 3, rows, columns)).astype("float32")
+    gradients[:, 1] *= 1e3
+    rates, decays = np.array([1.0, 0.1, 2.0]), np.array([0.0, 1.0, 5.0])
+    kernel = keras.Variable(start, name="kernel")
+    kernel.holds_matrices = True
+    kernel.learning_rate_factor = rates[:, None, None].astype("float32")
+    kernel.weight_decay_factor = decays[:, None, None].astype("float32")
+    recipe = Recipe(optimizer="muon", learning_rate=RATE, weight_decay=0.02, clip_norm=0.0)
+    optimizer = build_optimizer(recipe, [kernel])
+    for gradient in gradients:
+        optimizer.apply([tf.constant(gradient)], [kernel])
+    for member, expected in enumerate(start.astype("float64")):
+        momentum = np.zeros_like(expected)
+        for gradient in gradients[:, member]:
+            momentum = 0.95 * momentum + gradient
+            step = orthogonal(gradient + 0.95 * momentum) * 0.2 * np.sqrt(max(rows, columns))
+            expected = expected * (1 - RATE * 0.02 * decays[member]) - RATE * rates[member] * step
+        np.testing.assert_allclose(kernel.numpy()[member], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_muon_leaves_other_kernels_of_three_axes_to_adam() -> None:
+    gradient = np.random.default_rng(0).normal(size=(2, 3, 3)).astype("float32")
+    kernel = keras.Variable(np.zeros((2, 3, 3)), name="kernel")
+    recipe = Recipe(optimizer="muon", learning_rate=RATE, weight_decay=0.0, clip_norm=0.0)
+    build_optimizer(recipe, [kernel]).apply([tf.constant(gradient)], [kernel])
+    np.testing.assert_allclose(kernel.numpy(), -RATE * np.sign(gradient), rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_optimizer_moves_every_variable(name: str, network: keras.Model) -> None:
     variables = network.trainable_variables

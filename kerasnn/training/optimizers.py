@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
 from kerasnn.recipes import Recipe
 
 RATE_FACTOR, DECAY_FACTOR = "learning_rate_factor", "weight_decay_factor"
+# Set on a kernel (members, in, out) that is one matrix for each member.
+MATRICES = "holds_matrices"
 
 
 class _OwnRates:
@@ -60,6 +63,25 @@ class Adam(_OwnRates, keras.optimizers.Adam):  # type: ignore[misc]
 
 class AdamW(_OwnRates, keras.optimizers.AdamW):  # type: ignore[misc]
     """Keras' own, with factors."""
+
+
+class Muon(_OwnRates, keras.optimizers.Muon):  # type: ignore[misc]
+    """Keras' own, with factors, and for the matrices of several members at once.
+
+    Keras takes variables of two axes alone. A factory sets `holds_matrices` on a kernel
+    (members, in, out) of hidden layers, and each of its matrices is made orthogonal by itself.
+
+    Reference:
+        Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Scaled as in
+        Liu et al., "Muon is scalable for LLM training", 2025, arXiv 2502.16982.
+    """
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        return not getattr(variable, MATRICES, False) and bool(super()._should_use_adamw(variable))
+
+    def lr_adjust(self, x: Any) -> Any:
+        """The update at the size that one of Adam would have."""
+        return x * ops.sqrt(ops.maximum(x.shape[-2], x.shape[-1])) * self.rms_rate
 
 
 def is_kernel(variable: Any) -> bool:
@@ -115,7 +137,7 @@ def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
             return optimizers.Lion(**common)
         case "muon":
             # Attention biases are matrices too, and what makes scores is no hidden layer: by path.
-            return optimizers.Muon(
+            return Muon(
                 learning_rate=recipe.learning_rate,
                 weight_decay=recipe.weight_decay,
                 adam_weight_decay=recipe.weight_decay,
