@@ -17,6 +17,7 @@ from kerasnn.evaluation.calibration import (
     parse_costs,
     probabilities,
 )
+from kerasnn.evaluation.conformal import fit_margins
 from kerasnn.evaluation.metrics import MAIN_METRIC, Metric, get_metric
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.predictor import Decision, Predictor
@@ -25,6 +26,9 @@ from kerasnn.recipes import Recipe
 from kerasnn.signature import Task
 from kerasnn.training.engine import Arrays
 from kerasnn.training.stopping import Monitor
+
+# Rows that a network has learned from and that tell how its errors depend on what it predicts.
+USUAL_ROWS = 10_000
 
 
 def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) -> Monitor:
@@ -143,6 +147,38 @@ def with_threshold(
             likely, truth = as_pairs(likely, truth)
     value = choose_threshold(rule, likely, truth)
     return predictor.with_decision(replace(predictor.decision, threshold=value))
+
+
+def with_margins(
+    predictor: Predictor, outputs: np.ndarray, validation: Arrays, learned: Arrays
+) -> Predictor:
+    """The same predictor, which also knows how far off it was on the validation rows.
+
+    All of them count, although they picked the best epoch and the temperature.
+
+    Args:
+        predictor: With its temperature.
+        outputs: Of its network on the validation rows, (n, width).
+        validation: These rows.
+        learned: Rows that the network has learned from; they tell where a regression errs more.
+    """
+    target, truth = predictor.preprocessor.schema.target, validation.target
+    if not len(truth) or not np.isfinite(outputs).all():
+        return predictor
+    usual = None
+    if target.task == "regression":
+        truth = predictor.preprocessor.decode(truth).reshape(-1)
+        rows = np.linspace(0, len(learned) - 1, min(len(learned), USUAL_ROWS)).astype(np.int64)
+        inputs = {name: values[rows] for name, values in learned.inputs.items()}
+        usual = (
+            predictor.calibrated(predictor.outputs(inputs)),
+            predictor.preprocessor.decode(learned.target[rows]).reshape(-1),
+        )
+    predictions = Predictions.from_scores(
+        target.task, target.classes, truth=truth, scores=predictor.calibrated(outputs)
+    )
+    margins = fit_margins(predictions, weights=validation.weights, learned=usual)
+    return predictor.with_decision(replace(predictor.decision, margins=margins))
 
 
 def _by_decision(

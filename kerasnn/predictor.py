@@ -11,7 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data import image_columns, sound_columns
+from kerasnn.errors import ConfigError
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
+from kerasnn.evaluation.conformal import Margins, check_coverage, join_sets
 
 if TYPE_CHECKING:
     import keras
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from kerasnn.forward import Forward
     from kerasnn.preprocessing import Preprocessor
 
-PREDICTION = "prediction"
+PREDICTION, LOWER, UPPER, SET = "prediction", "lower", "upper", "set"
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Decision:
         threshold: Probability of the second of two classes, or of a label of several, from which
             on it is chosen; in [0, 1].
         mirror: Whether the scores are the mean of an image's and its mirror image's.
+        margins: What sets and intervals of any coverage are made of; None where nobody knows.
     """
 
     temperature: float = 1.0
     threshold: float = 0.5
     mirror: bool = False
+    margins: Margins | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,57 @@ class Predictor:
         likeliest: NDArray[np.int64] = scores.argmax(axis=1)
         return likeliest
 
-    def predict(self, frame: pd.DataFrame, *, strict: bool = False) -> pd.DataFrame:
+    def margins_for(self, coverage: float) -> Margins:
+        """What makes sets and intervals that hold the truth with a probability of `coverage`.
+
+        Raises:
+            ConfigError: The coverage is not in (0, 1), or there were too few validation rows for it.
+        """
+        check_coverage(coverage)
+        margins = self.decision.margins
+        if margins is None:
+            what = "the model does not know how far off it is: an earlier kerasnn made it"
+            raise ConfigError(what, fix="train it again")
+        margins.score(coverage)
+        return margins
+
+    def intervals(self, scores: NDArray[np.float64], coverage: float) -> NDArray[np.float64]:
+        """Lower and upper ends around values (n,), (n, 2), in the unit of the target.
+
+        Raises:
+            ConfigError: As `margins_for`.
+        """
+        return self.margins_for(coverage).interval(scores, coverage)
+
+    def sets(self, scores: NDArray[np.float64], coverage: float) -> NDArray[np.bool_]:
+        """Which classes are in the set of each row, (n, classes), from probabilities.
+
+        The likeliest class always is, and so is the one that the threshold chooses.
+
+        Raises:
+            ConfigError: As `margins_for`.
+        """
+        held = self.margins_for(coverage).sets(scores, coverage)
+        held[np.arange(len(held)), self.decide(scores)] = True
+        return held
+
+    def label_bounds(
+        self, scores: NDArray[np.float64], coverage: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Labels that each row surely has, and those that it may have, (n, labels) each.
+
+        Those that are decided for lie between.
+
+        Raises:
+            ConfigError: As `margins_for`.
+        """
+        surely, perhaps = self.margins_for(coverage).bounds(scores, coverage)
+        decided = self.decide(scores) == 1
+        return surely & decided, perhaps | decided
+
+    def predict(
+        self, frame: pd.DataFrame, *, strict: bool = False, coverage: float | None = None
+    ) -> pd.DataFrame:
         """Column ``prediction``, and for classes a ``probability:<class>`` each.
 
         Several labels of a row are one text, with the separator of the target between them. A row
@@ -141,13 +195,18 @@ class Predictor:
         Args:
             frame: Raw rows.
             strict: Whether an image that can't be read is an error.
+            coverage: Share of rows, in (0, 1), whose truth is to lie between ``lower`` and
+                ``upper``, or for one class a row in ``set``: columns behind the prediction.
 
         Raises:
             DataError: Columns are missing, or don't hold what they held in training.
+            ConfigError: As `margins_for`.
         """
-        return self.predict_and_count(frame, strict=strict).table
+        return self.predict_and_count(frame, strict=strict, coverage=coverage).table
 
-    def predict_and_count(self, frame: pd.DataFrame, *, strict: bool = False) -> Predicted:
+    def predict_and_count(
+        self, frame: pd.DataFrame, *, strict: bool = False, coverage: float | None = None
+    ) -> Predicted:
         """As `predict`, and count the cells that are unlike those of training."""
         features = self.preprocessor.schema.features
         layouts = {c.name: c.layout for c in features if c.kind == "image" and c.name in frame}
@@ -156,7 +215,8 @@ class Predictor:
         rows, heard = sound_columns.readable(rows, layouts, strict=strict)
         kept = kept[heard]
         prepared = self.preprocessor.transform(rows)
-        table = self._table(self.calibrated(self.outputs(prepared.inputs)), pd.Index(kept))
+        scores = self.calibrated(self.outputs(prepared.inputs))
+        table = self._table(scores, pd.Index(kept), coverage)
         if len(kept) < len(frame):
             # As objects, whole numbers stay whole beside what is empty.
             prediction = table[PREDICTION].astype(object)
@@ -164,13 +224,28 @@ class Predictor:
         table = table.set_axis(frame.index)
         return Predicted(table, prepared.unseen, prepared.imputed, prepared.cut)
 
-    def _table(self, scores: NDArray[np.float64], index: pd.Index[Any]) -> pd.DataFrame:
+    def _table(
+        self, scores: NDArray[np.float64], index: pd.Index[Any], coverage: float | None
+    ) -> pd.DataFrame:
         decided = self.decide(scores)
+        around = {} if coverage is None else self._around(scores, coverage)
         classes = self.preprocessor.schema.target.classes
         if not classes:
-            return pd.DataFrame({PREDICTION: decided}, index=index)
+            return pd.DataFrame({PREDICTION: decided, **around}, index=index)
         coder = self.preprocessor.coder
         several = self.preprocessor.schema.target.task == "multilabel"
         labels = coder.texts(decided) if several else coder.labels()[decided]
         columns = {f"probability:{name}": scores[:, code] for code, name in enumerate(classes)}
-        return pd.DataFrame({PREDICTION: labels, **columns}, index=index)
+        return pd.DataFrame({PREDICTION: labels, **around, **columns}, index=index)
+
+    def _around(self, scores: NDArray[np.float64], coverage: float) -> dict[str, NDArray[Any]]:
+        """Columns that hold the truth, by name."""
+        target = self.preprocessor.schema.target
+        if target.task == "regression":
+            ends = self.intervals(scores, coverage)
+            return {LOWER: ends[:, 0], UPPER: ends[:, 1]}
+        if target.task == "multilabel":
+            surely, perhaps = self.label_bounds(scores, coverage)
+            texts = self.preprocessor.coder.texts
+            return {LOWER: texts(surely.astype(np.int64)), UPPER: texts(perhaps.astype(np.int64))}
+        return {SET: join_sets(self.sets(scores, coverage), target.classes)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 from kerasnn.bundle.plain import conform, shown
 from kerasnn.errors import ModelRefusedError
+from kerasnn.evaluation.conformal import Margins
 from kerasnn.options import RANGES
 from kerasnn.predictor import Decision
 from kerasnn.recipes import Recipe
@@ -20,6 +22,8 @@ LARGEST_NUMBER = 2**31
 # Codes of one column and outputs; more would be taken for the sizes of an attack.
 LARGEST_SIZE = 2**24
 LARGEST_SIDE = 4_096
+# Of the margins: scores that are kept, and rows that they are from.
+MOST_SCORES, LARGEST_ROWS = 2_000, 2**48
 # Weights that make vectors of numbers; twice what the preprocessing makes, where edges count.
 LARGEST_EMBEDDING = 2**28
 
@@ -60,12 +64,12 @@ class Description:
         conform(data, cls, place="the recipe")
         _check_hyperparameters(data["hyperparameters"])
         _check_training(data["training"])
-        decision = Decision(**data["decision"])
-        _check(decision.temperature > 0, "the temperature is not above 0")
-        _check(0 <= decision.threshold <= 1, "the threshold is not in [0, 1]")
+        decision = _decision(data["decision"])
         none = {"numbers": None, "categories": None}
         signature = Signature.from_dict(none | data["signature"])
         _check_signature(signature)
+        if decision.margins:
+            _check_margins(decision.margins, values=signature.output.task == "regression")
         rest = {
             "signature": signature,
             "decision": decision,
@@ -77,6 +81,35 @@ class Description:
 def _check(holds: bool, what: str) -> None:
     if not holds:
         raise ModelRefusedError(f"the recipe is malformed: {what}")
+
+
+def _decision(data: Mapping[str, Any]) -> Decision:
+    found = data.get("margins")
+    margins = None
+    if found:
+        lists = {name: tuple(each) for name, each in found.items() if isinstance(each, list)}
+        margins = Margins(**{**found, **lists})
+    decision = Decision(**{**data, "margins": margins})
+    _check(decision.temperature > 0, "the temperature is not above 0")
+    _check(0 <= decision.threshold <= 1, "the threshold is not in [0, 1]")
+    return decision
+
+
+def _check_margins(margins: Margins, *, values: bool) -> None:
+    """Bounded, in order, and each number where it may be."""
+    scores, ranks, n_rows = margins.scores, margins.ranks, margins.n_rows
+    what = "the margins"
+    _check(1 <= len(scores) == len(ranks) <= MOST_SCORES, what)
+    _check(scores[0] >= 0 and _is_ascending(scores), what)
+    _check(ranks[0] > 0 and _is_ascending(ranks), what)
+    _check(1 <= n_rows <= LARGEST_ROWS and ranks[-1] == n_rows, what)
+    at, errors = margins.predictions, margins.errors
+    _check(len(at) == len(errors) <= MOST_SCORES and (values or not errors), what)
+    _check(_is_ascending(at) and all(error > 0 for error in errors), what)
+
+
+def _is_ascending(values: Sequence[float]) -> bool:
+    return all(low < high for low, high in pairwise(values))
 
 
 def _check_hyperparameters(values: Mapping[str, Any]) -> None:
