@@ -84,7 +84,10 @@ def _affordable(network: keras.Model) -> int:
     images = {name for name, tensor in network.input.items() if _is_image(tensor)}
     pixels = sum(t.shape[1] * t.shape[2] for n, t in network.input.items() if n in images)
     rows = PIXELS_AT_ONCE // pixels if pixels else BATCH_SIZE
-    if set(network.input) - images - {"numbers", "categories"}:
+    if any(
+        name.partition("_")[0] not in ("numbers", "categories")
+        for name in set(network.input) - images
+    ):
         rows = min(rows, NUMBERS_AT_ONCE // _largest(network))
     return int(1 << (max(int(rows), 1).bit_length() - 1))
 

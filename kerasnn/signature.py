@@ -7,8 +7,11 @@ Neither knows the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+# Of encoding the columns of one table, for networks that are averaged.
+MOST_WAYS = 16
 
 Task = Literal["binary", "multiclass", "multilabel", "regression", "forecast"]
 Unit = Literal["words", "characters"]
@@ -221,8 +224,9 @@ class Signature:
     Each column of images, texts, series and sounds is an input of its own, named as by
     `image_inputs`, `text_inputs`, `series_inputs` and `sound_inputs`.
 
-    Networks that are averaged may each want their columns in another way: then there is a signature
-    of each of the ``members``, whose inputs are named after its place, as in ``"1/numbers"``.
+    Networks that are averaged may each want their numbers and categories in another way: these are
+    those of the first way, and ``members`` has those of the others. The k-th way has an input
+    ``"numbers_k"``; codes of categories, and all else, are the same in all ways.
     """
 
     output: Output
@@ -234,6 +238,29 @@ class Signature:
     sounds: tuple[Sound, ...] = ()
     window: Window | None = None
     members: tuple[Signature, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Signature, ...]:
+        """What a network sees that takes its columns in the first way, in the second …."""
+        others = (
+            replace(self, numbers=each.numbers, categories=each.categories, members=())
+            for each in self.members
+        )
+        return (replace(self, members=()), *others)
+
+    def way_inputs(self, way: int) -> dict[str, str]:
+        """From the names of the inputs of a way, counted from 1, to those that all ways have.
+
+        >>> Signature(Output("regression", 1), Numbers(("age",))).way_inputs(1)
+        {'numbers': 'numbers'}
+        """
+        named = {"numbers": self.numbers, "categories": self.categories}
+        found = {name: name for name, columns in named.items() if columns}
+        media = (self.image_inputs, self.text_inputs, self.series_inputs, self.sound_inputs)
+        found |= {name: name for columns in media for name in columns}
+        if way > 1 and self.numbers:
+            found["numbers"] = f"numbers_{way}"
+        return found
 
     @property
     def image_inputs(self) -> dict[str, Image]:
@@ -397,7 +424,8 @@ class Signature:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Signature:
         """Rebuild from `to_dict`'s data, also after a trip through JSON."""
-        numbers, categories, window = data["numbers"], data["categories"], data.get("window")
+        numbers, categories = data.get("numbers"), data.get("categories")
+        window = data.get("window")
         return cls(
             Output(**data["output"]),
             _numbers_from(numbers) if numbers else None,

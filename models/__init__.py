@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from kerasnn.models.sequence.tcn import tcn
     from kerasnn.models.sequence.textcnn import textcnn
     from kerasnn.models.sequence.transformer import transformer
+    from kerasnn.models.tabular.average import average
     from kerasnn.models.tabular.dcnv2 import dcnv2
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
@@ -73,6 +74,7 @@ _ZOO = {
         "image.airbench",
         "whitened patches, then fast convolutions; the default for images",
     ),
+    "average": ("tabular.average", "the mean of networks that were trained one by one"),
     "bag_of_ngrams": ("text.bag_of_ngrams", "a linear model of n-grams; the default for texts"),
     "bilstm": ("sequence.bilstm", "long short-term memory in both directions"),
     "arx": (
@@ -152,6 +154,7 @@ __all__ = [
     "Entry",
     "airbench",
     "arx",
+    "average",
     "bag_of_ngrams",
     "bilstm",
     "blend",

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from kerasnn.layers.cross import cross_layer
     from kerasnn.layers.data_driven import fit_bounds, fit_first_weights
-    from kerasnn.layers.features import build_inputs, encode, linear_scores
+    from kerasnn.layers.features import build_inputs, encode, linear_scores, on_inputs
     from kerasnn.layers.forecasts import (
         ascending,
         fold_targets,
@@ -79,7 +79,9 @@ if TYPE_CHECKING:
     from kerasnn.layers.images import image_features
     from kerasnn.layers.initializers import initializer_for
     from kerasnn.layers.mel import mel_frames
+    from kerasnn.layers.members import weighted_scores
     from kerasnn.layers.ngrams import weigh_ngrams
+    from kerasnn.layers.numbers import number_parts, number_vectors
     from kerasnn.layers.parametric import (
         SCALE,
         bounded_output,
@@ -87,7 +89,6 @@ if TYPE_CHECKING:
         parametric_block,
         set_rates,
     )
-    from kerasnn.layers.numbers import number_parts, number_vectors
     from kerasnn.layers.pixels import scale_pixels
     from kerasnn.layers.recurrent import recurrent_layer
     from kerasnn.layers.ridge import fit_output
@@ -190,6 +191,7 @@ _MODULES = {
     "normalize": "blocks",
     "number_parts": "numbers",
     "number_vectors": "numbers",
+    "on_inputs": "features",
     "output_layer": "blocks",
     "own_scale": "parametric",
     "parametric_block": "parametric",
@@ -221,6 +223,7 @@ _MODULES = {
     "transformer_block": "transformers",
     "unfold_targets": "forecasts",
     "weigh_ngrams": "ngrams",
+    "weighted_scores": "members",
     "whiten": "whitening",
     "whitening_layer": "whitening",
     "window_context": "covariates",
@@ -297,6 +300,7 @@ __all__ = [
     "normalize",
     "number_parts",
     "number_vectors",
+    "on_inputs",
     "output_layer",
     "own_scale",
     "parametric_block",
@@ -328,6 +332,7 @@ __all__ = [
     "transformer_block",
     "unfold_targets",
     "weigh_ngrams",
+    "weighted_scores",
     "whiten",
     "whitening_layer",
     "window_context",

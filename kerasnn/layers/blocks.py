@@ -222,7 +222,8 @@ def network(inputs: dict[str, KerasTensor], scores: KerasTensor, *, name: str) -
     """The functional model from the inputs to raw scores in float32."""
     if scores.dtype != "float32":
         scores = keras.layers.Activation("linear", dtype="float32", name="float32_scores")(scores)
-    return keras.Model(inputs, scores, name=name)
+    # On the inputs of an average, a network may know one by another name.
+    return keras.Model({tensor.name: tensor for tensor in inputs.values()}, scores, name=name)
 
 
 def _drop(x: KerasTensor, dropout: float, *, activation: Activation, name: str) -> KerasTensor:

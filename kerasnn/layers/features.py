@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import keras
@@ -23,6 +26,22 @@ if TYPE_CHECKING:
 
 # Weights that the n-grams of a text share in a linear model.
 LINEAR_BUCKETS = 1 << 18
+# Inputs that the networks of an average share, while one of them is built.
+_given: ContextVar[Mapping[str, KerasTensor] | None] = ContextVar("given", default=None)
+
+
+@contextmanager
+def on_inputs(inputs: Mapping[str, KerasTensor]) -> Iterator[None]:
+    """Let a network be built on inputs that there are, so that it can be part of another one.
+
+    Args:
+        inputs: What `build_inputs` returns meanwhile.
+    """
+    token = _given.set(inputs)
+    try:
+        yield
+    finally:
+        _given.reset(token)
 
 
 def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
@@ -34,9 +53,16 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     Raises:
         ConfigError: The signature has no input.
     """
+    given = _given.get()
+    if given is not None:
+        return dict(given)
     inputs = {}
     if signature.numbers:
         inputs["numbers"] = keras.Input((len(signature.numbers.names),), name="numbers")
+    for way, each in enumerate(signature.members, start=2):
+        if each.numbers:
+            name = f"numbers_{way}"
+            inputs[name] = keras.Input((len(each.numbers.names),), name=name)
     if signature.categories:
         width = len(signature.categories.names)
         inputs["categories"] = keras.Input((width,), dtype="int32", name="categories")

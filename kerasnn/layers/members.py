@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
+import numpy as np
 from keras import ops
 
 if TYPE_CHECKING:
@@ -44,6 +46,30 @@ def mean_scores(scores: KerasTensor, output: Output) -> KerasTensor:
         return ops.logsumexp(logs, axis=1) - math.log(scores.shape[1])
     yes = ops.logsumexp(ops.log_sigmoid(scores), axis=1)
     return yes - ops.logsumexp(ops.log_sigmoid(-scores), axis=1)
+
+
+def weighted_scores(
+    scores: Sequence[KerasTensor], output: Output, shares: Sequence[float]
+) -> KerasTensor:
+    """As `mean_scores`, of networks that count more or less.
+
+    Args:
+        scores: Raw scores of each network.
+        output: What they are scores of.
+        shares: Of each network; above 0, and 1 in all.
+
+    Shape:
+        scores: (batch, output.width) each; returns (batch, output.width)
+    """
+    stacked = ops.stack(list(scores), axis=1)
+    weights = np.array(shares, "float32")[None, :, None]
+    if output.task in ("regression", "forecast"):
+        return ops.sum(stacked * weights, axis=1)
+    logs = np.log(weights)
+    if output.task == "multiclass":
+        return ops.logsumexp(ops.log_softmax(stacked, axis=-1) + logs, axis=1)
+    yes = ops.logsumexp(ops.log_sigmoid(stacked) + logs, axis=1)
+    return yes - ops.logsumexp(ops.log_sigmoid(-stacked) + logs, axis=1)
 
 
 def taught(network: keras.Model) -> keras.Model:

@@ -192,12 +192,15 @@ class Preprocessor:
         """
         check_columns(frame, [column.name for column in self.schema.features])
         parsed = {c.name: read_column(frame[c.name], c) for c in self.schema.features}
+        inputs = self._inputs(parsed)
+        cut = count_longer(frame, self.schema)
+        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed), cut)
+
+    def _inputs(self, parsed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Those of the network, from parsed columns."""
         inputs = {}
         if self.number_names:
-            inputs["numbers"] = self.pool_numbers(
-                np, {name: _as_column(values) for name, values in parsed.items()}
-            )
-            assert np.isfinite(inputs["numbers"]).all(), "numbers are finite by construction"
+            inputs["numbers"] = self._numbers(parsed)
         if self.vocabularies:
             codes = [v.encode(parsed[v.name]) for v in self.vocabularies]
             inputs["categories"] = np.stack(codes, axis=1)
@@ -209,8 +212,14 @@ class Preprocessor:
             inputs[name] = parsed[series.name]
         for name, sound in self.signature.sound_inputs.items():
             inputs[name] = parsed[sound.name]
-        cut = count_longer(frame, self.schema)
-        return Prepared(inputs, self._unseen(inputs), self._imputed(parsed), cut)
+        return inputs
+
+    def _numbers(self, parsed: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
+        numbers: NDArray[np.float32] = self.pool_numbers(
+            np, {name: _as_column(values) for name, values in parsed.items()}
+        )
+        assert np.isfinite(numbers).all(), "numbers are finite by construction"
+        return numbers
 
     def pool_numbers(self, xp: Any, raw: dict[str, Tensor]) -> Tensor:
         """The input ``"numbers"`` from parsed columns, by NumPy or by ``keras.ops``.

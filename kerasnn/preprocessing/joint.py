@@ -1,0 +1,181 @@
+"""One table for networks that each want its numbers and categories in their own way.
+
+All ways share the columns, the target, the vocabularies and what else is no number: only how
+numbers, dates and categories become inputs differs. The first way has the usual inputs, the k-th
+one has its numbers in ``"numbers_k"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.errors import ConfigError, ModelRefusedError
+from kerasnn.preprocessing.preprocessor import Preprocessor
+from kerasnn.recipes import PreprocessingOptions
+from kerasnn.schema import Schema
+from kerasnn.signature import MOST_WAYS, Signature
+
+if TYPE_CHECKING:
+    from kerasnn.preprocessing.arithmetic import Tensor
+
+# Options that may differ from one way to another; none decides what a category is.
+OWN_OPTIONS = (
+    "missing",
+    "missing_value",
+    "indicator",
+    "scale",
+    "encode",
+    "max_one_hot",
+    "embedding_width",
+    "number_embedding",
+    "number_width",
+    "number_bins",
+    "frequencies",
+    "frequency_scale",
+)
+TABLE_KINDS = ("number", "boolean", "category", "date")
+# What is learned of the columns of a table; the rest is that of the first way.
+_OWN = ("options", "numbers", "dates", "vocabularies", "bins")
+_OTHERS = "others"
+
+
+@dataclass(frozen=True)
+class JointPreprocessor(Preprocessor):
+    """Several ways to encode the same columns; it is itself the first one.
+
+    Args:
+        others: The second way, the third ….
+    """
+
+    others: tuple[Preprocessor, ...] = ()
+
+    @property
+    def ways(self) -> tuple[Preprocessor, ...]:
+        """All of them."""
+        plain = {each.name: getattr(self, each.name) for each in fields(Preprocessor)}
+        return (Preprocessor(**plain), *self.others)
+
+    @property
+    def signature(self) -> Signature:
+        """The inputs of the first way, and those that the others have in their place."""
+        members = tuple(
+            Signature(found.output, found.numbers, found.categories)
+            for found in (each.signature for each in self.others)
+        )
+        return replace(super().signature, members=members)
+
+    def apply(self, raw: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The inputs of the network from raw Keras tensors: `transform` as a graph."""
+        from keras import ops
+
+        inputs = super().apply(raw)
+        if self.number_names:
+            inputs |= {name: each.pool_numbers(ops, raw) for name, each in self._named()}
+        return inputs
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON; of the other ways what differs from the first."""
+        first, *others = (each.to_dict() for each in self.ways)
+        different = [
+            {name: each[name] for name in _OWN if each[name] != first[name]} for each in others
+        ]
+        return {**first, _OTHERS: different}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> JointPreprocessor:
+        """Rebuild from `to_dict`'s data, also after a trip through JSON.
+
+        Raises:
+            ModelRefusedError: The data are not what fitting could have made.
+        """
+        first = {key: value for key, value in data.items() if key != _OTHERS}
+        others = data[_OTHERS]
+        if not isinstance(others, list) or not 1 <= len(others) < MOST_WAYS:
+            raise _malformed("the ways")
+        for each in others:
+            if not isinstance(each, dict) or not each.keys() <= set(_OWN):
+                raise _malformed("a way")
+        ways = [Preprocessor.from_dict({**first, **each}) for each in ({}, *others)]
+        words = [[vocabulary.words for vocabulary in each.vocabularies] for each in ways]
+        if any(each != words[0] for each in words):
+            raise _malformed("the vocabularies of the ways differ")
+        return _joined(ways)
+
+    def _inputs(self, parsed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        inputs = super()._inputs(parsed)
+        if self.number_names:
+            inputs |= {name: each._numbers(parsed) for name, each in self._named()}
+        return inputs
+
+    def _named(self) -> list[tuple[str, Preprocessor]]:
+        """The other ways, by the names of their numbers."""
+        return [(f"numbers_{i}", each) for i, each in enumerate(self.others, start=2)]
+
+
+def fit_ways(
+    frame: pd.DataFrame, schema: Schema, options: Sequence[PreprocessingOptions]
+) -> Preprocessor:
+    """Learn each of several ways from training rows.
+
+    Args:
+        frame: Training rows.
+        schema: What their columns are.
+        options: Of each way; but for `OWN_OPTIONS` all are as the first.
+
+    Returns:
+        A plain preprocessor for a single way.
+
+    Raises:
+        DataError: A column is missing or does not hold what the schema says.
+        ConfigError: There are too many ways.
+    """
+    if len(options) > MOST_WAYS:
+        what = f"networks want their columns in {len(options)} ways, and {MOST_WAYS} is the most"
+        raise ConfigError(what, fix="average models of fewer kinds")
+    first = Preprocessor.fit(frame, schema, options[0])
+    table = tuple(c for c in first.schema.columns if c.kind in TABLE_KINDS)
+    narrow = replace(schema, columns=table)
+    ways = [first]
+    for each in options[1:]:
+        fitted = Preprocessor.fit(frame, narrow, each)
+        ways.append(replace(first, **{name: getattr(fitted, name) for name in _OWN}))
+    return _joined(ways) if len(ways) > 1 else first
+
+
+def has_ways(schema: Schema) -> bool:
+    """Whether there is a column that could be encoded in several ways."""
+    return any(column.kind in TABLE_KINDS for column in schema.features)
+
+
+def of_way(inputs: dict[str, NDArray[Any]], signature: Signature, way: int) -> dict[str, Any]:
+    """The inputs of one way, by the names that it knows them by.
+
+    Args:
+        inputs: Of all ways.
+        signature: Of all ways.
+        way: From 1.
+    """
+    return {name: inputs[whole] for name, whole in signature.way_inputs(way).items()}
+
+
+def keep_ways(preprocessor: Preprocessor, kept: Sequence[int]) -> Preprocessor:
+    """Some of the ways, counted from 1, in this order."""
+    if not isinstance(preprocessor, JointPreprocessor):
+        return preprocessor
+    ways = [preprocessor.ways[way - 1] for way in kept]
+    return _joined(ways) if len(ways) > 1 else ways[0]
+
+
+def _joined(ways: Sequence[Preprocessor]) -> JointPreprocessor:
+    first, *others = ways
+    plain = {each.name: getattr(first, each.name) for each in fields(Preprocessor)}
+    return JointPreprocessor(**plain, others=tuple(others))
+
+
+def _malformed(what: str) -> ModelRefusedError:
+    return ModelRefusedError(f"the preprocessing is malformed: {what}")

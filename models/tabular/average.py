@@ -1,0 +1,197 @@
+"""The average of networks that were trained one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from kerasnn import layers, models
+from kerasnn.errors import ConfigError
+from kerasnn.layers import choices
+from kerasnn.recipes import PreprocessingOptions, Recipe
+
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
+
+    from kerasnn.signature import Signature
+
+# Each member has a recipe of its own; what differs from these defaults holds for all of them.
+RECIPE = Recipe()
+PREPROCESSING = PreprocessingOptions()
+
+MOST_MEMBERS = 64
+# Averages of averages would be averages.
+_AVERAGES = ("average", "blend")
+
+
+def average(signature: Signature, *, members: str = "mlp,resnet", weights: str = "") -> keras.Model:
+    """The weighted mean of what networks predict, as one network.
+
+    What each has learned on its own is put together by `fill`; without that, they are trained
+    together. Of classes and labels it is the mean of probabilities, of numbers that of values.
+
+    Args:
+        signature: The inputs and the output.
+        members: Their names, separated by commas, each with its hyper-parameters, if any, as in
+            ``2*mlp:width=64``, which are two; ``2/mlp`` takes its columns in the second of the
+            signature's ways.
+        weights: A number above 0 for each; equal ones if empty.
+
+    Shape:
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+
+    Raises:
+        UnknownNameError: There is no such model or hyper-parameter.
+        ConfigError: Members and weights don't fit, or the signature has no input.
+
+    Reference:
+        Hansen and Salamon, "Neural network ensembles", 1990.
+
+    >>> from kerasnn.signature import Signature
+    >>> average(Signature.table(numbers=3, classes=2), members="linear,3*linear").count_params()
+    16
+    """
+    choices.check(members=members, weights=weights)
+    found = members_of(members)
+    shares = shares_of(weights, len(found))
+    inputs = layers.build_inputs(signature)
+    scores = [_scores(each, i, signature, inputs) for i, each in enumerate(found, start=1)]
+    mean = layers.weighted_scores(scores, signature.output, shares)
+    return layers.network(inputs, mean, name="average")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network in an average.
+
+    Args:
+        name: Of its model.
+        hyperparameters: That differ from the defaults.
+        way: Which of the signature's ways to take columns is its own, from 1.
+    """
+
+    name: str
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    way: int = 1
+
+    def text(self) -> str:
+        """As `members_of` reads it, with every hyper-parameter: defaults may change."""
+        values = {**models.hyperparameters(self.name), **self.hyperparameters}
+        texts = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items()]
+        way = f"{self.way}/" if self.way > 1 else ""
+        return ":".join([f"{way}{self.name}", *texts])
+
+
+def members_of(members: str) -> list[Member]:
+    """The networks in the text.
+
+    Raises:
+        UnknownNameError: There is no such model or hyper-parameter.
+        ConfigError: There is none, or more than 64, or a value is wrong.
+
+    >>> [each.name for each in members_of("linear, 2*mlp:width=64")]
+    ['linear', 'mlp', 'mlp']
+    """
+    found: list[Member] = []
+    for text in filter(None, (part.strip() for part in members.split(","))):
+        count, one = _counted(text)
+        if len(found) + count > MOST_MEMBERS:
+            raise ConfigError(f"an average has {MOST_MEMBERS} members at most")
+        found += [_member_of(one)] * count
+    if not found:
+        fix = "write them like mlp,resnet"
+        raise ConfigError(f"`members` must name models; got '{members}'", fix=fix)
+    return found
+
+
+def text_of(members: Iterable[Member]) -> str:
+    """What `members_of` reads; equal neighbours are counted."""
+    groups = [(text, len(list(same))) for text, same in groupby(each.text() for each in members)]
+    return ",".join(f"{count}*{text}" if count > 1 else text for text, count in groups)
+
+
+def shares_of(weights: str, count: int) -> list[float]:
+    """Numbers above 0 that add up to 1.
+
+    Raises:
+        ConfigError: They are not one for each member.
+
+    >>> shares_of("3,1", 2)
+    [0.75, 0.25]
+    """
+    try:
+        numbers = [float(text) for text in weights.split(",")] if weights else [1.0] * count
+    except ValueError:
+        numbers = []
+    if len(numbers) != count or not all(1e-9 < number < 1e9 for number in numbers):
+        raise ConfigError(
+            f"`weights` must be a number above 0 for each of {count} members; got '{weights}'"
+        )
+    return [number / sum(numbers) for number in numbers]
+
+
+def fill(network: keras.Model, members: Sequence[tuple[str, keras.Model]]) -> None:
+    """Give an average the weights of its members.
+
+    Args:
+        network: From `average`.
+        members: In its order, the name of each one's model and its network.
+    """
+    found = {layer.name: layer for layer in network.layers}
+    for number, (name, member) in enumerate(members, start=1):
+        for layer in member.layers:
+            if layer.weights:
+                found[_prefix(name, number) + layer.name].set_weights(layer.get_weights())
+
+
+def _counted(text: str) -> tuple[int, str]:
+    """How many, and of what."""
+    count, times, one = text.partition("*")
+    if not times:
+        return 1, text
+    if not (count.isascii() and count.isdecimal() and 1 <= int(count[:9]) <= MOST_MEMBERS):
+        raise ConfigError(f"a member may be there 1 to {MOST_MEMBERS} times; got '{text[:60]}'")
+    return int(count[:9]), one
+
+
+def _member_of(text: str) -> Member:
+    head, *settings = text.split(":")
+    way, slash, name = head.rpartition("/")
+    if slash and not (way.isascii() and way.isdecimal() and len(way) < 4 and int(way)):
+        raise ConfigError(f"the way of a member must be a whole number; got '{way[:60]}'")
+    if name in _AVERAGES or models.data_of(name) == "forecast":
+        fix = "name models that predict rows; forecasts are averaged by 'blend'"
+        raise ConfigError(f"'{name}' can't be a member of an average", fix=fix)
+    pairs = dict(setting.partition("=")[::2] for setting in settings)
+    return Member(name, models.check_hyperparameters(name, pairs), int(way or 1))
+
+
+def _scores(
+    member: Member, number: int, signature: Signature, inputs: dict[str, KerasTensor]
+) -> KerasTensor:
+    """The outputs of a member, on inputs that all share; its layers are named after it."""
+    import keras
+
+    if member.way > len(signature.ways):
+        raise ConfigError(
+            f"the member '{member.name}' takes its columns in way {member.way}; "
+            f"there are {len(signature.ways)}"
+        )
+    own, names = signature.ways[member.way - 1], signature.way_inputs(member.way)
+    prefix = _prefix(member.name, number)
+    with (
+        layers.on_inputs({name: inputs[whole] for name, whole in names.items()}),
+        keras.name_scope(prefix.rstrip("_")),
+    ):
+        network = models.build(member.name, own, **member.hyperparameters)
+    for layer in network.layers:
+        if not isinstance(layer, keras.layers.InputLayer):
+            layer.name = prefix + layer.name
+    return network.output
+
+
+def _prefix(name: str, number: int) -> str:
+    return f"{name}_{number}_"
