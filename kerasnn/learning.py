@@ -15,7 +15,7 @@ import numpy as np
 
 from kerasnn import models
 from kerasnn.config import Config
-from kerasnn.deciding import decide, monitor_for
+from kerasnn.deciding import decide, monitor_for, with_margins
 from kerasnn.errors import ConfigError, warn
 from kerasnn.forward import Forward
 from kerasnn.predictor import Decision, Predictor
@@ -209,8 +209,9 @@ def learn(
         lesson.preprocessor.schema.target.task,
     )
     decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
-    decision = replace(decision, mirror=mirror)
-    return Learned(predictor.with_decision(decision), fitted, config, sweep)
+    predictor = predictor.with_decision(replace(decision, mirror=mirror))
+    predictor = with_margins(predictor, outputs, lesson.validation, lesson.train)
+    return Learned(predictor, fitted, config, sweep)
 
 
 def learned_again(learned: Learned, lesson: Lesson) -> Learned:
