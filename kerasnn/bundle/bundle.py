@@ -124,9 +124,11 @@ class Bundle:
 
 def _preprocessor(data: Any) -> Preprocessor:
     from kerasnn.preprocessing import Preprocessor
+    from kerasnn.preprocessing.joint import JointPreprocessor
 
     try:
-        return Preprocessor.from_dict(data)
+        several = isinstance(data, dict) and "others" in data
+        return (JointPreprocessor if several else Preprocessor).from_dict(data)
     except ModelRefusedError:
         raise
     except (KerasnnError, ValueError, TypeError, LookupError, AttributeError) as error:

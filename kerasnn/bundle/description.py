@@ -14,10 +14,11 @@ from kerasnn.evaluation.conformal import Margins
 from kerasnn.options import RANGES
 from kerasnn.predictor import Decision
 from kerasnn.recipes import Recipe
-from kerasnn.signature import Numbers, Signature
+from kerasnn.signature import MOST_WAYS, Categories, Numbers, Signature
 
 MOST_HYPERPARAMETERS = 64
-LONGEST_TEXT = 300
+# The members of an average are one of them.
+LONGEST_TEXT = 20_000
 LARGEST_NUMBER = 2**31
 # Codes of one column and outputs; more would be taken for the sizes of an attack.
 LARGEST_SIZE = 2**24
@@ -138,10 +139,8 @@ def _check_signature(signature: Signature) -> None:
     if numbers:
         _check_numbers(numbers)
     if categories:
-        lengths = {len(categories.names), len(categories.cardinalities), len(categories.widths)}
-        _check(len(lengths) == 1 and lengths != {0}, "the categories disagree")
-        _check(all(2 <= n <= LARGEST_SIZE for n in categories.cardinalities), "cardinalities")
-        _check(all(0 <= n <= LARGEST_SIZE for n in categories.widths), "widths")
+        _check_categories(categories)
+    _check_ways(signature)
     for image in signature.images:
         sizes = (image.height, image.width)
         _check(all(1 <= side <= LARGEST_SIDE for side in sizes), "the size of an image")
@@ -157,6 +156,30 @@ def _check_signature(signature: Signature) -> None:
     for sound in signature.sounds:
         _check(all(1 <= n <= LARGEST_SIZE for n in (sound.samples, sound.rate)), "a sound's size")
         _check_scale((sound.mean,), (sound.deviation,), 1, "the scale of a sound")
+
+
+def _check_categories(categories: Categories) -> None:
+    lengths = {len(categories.names), len(categories.cardinalities), len(categories.widths)}
+    _check(len(lengths) == 1 and lengths != {0}, "the categories disagree")
+    _check(all(2 <= n <= LARGEST_SIZE for n in categories.cardinalities), "cardinalities")
+    _check(all(0 <= n <= LARGEST_SIZE for n in categories.widths), "widths")
+
+
+def _check_ways(signature: Signature) -> None:
+    """Those beside the first have numbers and categories of the same columns and nothing else."""
+    output, numbers, categories = signature.output, signature.numbers, signature.categories
+    what = "the ways of its members"
+    _check(len(signature.members) < MOST_WAYS, what)
+    _check(not signature.members or signature.window is None, what)
+    for way in signature.members:
+        _check(way == Signature(output, way.numbers, way.categories), what)
+        _check((way.numbers is None) == (numbers is None), what)
+        _check((way.categories is None) == (categories is None), what)
+        if way.numbers:
+            _check_numbers(way.numbers)
+        if way.categories and categories:
+            _check_categories(way.categories)
+            _check(way.categories.cardinalities == categories.cardinalities, what)
 
 
 def _check_numbers(numbers: Numbers) -> None:
