@@ -21,6 +21,7 @@ from kerasnn import forecast_summary, summary
 from kerasnn.bundle import ForecastBundle
 from kerasnn.data.frames import from_frame
 from kerasnn.errors import ConfigError, DataError, ModelRefusedError
+from kerasnn.evaluation.conformal import check_coverage
 from kerasnn.folder import RunFolder, write_report
 from kerasnn.forecast_table import PART_COLUMN
 from kerasnn.forecasting.baselines import all_positive, naive_baselines
@@ -127,6 +128,7 @@ class ForecastRun:
         self,
         data: Any,
         *,
+        coverage: float | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         strict: bool = False,
@@ -136,13 +138,19 @@ class ForecastRun:
         Args:
             data: Its recent history, as a path, a DataFrame or a dict of arrays. For columns that
                 are known ahead also rows behind it, whose targets are empty.
+            coverage: Of the intervals; only that of the training, as the network may have
+                learned their ends.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
             strict: Has no effect on forecasts.
 
         Returns:
             As `kerasnn.forecasting.forecaster.Forecaster.predict`.
+
+        Raises:
+            ConfigError: The intervals have another coverage.
         """
+        self._check_coverage(coverage)
         return self.forecaster.predict(
             tables.read(with_time_column(data), **self._format(encoding, delimiter)).frame
         )
@@ -152,6 +160,7 @@ class ForecastRun:
         data: Any,
         output: str | os.PathLike[str] = "-",
         *,
+        coverage: float | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         strict: bool = False,
@@ -162,18 +171,19 @@ class ForecastRun:
         Args:
             data: As for `predict`.
             output: File, or ``-`` for standard output.
+            coverage: As for `predict`.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
             strict: As for `predict`.
             force: Replace the file.
 
         Raises:
-            ConfigError: The file exists.
+            ConfigError: The file exists, or the intervals have another coverage.
         """
         from kerasnn.data.writing import csv_writer
 
         with csv_writer(output, force=force) as write:
-            table = self.predict(data, encoding=encoding, delimiter=delimiter)
+            table = self.predict(data, coverage=coverage, encoding=encoding, delimiter=delimiter)
             write(table)
         return PredictedFile(len(table), {})
 
@@ -306,6 +316,18 @@ class ForecastRun:
         starts = np.array([firsts[t.key] - t.start for t in together.tracks], np.int64)
         end = np.array([track.end for track in together.tracks], np.int64)
         return together, Parts(starts, starts, starts, end)
+
+    def _check_coverage(self, coverage: float | None) -> None:
+        """Raise for another coverage than that of the training."""
+        if coverage is None:
+            return
+        check_coverage(coverage)
+        trained = float(self.bundle.config["forecast"]["coverage"])
+        if not self.forecaster.levels:
+            raise ConfigError("the forecasts have no intervals", fix="train with more rows")
+        if abs(coverage - trained) > 1e-9:
+            fix = f"train with `forecast.coverage` {coverage:g}, or leave it out"
+            raise ConfigError(f"the intervals of the forecasts hold {100 * trained:g} %", fix=fix)
 
     def _format(self, encoding: str | None, delimiter: str | None) -> dict[str, Any]:
         return text_format(self.bundle.config, encoding, delimiter)

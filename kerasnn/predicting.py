@@ -38,6 +38,7 @@ def predict_file(
     *,
     strict: bool,
     force: bool,
+    coverage: float | None = None,
 ) -> PredictedFile:
     """Write the predictions of all pieces into a CSV file.
 
@@ -48,16 +49,18 @@ def predict_file(
         form: Encoding and delimiter.
         strict: As for `predict_pieces`.
         force: Replace the file.
+        coverage: As for `predict_pieces`.
 
     Raises:
-        ConfigError: The file exists.
+        ConfigError: The file exists, or the coverage can't be had.
     """
     from kerasnn.data.writing import csv_writer
 
     unseen: dict[str, int] = {}
     n_rows = 0
     with csv_writer(output, force=force) as write:
-        for piece in predict_pieces(predictor, data, form, strict=strict, unseen=unseen):
+        how: dict[str, Any] = {"strict": strict, "unseen": unseen, "coverage": coverage}
+        for piece in predict_pieces(predictor, data, form, **how):
             write(piece)
             n_rows += len(piece)
     return PredictedFile(n_rows, unseen)
@@ -70,6 +73,7 @@ def predict_pieces(
     *,
     strict: bool,
     unseen: dict[str, int] | None = None,
+    coverage: float | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Predictions of each piece; afterwards, a warning of what training never saw.
 
@@ -79,7 +83,13 @@ def predict_pieces(
         form: Encoding and delimiter.
         strict: Whether an image that can't be read is an error; its row is empty otherwise.
         unseen: Takes, by column, how many cells held a category that training did not know.
+        coverage: Share of rows that sets or intervals are to hold the truth of; None has none.
+
+    Raises:
+        ConfigError: The coverage can't be had; said before anything is read.
     """
+    if coverage is not None:
+        predictor.margins_for(coverage)
     unseen = {} if unseen is None else unseen
     imputed: dict[str, int] = {}
     cut: dict[str, int] = {}
@@ -87,7 +97,7 @@ def predict_pieces(
     for number, piece in enumerate(new_rows.pieces(data, predictor.preprocessor.schema, form)):
         if not number:
             _note_extra(predictor, piece)
-        done = predictor.predict_and_count(piece, strict=strict)
+        done = predictor.predict_and_count(piece, strict=strict, coverage=coverage)
         _add(unseen, done.unseen)
         _add(imputed, done.imputed)
         _add(cut, done.cut)

@@ -132,6 +132,7 @@ class Run:
         self,
         data: Any,
         *,
+        coverage: float | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         strict: bool = False,
@@ -141,9 +142,17 @@ class Run:
         Args:
             data: A table as a path, a DataFrame or a dict of arrays; a folder of images, an image
                 or a list of these. The target is not needed.
+            coverage: Share of rows, in (0, 1), whose truth is to lie between the columns ``lower``
+                and ``upper``, or of one class a row to be in ``set``: labels with a mark between
+                them that is in none, the likeliest always among them. Of several labels a row,
+                ``lower`` holds those that it surely has, and ``upper`` those that it may have.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
             strict: Whether an image that can't be read is an error; its row is empty otherwise.
+
+        Raises:
+            DataError: Columns are missing, or don't hold what they held in training.
+            ConfigError: There were too few validation rows for the coverage.
 
         Returns:
             One row for each row given, in its order; a DataFrame's own index is kept. For images
@@ -151,7 +160,7 @@ class Run:
             time, one row for each series, what names the series first.
         """
         form = self._format(encoding, delimiter)
-        pieces = list(predict_pieces(self.predictor, data, form, strict=strict))
+        pieces = list(predict_pieces(self.predictor, data, form, strict=strict, coverage=coverage))
         result = pd.concat(pieces, ignore_index=True)
         is_kept = isinstance(data, pd.DataFrame) and len(data) == len(result)
         return result.set_axis(data.index) if is_kept else result
@@ -161,6 +170,7 @@ class Run:
         data: Any,
         output: str | os.PathLike[str] = "-",
         *,
+        coverage: float | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
         strict: bool = False,
@@ -171,16 +181,18 @@ class Run:
         Args:
             data: As for `predict`.
             output: File, or ``-`` for standard output.
+            coverage: As for `predict`.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
             strict: As for `predict`.
             force: Replace the file.
 
         Raises:
-            ConfigError: The file exists.
+            ConfigError: The file exists, or the coverage can't be had.
         """
         form = self._format(encoding, delimiter)
-        return predict_file(self.predictor, data, output, form, strict=strict, force=force)
+        how: dict[str, Any] = {"strict": strict, "force": force, "coverage": coverage}
+        return predict_file(self.predictor, data, output, form, **how)
 
     @property
     def explains(self) -> Literal["image", "text"] | None:
