@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         scaled_output,
         side_by_side,
     )
-    from kerasnn.layers.centred_categories import centred_categories
+    from kerasnn.layers.centred_categories import category_parts
     from kerasnn.layers.convolutions import (
         conv_block,
         convolution,
@@ -134,8 +134,8 @@ _MODULES = {
     "beside_parts": "beside",
     "bounded_output": "parametric",
     "build_inputs": "features",
+    "category_parts": "centred_categories",
     "centred": "rocket",
-    "centred_categories": "centred_categories",
     "changes": "rocket",
     "check_texts": "texts",
     "check_weights_file": "pretrained",
@@ -243,8 +243,8 @@ __all__ = [
     "beside_parts",
     "bounded_output",
     "build_inputs",
+    "category_parts",
     "centred",
-    "centred_categories",
     "changes",
     "check_texts",
     "check_weights_file",

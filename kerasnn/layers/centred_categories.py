@@ -23,7 +23,7 @@ EPSILON = 1e-3
 NEVER = -1
 
 
-def centred_categories(codes: KerasTensor, categories: Categories) -> list[KerasTensor]:
+def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTensor]:
     """One-hot columns to be centred by `fit_centred_one_hot`, and embeddings of unit variance.
 
     Args:

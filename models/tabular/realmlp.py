@@ -112,5 +112,5 @@ def _features(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTens
     if len(inputs) > 1 or not categories:
         parts.append(layers.encode(inputs, others))
     if categories:
-        parts += layers.centred_categories(inputs["categories"], categories)
+        parts += layers.category_parts(inputs["categories"], categories)
     return layers.side_by_side(parts, name="all_features")
