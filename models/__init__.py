@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from kerasnn.models.tabular.mlp import mlp
     from kerasnn.models.tabular.realmlp import realmlp
     from kerasnn.models.tabular.resnet import resnet
+    from kerasnn.models.tabular.tabpack import tabpack
     from kerasnn.models.tabular.wide_deep import wide_deep
     from kerasnn.models.text.bag_of_ngrams import bag_of_ngrams
     from kerasnn.models.text.fasttext import fasttext
@@ -122,6 +123,10 @@ _ZOO = {
         "one linear layer, solved: the baseline of forecasts",
     ),
     "seasonal_naive": ("forecasting.seasonal_naive", "the last season again"),
+    "tabpack": (
+        "tabular.tabpack",
+        "small perceptrons with hyper-parameters drawn at random, side by side",
+    ),
     "tcn": ("sequence.tcn", "dilated convolutions that look back alone"),
     "textcnn": (
         "sequence.textcnn",
@@ -188,6 +193,7 @@ __all__ = [
     "ridge_nlinear",
     "seasonal_naive",
     "summaries",
+    "tabpack",
     "tcn",
     "textcnn",
     "tide",

@@ -12,40 +12,53 @@ from keras import ops
 
 if TYPE_CHECKING:
     from keras import KerasTensor
+    from numpy.typing import NDArray
 
     from kerasnn.signature import Output, Signature
 
 # The layer whose outputs are trained, (batch, members, output.width).
 MEMBERS = "members"
+# Holds how much each of them counts, (members,), where that is not the same.
+MEMBER_WEIGHTS = "member_weights"
+# The logarithm of a weight of 0: of no account, and finite.
+NOTHING = 1e-35
 
 
-def members_output(scores: KerasTensor, signature: Signature) -> KerasTensor:
+def members_output(
+    scores: KerasTensor, signature: Signature, *, weighted: bool = False
+) -> KerasTensor:
     """The scores of all members as those of one network: of the mean of their probabilities.
 
     Args:
         scores: Raw scores of each member.
         signature: What they are scores of.
+        weighted: Whether `weigh_members` may say how much each counts.
 
     Shape:
         scores: (batch, members, output.width); returns (batch, output.width)
     """
     scores = keras.layers.Activation("linear", dtype="float32", name=MEMBERS)(scores)
-    return mean_scores(scores, signature.output)
+    return mean_scores(scores, signature.output, _shares(scores) if weighted else None)
 
 
-def mean_scores(scores: KerasTensor, output: Output) -> KerasTensor:
+def mean_scores(
+    scores: KerasTensor, output: Output, shares: KerasTensor | None = None
+) -> KerasTensor:
     """Raw scores of the mean prediction: logits of mean probabilities, or mean values.
 
     Shape:
-        scores: (batch, members, output.width); returns (batch, output.width)
+        scores: (batch, members, output.width); shares: (batch, members, 1), of sum 1, or None for
+        equal ones; returns (batch, output.width)
     """
     if output.task in ("regression", "forecast"):
-        return ops.mean(scores, axis=1)
+        return ops.mean(scores, axis=1) if shares is None else ops.sum(scores * shares, axis=1)
+    weights = 0.0 if shares is None else ops.log(ops.maximum(shares, NOTHING))
     if output.task == "multiclass":
-        logs = ops.log_softmax(scores, axis=-1)
-        return ops.logsumexp(logs, axis=1) - math.log(scores.shape[1])
-    yes = ops.logsumexp(ops.log_sigmoid(scores), axis=1)
-    return yes - ops.logsumexp(ops.log_sigmoid(-scores), axis=1)
+        logs = ops.log_softmax(scores, axis=-1) + weights
+        equal = math.log(scores.shape[1]) if shares is None else 0.0
+        return ops.logsumexp(logs, axis=1) - equal
+    yes = ops.logsumexp(ops.log_sigmoid(scores) + weights, axis=1)
+    return yes - ops.logsumexp(ops.log_sigmoid(-scores) + weights, axis=1)
 
 
 def weighted_scores(
@@ -70,6 +83,30 @@ def weighted_scores(
         return ops.logsumexp(ops.log_softmax(stacked, axis=-1) + logs, axis=1)
     yes = ops.logsumexp(ops.log_sigmoid(stacked) + logs, axis=1)
     return yes - ops.logsumexp(ops.log_sigmoid(-stacked) + logs, axis=1)
+
+
+def _shares(scores: KerasTensor) -> KerasTensor:
+    """Weights of the members that no step changes, for each row: (batch, members, 1)."""
+    equal = keras.initializers.Constant(1 / scores.shape[1])
+    layer = keras.layers.EinsumDense(
+        "bko,k->bko",
+        (scores.shape[1], 1),
+        kernel_initializer=equal,
+        dtype="float32",
+        trainable=False,
+        name=MEMBER_WEIGHTS,
+    )
+    return layer(ops.ones_like(scores[..., :1]))
+
+
+def weigh_members(network: keras.Model, weights: NDArray[np.floating]) -> None:
+    """Say how much each member counts.
+
+    Args:
+        network: Whose `members_output` is weighted.
+        weights: (members,), of sum 1.
+    """
+    network.get_layer(MEMBER_WEIGHTS).set_weights([weights])
 
 
 def taught(network: keras.Model) -> keras.Model:
