@@ -25,6 +25,7 @@ from kerasnn.recipes import (
     RunOptions,
     SplitOptions,
 )
+from kerasnn.selection import Choice
 from kerasnn.storage import write_atomically
 
 Origin = Literal[
@@ -58,6 +59,7 @@ class Config:
 
     Args:
         origins: Where each value came from, by dotted key such as ``training.epochs``.
+        choice: Of the model, where the data made it.
     """
 
     data: DataOptions
@@ -68,10 +70,12 @@ class Config:
     training: Recipe
     run: RunOptions
     origins: Mapping[str, Origin]
+    choice: Choice | None = None
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write every value with its origin as a comment; the file is replaced at once."""
-        write_atomically(path, render(self.to_dict(), self.origins).encode())
+        notes = {"model.name": self.choice.reason} if self.choice else {}
+        write_atomically(path, render(self.to_dict(), self.origins, notes).encode())
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain data, laid out like the file."""

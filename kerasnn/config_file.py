@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
@@ -104,13 +105,19 @@ def _place(node: yaml.Node, file: str) -> str:
     return f"{file}:{node.start_mark.line + 1}"
 
 
-def render(config: Mapping[str, Mapping[str, Any]], origins: Mapping[str, str]) -> str:
-    """The text of a file with each value's origin as a comment."""
+def render(
+    config: Mapping[str, Mapping[str, Any]],
+    origins: Mapping[str, str],
+    notes: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The text of a file with each value's origin as a comment, and notes above some of them."""
     lines = [_HEADER]
     for section, values in config.items():
         lines.append(f"{section}:")
         for name, value in values.items():
-            lines += _render_value(f"{section}.{name}", value, origins)
+            key = f"{section}.{name}"
+            lines += [f"  # {notes[key]}"] if key in notes else []
+            lines += _render_value(key, value, origins)
         lines.append("")
     return "\n".join(lines)
 

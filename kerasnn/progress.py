@@ -1,13 +1,19 @@
-"""Progress bars on stderr, quiet where nobody watches."""
+"""Progress on stderr; bars are quiet where nobody watches."""
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
 from kerasnn.training.engine import Engine
 from kerasnn.training.fitting import Row
+
+
+def announce(text: str) -> None:
+    """A line for who waits."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class ProgressBar:
@@ -33,6 +39,33 @@ class ProgressBar:
         shown = {"loss": f"{row['loss']:.4g}", self.monitor: f"{row[self.monitor]:.4g}"}
         self._bar.set_postfix(shown, refresh=False)
         self._bar.n = row["epoch"]
+        self._bar.refresh()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+
+class SearchBar:
+    """One bar for all trials of a search for hyper-parameters.
+
+    Args:
+        trials: At most; None for any number in the time that there is.
+        seconds: At most; None has no limit.
+    """
+
+    def __init__(self, *, trials: int | None, seconds: float | None) -> None:
+        self._counts_trials = trials is not None
+        total, unit = (trials, "trial") if self._counts_trials else (seconds, "s")
+        shown: dict[str, Any] = {"file": sys.stderr, "disable": None, "leave": False}
+        self._bar = tqdm(total=total, unit=unit, **shown)
+        self._bar.set_description("tuning")
+
+    def show(self, best: float | None, trials: int, seconds: float) -> None:
+        """Show how far the search is, and the best score."""
+        if best is not None:
+            self._bar.set_postfix({"trials": trials, "best": f"{best:.4g}"}, refresh=False)
+        self._bar.n = trials if self._counts_trials else round(seconds)
         self._bar.refresh()
 
     def close(self) -> None:

@@ -255,6 +255,8 @@ class RunOptions:
             disk. None takes half of what is free.
         output: Folder of the run; None chooses a new one in ``runs/``.
         ensemble: Networks that are trained and averaged; 0 leaves it to ``auto``, 1 is one network.
+        members: Their models, each with its profile behind a colon if it has one, such as
+            ``tabm:small``; none for networks that all are of the run's model.
         baselines: Whether simple models are scored on the same rows.
         tensorboard: Whether logs for TensorBoard are written.
         threshold: Probability from which on the second of two classes, or a label of several, is
@@ -266,6 +268,7 @@ class RunOptions:
     memory_gb: float | None = None
     output: str | None = None
     ensemble: int = 0
+    members: tuple[str, ...] = ()
     baselines: bool = True
     tensorboard: bool = False
     threshold: str = "0.5"

@@ -1,8 +1,21 @@
-"""Which model of the zoo is trained where none was named."""
+"""Which network is trained where none was named, and why: a rule that data and machine decide.
+
+Of texts, images and series, the first kind that a column has tells. Of tables, `PLANS` says what
+is best; the first of them that can be afforded is taken. Nothing is tried out and no clock is
+asked: same data, same machine, same choice.
+
+>>> choose(Facts(n_rows=2_000, n_numbers=8), Machine(cores=2)).reason
+'realmlp and tabm (small), averaged: 2,000 rows and 8 columns; about 60 s on 2 cores'
+"""
 
 from __future__ import annotations
 
-from kerasnn.schema import Schema
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any, NamedTuple
+
+from kerasnn.costs import COSTS, START_S, Cost, Machine, show_duration
 from kerasnn.signature import Kind
 
 # The first kind that a column has tells.
@@ -10,18 +23,236 @@ DEFAULTS: dict[Kind, str] = {"text": "bag_of_ngrams", "image": "airbench"}
 # Of fewer series than that, fixed convolutions with a solved layer say more than trained ones.
 FEW_SERIES = 1_000
 
+# What a training may take where nobody limits its time, and the share of a limit that it is
+# planned to fill: an estimate is none to rely on.
+BUDGET_S = 600.0
+SHARE_OF_LIMIT = 0.7
+# A table of more numbers gets no embedding of each: their weights would outgrow its rows.
+WIDE = 500
+# Values that the codes of a column become: one each, and an embedding where they are many.
+MOST_VALUES = 10
 
-def default_model(schema: Schema, *, n_rows: int) -> str:
-    """A network for texts where there are some, else for images, for series and sounds, for tables.
+
+@dataclass(frozen=True)
+class Facts:
+    """What a choice for a table goes by.
 
     Args:
-        schema: Kinds of the columns.
-        n_rows: Of the table; few series are better told apart by another model than many.
+        n_rows: To learn from.
+        n_numbers: Columns of numbers, dates and the like.
+        category_sizes: Number of different cells, for each column of categories.
+        n_outputs: Classes or labels; 1 for a number.
+        time_limit_s: Of the training; None has none.
+        epochs: Chosen ones; 0 leaves them to the model.
     """
-    kinds = {column.kind for column in schema.features}
+
+    n_rows: int
+    n_numbers: int = 0
+    category_sizes: tuple[int, ...] = ()
+    n_outputs: int = 1
+    time_limit_s: float | None = None
+    epochs: int = 0
+
+    @property
+    def n_inputs(self) -> int:
+        """Numbers, and values that categories become."""
+        return self.n_numbers + sum(min(size, MOST_VALUES) for size in self.category_sizes)
+
+    @property
+    def budget_s(self) -> float:
+        """Seconds that may be planned for."""
+        if self.time_limit_s is None:
+            return BUDGET_S
+        return self.time_limit_s * SHARE_OF_LIMIT
+
+
+class Member(NamedTuple):
+    """One of the networks of a choice: a model of the zoo and its profile."""
+
+    model: str
+    profile: str = "default"
+
+    def __str__(self) -> str:
+        return self.model if self.profile == "default" else f"{self.model}:{self.profile}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Networks to train and to average, or one.
+
+    Args:
+        members: Models with their profiles.
+        least: Share of the usual epochs with which it is still better than the next plan.
+    """
+
+    members: tuple[Member, ...]
+    least: float = 1.0
+
+
+# For tables, the best first.
+PLANS = (
+    Plan((Member("realmlp"), Member("tabm"))),
+    Plan((Member("realmlp"), Member("tabm", "small"))),
+    Plan((Member("realmlp"),), least=0.25),
+    Plan((Member("realmlp", "small"),), least=0.25),
+    Plan((Member("mlp"),), least=0.0),
+)
+WIDE_PLANS = (Plan((Member("mlp"),), least=0.0),)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is trained, and why.
+
+    Args:
+        members: Networks whose predictions are averaged; one stands alone.
+        reason: One sentence.
+        epochs: Fewer than usual, for want of time; else 0.
+    """
+
+    members: tuple[Member, ...]
+    reason: str
+    epochs: int = 0
+
+    @property
+    def model(self) -> str:
+        """That of the first member."""
+        return self.members[0].model
+
+    @property
+    def profile(self) -> str:
+        """Likewise."""
+        return self.members[0].profile
+
+    @property
+    def ensemble(self) -> int:
+        """How many networks are trained."""
+        return len(self.members)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Keys of the configuration that it decides, unless somebody chose them."""
+        values: dict[str, Any] = {
+            "model.name": self.model,
+            "model.profile": self.profile,
+            "run.ensemble": self.ensemble,
+        }
+        if len(set(self.members)) > 1:
+            values["run.members"] = tuple(map(str, self.members))
+        if self.epochs:
+            values["training.epochs"] = self.epochs
+        return values
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {"members": list(map(str, self.members)), "reason": self.reason}
+
+
+def choose_by_kinds(kinds: Iterable[Kind], n_rows: int) -> Choice | None:
+    """A network for texts where there are some, else for images, for series and sounds.
+
+    Args:
+        kinds: Of the columns that are used.
+        n_rows: Of the table; few series are better told apart by another model than many.
+
+    Returns:
+        None for a table of plain columns, which is for `choose`.
+    """
+    found = set(kinds)
     for kind, model in DEFAULTS.items():
-        if kind in kinds:
-            return model
-    if kinds & {"series", "sound"}:
-        return "minirocket" if n_rows < FEW_SERIES else "lite_time"
-    return "mlp"
+        if kind in found:
+            return Choice((Member(model),), f"{model}: there are {kind}s")
+    if not found & {"series", "sound"}:
+        return None
+    what = "series" if "series" in found else "sounds"
+    few = n_rows < FEW_SERIES
+    model = "minirocket" if few else "lite_time"
+    told = f"{n_rows:,} {what}, {'fewer than' if few else 'no fewer than'} {FEW_SERIES:,}"
+    return Choice((Member(model),), f"{model}: {told}")
+
+
+def choose(
+    facts: Facts,
+    machine: Machine,
+    *,
+    ensemble: int = 0,
+    profile: str | None = None,
+    fits: Callable[[str], bool] = lambda model: True,
+) -> Choice:
+    """The first plan for a table that can be afforded; else the last one, with fewer epochs.
+
+    Args:
+        facts: About the table.
+        machine: On which the training runs.
+        ensemble: Chosen number of networks; 0 leaves it to the plan.
+        profile: That somebody chose for whatever is trained.
+        fits: Whether a model is one to choose: it has the hyper-parameters that were chosen.
+    """
+    plans = [each for each in _plans(facts) if all(fits(model) for model, _ in each.members)]
+    for plan in plans or PLANS[-1:]:
+        members = _members(plan, ensemble, profile)
+        share = _affordable_share(members, facts, machine)
+        if share >= plan.least:
+            break
+    epochs = 0
+    if share < 1 and not facts.epochs:
+        epochs = max(1, int(_cost(members[0]).epochs * share))
+    reason = f"{_named(members, epochs)}: {_told(members, epochs, facts, machine)}"
+    return Choice(members, reason, epochs)
+
+
+def _plans(facts: Facts) -> tuple[Plan, ...]:
+    return WIDE_PLANS if facts.n_inputs > WIDE else PLANS
+
+
+def _members(plan: Plan, ensemble: int, profile: str | None) -> tuple[Member, ...]:
+    """Of a plan, as many and of the size that somebody chose."""
+    found = islice(cycle(plan.members), ensemble or len(plan.members))
+    return tuple(Member(each.model, profile or each.profile) for each in found)
+
+
+def _cost(member: Member) -> Cost:
+    return COSTS.get(member, COSTS[member.model, "default"])
+
+
+def _seconds(members: tuple[Member, ...], facts: Facts, machine: Machine, epochs: int = 0) -> float:
+    return sum(
+        _cost(member).seconds(
+            facts.n_rows, facts.n_inputs, facts.n_outputs, machine, epochs or facts.epochs
+        )
+        for member in members
+    )
+
+
+def _affordable_share(members: tuple[Member, ...], facts: Facts, machine: Machine) -> float:
+    """Of the usual epochs; 1 where there is time for all."""
+    needed, fixed = _seconds(members, facts, machine), START_S * len(members)
+    if needed <= max(facts.budget_s, fixed):
+        return 1.0
+    return max(0.0, facts.budget_s - fixed) / (needed - fixed)
+
+
+def _named(members: tuple[Member, ...], epochs: int) -> str:
+    """The networks, what is done with them, and for how long if that is less than usual."""
+    kinds = list(dict.fromkeys(members))
+    names = " and ".join(
+        each.model + f" ({each.profile})" * (each.profile != "default") for each in kinds
+    )
+    if len(members) > 1:
+        count = f"{len(members)} networks " if len(members) > len(kinds) else ""
+        names += f", {count}averaged"
+    return f"{names} for {epochs} epochs" if epochs else names
+
+
+def _told(members: tuple[Member, ...], epochs: int, facts: Facts, machine: Machine) -> str:
+    """What the choice goes by."""
+    columns = facts.n_numbers + len(facts.category_sizes)
+    told = f"{_count(facts.n_rows, 'row')} and {_count(columns, 'column')}"
+    if facts.n_inputs > WIDE:
+        told += ", too many to embed each number"
+    told += f"; about {show_duration(_seconds(members, facts, machine, epochs))} on {machine}"
+    return told if facts.time_limit_s is None else f"{told} of {show_duration(facts.time_limit_s)}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.pictures import describe_layout
+from kerasnn.evaluation.metrics import METRICS, Metric
 from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema
 
@@ -23,9 +24,11 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
     return [
         of_data(story),
         of_columns(schema),
+        *of_choice(story),
         *of_augmentation(story),
         of_training(story, parameters),
         *of_stages(story),
+        *of_tuning(story),
     ]
 
 
@@ -90,6 +93,11 @@ def _series(schema: Schema) -> list[str]:
     return found
 
 
+def of_choice(story: Mapping[str, Any]) -> list[str]:
+    """Why the model was chosen, where nobody named it."""
+    return [f"chosen    {story['choice']['reason']}"] if story.get("choice") else []
+
+
 def of_augmentation(story: Mapping[str, Any]) -> list[str]:
     """How training images were changed, where they were."""
     augment = story["config"]["training"].get("augment", "none")
@@ -102,6 +110,57 @@ def of_stages(story: Mapping[str, Any]) -> list[str]:
     """What each stage reached, where the training began with the weights of a file."""
     told = sentence(story["training"])
     return [f"stages    {told}"] if told else []
+
+
+def of_tuning(story: Mapping[str, Any]) -> list[str]:
+    """What a search for hyper-parameters found, beside the defaults."""
+    tuning = story.get("tuning")
+    if not tuning:
+        return []
+    given_up = f", {tuning['n_pruned']} given up" if tuning["n_pruned"] else ""
+    failed = f", {tuning['n_failed']} failed" if tuning["n_failed"] else ""
+    found = ", ".join(f"{key.split('.', 1)[1]} {shown(v)}" for key, v in tuning["found"].items())
+    lines = [
+        f"search    {tuning['n_trials']} trials in {tuning['seconds']:.0f} s{given_up}{failed} "
+        f"({tuning['stopped']})",
+        f"found     {found}",
+    ]
+    return [*lines, *(f"{'':10}{line}" for line in of_found(tuning))]
+
+
+def of_found(tuning: Mapping[str, Any]) -> list[str]:
+    """How much better what was found is than the defaults, on validation and on test rows."""
+    metric, scores = METRICS[tuning["monitor"].removeprefix("validation_")], tuning["validation"]
+    if tuning["best"] == 1:
+        return [f"No trial was better than the defaults, {metric.title} {_of(metric, scores)}."]
+    lines = [
+        f"On the validation rows {metric.title} {_of(metric, scores)}, with the defaults "
+        f"{metric.format(scores['start'])}; the best of several is lucky there, too."
+    ]
+    test = tuning["test"]
+    if not test:
+        return lines
+    metric = METRICS[test["metric"]]
+    pair = f" (95 % interval of the gain {metric.format_interval(test['interval'])})"
+    verdict = "no clear difference"
+    if test["is_clear"]:
+        verdict = "clearly better" if test["gain"] > 0 else "clearly worse"
+    lines.append(
+        f"On the test rows {metric.title} {_of(metric, test)}, with the defaults "
+        f"{metric.format(test['start'])}: {verdict}{pair if test['interval'] else ''}."
+    )
+    return lines
+
+
+def _of(metric: Metric, scores: Mapping[str, Any]) -> str:
+    return metric.format(scores["best"])
+
+
+def shown(value: Any) -> str:
+    """A value of a hyper-parameter, three digits of a number."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def of_training(story: Mapping[str, Any], parameters: int) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from kerasnn import data
 from kerasnn.adapting import adapt
+from kerasnn.choosing import resolve
 from kerasnn.config import Config
 from kerasnn.data import (
     duplicates,
@@ -29,7 +30,6 @@ from kerasnn.errors import ConfigError, warn
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Schema, infer
-from kerasnn.selection import default_model
 from kerasnn.settings import Settings
 from kerasnn.signature import Kind
 from kerasnn.splits import Parts, drop_unlabelled, split
@@ -91,8 +91,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         drop=[*options.drop, *_split_columns(settings.split, options)],
     )
     schema = replace(schema, long=long)
-    model = default_model(schema, n_rows=len(read["data"].frame))
-    config = settings.with_default_model(model).resolve()
+    config = resolve(settings, schema, read["data"].frame, given=read.keys())
     read, schema = _with_pictures(read, schema, config)
     read = _with_recordings(read, schema, config)
     if schema.target.task == "multilabel":

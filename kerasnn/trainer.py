@@ -29,10 +29,11 @@ from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.readings import readings
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.traces import traces
+from kerasnn.evaluation.trust import trust
 from kerasnn.folder import RunFolder, open_folder, resumed_settings
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.predicting import predict_labelled
-from kerasnn.progress import ProgressBar
+from kerasnn.progress import ProgressBar, announce
 from kerasnn.recipes import ForecastOptions
 from kerasnn.run import Run
 from kerasnn.settings import Settings, collect
@@ -170,6 +171,8 @@ def train(
             return train_forecaster(settings, sources, noted, **how)
         _check_no_forecast(settings)
         table, chosen = read_table(settings, sources)
+        if chosen.choice and progress:
+            announce(f"auto chose {chosen.choice.reason}")
         if chosen.run.tensorboard:
             check_installed()
         folder = open_folder(chosen, resume=resume, force=force)
@@ -319,7 +322,7 @@ def _scores(table: Table, learned: Learned, part: str, predictions: Predictions)
         note += ", as did the baselines" if compared else ""
         scores = replace(scores, notes=(*scores.notes, note))
     if part == "test":
-        return scores
+        return replace(scores, trust=trust(learned.predictor, predictions))
     note = "there are no test rows: these are the validation rows, which picked the best epoch"
     return replace(scores, notes=(*scores.notes, note))
 
@@ -336,6 +339,7 @@ def _story(
         "n_rows": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
         "split": config.split.kind,
         "config": config.to_dict(),
+        "choice": config.choice.to_dict() if config.choice else None,
         "model_name": config.model.name,
         "network": learned.predictor.network,
         "history": learned.fitted.history,

@@ -54,7 +54,8 @@ CODE = (
     "from kerasnn.cli.main import main; main()"
 )
 COMMAND = [sys.executable, "-c", CODE]
-TINY = ["--set", "width=4", "--set", "depth=1", "--epochs", "1", "--no-baselines"]
+TINY = ["--model", "mlp", "--set", "width=4", "--set", "depth=1", "--epochs", "1"]
+TINY += ["--no-baselines"]
 HEADER = ("age", "size", "colour", "bought")
 Cells = tuple[tuple[str, ...], ...]
 ROWS: Cells = tuple(

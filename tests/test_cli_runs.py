@@ -19,7 +19,8 @@ from click.testing import CliRunner, Result
 from kerasnn.cli.main import commands
 
 PENGUINS = str(Path(__file__).parent.parent / "examples" / "penguins.csv")
-TINY = ["--set", "width=8", "--set", "depth=1", "--batch-size", "32", "--no-baselines"]
+TINY = ["--model", "mlp", "--set", "width=8", "--set", "depth=1", "--batch-size", "32"]
+TINY += ["--no-baselines"]
 
 
 def invoke(*arguments: str, code: int = 0) -> Result:

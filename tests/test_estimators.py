@@ -30,6 +30,7 @@ from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema, Target
 
 TINY: dict[str, Any] = {
+    "model": "mlp",
     "hyperparameters": {"width": 8, "depth": 1, "dropout": 0.0},
     "epochs": 12,
     "batch_size": 16,
@@ -107,6 +108,7 @@ def test_raw_columns_are_learned_from(table: pd.DataFrame, fitted: kerasnn.Class
 def test_equals_train(table: pd.DataFrame) -> None:
     run = kerasnn.train(
         table,
+        model="mlp",
         target="bought",
         columns={"row": "number", "age": "number", "member": "boolean"},
         set={

@@ -32,6 +32,7 @@ def table() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def fitted(table: pd.DataFrame) -> kerasnn.Classifier:
     estimator = kerasnn.Classifier(
+        "mlp",
         hyperparameters={"width": 8, "depth": 1},
         epochs=3,
         settings={"compile": "graph", "optimizer": "momentum"},

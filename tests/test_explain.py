@@ -209,7 +209,7 @@ def test_what_is_no_image(run: Run, folder: Path, tmp_path: Path) -> None:
 
 def test_run_without_images(tmp_path: Path) -> None:
     run = kerasnn.train(
-        PENGUINS, target="species", set=TINY, output=tmp_path / "run", baselines=False
+        PENGUINS, target="species", model="mlp", set=TINY, output=tmp_path / "run", baselines=False
     )
     with pytest.raises(DataError, match="the run has neither images nor texts"):
         run.explain(PENGUINS)

@@ -14,8 +14,6 @@ from kerasnn import models
 from kerasnn.errors import ConfigError
 from kerasnn.models.sequence.lite_time import filters_by_hand
 from kerasnn.recipes import Recipe
-from kerasnn.schema import Column, Schema, Target
-from kerasnn.selection import default_model
 from kerasnn.signature import Signature
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
@@ -185,23 +183,3 @@ def test_models_for_images_take_sounds(name: str) -> None:
     found = outputs(network, {"sound": x})
     assert np.isfinite(found).all()
     assert np.ptp(found[[0, 1, 2]], axis=0).min() > 0
-
-
-def schema(*kinds: Any) -> Schema:
-    columns = tuple(Column(f"column_{i}", kind) for i, kind in enumerate(kinds))
-    return Schema(columns, Target("label", "binary", ("a", "b"), "str"))
-
-
-@pytest.mark.parametrize(
-    ("kinds", "n_rows", "expected"),
-    [
-        (("number",), 10, "mlp"),
-        (("number", "series"), 999, "minirocket"),
-        (("series",), 1000, "lite_time"),
-        (("sound",), 60, "minirocket"),
-        (("sound", "image"), 60, "airbench"),
-        (("text", "series"), 5000, "bag_of_ngrams"),
-    ],
-)
-def test_default_models(kinds: tuple[str, ...], n_rows: int, expected: str) -> None:
-    assert default_model(schema(*kinds), n_rows=n_rows) == expected

@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
-from kerasnn.config import Config
+from kerasnn.choosing import resolve
+from kerasnn.config import AUTO, Config
 from kerasnn.data import Examples
 from kerasnn.deciding import monitor_for
 from kerasnn.errors import ConfigError, DataError, warn
@@ -39,7 +40,7 @@ from kerasnn.estimators.saving import (
 from kerasnn.learning import Learned, learn, prepare
 from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
-from kerasnn.settings import collect
+from kerasnn.settings import Settings, collect
 from kerasnn.signature import Kind
 from kerasnn.table import Table
 
@@ -63,7 +64,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        model: str = "mlp",
+        model: str = AUTO,
         *,
         hyperparameters: Mapping[str, Any] | None = None,
         epochs: int | None = None,
@@ -122,9 +123,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             labels, weights = labels[counted], weights[counted]
         name = free_name(getattr(y, "name", None), [str(column) for column in frame.columns])
         target, cells = self._read_target(name, labels)
-        config = self._configure()
+        settings = self._settings()
         known: dict[str, Kind] = {str(frame.columns[0]): "series"} if are_series(X) else {}
-        schema = make_schema(frame, target, kinds=known | dict(config.data.columns))
+        schema = make_schema(frame, target, kinds=known | dict(settings.data.columns))
+        config = resolve(settings, schema, frame)
         frame[name] = cells
         examples = Examples(frame, "X")
         parts = divide(examples, schema, config.split, seed=config.run.seed)
@@ -206,8 +208,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         names = [column.name for column in predictor.preprocessor.schema.columns]
         return predictor.scores(read_rows(self, X, names=names))
 
-    def _configure(self) -> Config:
-        """The complete configuration; parameters win over settings."""
+    def _settings(self) -> Settings:
+        """What was chosen; parameters win over settings."""
         for name in ("hyperparameters", "settings", "columns"):
             if not isinstance(getattr(self, name), Mapping | None):
                 raise ConfigError(f"`{name}` must be a mapping; got {getattr(self, name)!r}")
@@ -233,7 +235,11 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         chosen = dict(self.settings or {})
         chosen |= {key: value for key, value in parameters.items() if value is not None}
         chosen |= {f"model.{name}": value for name, value in (self.hyperparameters or {}).items()}
-        return collect(set=chosen).resolve()
+        settings = collect(set=chosen)
+        if settings.names_model:
+            # What is wrong with them is said before the table is looked at.
+            settings.resolve()
+        return settings
 
     def _learn(self, table: Table, config: Config, weights: Weights | None) -> Learned:
         target = table.schema.target
@@ -262,6 +268,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             "history": learned.fitted.history,
             "best_epoch": progress.best_epoch,
             "stopped": progress.stopped,
+            "choice": config.choice.to_dict() if config.choice else None,
             **note_estimator(self, config.run.seed),
         }
         bundle = Bundle(

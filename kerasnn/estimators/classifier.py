@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from kerasnn.bundle import Bundle
+from kerasnn.config import AUTO
 from kerasnn.data.values import as_categories
 from kerasnn.errors import DataError
 from kerasnn.estimators.base import Estimator
@@ -37,7 +38,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     ``feature_names_in_``.
 
     Args:
-        model: A name of `kerasnn.models.names`.
+        model: A name of `kerasnn.models.names`, or ``auto``, which goes by the rows.
         hyperparameters: Of the model, by name; the others are at their defaults.
         epochs: Passes over the training rows, at most. None is what the model recommends, as
             for the next three.
@@ -66,7 +67,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        model: str = "mlp",
+        model: str = AUTO,
         *,
         hyperparameters: Mapping[str, Any] | None = None,
         epochs: int | None = None,
@@ -114,6 +115,23 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             ValueError: The rows are unlike those of training.
         """
         return self._scores(X)
+
+    def predict_set(self, X: Any, *, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """Which classes are in the set of each row, (n, classes), in the order of ``classes_``.
+
+        A row's true class is in its set with a probability of at least `coverage`; the likeliest
+        class always is.
+
+        Args:
+            X: As for `fit`.
+            coverage: In (0, 1).
+
+        Raises:
+            ValueError: The rows are unlike those of training, or there were too few validation
+                rows for the coverage.
+        """
+        scores = self._scores(X)
+        return self.bundle_.predictor.sets(scores, coverage)
 
     def _read_target(self, name: str, labels: NDArray[Any]) -> tuple[Target, NDArray[Any]]:
         if pd.isna(labels).any():

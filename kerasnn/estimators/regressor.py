@@ -20,7 +20,7 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
     ``n_iter_``, ``n_features_in_`` and, of a DataFrame, ``feature_names_in_``.
 
     Args:
-        model: A name of `kerasnn.models.names`.
+        model: A name of `kerasnn.models.names`, or ``auto``, which goes by the rows.
         hyperparameters: Of the model, by name; the others are at their defaults.
         epochs: Passes over the training rows, at most. None is what the model recommends, as
             for the next three.
@@ -52,6 +52,22 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             ValueError: The rows are unlike those of training.
         """
         return self._scores(X)
+
+    def predict_interval(self, X: Any, *, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Lower and upper ends around `predict`'s values, (n, 2), in the unit of the target.
+
+        A row's true value lies between with a probability of at least `coverage`.
+
+        Args:
+            X: As for `fit`.
+            coverage: In (0, 1).
+
+        Raises:
+            ValueError: The rows are unlike those of training, or there were too few validation
+                rows for the coverage.
+        """
+        scores = self._scores(X)
+        return self.bundle_.predictor.intervals(scores, coverage)
 
     def _read_target(self, name: str, labels: NDArray[Any]) -> tuple[Target, NDArray[Any]]:
         values = check_array(labels, ensure_2d=False, dtype=np.float64, input_name="y")

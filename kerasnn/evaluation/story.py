@@ -74,6 +74,7 @@ def tell(
     missing: Mapping[str, int],
     warnings: Sequence[str],
     boundary: Mapping[str, Any] | None,
+    choice: Mapping[str, Any] | None = None,
     images: Mapping[str, Any] | None = None,
     texts: Mapping[str, Any] | None = None,
     traces: Mapping[str, Any] | None = None,
@@ -99,6 +100,7 @@ def tell(
         missing: Missing cells, by column.
         warnings: Raised in the run.
         boundary: As of `decision_boundary`.
+        choice: As of `kerasnn.selection.Choice.to_dict`, where the data chose the model.
         images: As of `kerasnn.evaluation.gallery.gallery`, for a table with images.
         texts: As of `kerasnn.evaluation.readings.readings`, for a table with texts.
         traces: As of `kerasnn.evaluation.traces.traces`, for a table with series or sounds.
@@ -109,6 +111,7 @@ def tell(
     story = {
         "version": VERSION,
         "model": model_name,
+        "choice": dict(choice) if choice else None,
         "target": schema.target.name,
         "task": schema.target.task,
         "classes": list(schema.target.classes[:MAX_SCORED_CLASSES]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
+from kerasnn.costs import Machine
 from kerasnn.recipes import Recipe
 
 
@@ -34,6 +36,14 @@ def precision(recipe: Recipe) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def this_machine() -> Machine:
+    """The cores that this process may use, and whether there is a GPU."""
+    # Not all systems can say which of their cores are meant for a process.
+    allowed = getattr(os, "sched_getaffinity", None)
+    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return Machine(cores, _has_gpu())
 
 
 def _has_gpu() -> bool:

@@ -1,0 +1,72 @@
+"""The configuration of a run on a table, with a model that data and machine choose if nobody did."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import pandas as pd
+
+from kerasnn import models
+from kerasnn.config import DEFAULT_PROFILE, Config
+from kerasnn.recipes import SplitOptions
+from kerasnn.schema import Schema
+from kerasnn.selection import Choice, Facts, choose, choose_by_kinds
+from kerasnn.settings import Settings
+from kerasnn.training.surroundings import this_machine
+
+
+def resolve(
+    settings: Settings, schema: Schema, frame: pd.DataFrame, *, given: Collection[str] = ()
+) -> Config:
+    """The configuration of a named model, or of the one that suits the table.
+
+    Args:
+        settings: What was chosen.
+        schema: Of the table.
+        frame: Its rows, before they are divided.
+        given: Parts that have rows of their own, ``validation`` and ``test``.
+    """
+    if settings.names_model:
+        return settings.resolve()
+    choice = _choose(settings, schema, frame, _train_share(settings.split, given))
+    return replace(settings.with_inferred(choice.settings).resolve(), choice=choice)
+
+
+def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: float) -> Choice:
+    kinds = [column.kind for column in schema.features]
+    chosen = choose_by_kinds(kinds, len(frame))
+    if chosen:
+        return chosen
+    epochs = settings.chosen.get("training.epochs")
+    categories = [column.name for column in schema.features if column.kind == "category"]
+    facts = Facts(
+        n_rows=round(len(frame) * share),
+        n_numbers=len(kinds) - len(categories),
+        category_sizes=tuple(int(frame[name].nunique()) for name in categories),
+        n_outputs=max(1, len(schema.target.classes)),
+        time_limit_s=settings.run.time_limit_s,
+        epochs=int(epochs.value) if epochs else 0,
+    )
+    wanted, profile = settings.hyperparameters, settings.profile
+
+    def fits(model: str) -> bool:
+        if model not in models.names():
+            return False
+        profiles = (DEFAULT_PROFILE, *models.get(model).profiles)
+        return wanted <= models.hyperparameters(model).keys() and profile in profiles
+
+    return choose(
+        facts,
+        this_machine(),
+        # Hyper-parameters are those of one model.
+        ensemble=settings.run.ensemble or int(bool(wanted)),
+        profile=profile if "model.profile" in settings.chosen else None,
+        fits=fits,
+    )
+
+
+def _train_share(split: SplitOptions, given: Collection[str]) -> float:
+    """Of the rows, by the options; a column may divide them otherwise."""
+    shares = {"validation": split.validation, "test": split.test}
+    return 1 - sum(share for name, share in shares.items() if name not in given)
