@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ from kerasnn.evaluation.baselines import Baseline, baselines
 from kerasnn.evaluation.calibration import Costs
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.slices import slices
+from kerasnn.evaluation.trust import trust
 from kerasnn.folder import RunFolder, write_report
 from kerasnn.predicting import (
     PredictedFile,
@@ -120,7 +121,10 @@ class Run:
         if known and by is None:
             return known
         predictions = predict_labelled(predictor, frame)
-        scored = known or score(predictions, self._baselines(frame), seed=self._seed)
+        scored = known or replace(
+            score(predictions, self._baselines(frame), seed=self._seed),
+            trust=trust(predictor, predictions),
+        )
         if by is None:
             return scored
         described = {column.name: column for column in predictor.preprocessor.schema.columns}

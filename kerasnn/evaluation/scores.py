@@ -14,6 +14,7 @@ from kerasnn.evaluation.intervals import Difference, Interval, intervals, n_resa
 from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.slices import Slice, Slices
+from kerasnn.evaluation.trust import Trust
 from kerasnn.signature import Task
 
 Values = dict[str, float | None]
@@ -59,6 +60,7 @@ class Scores:
         verdict: Whether the network wins, in a sentence; empty without baselines.
         notes: What a reader must know.
         slices: Of one column, where asked for.
+        trust: Whether sets, intervals and probabilities hold what they promise.
     """
 
     task: Task
@@ -73,6 +75,7 @@ class Scores:
     verdict: str = ""
     notes: tuple[str, ...] = ()
     slices: Slices | None = None
+    trust: Trust | None = None
 
     def with_slices(self, slices: Slices) -> Scores:
         """The same with slices."""
@@ -96,12 +99,14 @@ class Scores:
             "baselines": baselines,
             "notes": tuple(data["notes"]),
             "slices": _slices_from(data["slices"]) if data["slices"] else None,
+            "trust": Trust.from_dict(data["trust"]) if data.get("trust") else None,
         }
         return cls(**{**data, **rebuilt})
 
     def table(self) -> str:
-        """Everything as plain text: a table, the verdict, the notes, classes and slices."""
-        parts = [self._metrics_table(), self.verdict, "\n".join(self._all_notes())]
+        """Everything as plain text: a table, the verdict, trust, the notes, classes and slices."""
+        sure = "\n".join(self.trust.sentences(self.task)) if self.trust else ""
+        parts = [self._metrics_table(), self.verdict, sure, "\n".join(self._all_notes())]
         if self.per_class and len(self.per_class) <= MAX_SHOWN_CLASSES:
             parts.append(self._classes_table())
         if self.slices is not None:
