@@ -30,6 +30,7 @@ from kerasnn.errors import KerasnnError, KerasnnWarning, ResourceError, UnknownN
 
 VERBS = (
     "train",
+    "tune",
     "evaluate",
     "predict",
     "explain",

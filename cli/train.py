@@ -298,10 +298,10 @@ def train(
     with one subfolder of images or WAV files a class; an .npz file with images or series x and
     labels y; or a .ts file of series.
     """
-    values = {**chosen(context), **_split(split), "data.source": data}
+    values = {**chosen(context), **split_values(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
     several = bool(settings.forecast.targets)
-    source = _source(context, settings.data, resume, several=several)
+    source = source_of(context, settings.data, resume, several=several)
     start_keras(context)
     import kerasnn
 
@@ -319,12 +319,15 @@ def train(
         context.exit(130)
 
 
-def _split(text: str | None) -> dict[str, str | None]:
+def split_values(text: str | None) -> dict[str, str | None]:
+    """The keys that ``--split`` sets."""
     kind, _, column = (text or "").partition(":")
     return {"split.kind": kind or None, "split.column": column or None}
 
 
-def _source(context: click.Context, data: Any, resume: str | None, *, several: bool) -> str | None:
+def source_of(
+    context: click.Context, data: Any, resume: str | None, *, several: bool
+) -> str | None:
     """The file to train on; one that cannot be a table is an error at once."""
     if resume is not None:
         check_run(resume, unfinished=True)

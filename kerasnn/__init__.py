@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kerasnn.run import Run, load
     from kerasnn.signature import Signature
     from kerasnn.trainer import train
+    from kerasnn.tuning.tuner import tune
 
 __all__ = [
     "Classifier",
@@ -51,6 +52,7 @@ __all__ = [
     "load",
     "models",
     "train",
+    "tune",
 ]
 
 # The modules of the names that are not errors.
@@ -62,6 +64,7 @@ _HOMES = {
     "Signature": "kerasnn.signature",
     "load": "kerasnn.run",
     "train": "kerasnn.trainer",
+    "tune": "kerasnn.tuning.tuner",
 }
 
 

@@ -21,13 +21,14 @@ class ProgressBar:
 
     Args:
         epochs: At most.
-        best: Column of the history to show.
+        monitor: Column of the history to show.
+        title: What is trained.
     """
 
-    def __init__(self, *, epochs: int, monitor: str) -> None:
+    def __init__(self, *, epochs: int, monitor: str, title: str = "training") -> None:
         self.monitor = monitor
         self._bar = tqdm(total=epochs, unit="epoch", file=sys.stderr, disable=None, leave=False)
-        self._bar.set_description("training")
+        self._bar.set_description(title)
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         """Move by the share of the epoch that is done."""

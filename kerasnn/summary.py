@@ -8,7 +8,7 @@ from typing import Any
 
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.pictures import describe_layout
-from kerasnn.evaluation.metrics import METRICS, Metric
+from kerasnn.evaluation.searching import course, outcome, shown
 from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema
 
@@ -117,50 +117,12 @@ def of_tuning(story: Mapping[str, Any]) -> list[str]:
     tuning = story.get("tuning")
     if not tuning:
         return []
-    given_up = f", {tuning['n_pruned']} given up" if tuning["n_pruned"] else ""
-    failed = f", {tuning['n_failed']} failed" if tuning["n_failed"] else ""
-    found = ", ".join(f"{key.split('.', 1)[1]} {shown(v)}" for key, v in tuning["found"].items())
-    lines = [
-        f"search    {tuning['n_trials']} trials in {tuning['seconds']:.0f} s{given_up}{failed} "
-        f"({tuning['stopped']})",
-        f"found     {found}",
+    found = [f"{key.split('.', 1)[1]} {shown(value)}" for key, value in tuning["found"].items()]
+    return [
+        f"search    {course(tuning)}, {tuning['seconds']:.0f} s",
+        f"found     {', '.join(found)}",
+        *(f"{'':10}{line}" for line in outcome(tuning)),
     ]
-    return [*lines, *(f"{'':10}{line}" for line in of_found(tuning))]
-
-
-def of_found(tuning: Mapping[str, Any]) -> list[str]:
-    """How much better what was found is than the defaults, on validation and on test rows."""
-    metric, scores = METRICS[tuning["monitor"].removeprefix("validation_")], tuning["validation"]
-    if tuning["best"] == 1:
-        return [f"No trial was better than the defaults, {metric.title} {_of(metric, scores)}."]
-    lines = [
-        f"On the validation rows {metric.title} {_of(metric, scores)}, with the defaults "
-        f"{metric.format(scores['start'])}; the best of several is lucky there, too."
-    ]
-    test = tuning["test"]
-    if not test:
-        return lines
-    metric = METRICS[test["metric"]]
-    pair = f" (95 % interval of the gain {metric.format_interval(test['interval'])})"
-    verdict = "no clear difference"
-    if test["is_clear"]:
-        verdict = "clearly better" if test["gain"] > 0 else "clearly worse"
-    lines.append(
-        f"On the test rows {metric.title} {_of(metric, test)}, with the defaults "
-        f"{metric.format(test['start'])}: {verdict}{pair if test['interval'] else ''}."
-    )
-    return lines
-
-
-def _of(metric: Metric, scores: Mapping[str, Any]) -> str:
-    return metric.format(scores["best"])
-
-
-def shown(value: Any) -> str:
-    """A value of a hyper-parameter, three digits of a number."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def of_training(story: Mapping[str, Any], parameters: int) -> str:

@@ -14,6 +14,7 @@
     explained     the page of `kerasnn explain` for texts
     inside        weights, activations and gradients over the epochs
     network       the network as a picture
+    tuning        the search for hyper-parameters: its course, and what each does
 """
 
 from kerasnn.evaluation.report.page import render

@@ -193,6 +193,21 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def duration(seconds: float) -> str:
+    """For people.
+
+    >>> duration(0.52), duration(34.4), duration(125), duration(7260)
+    ('0.5 s', '34 s', '2 min 5 s', '2 h 1 min')
+    """
+    if seconds < 9.5:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
 def metric_title(name: str) -> str:
     """For people, of a metric or of a column of the history."""
     name = name.removeprefix("validation_")

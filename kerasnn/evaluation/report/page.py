@@ -22,8 +22,9 @@ from kerasnn.evaluation.report import (
     network,
     series,
     texts,
+    tuning,
 )
-from kerasnn.evaluation.report.drawing import figure_of, first_upper, percent, shorten
+from kerasnn.evaluation.report.drawing import duration, figure_of, first_upper, percent, shorten
 from kerasnn.evaluation.scores import shown_shares
 from kerasnn.evaluation.story import VERSION
 
@@ -114,6 +115,7 @@ def context(story: Story) -> Story:
         "per_class": _per_class(story["scores"]),
         "training": learning.summary(story),
         "curves": learning.drawings(story),
+        "tuning": tuning.part(story),
         "errors": mistakes.drawings(story) if classes else distances.drawings(story),
         "columns": columns.drawings(story),
         "network": network.picture(story),
@@ -144,21 +146,6 @@ def _subtitle(story: Story) -> str:
         "regression": "a number",
     }[story["task"]]
     return f"{story['model']} · predicts {task} · trained in {duration(story['seconds'])}"
-
-
-def duration(seconds: float) -> str:
-    """For people.
-
-    >>> duration(0.52), duration(34.4), duration(125), duration(7260)
-    ('0.5 s', '34 s', '2 min 5 s', '2 h 1 min')
-    """
-    if seconds < 9.5:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
 def standing(scores: Story) -> str:

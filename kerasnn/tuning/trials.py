@@ -1,0 +1,280 @@
+"""One trial after the other: trainings that are given up once they are clearly worse."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from kerasnn.config import Config
+from kerasnn.errors import KerasnnError, KerasnnWarning, warn
+from kerasnn.learning import Learned, learn, learned_again, prepare
+from kerasnn.table import Table
+from kerasnn.training.engine import Engine
+from kerasnn.training.fitting import Row
+from kerasnn.tuning.spaces import Space
+
+if TYPE_CHECKING:
+    import optuna
+
+    from kerasnn.tuning.study import Study
+
+# Of a time limit: what a whole training may take at most, so that there are several of them.
+LONGEST = 0.25
+# What the last training will take, as a multiple of what it took as a trial.
+AGAIN = 1.2
+# A trial begins if there is time for this share of a typical one.
+WORTHWHILE = 0.25
+# The first epoch holds the compilation; the second one tells the pace.
+TIMED = 2
+
+
+class Clock:
+    """How much time there is left.
+
+    Args:
+        limit_s: Of the whole search, over all sittings; None has no limit.
+        used_s: By earlier sittings.
+    """
+
+    def __init__(self, limit_s: float | None, used_s: float) -> None:
+        self.limit_s = math.inf if limit_s is None else limit_s
+        self._began, self._used = time.perf_counter(), used_s
+
+    @property
+    def used_s(self) -> float:
+        """Over all sittings."""
+        return self._used + time.perf_counter() - self._began
+
+    @property
+    def left_s(self) -> float:
+        """Until the limit."""
+        return self.limit_s - self.used_s
+
+
+class _GivenUpError(Exception):
+    """A trial goes no further."""
+
+
+class _TooLongError(Exception):
+    """So many epochs would leave no time for others."""
+
+    def __init__(self, affordable: int) -> None:
+        self.affordable = affordable
+
+
+class Judge:
+    """Follows the validation curve of a trial: a watcher of `kerasnn.training.fitting.fit`.
+
+    Args:
+        trial: Told of each epoch.
+        monitor: Column of the history that is the score.
+        sign: 1 where a higher score is better, else -1.
+        check_time: Called after steps, with the epochs done and the seconds of the last one.
+    """
+
+    def __init__(
+        self,
+        trial: optuna.Trial,
+        *,
+        monitor: str,
+        sign: float,
+        check_time: Callable[[int, float], None],
+    ) -> None:
+        self.trial, self.monitor, self.sign = trial, monitor, sign
+        self.check_time = check_time
+        self.epochs, self.best = 0, math.nan
+        self._last = time.perf_counter()
+
+    def on_steps(self, epoch: int, done: int, total: int) -> None:
+        """Look at the time."""
+        self.check_time(0, 0.0)
+
+    def on_epoch(self, row: Row, engine: Engine) -> None:
+        """Report the best score so far, and give up if the trial is clearly worse than others."""
+        self.epochs += 1
+        now = time.perf_counter()
+        self.check_time(self.epochs, now - self._last)
+        self._last = now
+        value = row.get(self.monitor, math.nan)
+        better = math.isnan(self.best) or self.sign * value > self.sign * self.best
+        if better and not math.isnan(value):
+            self.best = value
+        if math.isnan(self.best):
+            return
+        self.trial.report(self.best, self.epochs)
+        if self.trial.should_prune():
+            raise _GivenUpError
+
+
+@dataclass
+class Search:
+    """Trials of one model on one table.
+
+    Args:
+        table: Its training rows are learned from, its validation rows judge; no others are seen.
+        config: Of all trials, but for what is searched.
+        spaces: What is searched, by dotted key.
+        study: The trials so far.
+        clock: How much time there is.
+        monitor: Column of the history that is the score.
+        keep: Called with what the first trial, the defaults, learned.
+        show: Called after each trial.
+    """
+
+    table: Table
+    config: Config
+    spaces: Mapping[str, Space]
+    study: Study
+    clock: Clock
+    monitor: str
+    keep: Callable[[Learned], None]
+    show: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def start(self) -> dict[str, Any]:
+        """The values of the first trial: the defaults, as far as they are searched."""
+        plain = self.config.to_dict()
+        found = {}
+        for key, space in self.spaces.items():
+            section, name = key.split(".", 1)
+            found[key] = space.nearest(plain[section][name])
+        return found
+
+    def config_of(self, values: Mapping[str, Any]) -> Config:
+        """The configuration of a trial."""
+        return self.config.with_inferred(values, origin="tuned")
+
+    def run(self, trials: int | None) -> str:
+        """Trials until there are so many, or no time is left; returns why it ended.
+
+        Raises:
+            KeyboardInterrupt: The first trial was interrupted, so that there is nothing to keep.
+            KerasnnError: The first trial can't be trained.
+        """
+        try:
+            while trials is None or len(self.study.trials) < trials:
+                if self._is_late():
+                    return "time limit"
+                self._one()
+                self.show()
+        except KeyboardInterrupt:
+            if not self.study.best:
+                raise
+            return "interrupted"
+        return "all trials done"
+
+    def _is_late(self) -> bool:
+        """Whether one more trial is not worth to be begun."""
+        best = self.study.best
+        if best is None or math.isinf(self.clock.limit_s):
+            return False
+        return self.clock.left_s < (AGAIN + WORTHWHILE) * best.seconds
+
+    def _one(self) -> None:
+        epochs = self.config.training.epochs
+        trial = self.study.ask(self.spaces, self.start, epochs=epochs)
+        first, began = not self.study.trials, time.perf_counter()
+        judge = Judge(
+            trial,
+            monitor=self.monitor,
+            sign=1.0 if self.study.direction == "higher" else -1.0,
+            check_time=self._check_first if first else self._check_later(began),
+        )
+        state: Any = "done"
+        score, why = None, ""
+        try:
+            learned = self._learned(trial.params, judge, first=first)
+            score, epochs = learned.fitted.progress.best, learned.fitted.progress.epoch
+            if score is None:
+                state, why = "failed", "the score was never a number"
+        except _GivenUpError:
+            state, epochs = "pruned", judge.epochs
+        except _TooLongError as error:
+            self.study.drop(trial)
+            return self._shorten(error.affordable)
+        except (KeyboardInterrupt, OSError):
+            self.study.drop(trial)
+            raise
+        except Exception as error:
+            # One set of values that can't be trained must not end the search.
+            if first:
+                self.study.drop(trial)
+                raise
+            state, epochs, why = "failed", judge.epochs, _line(error)
+        finally:
+            learned = None  # type: ignore[assignment]
+            _forget()
+        seconds = time.perf_counter() - began
+        self.study.tell(trial, state, score, epochs=epochs, seconds=seconds, why=why)
+        return None
+
+    def _learned(self, values: Mapping[str, Any], judge: Judge, *, first: bool) -> Learned:
+        """Train once.
+
+        Raises:
+            KeyboardInterrupt: It was interrupted.
+        """
+        config = self.config_of(values)
+        with warnings.catch_warnings():
+            if not first:
+                # What is wrong with the data was told by the first trial.
+                warnings.simplefilter("ignore", KerasnnWarning)
+            lesson = prepare(self.table, config)
+            learned = learn(lesson, config, watchers=(judge,))
+        if learned.fitted.progress.stopped == "interrupted":
+            raise KeyboardInterrupt
+        if first:
+            self.keep(learned_again(learned, lesson))
+        return learned
+
+    def _check_first(self, epochs: int, seconds: float) -> None:
+        if epochs != TIMED:
+            return
+        longest = LONGEST * self.clock.limit_s
+        if seconds * self.config.training.epochs > longest:
+            raise _TooLongError(max(int(longest / seconds), 1))
+
+    def _shorten(self, epochs: int) -> None:
+        """All trials have fewer epochs, the defaults too, so that they can be compared."""
+        whole = self.config.training.epochs
+        warn(
+            f"there is time for {epochs} of {whole} epochs a trial",
+            fix="give more time, or a smaller network",
+        )
+        self.with_epochs(epochs)
+        self.study.note("epochs", epochs)
+
+    def with_epochs(self, epochs: int) -> None:
+        """Change the epochs of all trials."""
+        self.config = self.config.with_inferred({"training.epochs": epochs})
+
+    def _check_later(self, began: float) -> Callable[[int, float], None]:
+        """Give up while there is still time to train the best, which may be this one, again."""
+
+        def check(epochs: int, seconds: float) -> None:
+            best = self.study.best
+            so_far = time.perf_counter() - began
+            if self.clock.left_s < AGAIN * max(best.seconds if best else 0.0, so_far):
+                raise _GivenUpError
+
+        return check
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, KerasnnError):
+        return str(error)
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def _forget() -> None:
+    """Free what Keras and TensorFlow keep of networks that are gone."""
+    policy = keras.config.dtype_policy()
+    keras.utils.clear_session()
+    keras.config.set_dtype_policy(policy)

@@ -1,0 +1,356 @@
+"""Search for hyper-parameters: from arguments to a run, in memory or in a folder.
+
+>>> import kerasnn
+>>> run = kerasnn.tune("adult.csv", target="income", time_limit_s=1800)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from kerasnn import models, storage
+from kerasnn.bundle import Bundle, open_bundle
+from kerasnn.config import Config
+from kerasnn.deciding import monitored
+from kerasnn.errors import ConfigError, DataError, MissingDependencyError
+from kerasnn.folder import BUNDLE, RunFolder, open_folder
+from kerasnn.learning import Learned
+from kerasnn.predictor import Predictor
+from kerasnn.progress import SearchBar
+from kerasnn.run import Run
+from kerasnn.settings import Settings, collect
+from kerasnn.table import Table, read_table
+from kerasnn.trainer import noting_warnings, train_on
+from kerasnn.training.fitting import check_fingerprint
+from kerasnn.tuning import spaces as texts
+from kerasnn.tuning.derived import derive
+from kerasnn.tuning.spaces import Space
+
+if TYPE_CHECKING:
+    from kerasnn.tuning.study import Study
+    from kerasnn.tuning.trials import Search
+
+FOLDER = "tuning"
+JOURNAL, CONFIG, START = "journal.jsonl", "config.yaml", "defaults.kerasnn"
+# Where neither the trials nor the time are bounded.
+TRIALS = 30
+# Who chose a value for good; one in a file of the configuration is where the search begins.
+_FIXED = ("argument", "command line")
+
+
+def tune(
+    data: Any = None,
+    *,
+    target: str | None = None,
+    validation: Any = None,
+    test: Any = None,
+    task: str | None = None,
+    model: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    drop: Sequence[str] | None = None,
+    split: str | None = None,
+    set: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
+    trials: int | None = None,
+    time_limit_s: float | None = None,
+    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    resume: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    progress: bool = False,
+) -> Run:
+    """Search for the hyper-parameters of a network, then train it with the best and score it.
+
+    The first trial has the defaults. Each trial is trained on the training rows and judged by the
+    measure that picks the best epoch on the validation rows; one whose curve is clearly worse is
+    given up. The test rows are first seen when the best is trained once more and scored, beside the
+    defaults. With the same seed and without a time limit, the trials are the same.
+
+    Args:
+        data: Path, ``-``, DataFrame or dict of arrays.
+        target: Column to be predicted.
+        validation: As for `kerasnn.train`.
+        test: Likewise.
+        task: Likewise.
+        model: A name of `kerasnn.models.names`; by the data if None.
+        columns: As for `kerasnn.train`.
+        drop: Likewise.
+        split: Likewise.
+        set: What is not searched, but the same in all trials: hyper-parameters and other keys.
+        search: Where to look, such as ``{"width": "{64, 128}", "learning_rate": "log [1e-4,
+            1e-2]"}``, in place of or beside where the model says; see `kerasnn.tuning.spaces`.
+        trials: At most; 30 if None, and any number within a time limit.
+        time_limit_s: Seconds of all trials and the last training together, over all sittings.
+        config: A configuration to start from: of what is searched, the values of the first trial.
+        output: As for `kerasnn.train`.
+        force: Likewise.
+        resume: Folder of a search that was stopped, or that is to have more trials or time.
+        seed: Of everything random, 0 to 2³² − 1.
+        progress: Whether a progress bar is shown.
+
+    Raises:
+        MissingDependencyError: Optuna is not installed.
+        DataError: The table can't be learned from.
+        ConfigError: An argument is wrong, or nothing is left to search.
+        ModelRefusedError: The journal of the search to go on with is damaged.
+        StorageError: The folder can't be written; this is found out before the first trial.
+    """
+    check_installed()
+    kind, _, column = (split or "").partition(":")
+    settings = collect(
+        {
+            "data.source": data if isinstance(data, str | os.PathLike) else None,
+            "data.validation": validation if isinstance(validation, str | os.PathLike) else None,
+            "data.test": test if isinstance(test, str | os.PathLike) else None,
+            "data.target": target,
+            "data.task": task,
+            "data.columns": columns,
+            "data.drop": drop,
+            "model.name": model,
+            "split.kind": kind or None,
+            "split.column": column or None,
+            "run.output": output,
+            "run.seed": seed,
+            "run.time_limit_s": time_limit_s,
+        },
+        set=set,
+        config=config,
+    )
+    if trials is not None and trials < 1:
+        raise ConfigError(f"`trials` must be at least 1; got {trials}")
+    asked = {name: texts.parse(name, text) for name, text in (search or {}).items()}
+    if resume is not None:
+        settings = _resumed(resume, settings)
+    settings = _checked(settings)
+    if settings.names_model and resume is None:
+        # What is wrong with the search is said before anything is read.
+        _spaces(settings, settings.resolve(), asked)
+    sources = {"data": data, "validation": validation, "test": test}
+    with noting_warnings() as noted:
+        table, chosen = read_table(settings, sources)
+        folder = open_folder(chosen, resume=resume, force=force)
+        with folder.locked() if folder else ExitStack():
+            sitting = _Sitting(table, chosen, folder, progress=progress)
+            found = {} if resume is not None else _spaces(settings, chosen, asked)
+            searched, stopped = sitting.search(found, asked, trials)
+            return sitting.finish(searched, stopped, noted)
+
+
+def check_installed() -> None:
+    """Raise if there is no Optuna.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    try:
+        import optuna  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError("the search for hyper-parameters", extra="tune") from None
+
+
+def _resumed(run: str | os.PathLike[str], now: Settings) -> Settings:
+    """The settings that a search began with, with those on top that are given now."""
+    path = Path(run) / FOLDER / CONFIG
+    if not path.is_file():
+        raise ConfigError(f"no search in '{run}'", fix="give the folder of a search")
+    before = collect(config=path)
+    return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
+
+
+def _checked(settings: Settings) -> Settings:
+    """Settings of a single network of rows.
+
+    Raises:
+        ConfigError: They ask for a forecast or for several networks.
+    """
+    asks = settings.forecast.horizon or settings.data.task == "forecast"
+    if asks or (settings.names_model and models.data_of(settings.model_name) == "forecast"):
+        fix = "train, which tries several models of forecasts"
+        raise ConfigError("forecasts can't be searched", fix=fix)
+    if settings.run.ensemble > 1:
+        fix = "search for one network, then train several with what was found"
+        raise ConfigError("an average of several networks can't be searched", fix=fix)
+    return settings.with_inferred({"run.ensemble": 1})
+
+
+def _spaces(settings: Settings, config: Config, asked: Mapping[str, Space]) -> dict[str, Space]:
+    """What is searched: where the model says, in place of or beside it where somebody asked."""
+    entry = models.get(config.model.name)
+    of_model = texts.read(entry.name, entry.search) if entry.search else derive(entry, config)
+    asked = texts.read(entry.name, asked)
+    fixed = {key for key, setting in settings.chosen.items() if setting.origin in _FIXED}
+    if both := [key for key in asked if key in fixed]:
+        raise ConfigError(f"`{both[0]}` is both set and searched", fix="leave one out")
+    found = {key: space for key, space in of_model.items() if key not in fixed} | asked
+    if not found:
+        fix = "name a hyper-parameter or key and where to look for it, or train"
+        raise ConfigError(f"there is nothing to search of the model '{entry.name}'", fix=fix)
+    return found
+
+
+class _Sitting:
+    """A search on a table, as far as one process takes it.
+
+    Args:
+        table: All rows.
+        config: With a time limit of all trials together.
+        folder: Locked; None in memory.
+        progress: Whether a progress bar is shown.
+    """
+
+    def __init__(
+        self, table: Table, config: Config, folder: RunFolder | None, *, progress: bool
+    ) -> None:
+        self.table, self.asked, self.folder = table, config, folder
+        self.progress = progress
+        # The limit of the search is none of a training.
+        self.config = replace(config, run=replace(config.run, time_limit_s=None))
+        self.start: Predictor | None = None
+
+    def search(
+        self, spaces: dict[str, Space], asked: Mapping[str, Space], trials: int | None
+    ) -> tuple[Search, str]:
+        """All trials that there is time for, and why there are no more."""
+        from kerasnn.tuning.study import Study
+        from kerasnn.tuning.trials import Clock, Search
+
+        if self.folder and spaces:
+            self.folder.begin(self.config, self.table)
+            self._path.mkdir(exist_ok=True)
+        metric = monitored(self.config.training, self.table.schema.target.task)
+        journal = self._path / JOURNAL if self.folder else None
+        seed = self.config.run.seed
+        study = Study(journal, seed=seed, direction=metric.direction)
+        spaces = self._begin(study, spaces) if spaces else self._go_on(study, asked)
+        limit = self.asked.run.time_limit_s
+        trials = self._bound(study, trials)
+        clock = Clock(limit, sum(each.seconds for each in study.trials))
+        bar = SearchBar(trials=trials, seconds=limit) if self.progress else None
+        search = Search(
+            self.table,
+            self.config,
+            spaces,
+            study,
+            clock,
+            f"validation_{metric.name}",
+            keep=self._keep,
+        )
+        if epochs := study.notes.get("epochs"):
+            search.with_epochs(epochs)
+        try:
+            if bar:
+                search.show = lambda: bar.show(
+                    study.best.score if study.best else None, len(study.trials), clock.used_s
+                )
+                search.show()
+            return search, search.run(trials)
+        finally:
+            if bar:
+                bar.close()
+
+    def finish(self, search: Search, stopped: str, noted: list[str]) -> Run:
+        """Train with the best values, score, and write everything down."""
+        from kerasnn.tuning import telling
+
+        best = search.study.best
+        assert best is not None
+        told = telling.tell(search, stopped=stopped)
+        if self.folder:
+            rows = telling.table(search.study, search.monitor).to_csv(index=False)
+            storage.write_atomically(self.folder.path / "tuning.csv", rows.encode())
+            self._clear_checkpoints(search.study, best.number)
+        start = self._learned_by_start() if best.number > 1 else None
+
+        def tell(run: Run) -> dict[str, Any]:
+            return {"tuning": {**told, "test": telling.against(start, run)}}
+
+        return train_on(
+            self.table,
+            search.config_of(best.values),
+            self.folder,
+            noted,
+            progress=self.progress,
+            started=perf_counter(),
+            tell=tell,
+        )
+
+    @property
+    def _path(self) -> Path:
+        """Of what a search keeps beside the run."""
+        assert self.folder
+        return self.folder.path / FOLDER
+
+    def _circumstances(self) -> dict[str, Any]:
+        """What must be equal for a search to go on."""
+        assert self.folder
+        kept = self.folder.fingerprint(self.config, self.table)
+        return {**kept, "training.epochs": self.config.training.epochs}
+
+    def _begin(self, study: Study, spaces: dict[str, Space]) -> dict[str, Space]:
+        if self.folder:
+            study.note("circumstances", self._circumstances())
+            study.note("search", {key: str(space) for key, space in spaces.items()})
+            # As the sign that a search can go on, this is written last.
+            self.asked.write(self._path / CONFIG)
+        return spaces
+
+    def _go_on(self, study: Study, asked: Mapping[str, Space]) -> dict[str, Space]:
+        """The spaces that the search began with, if it can go on."""
+        notes = study.notes
+        if "search" not in notes:
+            raise ConfigError(f"no search in '{self._path}'", fix="tune from the start")
+        check_fingerprint(notes["circumstances"], self._circumstances())
+        model = self.config.model.name
+        spaces = texts.read(model, notes["search"])
+        now = {key: str(space) for key, space in texts.read(model, asked).items()}
+        check_fingerprint({key: notes["search"].get(key) for key in now}, now)
+        return spaces
+
+    def _bound(self, study: Study, trials: int | None) -> int | None:
+        """How many trials there are at most; as before, if nothing is said of them now."""
+        if trials is None:
+            trials = study.notes.get("trials")
+        if trials is None and self.asked.run.time_limit_s is None:
+            trials = TRIALS
+        if trials is not None:
+            study.note("trials", trials)
+        return trials
+
+    def _keep(self, learned: Learned) -> None:
+        """Keep what the defaults learned, to be scored in the end."""
+        self.start = learned.predictor
+        if self.folder:
+            config = learned.config
+            bundle = Bundle(
+                model=config.model.name,
+                hyperparameters=dict(config.model.hyperparameters),
+                recipe=config.training,
+                config=config.to_dict(),
+                predictor=learned.predictor,
+            )
+            bundle.save(self._path / START)
+
+    def _learned_by_start(self) -> Predictor | None:
+        """What the defaults learned; None if its file is gone."""
+        if self.start is None and self.folder:
+            try:
+                self.start = open_bundle(self._path / START).predictor  # type: ignore[union-attr]
+            except DataError:
+                return None
+        return self.start
+
+    def _clear_checkpoints(self, study: Study, best: int) -> None:
+        """A last training that was killed goes on; of other values or once done, it begins anew."""
+        assert self.folder
+        is_done = (self.folder.path / BUNDLE).exists()
+        if is_done or study.notes.get("training") != best:
+            self.folder.checkpoints.clear()
+        (self.folder.path / BUNDLE).unlink(missing_ok=True)
+        study.note("training", best)
