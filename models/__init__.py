@@ -58,10 +58,13 @@ if TYPE_CHECKING:
     from kerasnn.models.sequence.transformer import transformer
     from kerasnn.models.tabular.average import average
     from kerasnn.models.tabular.dcnv2 import dcnv2
+    from kerasnn.models.tabular.ft_transformer import ft_transformer
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
     from kerasnn.models.tabular.realmlp import realmlp
     from kerasnn.models.tabular.resnet import resnet
+    from kerasnn.models.tabular.tabm import tabm
+    from kerasnn.models.tabular.tabm_mini import tabm_mini
     from kerasnn.models.tabular.tabpack import tabpack
     from kerasnn.models.tabular.wide_deep import wide_deep
     from kerasnn.models.text.bag_of_ngrams import bag_of_ngrams
@@ -89,6 +92,7 @@ _ZOO = {
     "dlinear": ("forecasting.dlinear", "two linear layers, for the trend and for the rest"),
     "fasttext": ("text.fasttext", "the mean of the vectors of words and n-grams"),
     "fcn": ("sequence.fcn", "three convolutions over time"),
+    "ft_transformer": ("tabular.ft_transformer", "attention among the columns of a table"),
     "gru": ("sequence.gru", "gated recurrent units"),
     "inception_time": (
         "sequence.inception_time",
@@ -123,6 +127,14 @@ _ZOO = {
         "one linear layer, solved: the baseline of forecasts",
     ),
     "seasonal_naive": ("forecasting.seasonal_naive", "the last season again"),
+    "tabm": (
+        "tabular.tabm",
+        "many perceptrons in one, which share their kernels",
+    ),
+    "tabm_mini": (
+        "tabular.tabm_mini",
+        "one perceptron that sees the features scaled in many ways",
+    ),
     "tabpack": (
         "tabular.tabpack",
         "small perceptrons with hyper-parameters drawn at random, side by side",
@@ -173,6 +185,7 @@ __all__ = [
     "dlinear",
     "fasttext",
     "fcn",
+    "ft_transformer",
     "get",
     "gru",
     "hyperparameters",
@@ -193,6 +206,8 @@ __all__ = [
     "ridge_nlinear",
     "seasonal_naive",
     "summaries",
+    "tabm",
+    "tabm_mini",
     "tabpack",
     "tcn",
     "textcnn",

@@ -59,6 +59,13 @@ if TYPE_CHECKING:
     )
     from kerasnn.layers.cross import cross_layer
     from kerasnn.layers.data_driven import fit_bounds, fit_first_weights
+    from kerasnn.layers.ensembles import (
+        ensemble_block,
+        member_heads,
+        member_numbers,
+        shared_block,
+        spread,
+    )
     from kerasnn.layers.features import build_inputs, encode, linear_scores, on_inputs
     from kerasnn.layers.forecasts import (
         ascending,
@@ -79,7 +86,7 @@ if TYPE_CHECKING:
     from kerasnn.layers.images import image_features
     from kerasnn.layers.initializers import initializer_for
     from kerasnn.layers.mel import mel_frames
-    from kerasnn.layers.members import weighted_scores
+    from kerasnn.layers.members import members_output, weighted_scores
     from kerasnn.layers.ngrams import weigh_ngrams
     from kerasnn.layers.numbers import number_parts, number_vectors
     from kerasnn.layers.parametric import (
@@ -152,6 +159,7 @@ _MODULES = {
     "drop_path": "blocks",
     "embed": "texts",
     "encode": "features",
+    "ensemble_block": "ensembles",
     "feed_forward": "transformers",
     "fit_bounds": "data_driven",
     "fit_first_weights": "data_driven",
@@ -181,6 +189,9 @@ _MODULES = {
     "masked_norm": "convolutions_1d",
     "mean_vector": "transformers",
     "mel_frames": "mel",
+    "member_heads": "ensembles",
+    "member_numbers": "ensembles",
+    "members_output": "members",
     "moved_by_the_known": "covariates",
     "moving_average": "forecasts",
     "network": "blocks",
@@ -210,8 +221,10 @@ _MODULES = {
     "sequence_features": "sequences",
     "sequence_network": "sequences",
     "set_rates": "parametric",
+    "shared_block": "ensembles",
     "shift_norm": "convolutions",
     "side_by_side": "blocks",
+    "spread": "ensembles",
     "stage_stride": "convolutions",
     "stem_stride": "convolutions",
     "steps_first": "forecasts",
@@ -261,6 +274,7 @@ __all__ = [
     "drop_path",
     "embed",
     "encode",
+    "ensemble_block",
     "feed_forward",
     "fit_bounds",
     "fit_first_weights",
@@ -290,6 +304,9 @@ __all__ = [
     "masked_norm",
     "mean_vector",
     "mel_frames",
+    "member_heads",
+    "member_numbers",
+    "members_output",
     "moved_by_the_known",
     "moving_average",
     "network",
@@ -319,8 +336,10 @@ __all__ = [
     "sequence_features",
     "sequence_network",
     "set_rates",
+    "shared_block",
     "shift_norm",
     "side_by_side",
+    "spread",
     "stage_stride",
     "stem_stride",
     "steps_first",

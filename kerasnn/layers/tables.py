@@ -37,6 +37,23 @@ def table_parts(inputs: dict[str, KerasTensor], signature: Signature) -> list[Ke
     return parts
 
 
+def table_widths(signature: Signature) -> list[int]:
+    """How many columns each number and each category has in what `table_parts` returns, in order.
+
+    >>> from kerasnn.signature import Signature
+    >>> table_widths(Signature.table(numbers=2, categories=(4, 9), embedding_widths=(0, 3)))
+    [1, 1, 3, 3]
+    """
+    widths = []
+    if numbers := signature.numbers:
+        widths += [1 if numbers.embedding == "none" else numbers.width] * len(numbers.names)
+    if categories := signature.categories:
+        pairs = zip(categories.cardinalities, categories.widths, strict=True)
+        widths += [size - 1 for size, width in pairs if not width]
+        widths += sorted(width for width in categories.widths if width)
+    return widths
+
+
 def one_hot(codes: KerasTensor, categories: Categories, columns: list[int]) -> KerasTensor:
     """(batch, one-hot columns): each compares the code of its column with its own."""
     sizes = [categories.cardinalities[i] for i in columns]

@@ -1,0 +1,80 @@
+"""TabM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kerasnn import layers
+from kerasnn.layers import choices
+from kerasnn.recipes import PreprocessingOptions, Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.signature import Signature
+
+RECIPE = Recipe(
+    epochs=400,
+    learning_rate=2e-3,
+    weight_decay=3e-4,
+    schedule="constant",
+    warmup=0.0,
+    patience=16,
+)
+# A missing number becomes 0, which is the normal score of the median.
+PREPROCESSING = PreprocessingOptions(
+    missing="median", scale="quantile", number_embedding="piecewise_linear", number_width=16
+)
+PROFILES = {
+    "small": {"pack": 16, "width": 192},
+    "paper": {"pack": 32, "width": 512},
+}
+
+
+def tabm(
+    signature: Signature,
+    *,
+    pack: int = 16,
+    width: int = 192,
+    depth: int = 2,
+    dropout: float = 0.1,
+) -> keras.Model:
+    """TabM: many perceptrons in one, which share their kernels and predict by their mean.
+
+    Each member has scales and biases of its own in each layer, and a head of its own; each is
+    trained by its own loss.
+
+    Args:
+        signature: The inputs and the output.
+        pack: Members.
+        width: Units of each hidden layer.
+        depth: Number of hidden layers.
+        dropout: Share of hidden units dropped in training, in [0, 1).
+
+    Shape:
+        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+
+    Raises:
+        ConfigError: A value is out of its range, or the signature has no input.
+
+    Reference:
+        Gorishniy, Kotelnikov and Babenko, "TabM: advancing tabular deep learning with
+        parameter-efficient ensembling", 2024, arXiv 2410.24210. Tuned, with embeddings, mean of 15
+        seeds: California housing RMSE 0.4293, Adult accuracy 0.8694, Churn 0.8608, House RMSE
+        29931, Diamond RMSE 0.1302.
+
+    >>> from kerasnn.signature import Signature
+    >>> tabm(Signature.table(numbers=3, classes=2), pack=2, width=4, depth=1).count_params()
+    44
+    """
+    choices.check(pack=pack, depth=depth)
+    inputs = layers.build_inputs(signature)
+    x = layers.encode(inputs, signature)
+    numbers = layers.member_numbers(x, members=pack)
+    x = layers.spread(x, numbers, signature, name="hidden_1_in")
+    for i in range(depth):
+        x = layers.ensemble_block(
+            x, numbers, width=width, dropout=dropout, is_scaled=i > 0, name=f"hidden_{i + 1}"
+        )
+    scores = layers.member_heads(x, signature)
+    return layers.network(inputs, layers.members_output(scores, signature), name="tabm")
