@@ -8,6 +8,8 @@
     conditions    the least good values that are accepted
     intervals     bootstrap intervals, and of the difference between two models
     calibration   temperature, decision threshold, reliability curve
+    conformal     sets and intervals that hold the truth as often as asked
+    trust         how often they do, and how far off probabilities are
     baselines     majority, frequencies or mean, linear, gradient boosting
     comparison    whether the network wins against them
     slices        the scores of each value of a column

@@ -7,6 +7,7 @@
     learning      learning curves, learning rate, the finder's sweep
     mistakes      of classes: confusion, ROC, precision and recall, calibration
     distances     of values: predicted against true, residuals
+    trust         sets and intervals: what they promise, hold, and how large they are
     columns       importance and the decision boundary
     images        thumbnails: samples, mistakes, where a network looks
     texts         mistakes word by word, telling words, lengths

@@ -222,7 +222,14 @@ def _calibration_sentence(
     else:
         verdict = f"the network is too {'sure' if excess > 0 else 'cautious'}"
     rows = "labels of rows" if story["task"] == "multilabel" else "rows"
+    trust, more = story["scores"].get("trust"), ""
+    if trust:
+        before, chance = percent(trust["error_before"]), percent(trust["error_by_chance"])
+        more = (
+            f" Before the temperature of {trust['temperature']:.3g} they were off by {before}; "
+            f"exact ones would be by {chance}."
+        )
     return (
-        f"Probabilities are off by {percent(off)} on average; {verdict}. Bars show how many {rows} "
+        f"Probabilities are off by {percent(off)} on average; {verdict}.{more} Bars show how many {rows} "
         "there are."
     )

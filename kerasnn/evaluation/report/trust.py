@@ -1,0 +1,172 @@
+"""Whether sets and intervals hold as often as they promise, and how large they are for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from kerasnn.evaluation.report.drawing import (
+    ACCENT,
+    INK,
+    MUTED,
+    WARM,
+    Drawing,
+    draw,
+    figure_of,
+    percent,
+    shorten,
+)
+from kerasnn.evaluation.trust import MOST_SIZES
+
+Story = dict[str, Any]
+
+
+def drawings(story: Story) -> list[Drawing]:
+    """Asked against held, and what the sets or intervals of 90 % are like; nothing if not known."""
+    trust = story["scores"].get("trust")
+    if not trust:
+        return []
+    found = [_promises(story, trust)]
+    if trust["sizes"]:
+        found.append(_sets(trust))
+    if trust["band"]:
+        found.append(_intervals(story, trust))
+    return found
+
+
+def _promises(story: Story, trust: Story) -> Drawing:
+    asked, held, _ = np.array(trust["curve"], dtype=float).T
+
+    def paint(axes: Axes) -> None:
+        line = np.linspace(asked[0], 1, 101)
+        reach = _by_chance(story, line)
+        axes.fill_between(line, line - reach, line + reach, color=MUTED, alpha=0.25, linewidth=0)
+        axes.plot(line, line, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.plot(asked, held, color=ACCENT, marker="o", markersize=3.8)
+        at = (trust["asked"], trust["held"])
+        axes.plot(*at, "o", color=WARM, markersize=7, zorder=4)
+        axes.annotate(
+            _exactly(at[1]), at, (-9, 7), textcoords="offset points", ha="right", color=INK
+        )
+        low = min(asked[0], held.min())
+        axes.set(xlim=(asked[0] - 0.01, 1.01), ylim=(low - 0.02, 1.02))
+        axes.set(xlabel="share that was asked", ylabel="share that is held")
+
+    return draw("Coverage", _promises_sentence(story, trust), paint)
+
+
+def _promises_sentence(story: Story, trust: Story) -> str:
+    asked, held, (low, high) = trust["asked"], trust["held"], trust["interval"]
+    off = held - asked
+    name = "Sets" if trust["sizes"] else "Intervals"
+    of = {"regression": "true values", "multilabel": "rows’ labels"}.get(
+        story["task"], "true classes"
+    )
+    sentence = (
+        f"{name} of {percent(asked)} hold {_exactly(held)} of the {of} "
+        f"(95 % interval {_exactly(low)} to {_exactly(high)})."
+    )
+    if abs(off) <= _by_chance(story, asked):
+        sentence += " They keep what they promise."
+    elif off > 0 and trust["sizes"] and trust["size"] <= 1:
+        sentence += " No set is empty, and the likeliest class alone is right more often."
+    elif off > 0:
+        sentence += " They hold more than they promise."
+    else:
+        sentence += " They hold less: these rows are unlike the validation rows."
+    return sentence + " Grey: what chance would do."
+
+
+def _by_chance(story: Story, share: Any) -> Any:
+    """How far off a right coverage is in 95 of 100 tables: both parts have but so many rows."""
+    tested, margins = story["scores"]["n_rows"], story["scores"]["trust"]["n_margins"]
+    return 1.96 * np.sqrt(share * (1 - share) * (1 / tested + 1 / margins))
+
+
+def _exactly(share: float) -> str:
+    """With a digit more than other shares: here it matters."""
+    return f"{100 * share:.1f} %"
+
+
+def _sets(trust: Story) -> Drawing:
+    sizes, shares, hits = (
+        np.array(each, dtype=float) for each in zip(*trust["sizes"], strict=True)
+    )
+    places = np.arange(len(sizes))
+
+    def paint(axes: Axes) -> None:
+        axes.barh(places, shares * hits, height=0.62, color=ACCENT, alpha=0.75)
+        axes.barh(places, shares * (1 - hits), 0.62, shares * hits, color=WARM, alpha=0.85)
+        for place, share, hit in zip(places, shares, hits, strict=True):
+            text = f"{percent(share)} of the rows, {percent(hit)} held"
+            inside = share > 0.55
+            axes.annotate(
+                text,
+                (0 if inside else share, place),
+                (6, 0),
+                textcoords="offset points",
+                va="center",
+                color=INK,
+                fontsize=9,
+            )
+        axes.set_yticks(places, [_classes(int(size)) for size in sizes])
+        axes.set_ylim(len(sizes) - 0.4, min(-0.6, len(sizes) - 3.2))
+        axes.set_xlim(0, 1)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.set_xlabel("share of the rows")
+
+    return draw(f"Sets of {percent(trust['asked'])}", _sets_sentence(trust), paint)
+
+
+def _classes(size: int) -> str:
+    if size == 1:
+        return "1 class"
+    return f"{size} or more" if size == MOST_SIZES else f"{size} classes"
+
+
+def _sets_sentence(trust: Story) -> str:
+    sentence = f"A set has {figure_of(trust['size'])} classes on average; it always has one."
+    if trust["least"]:
+        label, share = trust["least"]
+        sentence += f" Held least often is ‘{shorten(label, 40)}’: {percent(share)}."
+    return sentence
+
+
+def _intervals(story: Story, trust: Story) -> Drawing:
+    rows, target = story["errors"]["rows"], shorten(story["target"], 30)
+    value, truth = np.array(rows["prediction"], float), np.array(rows["truth"], float)
+    at, reach = np.array(trust["band"], dtype=float).T
+    off = value - truth
+    held = np.abs(off) <= np.interp(value, at, reach)
+    # A few rows that are far off would leave a line of the band.
+    most = max(1.6 * reach.max(), float(np.quantile(np.abs(off), 0.98)))
+    shown = np.abs(off) <= most
+
+    def paint(axes: Axes) -> None:
+        axes.fill_between(at, -reach, reach, color=ACCENT, alpha=0.16, linewidth=0)
+        axes.plot(at, reach, at, -reach, color=ACCENT, linewidth=1.1)
+        for kept, colour, alpha in ((held, ACCENT, 0.4), (~held, WARM, 0.85)):
+            chosen = kept & shown
+            axes.plot(
+                value[chosen],
+                off[chosen],
+                "o",
+                color=colour,
+                alpha=alpha,
+                markersize=3.2,
+                markeredgewidth=0,
+            )
+        axes.axhline(0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.set(xlabel=f"{target}, predicted", ylabel="predicted − true", ylim=(-most, most))
+
+    sentence = f"On average {figure_of(trust['size'])} wide"
+    if reach.max() > 1.5 * reach.min():
+        ends = (figure_of(2 * float(each)) for each in (reach.min(), reach.max()))
+        sentence += ", from {} to {}: wider where errors are larger".format(*ends)
+    sentence += ". Rows outside are coloured."
+    if not shown.all():
+        sentence += f" {int((~shown).sum())} of {len(off)} rows are beyond the picture."
+    return draw(f"Intervals of {percent(trust['asked'])}", sentence, paint)
