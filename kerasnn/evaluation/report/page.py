@@ -22,6 +22,7 @@ from kerasnn.evaluation.report import (
     network,
     series,
     texts,
+    trust,
     tuning,
 )
 from kerasnn.evaluation.report.drawing import duration, figure_of, first_upper, percent, shorten
@@ -114,9 +115,13 @@ def context(story: Story) -> Story:
         "bars": _bars(story["scores"]),
         "per_class": _per_class(story["scores"]),
         "training": learning.summary(story),
+        "members": _members(story),
         "curves": learning.drawings(story),
         "tuning": tuning.part(story),
-        "errors": mistakes.drawings(story) if classes else distances.drawings(story),
+        "errors": [
+            *(mistakes.drawings(story) if classes else distances.drawings(story)),
+            *trust.drawings(story),
+        ],
         "columns": columns.drawings(story),
         "network": network.picture(story),
         "network_sentence": network.sentence(story),
