@@ -57,6 +57,7 @@ def _rate(text: str) -> str:
     examples=[
         "kerasnn train adult.csv --target income",
         "kerasnn train prices.parquet --target price --model resnet --set width=128 --epochs 50",
+        "kerasnn train prices.csv --target price --model mlp --ensemble 4",
         "kerasnn train visits.csv --target returned --split group:patient --drop id",
         "kerasnn train photos/train --test photos/test --time-limit 10m",
         "kerasnn train steps.csv --target walker --series walk --time second",
@@ -194,6 +195,12 @@ def _rate(text: str) -> str:
     metavar="NAME",
     key="model.profile",
     help="A size of the model, such as small; see 'kerasnn models NAME'.",
+)
+@training_option(
+    "--ensemble",
+    metavar="N",
+    key="run.ensemble",
+    help="Train so many networks, 1 to 64, and average them.",
 )
 @training_option(
     "--set",

@@ -27,6 +27,10 @@ def resolve(
         frame: Its rows, before they are divided.
         given: Parts that have rows of their own, ``validation`` and ``test``.
     """
+    if settings.run.members and not settings.names_model:
+        name, _, profile = settings.run.members[0].partition(":")
+        first = {"model.name": name, **({"model.profile": profile} if profile else {})}
+        settings = settings.with_inferred(first)
     if settings.names_model:
         return settings.resolve()
     choice = _choose(settings, schema, frame, _train_share(settings.split, given))

@@ -20,7 +20,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import storage
+from kerasnn.averaging import folder_of
 from kerasnn.config import Config
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.folders import PART_NAMES
@@ -103,20 +104,18 @@ class RunFolder:
             ConfigError: Say which differ.
             ModelRefusedError: No checkpoint is intact.
         """
-        with warnings.catch_warnings():
-            # Of a damaged one the training itself will tell.
-            warnings.simplefilter("ignore", KerasnnWarning)
-            found = self.checkpoints.load()
-        if found is None:
-            return
-        before = found.metadata["fingerprint"]
-        if not fingerprint["training.learning_rate"]:
-            # It is found again before it is compared.
-            fingerprint = {
-                **fingerprint,
-                "training.learning_rate": before["training.learning_rate"],
-            }
-        check_fingerprint(before, fingerprint)
+        _check(self.checkpoints, fingerprint)
+        if Checkpoints(self.checkpoints.folder / folder_of(1)).exist():
+            fix = "set `run.ensemble` as it was, or start a new run"
+            raise ConfigError("the run has trained networks to average", fix=fix)
+
+    def check_members(self, fingerprints: Sequence[dict[str, Any]]) -> None:
+        """As `check`, of the networks that are averaged; there may be more of them than before."""
+        if self.checkpoints.exist():
+            fix = "set `run.ensemble` to 1, or start a new run"
+            raise ConfigError("the run has trained one network", fix=fix)
+        for number, fingerprint in enumerate(fingerprints, start=1):
+            _check(Checkpoints(self.checkpoints.folder / folder_of(number)), fingerprint)
 
     def begin(self, config: Config, table: Table) -> None:
         """Write what is known before the training."""
@@ -136,7 +135,7 @@ class RunFolder:
     def finish(self, run: Run, learned: Learned) -> None:
         """Write what came out; the bundle last, as the sign that the rest is there."""
         learned.config.write(self.path / CONFIG)
-        history = pd.DataFrame(learned.fitted.history)
+        history = pd.DataFrame(learned.history)
         storage.write_atomically(self.path / "history.csv", history.to_csv(index=False).encode())
         if run.scores:
             text = json.dumps(run.scores.to_dict(), indent=2, ensure_ascii=False)
@@ -206,6 +205,20 @@ class RunFolder:
             "the number of processors": os.cpu_count(),
             "the number of threads": tf.config.threading.get_intra_op_parallelism_threads(),
         }
+
+
+def _check(checkpoints: Checkpoints, fingerprint: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        # Of a damaged one the training itself will tell.
+        warnings.simplefilter("ignore", KerasnnWarning)
+        found = checkpoints.load()
+    if found is None:
+        return
+    before = found.metadata["fingerprint"]
+    if not fingerprint["training.learning_rate"]:
+        # It is found again before it is compared.
+        fingerprint = {**fingerprint, "training.learning_rate": before["training.learning_rate"]}
+    check_fingerprint(before, fingerprint)
 
 
 def open_folder(
@@ -300,7 +313,7 @@ def _make_way(path: Path, *, force: bool) -> None:
 
 
 def _clear(checkpoints: Path) -> None:
-    """Forget all checkpoints, those of the members of a blend too."""
+    """Forget all checkpoints, those of the members of an average too."""
     for folder in (checkpoints, *(each for each in checkpoints.glob("*") if each.is_dir())):
         Checkpoints(folder).clear()
 

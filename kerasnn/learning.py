@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from kerasnn import models
-from kerasnn.config import Config
+from kerasnn.config import Config, ModelOptions
 from kerasnn.deciding import decide, monitor_for, with_margins
 from kerasnn.errors import ConfigError, warn
+from kerasnn.evaluation.membership import Membership
 from kerasnn.forward import Forward
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
@@ -25,7 +28,7 @@ from kerasnn.table import Table
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
-from kerasnn.training.fitting import Fitted, Watcher, fit
+from kerasnn.training.fitting import Fitted, Row, Watcher, fit
 from kerasnn.training.losses import RowLoss, loss_function
 from kerasnn.training.stopping import Monitor, Progress
 from kerasnn.training.surroundings import precision, seeded
@@ -47,6 +50,7 @@ class Learned:
         config: With what the data decided.
         sweep: Of the learning-rate finder, if it ran.
         parts: From whose rows the network has learned.
+        average: Of what the network is the mean, if it is one.
     """
 
     predictor: Predictor
@@ -54,6 +58,46 @@ class Learned:
     config: Config
     sweep: Sweep | None = None
     parts: tuple[str, ...] = ("train",)
+    average: Average | None = None
+
+    @property
+    def model(self) -> ModelOptions:
+        """What the network is: of the configuration, or an average."""
+        return self.average.model if self.average else self.config.model
+
+    @property
+    def title(self) -> str:
+        """The same for people."""
+        return self.average.membership.title if self.average else self.config.model.name
+
+    @property
+    def history(self) -> list[Row]:
+        """A row an epoch, of all members one after the other."""
+        return self.average.history if self.average else self.fitted.history
+
+
+@dataclass(frozen=True)
+class Average:
+    """Of what a network is the mean.
+
+    Args:
+        model: The average as a model of the zoo.
+        membership: How good each member is, and how much it counts.
+        history: Epochs of all members, in their order; ``member`` counts them from 1.
+    """
+
+    model: ModelOptions
+    membership: Membership
+    history: list[Row]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The training and the validation rows as networks take them."""
+
+    preprocessor: Preprocessor
+    train: Arrays
+    validation: Arrays
 
 
 @dataclass(frozen=True)
@@ -74,26 +118,52 @@ def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) 
         config: How to encode them, and which network.
         weights: How much each row of the table counts, (n,), in training and validation; >= 0.
     """
+
+    def fit_to(train: pd.DataFrame) -> Preprocessor:
+        return Preprocessor.fit(train, table.schema, config.preprocessing)
+
+    return begin(prepare_rows(table, fit_to, config.training, weights=weights), config)
+
+
+def prepare_rows(
+    table: Table,
+    fit_to: Callable[[pd.DataFrame], Preprocessor],
+    recipe: Recipe,
+    *,
+    weights: np.ndarray | None = None,
+) -> Rows:
+    """The arrays of a table, which several networks may learn from.
+
+    Args:
+        table: Rows, schema and parts.
+        fit_to: Fits the preprocessing to the training rows.
+        recipe: How classes are weighed.
+        weights: As for `prepare`.
+    """
     train, validation = table.rows("train"), table.rows("validation")
-    preprocessor = Preprocessor.fit(train, table.schema, config.preprocessing)
+    preprocessor = fit_to(train)
     target = preprocessor.target(train)
-    row_weights = class_weights(target, config.training)
+    row_weights = class_weights(target, recipe)
     if weights is not None:
         given = weights[table.parts.train]
         row_weights = _with_mean_1(given if row_weights is None else given * row_weights)
         weights = _with_mean_1(weights[table.parts.validation])
-    network, inputs = build_network(config, preprocessor), preprocessor.transform(train).inputs
+    return Rows(
+        preprocessor,
+        Arrays(preprocessor.transform(train).inputs, target, row_weights),
+        Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation), weights),
+    )
+
+
+def begin(rows: Rows, config: Config) -> Lesson:
+    """A network with its first weights, for rows that are prepared."""
+    network, train = build_network(config, rows.preprocessor), rows.train
     entry = models.get(config.model.name)
     if entry.load_weights:
         _load_weights(entry, network, config)
     if entry.initialize:
-        entry.initialize(network, inputs, target, config.run.seed)
-    return Lesson(
-        preprocessor,
-        network,
-        Arrays(inputs, target, row_weights),
-        Arrays(preprocessor.transform(validation).inputs, preprocessor.target(validation), weights),
-    )
+        entry.initialize(network, train.inputs, train.target, config.run.seed)
+    return Lesson(rows.preprocessor, network, train, rows.validation)
 
 
 def _load_weights(entry: models.Entry, network: keras.Model, config: Config) -> None:
@@ -202,7 +272,18 @@ def learn(
         fitted = fit_whole(recipe=recipe, time_limit_s=limit)
     if entry.conclude:
         entry.conclude(lesson.network, lesson.validation.inputs, lesson.validation.target)
-    mirror = _averages_mirrored(recipe)
+    predictor = decided(lesson, config, mirror=_averages_mirrored(recipe))
+    return Learned(predictor, fitted, config, sweep)
+
+
+def decided(lesson: Lesson, config: Config, *, mirror: bool) -> Predictor:
+    """A predictor that decides by what the validation rows say of a trained network.
+
+    Args:
+        lesson: Its network, trained, and its rows.
+        config: How to choose the threshold.
+        mirror: Whether it looks at an image's mirror image too.
+    """
     predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
     outputs, task = (
         predictor.outputs(lesson.validation.inputs),
@@ -210,8 +291,7 @@ def learn(
     )
     decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
     predictor = predictor.with_decision(replace(decision, mirror=mirror))
-    predictor = with_margins(predictor, outputs, lesson.validation, lesson.train)
-    return Learned(predictor, fitted, config, sweep)
+    return with_margins(predictor, outputs, lesson.validation, lesson.train)
 
 
 def learned_again(learned: Learned, lesson: Lesson) -> Learned:

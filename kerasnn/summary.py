@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.pictures import describe_layout
+from kerasnn.evaluation import membership
 from kerasnn.evaluation.searching import course, outcome, shown
 from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema
@@ -28,6 +29,7 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
         *of_augmentation(story),
         of_training(story, parameters),
         *of_stages(story),
+        *of_members(story),
         *of_tuning(story),
     ]
 
@@ -38,6 +40,11 @@ def of_end(folder: Path | None, *, interrupted: bool) -> list[str]:
     if interrupted:
         lines.append("The training was interrupted; this is its best epoch so far.")
     return lines
+
+
+def of_members(story: Mapping[str, Any]) -> list[str]:
+    """The networks of an average."""
+    return membership.lines(story["members"]) if story.get("members") else []
 
 
 def of_data(story: Mapping[str, Any]) -> str:
@@ -127,9 +134,11 @@ def of_tuning(story: Mapping[str, Any]) -> list[str]:
 
 def of_training(story: Mapping[str, Any], parameters: int) -> str:
     """Which network was trained, for how long, and why it ended."""
-    training = story["training"]
+    training, seconds = story["training"], f"{story['seconds']:.0f} s in all"
+    if story.get("members"):
+        cut = f" ({story['stopped']})" if story["stopped"] in ("interrupted", "time limit") else ""
+        return f"network   {story['model']} averaged, {parameters:,} parameters{cut}, {seconds}"
     return (
         f"network   {story['model']}, {parameters:,} parameters; best epoch "
-        f"{training['best_epoch']} of {training['n_epochs']} ({story['stopped']}), "
-        f"{story['seconds']:.0f} s in all"
+        f"{training['best_epoch']} of {training['n_epochs']} ({story['stopped']}), {seconds}"
     )

@@ -11,10 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import layers, models
+from kerasnn import averaging, layers, models
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config
 from kerasnn.data.labels import is_missing
@@ -30,7 +31,7 @@ from kerasnn.evaluation.readings import readings
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.traces import traces
 from kerasnn.evaluation.trust import trust
-from kerasnn.folder import RunFolder, open_folder, resumed_settings
+from kerasnn.folder import RunFolder, hash_table, open_folder, resumed_settings
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.predicting import predict_labelled
 from kerasnn.progress import ProgressBar, announce
@@ -76,6 +77,7 @@ def train(
     time_limit_s: float | None = None,
     baselines: bool | None = None,
     tensorboard: bool | None = None,
+    ensemble: int | None = None,
     encoding: str | None = None,
     delimiter: str | None = None,
     progress: bool = False,
@@ -116,6 +118,8 @@ def train(
         time_limit_s: Seconds of training at most.
         baselines: Whether simple models are scored on the same rows.
         tensorboard: Whether logs for TensorBoard are written.
+        ensemble: Networks that are trained one after the other and averaged, 1 to 64; of the same
+            model, or of those that ``run.members`` names in turn.
         encoding: Of text files.
         delimiter: Of text files.
         progress: Whether a progress bar is shown.
@@ -155,6 +159,7 @@ def train(
             "run.time_limit_s": time_limit_s,
             "run.baselines": baselines,
             "run.tensorboard": tensorboard,
+            "run.ensemble": ensemble,
         },
         set=set,
         config=resumed_settings(resume, config) if resume is not None else config,
@@ -165,11 +170,13 @@ def train(
         if pretrained := settings.chosen.get("training.pretrained"):
             _check_weights_file(pretrained.value)
         if settings.forecast.horizon:
+            _check_no_average(settings)
             from kerasnn.forecast_trainer import train_forecaster
 
             how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
             return train_forecaster(settings, sources, noted, **how)
         _check_no_forecast(settings)
+        averaging.check(settings)
         table, chosen = read_table(settings, sources)
         if chosen.choice and progress:
             announce(f"auto chose {chosen.choice.reason}")
@@ -201,6 +208,23 @@ def train_on(
         started: When the run began, of `time.perf_counter`.
         tell: What the report is to say besides, from the run before it is written.
     """
+    train = _learn_average if averaging.is_several(config) else _learn_one
+    learned, probes = train(table, config, folder, progress=progress)
+    seconds = perf_counter() - started
+    run = _judged(table, learned, probes, noted, seconds=seconds)
+    if tell:
+        run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
+    if folder:
+        folder.finish(run, learned)
+        run.folder = folder.path
+        run.report()
+    return run
+
+
+def _learn_one(
+    table: Table, config: Config, folder: RunFolder | None, *, progress: bool
+) -> tuple[Learned, Probes | None]:
+    """A trained network, and what was seen in it meanwhile."""
     fingerprint = folder.fingerprint(config, table) if folder else None
     if folder and fingerprint:
         folder.check(fingerprint)
@@ -219,17 +243,40 @@ def train_on(
     finally:
         for watcher in watchers:
             getattr(watcher, "close", lambda: None)()
-    if len(table.parts.test):
-        learned = learned_again(learned, lesson)
-    seconds = perf_counter() - started
-    run = _judged(table, learned, probes, noted, seconds=seconds)
-    if tell:
-        run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
+    return learned_again(learned, lesson) if len(table.parts.test) else learned, probes
+
+
+def _learn_average(
+    table: Table, config: Config, folder: RunFolder | None, *, progress: bool
+) -> tuple[Learned, Probes | None]:
+    """Several trained networks as one, and what was seen in the first of them."""
+    plans = averaging.plan(config)
+    fingerprint = None
     if folder:
-        folder.finish(run, learned)
-        run.folder = folder.path
-        run.report()
-    return run
+        digest = hash_table(table)
+        fingerprint = partial(folder.circumstances, digest=digest)
+        folder.check_members([fingerprint(each) for each in plans])
+        folder.begin(config, table)
+    probes: list[Probes] = []
+
+    def watch(number: int, lesson: Lesson, own: Config) -> tuple[Watcher, ...]:
+        name = averaging.folder_of(number)
+        title = f"network {number} of {len(plans)}"
+        watchers = _watchers(own, folder, lesson, progress=progress, title=title, name=name)
+        if folder and not probes:
+            probes.append(Probes.of(lesson, own))
+            return (*watchers, probes[0])
+        return watchers
+
+    averaged = averaging.learn_average(
+        table,
+        config,
+        checkpoints=folder.checkpoints if folder else None,
+        fingerprint=fingerprint,
+        watch=watch,
+    )
+    learned = averaged.again() if len(table.parts.test) else averaged.learned
+    return learned, probes[0] if probes else None
 
 
 def _check_no_forecast(settings: Settings) -> None:
@@ -253,6 +300,12 @@ def _check_no_forecast(settings: Settings) -> None:
         raise ConfigError(f"{wanted[-1]} needs a horizon", fix=fix)
 
 
+def _check_no_average(settings: Settings) -> None:
+    if settings.run.ensemble > 1 or settings.run.members:
+        fix = "leave it out, or choose the model 'blend'"
+        raise ConfigError("`run.ensemble` is not for forecasts, which 'blend' averages", fix=fix)
+
+
 def _check_weights_file(path: str | None) -> None:
     """Before anything is read: images take long."""
     if path is not None:
@@ -260,14 +313,21 @@ def _check_weights_file(path: str | None) -> None:
 
 
 def _watchers(
-    config: Config, folder: RunFolder | None, lesson: Lesson, *, progress: bool
+    config: Config,
+    folder: RunFolder | None,
+    lesson: Lesson,
+    *,
+    progress: bool,
+    title: str = "training",
+    name: str = "",
 ) -> tuple[Watcher, ...]:
     watchers: list[Any] = []
     if progress:
         monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
-        watchers.append(ProgressBar(epochs=config.training.epochs, monitor=monitor.name))
+        epochs = config.training.epochs
+        watchers.append(ProgressBar(epochs=epochs, monitor=monitor.name, title=title))
     if config.run.tensorboard and folder:
-        watchers.append(TensorBoardLog(folder.path / "tensorboard"))
+        watchers.append(TensorBoardLog(folder.path / "tensorboard" / name))
     return tuple(watchers)
 
 
@@ -298,8 +358,8 @@ def _judged(
     if learned.sweep:
         report["sweep"] = learned.sweep.to_dict()
     bundle = Bundle(
-        model=config.model.name,
-        hyperparameters=dict(config.model.hyperparameters),
+        model=learned.model.name,
+        hyperparameters=dict(learned.model.hyperparameters),
         recipe=config.training,
         config=config.to_dict(),
         predictor=predictor,
@@ -340,7 +400,8 @@ def _story(
         "split": config.split.kind,
         "config": config.to_dict(),
         "choice": config.choice.to_dict() if config.choice else None,
-        "model_name": config.model.name,
+        "model_name": learned.title,
+        "members": learned.average.membership.to_dict() if learned.average else None,
         "network": learned.predictor.network,
         "history": learned.fitted.history,
         "best_epoch": progress.best_epoch,

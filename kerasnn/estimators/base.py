@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from kerasnn import averaging
 from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
 from kerasnn.choosing import resolve
@@ -37,7 +38,7 @@ from kerasnn.estimators.saving import (
     read_parameters,
     to_bytes,
 )
-from kerasnn.learning import Learned, learn, prepare
+from kerasnn.learning import Learned, Lesson, learn, prepare
 from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
 from kerasnn.settings import Settings, collect
@@ -236,6 +237,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         chosen |= {key: value for key, value in parameters.items() if value is not None}
         chosen |= {f"model.{name}": value for name, value in (self.hyperparameters or {}).items()}
         settings = collect(set=chosen)
+        averaging.check(settings)
         if settings.names_model:
             # What is wrong with them is said before the table is looked at.
             settings.resolve()
@@ -250,11 +252,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 **{f"data.columns.{c.name}": c.kind for c in table.schema.columns},
             }
         )
+        if averaging.is_several(config):
+            watch = _bar_of if self.verbose else _nothing_of
+            return averaging.learn_average(table, config, weights=weights, watch=watch).learned
         lesson = prepare(table, config, weights=weights)
         if not self.verbose:
             return learn(lesson, config)
-        monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
-        bar = ProgressBar(epochs=config.training.epochs, monitor=monitor.name)
+        (bar,) = _bar_of(0, lesson, config)
         try:
             return learn(lesson, config, watchers=(bar,))
         finally:
@@ -265,21 +269,32 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         if progress.stopped == "interrupted":
             warn("the training was interrupted", fix="the best weights so far are kept")
         report = {
-            "history": learned.fitted.history,
+            "history": learned.history,
             "best_epoch": progress.best_epoch,
             "stopped": progress.stopped,
             "choice": config.choice.to_dict() if config.choice else None,
             **note_estimator(self, config.run.seed),
         }
         bundle = Bundle(
-            model=config.model.name,
-            hyperparameters=dict(config.model.hyperparameters),
+            model=learned.model.name,
+            hyperparameters=dict(learned.model.hyperparameters),
             recipe=config.training,
             predictor=learned.predictor,
             config=config.to_dict(),
             report=report,
         )
         return self._take(bundle)
+
+
+def _bar_of(number: int, lesson: Lesson, config: Config) -> tuple[ProgressBar]:
+    """The progress of a network; of several, they are counted from 1."""
+    monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
+    title = f"network {number}" if number else "training"
+    return (ProgressBar(epochs=config.training.epochs, monitor=monitor.name, title=title),)
+
+
+def _nothing_of(number: int, lesson: Lesson, config: Config) -> tuple[ProgressBar, ...]:
+    return ()
 
 
 def _seed(random_state: Any) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnn.averaging import NAME
 from kerasnn.bundle import Bundle
+from kerasnn.config import DEFAULT_MODEL
 from kerasnn.errors import ModelRefusedError
 
 _KEY = "estimator"
@@ -107,14 +109,20 @@ def _noted(bundle: Bundle) -> dict[str, Any]:
 def _parameters_of_run(bundle: Bundle) -> dict[str, Any]:
     preprocessor = bundle.predictor.preprocessor
     sections = {"training": asdict(bundle.recipe), "preprocessing": asdict(preprocessor.options)}
+    model, values = bundle.model, dict(bundle.hyperparameters)
+    settings = {
+        f"{section}.{name}": value
+        for section, options in sections.items()
+        for name, value in options.items()
+    }
+    if model == NAME:
+        # Of its networks, the configuration of the run tells.
+        model, values = DEFAULT_MODEL, {}
+        settings |= {f"model.{name}": value for name, value in bundle.config["model"].items()}
     return {
-        "model": bundle.model,
-        "hyperparameters": dict(bundle.hyperparameters),
-        "settings": {
-            f"{section}.{name}": value
-            for section, values in sections.items()
-            for name, value in values.items()
-        },
+        "model": model,
+        "hyperparameters": values,
+        "settings": settings,
         "columns": {column.name: column.kind for column in preprocessor.schema.columns},
     }
 

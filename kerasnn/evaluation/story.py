@@ -75,6 +75,7 @@ def tell(
     warnings: Sequence[str],
     boundary: Mapping[str, Any] | None,
     choice: Mapping[str, Any] | None = None,
+    members: Mapping[str, Any] | None = None,
     images: Mapping[str, Any] | None = None,
     texts: Mapping[str, Any] | None = None,
     traces: Mapping[str, Any] | None = None,
@@ -101,6 +102,8 @@ def tell(
         warnings: Raised in the run.
         boundary: As of `decision_boundary`.
         choice: As of `kerasnn.selection.Choice.to_dict`, where the data chose the model.
+        members: As of `kerasnn.evaluation.membership.Membership.to_dict`, of an average; then the
+            history is that of the heaviest member.
         images: As of `kerasnn.evaluation.gallery.gallery`, for a table with images.
         texts: As of `kerasnn.evaluation.readings.readings`, for a table with texts.
         traces: As of `kerasnn.evaluation.traces.traces`, for a table with series or sounds.
@@ -112,6 +115,7 @@ def tell(
         "version": VERSION,
         "model": model_name,
         "choice": dict(choice) if choice else None,
+        "members": dict(members) if members else None,
         "target": schema.target.name,
         "task": schema.target.task,
         "classes": list(schema.target.classes[:MAX_SCORED_CLASSES]),

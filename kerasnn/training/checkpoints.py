@@ -100,6 +100,10 @@ class Checkpoints:
             raise ModelRefusedError(what, place=str(self.folder), fix="train from the start")
         return None
 
+    def exist(self) -> bool:
+        """Whether something was saved."""
+        return bool(self._generations())
+
     def clear(self) -> None:
         """Forget every generation."""
         for generation in self._generations():

@@ -10,6 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from kerasnn.errors import ModelRefusedError
+from kerasnn.evaluation import membership
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.report import (
     columns,
@@ -267,6 +268,14 @@ def _bars(scores: Story) -> list[Story]:
         }
         for index, (title, value, pair) in enumerate(entries)
     ]
+
+
+def _members(story: Story) -> Story | None:
+    """The networks of an average."""
+    if not story.get("members"):
+        return None
+    head, rows = membership.cells(story["members"])
+    return {"head": head, "rows": rows, "note": membership.NOTE}
 
 
 def _per_class(scores: Story) -> Story:

@@ -1,0 +1,530 @@
+"""Train several networks on the same rows, and average them with weights of their own.
+
+Of one model with several seeds, or of several models: the networks learn one after the other, each
+with checkpoints of its own, and become one network, the model ``average`` of the zoo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle, islice
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn import models
+from kerasnn.adapting import adapt
+from kerasnn.config import DEFAULT_PROFILE, Config, ModelOptions
+from kerasnn.deciding import monitor_for, monitored
+from kerasnn.errors import ConfigError, UnknownNameError, warn
+from kerasnn.evaluation.calibration import label_probabilities, probabilities
+from kerasnn.evaluation.membership import Member, Membership
+from kerasnn.greedy import greedy_weights
+from kerasnn.learning import (
+    Average,
+    Learned,
+    Lesson,
+    Rows,
+    begin,
+    build_network,
+    decided,
+    learn,
+    learned_again,
+    prepare_rows,
+)
+from kerasnn.models.tabular import average
+from kerasnn.predictor import Predictor
+from kerasnn.preprocessing import Preprocessor
+from kerasnn.preprocessing.joint import (
+    OWN_OPTIONS,
+    TABLE_KINDS,
+    fit_ways,
+    has_ways,
+    keep_ways,
+    of_way,
+)
+from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.engine import Arrays
+from kerasnn.training.fitting import Fitted, Watcher
+
+if TYPE_CHECKING:
+    import keras
+
+    from kerasnn.recipes import PreprocessingOptions
+    from kerasnn.schema import Schema
+    from kerasnn.settings import Settings
+    from kerasnn.signature import Task
+    from kerasnn.table import Table
+
+NAME = "average"
+# Picks of the greedy selection, at least; as many as there are members if these are more.
+PICKS = 32
+# Validation rows that the weights are chosen on.
+MOST_ROWS = 50_000
+# Options of the preprocessing that those of the run's model decide for all.
+SHARED = ("min_count", "max_categories", "scale_target")
+
+# From the number of a network, from 1, its lesson and its configuration to what watches it.
+Watch = Callable[[int, Lesson, Config], Sequence[Watcher]]
+
+
+def is_several(config: Config) -> bool:
+    """Whether more than one network is to be trained."""
+    return len(_kinds(config)) > 1
+
+
+def plan(config: Config) -> tuple[Config, ...]:
+    """The configuration of each network: what of the run's differs from its recipe holds for all.
+
+    Args:
+        config: Of the run.
+    """
+    return tuple(_configuration(config, kind, i) for i, kind in enumerate(_kinds(config)))
+
+
+def seed_of(seed: int, number: int) -> int:
+    """Of a network in an average: the first has that of the run, the others none near it.
+
+    >>> seed_of(7, 0), seed_of(7, 1) == seed_of(8, 0)
+    (7, False)
+    """
+    return seed if not number else int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def folder_of(number: int) -> str:
+    """Where the checkpoints of a network are, in the folder of all; counted from 1."""
+    return f"member-{number}"
+
+
+def check(settings: Settings) -> None:
+    """Raise for what makes no average, before any data are read.
+
+    Raises:
+        UnknownNameError: There is no such model or profile.
+        ConfigError: A model can't be in an average, or is the average itself.
+    """
+    name = settings.model_name
+    if name == NAME:
+        raise ConfigError(
+            "an average is made of networks that are trained one by one",
+            fix="choose their model, and set `run.ensemble` to how many there are",
+        )
+    kinds = [_kind(text) for text in settings.run.members]
+    for kind in kinds:
+        average.members_of(kind[0])
+        _profile(*kind)
+    if kinds and settings.names_model and (name, settings.profile) not in kinds:
+        raise ConfigError(
+            f"the model '{_text((name, settings.profile))}' is not one of `run.members`: "
+            f"{', '.join(map(_text, kinds))}",
+            fix="leave out the model, or name it among them",
+        )
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Networks that were trained for an average.
+
+    Args:
+        learned: The average of those that count.
+        kept: Networks that count, in the order of the average, each with what it learned from.
+    """
+
+    learned: Learned
+    kept: Sequence[tuple[Learned, Lesson]]
+
+    def again(self) -> Learned:
+        """As `kerasnn.learning.learned_again`, for each of them."""
+        again = [learned_again(*each) for each in self.kept]
+        parts = max((each.parts for each in again), key=len)
+        if parts == self.learned.parts:
+            return self.learned
+        known, config = self.learned.predictor, self.learned.config
+        network = _network(self.learned.model, config, known.preprocessor, again)
+        predictor = Predictor(known.preprocessor, network, known.decision)
+        return replace(self.learned, predictor=predictor, parts=parts)
+
+
+def learn_average(
+    table: Table,
+    config: Config,
+    *,
+    weights: np.ndarray | None = None,
+    checkpoints: Checkpoints | None = None,
+    fingerprint: Callable[[Config], dict[str, Any]] | None = None,
+    watch: Watch = lambda number, lesson, config: (),
+) -> Averaged:
+    """Train the networks one after the other, and average them.
+
+    A run that was killed goes on with the network that it was at. Ctrl-C keeps those that are
+    trained, and so does a time limit, which is shared by all.
+
+    Args:
+        table: Rows, schema and parts.
+        config: Of the run.
+        weights: As for `kerasnn.learning.prepare`.
+        checkpoints: In whose folder each network has one.
+        fingerprint: Of a network's configuration: what must be equal for its checkpoint to be used.
+        watch: What watches a network.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C came before there was anything to keep.
+    """
+    plans = _adapted(plan(config), config, table)
+    wanted = _wanted(plans, config, table.schema)
+    options = list(dict.fromkeys(wanted))
+
+    def fit_to(train: pd.DataFrame) -> Preprocessor:
+        return fit_ways(train, table.schema, options)
+
+    rows = prepare_rows(table, fit_to, config.training, weights=weights)
+    by_way = [_of_way(rows, way) for way in range(1, len(options) + 1)]
+    course = _Course(checkpoints, fingerprint, watch)
+    for number, (each, option) in enumerate(zip(plans, wanted, strict=True), start=1):
+        if not course.goes_on(config.run.time_limit_s, len(plans)):
+            break
+        way = options.index(option) + 1
+        course.train(number, way, by_way[way - 1], each)
+    return _averaged(rows, course, config)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A network that has learned.
+
+    Args:
+        way: In which it takes its columns.
+    """
+
+    learned: Learned
+    lesson: Lesson
+    way: int
+    seconds: float
+
+    @property
+    def stopped(self) -> str:
+        return self.learned.fitted.progress.stopped
+
+
+class _Course:
+    """The networks that are trained so far, and whether there is time for another one."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints | None,
+        fingerprint: Callable[[Config], dict[str, Any]] | None,
+        watch: Watch,
+    ) -> None:
+        self.checkpoints, self.fingerprint, self.watch = checkpoints, fingerprint, watch
+        self.done: list[_Trained] = []
+        self.stopped = ""
+        self._left: float | None = None
+        self._rates: dict[str, float] = {}
+
+    def goes_on(self, limit: float | None, count: int) -> bool:
+        """Whether the next one is to be trained; lays down the time that it may take."""
+        if self.stopped:
+            return False
+        if limit is None:
+            return True
+        left = limit - sum(each.seconds for each in self.done)
+        if left <= 0 and self.done:
+            self.stopped = "time limit"
+            warn(f"there was time for {len(self.done)} of {count} networks")
+            return False
+        self._left = left / (count - len(self.done))
+        return True
+
+    def train(self, number: int, way: int, rows: Rows, config: Config) -> None:
+        """Train a network, or find it trained in its checkpoint."""
+        config = replace(config, run=replace(config.run, time_limit_s=self._left))
+        title = _title(config.model)
+        if not config.training.learning_rate and title in self._rates:
+            # Found for the first of this model.
+            rate = {"training.learning_rate": self._rates[title]}
+            config = config.with_inferred(rate)
+        began = perf_counter()
+        try:
+            lesson = begin(rows, config)
+            learned = self._learn(number, lesson, config)
+        except KeyboardInterrupt:
+            if not self.done:
+                raise
+            self.stopped = "interrupted"
+            return
+        self._rates[title] = learned.config.training.learning_rate
+        seconds = max(perf_counter() - began, learned.fitted.progress.seconds)
+        self.done.append(_Trained(learned, lesson, way, seconds))
+        if self.done[-1].stopped == "interrupted":
+            self.stopped = "interrupted"
+
+    def _learn(self, number: int, lesson: Lesson, config: Config) -> Learned:
+        folder = self.checkpoints.folder / folder_of(number) if self.checkpoints else None
+        watchers = tuple(self.watch(number, lesson, config))
+        try:
+            return learn(
+                lesson,
+                config,
+                checkpoints=Checkpoints(folder) if folder else None,
+                fingerprint=self.fingerprint(config) if self.fingerprint else None,
+                watchers=watchers,
+            )
+        finally:
+            for watcher in watchers:
+                getattr(watcher, "close", lambda: None)()
+
+    def ending(self, number: int) -> str:
+        """Why the training ended, of all as of one of them."""
+        cut = [each.stopped for each in self.done if each.stopped == "time limit"]
+        return self.stopped or next(iter(cut), self.done[number].stopped)
+
+
+def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
+    """The average of what is trained, and all that there is to say of it."""
+    trained = course.done
+    shares = _weigh([each.learned.predictor for each in trained], trained)
+    kept = [each for each, share in zip(trained, shares, strict=True) if share]
+    ways = sorted({each.way for each in kept})
+    rows = _of_ways(rows, ways)
+    model = _model(kept, ways, [share for share in shares if share])
+    network = _network(model, config, rows.preprocessor, [each.learned for each in kept])
+    lesson = Lesson(rows.preprocessor, network, rows.train, rows.validation)
+    mirror = any(each.learned.predictor.decision.mirror for each in kept)
+    predictor = decided(lesson, config, mirror=mirror)
+    membership = _membership(trained, shares, predictor, rows.validation, config)
+    heaviest = trained[membership.heaviest].learned
+    stopped = course.ending(membership.heaviest)
+    fitted = Fitted(
+        heaviest.fitted.history,
+        replace(heaviest.fitted.progress, stopped=stopped),
+        heaviest.fitted.resumed_at,
+    )
+    history = [
+        {"member": float(number), **row}
+        for number, each in enumerate(trained, start=1)
+        for row in each.learned.fitted.history
+    ]
+    rate = heaviest.config.training.learning_rate
+    if not config.training.learning_rate and heaviest.config.model == config.model:
+        config = config.with_inferred({"training.learning_rate": rate})
+    learned = Learned(
+        predictor,
+        fitted,
+        config,
+        heaviest.sweep,
+        average=Average(model, membership, history),
+    )
+    return Averaged(learned, [(each.learned, each.lesson) for each in kept])
+
+
+def _weigh(predictors: Sequence[Predictor], trained: Sequence[_Trained]) -> list[float]:
+    """The share of each network: 0 for those without which the rest is as good."""
+    outputs = [
+        predictor.outputs(each.lesson.validation.inputs)
+        for predictor, each in zip(predictors, trained, strict=True)
+    ]
+    sound = [number for number, each in enumerate(outputs) if np.isfinite(each).all()]
+    shares = [0.0] * len(trained)
+    if not sound:
+        return [1 / len(trained)] * len(trained)
+    checked, task = trained[0].lesson.validation, predictors[0].preprocessor.schema.target.task
+    rows = np.linspace(0, len(checked) - 1, min(len(checked), MOST_ROWS)).astype(np.int64)
+    predictions = np.stack([_predictions(outputs[number][rows], task) for number in sound])
+    weights = None if checked.weights is None else checked.weights[rows]
+    found = greedy_weights(
+        predictions, checked.target[rows], weights, rounds=max(PICKS, 2 * len(sound))
+    )
+    for number, share in zip(sound, found.tolist(), strict=True):
+        shares[number] = share
+    return shares
+
+
+def _predictions(outputs: np.ndarray, task: Task) -> np.ndarray:
+    """Probabilities (n, classes or labels), or values (n,) as the networks learn them."""
+    if task == "regression":
+        return outputs[:, 0]
+    read = label_probabilities if task == "multilabel" else probabilities
+    return read(outputs, temperature=1.0)
+
+
+def _membership(
+    trained: Sequence[_Trained],
+    shares: Sequence[float],
+    predictor: Predictor,
+    validation: Arrays,
+    config: Config,
+) -> Membership:
+    monitor = monitor_for(config.training, predictor.preprocessor, validation)
+
+    def value(of: Predictor, rows: Arrays) -> float:
+        return float(monitor.measure(of.outputs(rows.inputs)))
+
+    members = [
+        Member(
+            title=_title(each.learned.config.model),
+            seed=each.learned.config.run.seed,
+            weight=share,
+            value=value(each.learned.predictor, each.lesson.validation),
+            best_epoch=each.learned.fitted.progress.best_epoch,
+            n_epochs=len(each.learned.fitted.history),
+            seconds=round(each.seconds, 3),
+        )
+        for each, share in zip(trained, shares, strict=True)
+    ]
+    metric = monitored(config.training, predictor.preprocessor.schema.target.task).name
+    return Membership(metric, value(predictor, validation), tuple(members))
+
+
+def _model(kept: Sequence[_Trained], ways: Sequence[int], shares: Sequence[float]) -> ModelOptions:
+    """The average as a model of the zoo."""
+    members = [
+        average.Member(
+            each.learned.config.model.name,
+            each.learned.config.model.hyperparameters,
+            ways.index(each.way) + 1,
+        )
+        for each in kept
+    ]
+    weights = ",".join(f"{share:.9g}" for share in shares)
+    return ModelOptions(NAME, {"members": average.text_of(members), "weights": weights})
+
+
+def _network(
+    model: ModelOptions, config: Config, preprocessor: Preprocessor, members: Sequence[Learned]
+) -> keras.Model:
+    """The average with the weights of its members."""
+    network = build_network(replace(config, model=model), preprocessor)
+    named = [(each.config.model.name, each.predictor.network) for each in members]
+    average.fill(network, named)
+    return network
+
+
+def _of_way(rows: Rows, way: int) -> Rows:
+    """Rows as a network takes them that wants its columns in one of the ways."""
+    return _of_ways(rows, [way])
+
+
+def _of_ways(rows: Rows, ways: Sequence[int]) -> Rows:
+    """Rows as an average takes them whose networks want their columns in these ways."""
+    kept = keep_ways(rows.preprocessor, ways)
+    before, after = rows.preprocessor.signature, kept.signature
+
+    def renamed(arrays: Arrays) -> Arrays:
+        inputs = {
+            after.way_inputs(new)[name]: values
+            for new, old in enumerate(ways, start=1)
+            for name, values in of_way(arrays.inputs, before, old).items()
+        }
+        return Arrays(inputs, arrays.target, arrays.weights)
+
+    return Rows(kept, renamed(rows.train), renamed(rows.validation))
+
+
+def _kinds(config: Config) -> list[tuple[str, str]]:
+    """Model and profile of each network."""
+    options = config.run
+    named = [_kind(text) for text in options.members]
+    several = named or [(config.model.name, config.model.profile)]
+    return list(islice(cycle(several), options.ensemble or len(several)))
+
+
+def _kind(text: str) -> tuple[str, str]:
+    name, _, profile = text.partition(":")
+    return name, profile or DEFAULT_PROFILE
+
+
+def _text(kind: tuple[str, str]) -> str:
+    name, profile = kind
+    return name if profile == DEFAULT_PROFILE else f"{name}:{profile}"
+
+
+def _title(options: ModelOptions) -> str:
+    return options.name + f" ({options.profile})" * (options.profile != DEFAULT_PROFILE)
+
+
+def _configuration(config: Config, kind: tuple[str, str], number: int) -> Config:
+    """Of one network, whose model may be another than the run's."""
+    run = replace(
+        config.run, seed=seed_of(config.run.seed, number), ensemble=1, members=(), output=None
+    )
+    own = (config.model.name, config.model.profile)
+    if kind == own:
+        return replace(config, run=run)
+    (recipe, preprocessing), values = _prescribed(*kind), _values(*kind)
+    usual = _prescribed(*own)
+    return replace(
+        config,
+        run=run,
+        model=ModelOptions(kind[0], values, kind[1]),
+        training=replace(recipe, **_differing(config.training, usual[0])),
+        preprocessing=replace(preprocessing, **_differing(config.preprocessing, usual[1])),
+    )
+
+
+def _differing(options: Any, usual: Any) -> dict[str, Any]:
+    known = asdict(usual)
+    return {name: value for name, value in asdict(options).items() if value != known[name]}
+
+
+def _prescribed(name: str, profile: str) -> tuple[Any, Any]:
+    """The recipe and the preprocessing of a model in one of its sizes."""
+    entry, changes = models.get(name), _profile(name, profile)
+    sections = [
+        {
+            key.partition(".")[2]: value
+            for key, value in changes.items()
+            if key.startswith(f"{section}.")
+        }
+        for section in ("training", "preprocessing")
+    ]
+    return replace(entry.recipe, **sections[0]), replace(entry.preprocessing, **sections[1])
+
+
+def _values(name: str, profile: str) -> dict[str, Any]:
+    """Its hyper-parameters."""
+    changes = _profile(name, profile)
+    own = {key.removeprefix("model."): value for key, value in changes.items()}
+    known = models.hyperparameters(name)
+    return {**known, **{key: value for key, value in own.items() if key in known}}
+
+
+def _profile(name: str, profile: str) -> Mapping[str, Any]:
+    profiles = {DEFAULT_PROFILE: {}, **models.get(name).profiles}
+    if profile not in profiles:
+        raise UnknownNameError(f"profile of model '{name}'", profile, profiles)
+    return profiles[profile]
+
+
+def _adapted(plans: Sequence[Config], config: Config, table: Table) -> list[Config]:
+    """With what the rows decide of those that are of another model than the run."""
+    return [
+        each
+        if each.model == config.model
+        else adapt(each, table.rows("train"), table.rows("validation"), table.schema)
+        for each in plans
+    ]
+
+
+def _wanted(plans: Sequence[Config], config: Config, schema: Schema) -> list[PreprocessingOptions]:
+    """How each network wants its columns; what is no number is the same for all.
+
+    Raises:
+        ConfigError: Networks for texts and the like want these in different ways.
+    """
+    base = asdict(config.preprocessing)
+    has_media = any(column.kind not in TABLE_KINDS for column in schema.features)
+    found = []
+    for each in plans:
+        options = asdict(each.preprocessing)
+        other = [k for k in options if options[k] != base[k] and k not in (*OWN_OPTIONS, *SHARED)]
+        if has_media and other:
+            raise ConfigError(
+                f"`{other[0]}` of '{each.model.name}' is not that of '{config.model.name}'",
+                fix=f"set `preprocessing.{other[0]}`, or average networks of one model",
+            )
+        own = {name: options[name] for name in OWN_OPTIONS} if has_ways(schema) else {}
+        found.append(replace(config.preprocessing, **own))
+    return found

@@ -1,0 +1,111 @@
+"""What the networks of an average are worth, alone and together, for a terminal and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kerasnn.evaluation.metrics import METRICS
+from kerasnn.evaluation.scores import render_table
+
+MAX_SHOWN = 16
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of an average.
+
+    Args:
+        title: Its model, and the profile if it has one.
+        seed: Of its first weights and of the order of its rows.
+        weight: Its share of the average; 0 for one that was left out.
+        value: Of the metric on the validation rows, alone.
+        best_epoch: Whose weights it has.
+        n_epochs: That it was trained for.
+        seconds: Of its training, over all sittings.
+    """
+
+    title: str
+    seed: int
+    weight: float
+    value: float
+    best_epoch: int
+    n_epochs: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Membership:
+    """All networks that were trained for an average.
+
+    Args:
+        metric: That they are compared by.
+        value: Of the average, on the validation rows.
+        members: In the order of their training.
+    """
+
+    metric: str
+    value: float
+    members: tuple[Member, ...]
+
+    @property
+    def title(self) -> str:
+        """What is in the average, with how many there are.
+
+        >>> two = (Member("mlp", 0, 0.5, 1.0, 1, 1, 1.0), Member("mlp", 7, 0.5, 1.0, 1, 1, 1.0))
+        >>> Membership("rmse", 0.9, two).title
+        'mlp × 2'
+        """
+        counts: dict[str, int] = {}
+        for each in self.members:
+            counts[each.title] = counts.get(each.title, 0) + bool(each.weight)
+        kept = {title: count for title, count in counts.items() if count}
+        return " + ".join(f"{t} × {n}" if n > 1 else t for t, n in kept.items())
+
+    @property
+    def heaviest(self) -> int:
+        """Number of the member that counts most, from 0; the first of equals."""
+        weights = [each.weight for each in self.members]
+        return weights.index(max(weights))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON, with the number of the heaviest member from 1."""
+        return {**asdict(self), "heaviest": self.heaviest + 1}
+
+
+def cells(story: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table; of very many members the heaviest are shown.
+
+    Args:
+        story: As of `Membership.to_dict`.
+    """
+    metric = METRICS[story["metric"]]
+    arrow = "↑" if metric.direction == "higher" else "↓"
+    head = ["network", "seed", "weight", f"{metric.title} {arrow}", "best epoch", "seconds"]
+    members = list(enumerate(story["members"], start=1))
+    shown = sorted(members, key=lambda pair: -pair[1]["weight"])[:MAX_SHOWN]
+    rows = [
+        [
+            f"{number}  {each['title']}",
+            str(each["seed"]),
+            f"{each['weight']:.3g}",
+            metric.format(each["value"]),
+            f"{each['best_epoch']} of {each['n_epochs']}",
+            f"{each['seconds']:.0f}",
+        ]
+        for number, each in sorted(shown, key=lambda pair: int(pair[0]))
+    ]
+    if len(members) > len(shown):
+        rows.append([f"{len(members) - len(shown)} more", "", "", "", "", ""])
+    total = sum(each["seconds"] for each in story["members"])
+    rows.append(["average", "", "", metric.format(story["value"]), "", f"{total:.0f}"])
+    return head, rows
+
+
+def lines(story: Mapping[str, Any]) -> list[str]:
+    """The table for a terminal, and what to think of it."""
+    return ["", *render_table(*cells(story)).splitlines(), NOTE]
+
+
+NOTE = "measured on the validation rows, by which the weights were chosen"
