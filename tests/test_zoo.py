@@ -69,6 +69,7 @@ SMALL_OF = {
     "airbench": {"width": 8, "width_2": 8, "width_3": 8},
     "convnext": {"width": 8, "depth": 1, "expansion": 2.0},
     "resnet9": {"width": 4},
+    "tabpack": {"pack": 4},
     "transfer": {"backbone": "mobilenet_v3_small", "resolution": 32},
     "wide_resnet": {"width": 1, "depth": 10},
 }
@@ -219,7 +220,7 @@ def after_many_steps(name: str) -> tuple[keras.Model, list[float]]:
     steps, rate = (100, 0.05) if models.data_of(name) == "table" else (40, 0.01)
     if models.data_of(name) == "forecast":
         steps = 200
-    none = {"dropout": 0.0, "residual_dropout": 0.0, "drop_path": 0.0}
+    none = {"dropout": 0.0, "attention_dropout": 0.0, "residual_dropout": 0.0, "drop_path": 0.0}
     return trained(name, steps=steps, rate=rate, **none)
 
 
@@ -353,9 +354,10 @@ def test_layers_of_the_output_are_named_so(name: str) -> None:
     dense = [
         layer
         for layer in network(name, mixed(name)).layers
-        if isinstance(layer, keras.layers.Dense)
+        if isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense))
     ]
-    last = [layer.name for layer in dense if layer.units == SIGNATURES[mixed(name)].output.width]
+    width = SIGNATURES[mixed(name)].output.width
+    last = [layer.name for layer in dense if layer.output.shape[-1] == width]
     assert last
     assert [layer.name for layer in dense if "output" in layer.kernel.path] == last
 

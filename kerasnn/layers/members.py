@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MEMBERS = "members"
 # Holds how much each of them counts, (members,), where that is not the same.
 MEMBER_WEIGHTS = "member_weights"
-# The logarithm of a weight of 0: of no account, and finite.
+# Stands for a weight of 0: of no account, and of a finite logarithm.
 NOTHING = 1e-35
 
 
@@ -52,13 +52,19 @@ def mean_scores(
     """
     if output.task in ("regression", "forecast"):
         return ops.mean(scores, axis=1) if shares is None else ops.sum(scores * shares, axis=1)
-    weights = 0.0 if shares is None else ops.log(ops.maximum(shares, NOTHING))
     if output.task == "multiclass":
-        logs = ops.log_softmax(scores, axis=-1) + weights
-        equal = math.log(scores.shape[1]) if shares is None else 0.0
-        return ops.logsumexp(logs, axis=1) - equal
-    yes = ops.logsumexp(ops.log_sigmoid(scores) + weights, axis=1)
-    return yes - ops.logsumexp(ops.log_sigmoid(-scores) + weights, axis=1)
+        logs = ops.log_softmax(scores, axis=-1)
+        total = _log_sum(logs, shares)
+        return total - math.log(scores.shape[1]) if shares is None else total
+    yes = _log_sum(ops.log_sigmoid(scores), shares)
+    return yes - _log_sum(ops.log_sigmoid(-scores), shares)
+
+
+def _log_sum(logs: KerasTensor, shares: KerasTensor | None) -> KerasTensor:
+    """Logarithm of the sum over the members, each times its share."""
+    if shares is not None:
+        logs = logs + ops.log(ops.maximum(shares, NOTHING))
+    return ops.logsumexp(logs, axis=1)
 
 
 def weighted_scores(
