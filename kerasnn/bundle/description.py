@@ -17,8 +17,9 @@ from kerasnn.recipes import Recipe
 from kerasnn.signature import MOST_WAYS, Categories, Numbers, Signature
 
 MOST_HYPERPARAMETERS = 64
-# The members of an average are one of them.
-LONGEST_TEXT = 20_000
+LONGEST_TEXT = 300
+# Of those that name the members of an average, 64 at most, and their weights.
+LONG_TEXTS, LONGEST_LIST = ("members", "weights"), 20_000
 LARGEST_NUMBER = 2**31
 # Codes of one column and outputs; more would be taken for the sizes of an attack.
 LARGEST_SIZE = 2**24
@@ -117,7 +118,7 @@ def _check_hyperparameters(values: Mapping[str, Any]) -> None:
     _check(len(values) <= MOST_HYPERPARAMETERS, "too many hyper-parameters")
     for name, value in values.items():
         if isinstance(value, str):
-            small = len(value) <= LONGEST_TEXT
+            small = len(value) <= (LONGEST_LIST if name in LONG_TEXTS else LONGEST_TEXT)
         else:
             small = isinstance(value, int | float | None) and abs(value or 0) <= LARGEST_NUMBER
         _check(small, f"hyper-parameter '{shown(name)}' can't be {shown(repr(value), limit=40)}")
