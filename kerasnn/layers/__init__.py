@@ -109,7 +109,7 @@ if TYPE_CHECKING:
     )
     from kerasnn.layers.sequences import sequence_features, sequence_network
     from kerasnn.layers.series import scaled_series
-    from kerasnn.layers.tables import table_parts
+    from kerasnn.layers.tables import look_up, table_parts
     from kerasnn.layers.texts import (
         bag,
         check_texts,
@@ -182,6 +182,7 @@ _MODULES = {
     "levels_of": "forecasts",
     "linear_scores": "features",
     "load_pretrained": "pretrained",
+    "look_up": "tables",
     "masked": "convolutions_1d",
     "masked_max": "convolutions_1d",
     "masked_max_pool": "convolutions_1d",
@@ -297,6 +298,7 @@ __all__ = [
     "levels_of",
     "linear_scores",
     "load_pretrained",
+    "look_up",
     "masked",
     "masked_max",
     "masked_max_pool",

@@ -83,6 +83,7 @@ RANGES: dict[str, Range] = {
     "ngrams": Range("[0, 16]"),
     "buckets": Range("[1, 16777216]"),
     "dropout": Range("[0, 1)"),
+    "attention_dropout": Range("[0, 1)"),
     "drop_path": Range("[0, 1)"),
     "residual_dropout": Range("[0, 1)"),
     "scale_rate": Range("[0, 1000]"),
