@@ -25,6 +25,7 @@ from keras import ops
 from kerasnn.layers.members import taught
 from kerasnn.recipes import Recipe
 from kerasnn.training.losses import RowLoss, over_members
+from kerasnn.training.noise import hashed_uniform
 from kerasnn.training.optimizers import build_optimizer, is_kernel
 from kerasnn.training.regularization import regularized
 
@@ -285,10 +286,16 @@ class Engine:
     def _regularized(
         self, batch: Mapping[str, Any], mix: Mix | None, share: tf.Tensor
     ) -> tf.Tensor:
-        """A step, with a share of the dropout and the decay where the recipe lets them change."""
-        if self.recipe.regularization == "constant":
+        """A step, with a share of the dropout and the decay where the recipe lets them change.
+
+        Many members drop so many units that the random numbers would take most of the time.
+        """
+        is_constant = self.recipe.regularization == "constant"
+        if is_constant and self._taught is self.network:
             return self._step(batch, mix)
-        with regularized(self.network, self.optimizer, share):
+        draw = hashed_uniform if self._uses_xla() else keras.random.uniform
+        share = 1.0 if is_constant else share
+        with regularized(self.network, self.optimizer, share, draw=draw):
             return self._step(batch, mix)
 
     def _step(self, batch: Mapping[str, Any], mix: Mix | None) -> tf.Tensor:

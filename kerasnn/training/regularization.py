@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -11,9 +11,13 @@ from unittest.mock import patch
 import keras
 from keras import ops
 
+Draw = Callable[..., Any]
+
 
 @contextmanager
-def regularized(network: keras.Model, optimizer: Any, share: Any) -> Iterator[None]:
+def regularized(
+    network: keras.Model, optimizer: Any, share: Any, *, draw: Draw = keras.random.uniform
+) -> Iterator[None]:
     """Trace steps whose dropout and decay are multiplied by a scalar tensor.
 
     The rate of a Keras layer is a number of Python, fixed once it is traced; so the layers are
@@ -23,6 +27,7 @@ def regularized(network: keras.Model, optimizer: Any, share: Any) -> Iterator[No
         network: Of whose layers.
         optimizer: From `kerasnn.training.optimizers`.
         share: In [0, 1].
+        draw: Makes the random numbers of dropout, of a shape, from the generator of a layer.
     """
     layers = [x for x in network._flatten_layers() if type(x) is keras.layers.Dropout and x.rate]
     before = getattr(optimizer, "decay_share", 1.0)
@@ -30,13 +35,17 @@ def regularized(network: keras.Model, optimizer: Any, share: Any) -> Iterator[No
     try:
         with ExitStack() as stack:
             for layer in layers:
-                stack.enter_context(patch.object(layer, "call", partial(_dropped, layer, share)))
+                stack.enter_context(
+                    patch.object(layer, "call", partial(_dropped, layer, share, draw))
+                )
             yield
     finally:
         optimizer.decay_share = before
 
 
-def _dropped(layer: keras.layers.Dropout, share: Any, x: Any, training: bool = False) -> Any:
+def _dropped(
+    layer: keras.layers.Dropout, share: Any, draw: Draw, x: Any, training: bool = False
+) -> Any:
     """What the layer does, at a share of its rate."""
     if not training:
         return x
@@ -47,5 +56,5 @@ def _dropped(layer: keras.layers.Dropout, share: Any, x: Any, training: bool = F
             ops.shape(x), layer.noise_shape or [None] * len(x.shape), strict=True
         )
     ]
-    drawn = keras.random.uniform(shape, seed=layer.seed_generator, dtype=x.dtype)
+    drawn = draw(shape, seed=layer.seed_generator)
     return ops.where(drawn >= rate, x / (1 - rate), ops.zeros_like(x))
