@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ CHUNK = 2048
 
 def greedy_weights(
     predictions: NDArray[np.floating],
-    truth: NDArray[np.generic],
+    truth: NDArray[Any],
     weights: NDArray[np.floating] | None = None,
     *,
     rounds: int = 32,
@@ -73,7 +74,7 @@ def _earliest(losses: Floats) -> int:
     return int(np.argmax(losses <= losses.min() * (1 + TIE)))
 
 
-def _losses(predictions: Floats, truth: NDArray[np.generic], shares: Floats) -> _Losses:
+def _losses(predictions: Floats, truth: NDArray[Any], shares: Floats) -> _Losses:
     """The losses of means of these predictors; the shares of the rows add up to 1."""
     if predictions.ndim == 2:
         return _squares(predictions - truth, shares)
