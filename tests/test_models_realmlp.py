@@ -213,7 +213,7 @@ def test_columns_of_two_values_are_clipped_exactly() -> None:
     ("classes", "overall", "output"), [(3, 1.0, 1.0), (2, 1.0, 2.0), (None, 5.0, 1.0)]
 )
 def test_rates_of_the_variables(classes: int | None, overall: float, output: float) -> None:
-    task = {"classes": classes} if classes else {}
+    task: dict[str, Any] = {"classes": classes} if classes else {}
     model = network(embedded(Signature.table(**TABLE, **task)), scale_rate=6.0)
     found = {
         variable.path: (
@@ -304,7 +304,8 @@ def test_a_regression_predicts_nothing_beyond_what_it_has_seen() -> None:
 
 @pytest.mark.parametrize("classes", [None, 2])
 def test_training_twice_gives_the_same_bits(classes: int | None) -> None:
-    signature = embedded(Signature.table(**TABLE, **({"classes": classes} if classes else {})))
+    task: dict[str, Any] = {"classes": classes} if classes else {}
+    signature = embedded(Signature.table(**TABLE, **task))
     recipe = replace(ENTRY.recipe, batch_size=50, compile="graph")
     found, losses = [], []
     for _ in range(2):
