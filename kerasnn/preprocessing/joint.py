@@ -7,7 +7,7 @@ one has its numbers in ``"numbers_k"``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +152,7 @@ def has_ways(schema: Schema) -> bool:
     return any(column.kind in TABLE_KINDS for column in schema.features)
 
 
-def of_way(inputs: dict[str, NDArray[Any]], signature: Signature, way: int) -> dict[str, Any]:
+def of_way(inputs: Mapping[str, Any], signature: Signature, way: int) -> dict[str, Any]:
     """The inputs of one way, by the names that it knows them by.
 
     Args:

@@ -164,6 +164,15 @@ class Preprocessor:
             *(name for column in self.dates for name in column.features),
         )
 
+    @property
+    def number_sources(self) -> tuple[str, ...]:
+        """The column of the table that each of `number_names` comes from."""
+        return (
+            *(column.name for column in self.numbers),
+            *(column.name for column in self.numbers if column.indicator),
+            *(column.name for column in self.dates for _ in column.features),
+        )
+
     def raw(self, frame: pd.DataFrame) -> dict[str, NDArray[Any]]:
         """The columns parsed and no more: what an exported model takes.
 
@@ -198,7 +207,7 @@ class Preprocessor:
 
     def _inputs(self, parsed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Those of the network, from parsed columns."""
-        inputs = {}
+        inputs: dict[str, NDArray[Any]] = {}
         if self.number_names:
             inputs["numbers"] = self._numbers(parsed)
         if self.vocabularies:
