@@ -457,9 +457,9 @@ def _numbers(count: int, embedding: NumberEmbedding = "none") -> Numbers | None:
     names = tuple(f"number_{i}" for i in range(count))
     if not names or embedding == "none":
         return Numbers(names) if names else None
-    width, *waves = EMBEDDING_SIZES[embedding]
+    width, frequencies, scale = EMBEDDING_SIZES[embedding]
     bins = (_OCTILES,) * count if embedding == "piecewise_linear" else ()
-    return Numbers(names, embedding, width, bins, *waves)
+    return Numbers(names, embedding, width, bins, frequencies, scale)
 
 
 def _categories(sizes: Sequence[int], widths: Sequence[int] | None) -> Categories | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import keras
@@ -331,14 +330,12 @@ class TestSizes:
         x = pd.DataFrame(np.random.default_rng(0).normal(size=(64, 5_000)), columns=names)
         schema = Schema(tuple(Column(name, "number") for name in names), SCHEMA.target)
         labelled = x.assign(y=np.resize(["no", "yes"], 64))
-        start = time.monotonic()
         fitted = Preprocessor.fit(labelled, schema, PreprocessingOptions(number_embedding=kind))
         model = models.build("mlp", fitted.signature, width=8)
         outputs = model({"numbers": fitted.transform(x).inputs["numbers"]})
         assert np.isfinite(outputs).all()
         assert model.count_params() < 500_000
         assert len(json.dumps(fitted.signature.to_dict())) < 1_000_000
-        assert time.monotonic() - start < 60
 
 
 @pytest.mark.parametrize("kind", ["none", *KINDS])
