@@ -21,11 +21,17 @@ from kerasnn.config import Config
 from kerasnn.data.labels import is_missing
 from kerasnn.deciding import monitor_for
 from kerasnn.errors import ConfigError, KerasnnWarning
+from kerasnn.evaluation import shuffling
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.baselines import baselines as fit_baselines
 from kerasnn.evaluation.gallery import gallery
-from kerasnn.evaluation.importance import Importance, affordable_rows, importance
+from kerasnn.evaluation.importance import (
+    MAX_COLUMNS,
+    Importance,
+    affordable_rows,
+    importance,
+)
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.readings import readings
 from kerasnn.evaluation.scores import Scores, score
@@ -423,13 +429,18 @@ def _importance(
     is_alone = len(table.schema.features) < 2 and media
     if stopped == "interrupted" or is_alone:
         return []
+    frame, columns = table.rows(part), [column.name for column in table.schema.features]
+    plain = shuffling.is_plain(known)
+    if plain and len(columns) > MAX_COLUMNS:
+        columns = shuffling.followed(learned.predictor, frame, columns, most=MAX_COLUMNS)
     return importance(
         learned.predictor.scores,
-        table.rows(part),
+        frame,
         predictions.truth,
         task=target.task,
         classes=target.classes,
-        columns=[column.name for column in table.schema.features],
+        columns=columns,
+        prepare=partial(shuffling.ShuffledInputs, learned.predictor) if plain else None,
         max_rows=affordable_rows(learned.predictor.preprocessor.signature),
         seed=learned.config.run.seed,
     )

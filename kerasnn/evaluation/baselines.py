@@ -27,6 +27,8 @@ MAX_ONE_HOT = 1_000
 # One tree a class and round: more classes than this would take minutes.
 MAX_BOOSTED_CLASSES = 200
 MAX_TREES = 1_000
+# Every tree looks at all columns: of very many there are fewer trees, but some.
+MAX_TREE_COLUMNS, FEWEST_ROUNDS = 100_000, 10
 # Of images, a linear model sees this many pixels a side, and learns from this many rows.
 MAX_SIDE, MAX_IMAGES, IMAGES_AT_ONCE = 16, 10_000, 1_024
 # Small, so that the usual penalty holds the many pixels down: on photographs it scores a little
@@ -302,6 +304,8 @@ def _boosting(judge: _Judge, train: _Rows, test: _Rows, note: str, *, seed: int)
         return []
     start = time.perf_counter()
     rounds = min(100, MAX_TREES // max(1, len(target.classes) if len(target.classes) > 2 else 1))
+    width = train.numbers.shape[1] + train.codes.shape[1]
+    rounds = min(rounds, max(FEWEST_ROUNDS, MAX_TREE_COLUMNS // max(1, width)))
     notes = [note] if note else []
     if judge.preprocessor.images:
         notes.append("it saw no image")

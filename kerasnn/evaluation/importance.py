@@ -18,8 +18,12 @@ from kerasnn.mel import MOST_BANDS, n_frames
 from kerasnn.signature import Signature, Task
 
 Score = Callable[[pd.DataFrame], np.ndarray]
+# From a column and its new order to the scores of rows that stand below each other some times.
+Shuffled = Callable[[str, np.ndarray], np.ndarray]
 
 MAX_ROWS = 2_000
+# Of more columns, those that predictions go along with most are shuffled.
+MAX_COLUMNS = 300
 # A network takes about as long for images of so many pixels as for a thousand rows of numbers.
 MAX_IMAGES, MIN_IMAGES, MAX_PIXELS = 500, 50, 512 * 1024
 
@@ -52,6 +56,7 @@ def importance(
     repeats: int = 3,
     max_rows: int = MAX_ROWS,
     seed: int = 0,
+    prepare: Callable[[pd.DataFrame, int], Shuffled] | None = None,
 ) -> list[Importance]:
     """Shuffle one raw column at a time; of columns that tell the same, each may seem useless.
 
@@ -66,6 +71,8 @@ def importance(
         repeats: Shuffles of each column, scored in one call.
         max_rows: More are not used; drawn at random.
         seed: Of the drawing and the shuffling.
+        prepare: From rows, and how often they stand below each other, to their scores where a
+            column is shuffled; by shuffling the rows' own cells if None.
 
     Returns:
         The most important first; none where the metric is not defined on these rows.
@@ -83,15 +90,24 @@ def importance(
     reference = value(score(frame))
     if math.isnan(reference):
         return []
-    stacked = pd.concat([frame] * repeats, ignore_index=True)
+    shuffled = prepare(frame, repeats) if prepare else _by_cells(score, frame, repeats)
     found = []
     for column in columns:
         order = np.concatenate([generator.permutation(len(frame)) for _ in range(repeats)])
-        shuffled = frame[column].take(order).reset_index(drop=True)
-        scores = score(stacked.assign(**{column: shuffled}))
-        losses = _losses(chosen, reference, [value(part) for part in np.split(scores, repeats)])
+        parts = np.split(shuffled(column, order), repeats)
+        losses = _losses(chosen, reference, [value(part) for part in parts])
         found.append(Importance(column, float(losses.mean()), float(losses.std())))
     return sorted(found, key=lambda item: -item.loss)
+
+
+def _by_cells(score: Score, frame: pd.DataFrame, repeats: int) -> Shuffled:
+    stacked = pd.concat([frame] * repeats, ignore_index=True)
+
+    def shuffled(column: str, order: np.ndarray) -> np.ndarray:
+        cells = frame[column].take(order).reset_index(drop=True)
+        return score(stacked.assign(**{column: cells}))
+
+    return shuffled
 
 
 def affordable_rows(signature: Signature) -> int:

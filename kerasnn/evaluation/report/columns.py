@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from kerasnn.evaluation.importance import MAX_COLUMNS
 from kerasnn.evaluation.report.drawing import (
     ACCENT,
     CARD,
@@ -73,6 +74,11 @@ def _importance_sentence(story: Story, metric: str) -> str:
     found = story["importance"]
     first, idle = found[0], sum(not _is_clear(each) for each in found)
     more = f" The {MAX_BARS} most important are shown." if len(found) > MAX_BARS else ""
+    if len(found) == MAX_COLUMNS < story["data"]["n_used"]:
+        more += (
+            f" Of {story['data']['n_used']:,} columns, the {len(found)} were shuffled that "
+            "predictions go along with most."
+        )
     if not _is_clear(first):
         return f"No column is clearly of use: shuffling any of them costs about nothing.{more}"
     sentence = (
