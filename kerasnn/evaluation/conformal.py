@@ -79,7 +79,7 @@ class Margins:
         check_coverage(coverage)
         rank = (self.n_rows + 1) * coverage - 1e-9
         if rank > self.n_rows:
-            needed = math.ceil(coverage / (1 - coverage) - 1e-9)
+            needed = math.ceil(round(coverage / (1 - coverage), 6))
             raise ConfigError(
                 f"a coverage of {coverage:g} needs {needed:,} validation rows; there were "
                 f"{self.n_rows:,.0f}",
