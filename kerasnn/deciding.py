@@ -154,7 +154,11 @@ def with_margins(
 ) -> Predictor:
     """The same predictor, which also knows how far off it was on the validation rows.
 
-    All of them count, although they picked the best epoch and the temperature.
+    All of them count, although they picked the best epoch and the temperature. What that makes
+    of scores was measured on 60 trainings with 340 and 1,700 rows of three tables, whose validation
+    rows were halved: 90.1 % of the rows of the half that decided were under the score of 90 % of the
+    test rows, and 89.7 % of the other half, 0.4 ± 0.8 points apart. To spare half of the validation
+    rows would cost more: the coverage of n of them scatters by 0.3 / √n.
 
     Args:
         predictor: With its temperature.

@@ -456,6 +456,12 @@ def at(*keys: Any, value: Any) -> Callable[[Any], Any]:
     return change
 
 
+def margins(**changes: Any) -> Callable[[Any], Any]:
+    """Margins of two rows with something else in them."""
+    plain = {"n_rows": 2.0, "ranks": [1.0, 2.0], "scores": [0.1, 0.2]}
+    return at("decision", "margins", value=plain | changes)
+
+
 LAMBDA = {
     "module": "keras.layers",
     "class_name": "Lambda",
@@ -537,6 +543,22 @@ RECIPES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "threshold 2": (at("decision", "threshold", value=2), "threshold"),
     "temperature is code": (at("decision", "temperature", value=CALL), "can't be"),
     "temperature is true": (at("decision", "temperature", value=True), "can't be True"),
+    "margins are code": (at("decision", "margins", value=CALL), "decision.margins can't be"),
+    "margins without scores": (margins(scores=[], ranks=[]), "margins"),
+    "margins in disorder": (margins(scores=[1.0, 0.5]), "margins"),
+    "margins repeat": (margins(ranks=[2.0, 2.0]), "margins"),
+    "margins of other lengths": (margins(scores=[0.1, 0.2, 0.3]), "margins"),
+    "margins are negative": (margins(scores=[-1.0, 0.5]), "margins"),
+    "margins of no row": (margins(n_rows=0.0), "margins"),
+    "margins of fewer rows": (margins(n_rows=1.0), "margins"),
+    "margins of endless rows": (margins(n_rows=1e300, ranks=[1.0, 1e300]), "margins"),
+    "endless margins": (
+        margins(n_rows=9e3, ranks=list(range(1, 9001)), scores=list(range(9000))),
+        "margins",
+    ),
+    "margins of a regression": (margins(predictions=[0.0], errors=[1.0]), "margins"),
+    "margins are text": (margins(scores=["0", "1"]), "margins.scores can't be"),
+    "margins with more": (margins(function=CALL), "unknown key 'function'"),
     "optimizer of a stranger": (at("training", "optimizer", value="os.system"), "can't be"),
     "negative epochs": (at("training", "epochs", value=-1), "training.epochs is -1"),
     "epochs is a number": (at("training", "epochs", value=1.5), "can't be 1.5"),
