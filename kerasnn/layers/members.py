@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import keras
@@ -80,15 +80,23 @@ def weighted_scores(
     Shape:
         scores: (batch, output.width) each; returns (batch, output.width)
     """
-    stacked = ops.stack(list(scores), axis=1)
-    weights = np.array(shares, "float32")[None, :, None]
     if output.task in ("regression", "forecast"):
-        return ops.sum(stacked * weights, axis=1)
-    logs = np.log(weights)
+        return ops.sum(_side_by_side([x * w for x, w in zip(scores, shares, strict=True)]), axis=1)
+    # One by one: of a sum with all logarithms, LiteRT's converter makes what it fails on.
+    weights = [math.log(share) for share in shares]
+
+    def log_sum(logs: Callable[[KerasTensor], KerasTensor]) -> KerasTensor:
+        weighted = [logs(x) + weight for x, weight in zip(scores, weights, strict=True)]
+        return ops.logsumexp(_side_by_side(weighted), axis=1)
+
     if output.task == "multiclass":
-        return ops.logsumexp(ops.log_softmax(stacked, axis=-1) + logs, axis=1)
-    yes = ops.logsumexp(ops.log_sigmoid(stacked) + logs, axis=1)
-    return yes - ops.logsumexp(ops.log_sigmoid(-stacked) + logs, axis=1)
+        return log_sum(lambda x: ops.log_softmax(x, axis=-1))
+    return log_sum(ops.log_sigmoid) - log_sum(lambda x: ops.log_sigmoid(-x))
+
+
+def _side_by_side(parts: Sequence[KerasTensor]) -> KerasTensor:
+    """(batch, width) each as (batch, parts, width)."""
+    return ops.concatenate([ops.expand_dims(part, axis=1) for part in parts], axis=1)
 
 
 def _shares(scores: KerasTensor) -> KerasTensor:
@@ -113,6 +121,28 @@ def weigh_members(network: keras.Model, weights: NDArray[np.floating]) -> None:
         weights: (members,), of sum 1.
     """
     network.get_layer(MEMBER_WEIGHTS).set_weights([weights])
+
+
+def member_predictions(
+    scores: NDArray[np.float32], target: NDArray[np.generic]
+) -> NDArray[np.float32]:
+    """What each member predicts of rows: values, or probabilities of classes or labels.
+
+    Args:
+        scores: Raw scores of the members.
+        target: As the network learns it, which tells values, classes and labels apart.
+
+    Shape:
+        scores: (n, members, output.width); target: (n,), or (n, labels);
+        returns (members, n) values, (members, n, classes) or (members, n, labels)
+    """
+    each = np.moveaxis(scores, 1, 0)
+    if target.ndim == 1 and not np.issubdtype(target.dtype, np.integer):
+        return each[..., 0]
+    if target.ndim == 1 and each.shape[-1] > 1:
+        return np.asarray(ops.softmax(each))
+    likely = np.asarray(ops.sigmoid(each))
+    return likely if target.ndim == 2 else np.concatenate([1 - likely, likely], axis=-1)
 
 
 def taught(network: keras.Model) -> keras.Model:

@@ -4,18 +4,70 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
+# From the lowest to the highest that is drawn: rates 1e-4 to 5e-3, decays 1e-3 to 1.
+RATES, DECAYS = 50.0, 1000.0
 # No draw of a normal distribution is below.
 NEVER = -1e9
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Hyper-parameters of each member.
+
+    Args:
+        rates: Of learning, as factors of the recipe's.
+        decays: Of the weights, likewise.
+        dropouts: Shares of hidden units dropped.
+    """
+
+    rates: NDArray[np.float32]
+    decays: NDArray[np.float32]
+    dropouts: list[float]
+
+    def give(self, layer: keras.layers.EinsumDense) -> None:
+        """Let the first members, as many as the layer has, learn and decay as drawn."""
+        count = layer.bias.shape[0]
+        rates, decays = self.rates[:count, None], self.decays[:count, None]
+        layer.bias.learning_rate_factor = rates
+        layer.kernel.learning_rate_factor = rates[..., None]
+        # An optimizer multiplies the decay by the rate of all.
+        layer.kernel.weight_decay_factor = (decays * rates)[..., None]
+
+
+def draw_members(count: int, *, dropout: float, seed: int) -> Drawn:
+    """Draw rates and decays whose logarithms are uniform, and dropouts, of which half are 0.
+
+    Args:
+        count: Of members.
+        dropout: The highest.
+        seed: Which draw it is.
+    """
+    generator = np.random.default_rng(seed)
+    rates = RATES ** generator.uniform(-0.5, 0.5, count)
+    decays = DECAYS ** generator.uniform(-0.5, 0.5, count)
+    dropouts = generator.uniform(0, dropout, count) * (generator.random(count) < 0.5)
+    return Drawn(rates.astype("float32"), decays.astype("float32"), dropouts.tolist())
+
+
+def join_members(parts: list[KerasTensor]) -> KerasTensor:
+    """Members one after the other, (batch, members, width).
+
+    Shape:
+        parts: (batch, some members, width) each
+    """
+    return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def pack_dense(

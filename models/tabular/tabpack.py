@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
-from keras import ops
-from numpy.typing import NDArray
-
 from kerasnn import layers
-from kerasnn.forward import Forward
-from kerasnn.greedy import greedy_weights
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Activation
-from kerasnn.layers.members import members_output, taught, weigh_members
-from kerasnn.layers.packs import pack_dense, pack_dropout
 from kerasnn.recipes import PreprocessingOptions, Recipe
 
 if TYPE_CHECKING:
+    import keras
     from keras import KerasTensor
+    from numpy.typing import NDArray
 
     from kerasnn.signature import Signature
 
@@ -38,8 +30,6 @@ PROFILES: dict[str, dict[str, Any]] = {
     "paper": {"pack": 64, "width": 384},
 }
 
-# From the lowest to the highest of what is drawn: rates 1e-4 to 5e-3, decays 1e-3 to 1.
-RATES, DECAYS = 50.0, 1000.0
 # Most members that have a say in the end, each as often as it is picked.
 PICKS = 32
 
@@ -87,7 +77,7 @@ def tabpack(
     44
     """
     choices.check(pack=pack, width=width, depth=depth, dropout=dropout, draw=draw)
-    drawn = _draw(pack, dropout, draw)
+    drawn = layers.draw_members(pack, dropout=dropout, seed=draw)
     inputs = layers.build_inputs(signature)
     x = layers.encode(inputs, signature)
     ends: list[KerasTensor] = []
@@ -97,17 +87,19 @@ def tabpack(
         if i and count < x.shape[1]:
             ends.insert(0, x[:, count:])
             x = x[:, :count]
-        x, layer = pack_dense(x, members=count, width=width, name=f"hidden_{i + 1}")
+        x, layer = layers.pack_dense(x, members=count, width=width, name=f"hidden_{i + 1}")
         drawn.give(layer)
         layer.kernel.holds_matrices = True
         x = layers.activate(x, activation, name=f"hidden_{i + 1}_activation")
-        x = pack_dropout(x, drawn.dropouts[:count], name=f"hidden_{i + 1}_dropout")
-    x = ops.concatenate([x, *ends], axis=1) if ends else x
-    scores, layer = pack_dense(
+        x = layers.pack_dropout(x, drawn.dropouts[:count], name=f"hidden_{i + 1}_dropout")
+    x = layers.join_members([x, *ends])
+    scores, layer = layers.pack_dense(
         x, members=pack, width=signature.output.width, dtype="float32", name="output"
     )
     drawn.give(layer)
-    return layers.network(inputs, members_output(scores, signature, weighted=True), name="tabpack")
+    return layers.network(
+        inputs, layers.members_output(scores, signature, weighted=True), name="tabpack"
+    )
 
 
 def conclude(network: keras.Model, inputs: Mapping[str, Any], target: NDArray[Any]) -> None:
@@ -118,40 +110,8 @@ def conclude(network: keras.Model, inputs: Mapping[str, Any], target: NDArray[An
         inputs: Of the validation rows, by name.
         target: Of them, as the network learns it.
     """
-    scores = np.moveaxis(Forward(taught(network))(inputs), 1, 0)
-    if np.issubdtype(target.dtype, np.integer):
-        chances = ops.softmax(scores) if scores.shape[-1] > 1 else ops.sigmoid(scores)
-        predictions = ops.convert_to_numpy(chances)
-        if predictions.shape[-1] == 1:
-            predictions = np.concatenate([1 - predictions, predictions], axis=-1)
-    elif target.ndim == 2:
-        predictions = ops.convert_to_numpy(ops.sigmoid(scores))
-    else:
-        predictions = scores[..., 0]
-    weigh_members(network, greedy_weights(predictions, target, rounds=PICKS))
+    from kerasnn.forward import Forward
+    from kerasnn.greedy import greedy_weights
 
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Hyper-parameters of each member: factors of the recipe's, and shares of dropped units."""
-
-    rates: NDArray[np.float32]
-    decays: NDArray[np.float32]
-    dropouts: list[float]
-
-    def give(self, layer: keras.layers.EinsumDense) -> None:
-        """Let the first members, as many as the layer has, learn and decay as drawn."""
-        count = layer.bias.shape[0]
-        rates, decays = self.rates[:count, None], self.decays[:count, None]
-        layer.bias.learning_rate_factor = rates
-        layer.kernel.learning_rate_factor = rates[..., None]
-        # An optimizer multiplies the decay by the rate of all.
-        layer.kernel.weight_decay_factor = (decays * rates)[..., None]
-
-
-def _draw(pack: int, dropout: float, seed: int) -> _Drawn:
-    generator = np.random.default_rng(seed)
-    rates = RATES ** generator.uniform(-0.5, 0.5, pack)
-    decays = DECAYS ** generator.uniform(-0.5, 0.5, pack)
-    dropouts = generator.uniform(0, dropout, pack) * (generator.random(pack) < 0.5)
-    return _Drawn(rates.astype("float32"), decays.astype("float32"), dropouts.tolist())
+    predictions = layers.member_predictions(Forward(layers.taught(network))(inputs), target)
+    layers.weigh_members(network, greedy_weights(predictions, target, rounds=PICKS))
