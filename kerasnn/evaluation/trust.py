@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.evaluation.calibration import CALIBRATION_BINS
-from kerasnn.evaluation.class_metrics import calibration_error, confidence
+from kerasnn.evaluation.class_metrics import CALIBRATION_BINS, calibration_error, confidence
 from kerasnn.evaluation.conformal import Margins
 from kerasnn.evaluation.metrics import class_counts, format_in_unit
 from kerasnn.evaluation.predictions import Predictions
