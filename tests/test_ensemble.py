@@ -365,7 +365,10 @@ class TestLearning:
 
     def test_models_that_learn_again(self) -> None:
         texts = pd.DataFrame(
-            {"text": ["so good", "so bad", "good it is", "bad it is"] * 12, "y": ["+", "-"] * 24}
+            {
+                "text": [f"{'good' if i % 2 else 'bad'} x{i} x{i // 3}" for i in range(60)],
+                "y": ["+", "-"] * 30,
+            }
         )
         settings = collect(
             {"data.target": "y", "model.name": "bag_of_ngrams", "data.columns": {"text": "text"}},
@@ -554,7 +557,7 @@ class TestHostile:
             ("average:members=mlp", "can't be a member"),
             ("1000000000*mlp", "1 to 64 times"),
             ("64*mlp,64*linear", "64 members at most"),
-            ("mlp:width=60000:depth=900", "must be float32"),
+            ("mlp:width=60000:depth=9", "must be float32"),
             ("mlp,3/linear", "way 3"),
             ("mlp", "for each of 1 members"),
             ("mlp," * 10_000, "can't be"),

@@ -117,8 +117,11 @@ def _parameters_of_run(bundle: Bundle) -> dict[str, Any]:
     }
     if model == NAME:
         # Of its networks, the configuration of the run tells.
-        model, values = DEFAULT_MODEL, {}
-        settings |= {f"model.{name}": value for name, value in bundle.config["model"].items()}
+        values = {}
+        chosen, run = bundle.config["model"], bundle.config["run"]
+        model = str(chosen.get("name", DEFAULT_MODEL))
+        settings |= {f"model.{name}": value for name, value in chosen.items() if name != "name"}
+        settings |= {f"run.{name}": run[name] for name in ("ensemble", "members") if name in run}
     return {
         "model": model,
         "hyperparameters": values,
