@@ -68,7 +68,8 @@ def own(weights: dict[str, NDArray[np.float32]], name: str) -> NDArray[np.float3
 
 
 def heads(x: NDArray[Any], weights: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    return np.einsum("bkd,kdo->bko", x, weights["output/kernel"]) + weights["output/bias"]
+    scores: NDArray[Any] = np.einsum("bkd,kdo->bko", x, weights["output/kernel"])
+    return scores + weights["output/bias"]
 
 
 def test_tabm_is_its_formula() -> None:

@@ -251,7 +251,7 @@ class Engine:
             # Of an epoch's shape: another one would be traced anew.
             order = np.repeat(order, self.steps_per_epoch, axis=0)
             block = _Block(self._data, order, order)
-        paces = np.ones((len(block.rows), 2), "float32") * np.float32([rate, 1.0])
+        paces = np.tile(np.array([[rate, 1.0]], "float32"), (len(block.rows), 1))
         ends = tf.constant(0), tf.constant(1), tf.zeros(2, "float32")
         return float(self._compiled(*self._given(block, paces, tf.constant(0)), *ends)[0])
 
