@@ -19,7 +19,14 @@ from kerasnn.bundle.description import Description
 from kerasnn.errors import ConfigError, ModelRefusedError
 from kerasnn.predictor import Predictor
 from kerasnn.preprocessing import Preprocessor
-from kerasnn.preprocessing.embeddings import NARROWEST, are_edges, fit_edges, resolved
+from kerasnn.preprocessing.embeddings import (
+    MOST_ROWS,
+    NARROWEST,
+    are_edges,
+    fit_edges,
+    resolved,
+    some_rows,
+)
 from kerasnn.recipes import PreprocessingOptions, Recipe
 from kerasnn.schema import Column, Schema, Target
 from kerasnn.signature import Numbers, Signature
@@ -266,6 +273,11 @@ class TestEdges:
         # The network's own arithmetic can tell them apart.
         widths = np.diff(np.array(edges, dtype="float32"))
         assert (widths >= 0.9 * NARROWEST).all()
+
+    def test_enough_rows(self) -> None:
+        few, many = np.arange(7)[:, None], np.arange(MOST_ROWS + 1)[:, None]
+        np.testing.assert_array_equal(some_rows({"x": few})["x"], few)
+        np.testing.assert_array_equal(some_rows({"x": many})["x"], many[::2])
 
     def test_of_the_scaled_training_rows(self) -> None:
         fitted = fit(number_embedding="piecewise_linear", number_bins=6, scale="quantile")

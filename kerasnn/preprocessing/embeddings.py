@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -23,6 +23,8 @@ LEAST_SHARE = 1e-4
 MOST_VALUES = 1 << 14
 MOST_BINS = 1 << 15
 MOST_WAVES = 1 << 16
+# That edges are found from; more would not place them better.
+MOST_ROWS = 1 << 18
 # Weights; above it a network is refused.
 LARGEST = 1 << 27
 
@@ -106,6 +108,11 @@ def fit_edges(x: NDArray[np.float32], count: int) -> Edges:
     ranks = np.linspace(0, 1, count + 1)
     edges = [np.quantile(column.astype("float64"), ranks).astype("float32") for column in x.T]
     return tuple(_apart(column.tolist()) for column in edges)
+
+
+def some_rows(raw: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Enough of the training rows for `fit_edges`, evenly over all of them."""
+    return {name: cells[:: 1 + (len(cells) - 1) // MOST_ROWS] for name, cells in raw.items()}
 
 
 def are_edges(edges: Sequence[Any]) -> bool:

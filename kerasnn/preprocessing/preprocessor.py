@@ -17,7 +17,7 @@ from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
 from kerasnn.preprocessing.checks import check_state
 from kerasnn.preprocessing.columns import count_longer, read_column, with_layouts
 from kerasnn.preprocessing.dates import DateColumn, date_features
-from kerasnn.preprocessing.embeddings import Edges, embedded, fit_edges, resolved
+from kerasnn.preprocessing.embeddings import Edges, embedded, fit_edges, resolved, some_rows
 from kerasnn.preprocessing.images import ImageColumn
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
 from kerasnn.preprocessing.series import SeriesColumn
@@ -312,7 +312,7 @@ class Preprocessor:
         options = resolved(self.options, len(self.number_names))
         if options.number_embedding != "piecewise_linear" or not self.number_names:
             return replace(self, options=options)
-        bins = fit_edges(self.pool_numbers(np, raw), options.number_bins)
+        bins = fit_edges(self.pool_numbers(np, some_rows(raw)), options.number_bins)
         return replace(self, options=options, bins=bins)
 
     def _unseen(self, inputs: dict[str, NDArray[Any]]) -> dict[str, int]:
