@@ -234,7 +234,7 @@ def separator(labels: Iterable[str]) -> str:
     ('|', ',')
     """
     used = {mark for label in labels for mark in label}
-    marks = (*SEPARATORS, *map(chr, range(0x2500, 0x10000)))
+    marks: tuple[str, ...] = (*SEPARATORS, *map(chr, range(0x2500, 0x10000)))
     return next(mark for mark in marks if mark not in used)
 
 
