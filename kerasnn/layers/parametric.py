@@ -17,7 +17,7 @@ from kerasnn.layers.members import members_output
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-    from kerasnn.layers.choices import Nonlinearity
+    from kerasnn.layers.choices import Activation
     from kerasnn.signature import Signature
 
 SCALE, OUTPUT = "scale", "output"
@@ -75,14 +75,14 @@ def learned_row(
 
 
 def parametric_block(
-    x: KerasTensor, *, width: int, nonlinearity: Nonlinearity, dropout: float, name: str
+    x: KerasTensor, *, width: int, activation: Activation, dropout: float, name: str
 ) -> KerasTensor:
     """Dense → z + α (σ(z) − z) → dropout, with a learned α for each unit that starts at 1.
 
     Args:
         x: What goes in.
         width: Units.
-        nonlinearity: σ.
+        activation: σ.
         dropout: Share of the units dropped, in [0, 1).
         name: Of the dense layer, and prefix of the others' names.
 
@@ -92,12 +92,9 @@ def parametric_block(
     Raises:
         ConfigError: A value is out of its range.
     """
-    choices.check(width=width, dropout=dropout, nonlinearity=nonlinearity)
+    choices.check(width=width, dropout=dropout, activation=activation)
     z = _dense(x, width, name=name)
-    if nonlinearity == "mish":
-        bent = _mish(z)
-    else:
-        bent = activate(z, nonlinearity, name=f"{name}_activation")
+    bent = _mish(z) if activation == "mish" else activate(z, activation, name=f"{name}_activation")
     x = ops.add(z, own_scale(ops.subtract(bent, z), name=f"{name}_alpha"))
     return drop(x, dropout, name=f"{name}_dropout")
 

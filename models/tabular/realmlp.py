@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.layers.choices import Nonlinearity
+from kerasnn.layers.choices import Activation, Nonlinearity
 from kerasnn.recipes import PreprocessingOptions, Recipe
 
 if TYPE_CHECKING:
@@ -78,14 +78,17 @@ def realmlp(
     >>> realmlp(Signature.table(numbers=3, classes=2), width=4, depth=1).count_params()
     28
     """
-    choices.check(depth=depth, scale_rate=scale_rate, number_rate=number_rate)
+    choices.check(
+        nonlinearity=nonlinearity, depth=depth, scale_rate=scale_rate, number_rate=number_rate
+    )
+    activation: Activation = "mish" if signature.output.task == "regression" else "selu"
+    if nonlinearity != "auto":
+        activation = nonlinearity
     inputs = layers.build_inputs(signature)
-    if nonlinearity == "auto":
-        nonlinearity = "mish" if signature.output.task == "regression" else "selu"
     x = layers.own_scale(_features(inputs, signature), name=layers.SCALE)
     for i in range(depth):
         x = layers.parametric_block(
-            x, width=width, nonlinearity=nonlinearity, dropout=dropout, name=f"hidden_{i + 1}"
+            x, width=width, activation=activation, dropout=dropout, name=f"hidden_{i + 1}"
         )
     network = layers.network(inputs, layers.bounded_output(x, signature), name="realmlp")
     layers.set_rates(network, signature, scale_rate=scale_rate, number_rate=number_rate)
