@@ -557,7 +557,7 @@ class TestHostile:
             ("average:members=mlp", "can't be a member"),
             ("1000000000*mlp", "1 to 64 times"),
             ("64*mlp,64*linear", "64 members at most"),
-            ("mlp:width=60000:depth=9", "must be float32"),
+            ("mlp:width=60000:depth=1,linear", "must be float32"),
             ("mlp,3/linear", "way 3"),
             ("mlp", "for each of 1 members"),
             ("mlp," * 10_000, "can't be"),
@@ -568,10 +568,20 @@ class TestHostile:
         def change(data: Any) -> None:
             values = data["hyperparameters"]
             values["members"] = text
-            values["weights"] = "1" if text.startswith("mlp:") else values["weights"]
 
         found = self.refusal(tmp_path / "model.kerasnn", good, members.RECIPE, change)
         assert message in found
+
+    def test_networks_too_deep_for_python(
+        self, good: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def build(*_: Any, **__: Any) -> None:
+            raise RecursionError
+
+        monkeypatch.setattr(models, "build", build)
+        path = tmp_path / "model.kerasnn"
+        found = self.refusal(path, good, members.RECIPE, lambda data: None)
+        assert "its network has too many layers in a row" in found
 
     @pytest.mark.parametrize("weights", ["-1,2", "0,1", "1e999,1", "nan,1", "1"])
     def test_weights(self, weights: str, good: dict[str, bytes], tmp_path: Path) -> None:

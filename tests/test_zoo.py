@@ -64,6 +64,7 @@ KINDS = {
 # Small enough to build in no time; whatever else a model has stays at its default.
 SMALL = {"features": 252, "width": 8, "depth": 2, "heads": 2, "buckets": 50}
 SMALL_OF = {
+    "average": {"members": "mlp:width=8:depth=2,linear", "weights": "2,1"},
     "blend": {"members": "dlinear,ridge_nlinear,tsmixer"},
     "nhits": {"width": 32},
     "airbench": {"width": 8, "width_2": 8, "width_3": 8},

@@ -156,6 +156,8 @@ def build_network(described: Description, weights: bytes) -> Any:
         )
     except ModelRefusedError:
         raise
+    except RecursionError:
+        raise ModelRefusedError("its network has too many layers in a row") from None
     except KerasnnError as error:
         what = shown(error.what, limit=200)
         raise ModelRefusedError(f"the recipe is malformed: {what}") from None
