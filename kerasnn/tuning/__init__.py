@@ -6,6 +6,7 @@
     derived       spaces of models that name none
     study         the trials, in a file that outlives the process
     trials        one trial: a training that is given up once it is clearly worse, and its time
+    forgetting    what TensorFlow keeps of networks that are gone, freed
     telling       what the report says of the search
     tuner         from arguments to a run
 """

@@ -242,6 +242,8 @@ def _damage_told(path: Path | None) -> Iterator[None]:
     """Lines that are JSON, but not the journal of a search."""
     try:
         yield
+    except ModelRefusedError:
+        raise
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, AssertionError):
         if path is None:
             raise

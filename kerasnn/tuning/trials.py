@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import keras
-
 from kerasnn.config import Config
 from kerasnn.errors import KerasnnError, KerasnnWarning, warn
 from kerasnn.learning import Learned, learn, learned_again, prepare
 from kerasnn.table import Table
 from kerasnn.training.engine import Engine
 from kerasnn.training.fitting import Row
+from kerasnn.tuning.forgetting import forgotten
 from kerasnn.tuning.spaces import Space
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 
     from kerasnn.tuning.study import Study
 
-# Of a time limit: what a whole training may take at most, so that there are several of them.
-LONGEST = 0.25
 # What the last training will take, as a multiple of what it took as a trial.
 AGAIN = 1.2
 # A trial begins if there is time for this share of a typical one.
@@ -40,10 +37,12 @@ class Clock:
     Args:
         limit_s: Of the whole search, over all sittings; None has no limit.
         used_s: By earlier sittings.
+        longest: Share of the limit that a whole training may take.
     """
 
-    def __init__(self, limit_s: float | None, used_s: float) -> None:
+    def __init__(self, limit_s: float | None, used_s: float = 0.0, *, longest: float = 1.0) -> None:
         self.limit_s = math.inf if limit_s is None else limit_s
+        self.longest_s = longest * self.limit_s
         self._began, self._used = time.perf_counter(), used_s
 
     @property
@@ -189,8 +188,8 @@ class Search:
         state: Any = "done"
         score, why = None, ""
         try:
-            learned = self._learned(trial.params, judge, first=first)
-            score, epochs = learned.fitted.progress.best, learned.fitted.progress.epoch
+            with forgotten():
+                score, epochs = self._learned(trial.params, judge, first=first)
             if score is None:
                 state, why = "failed", "the score was never a number"
         except _GivenUpError:
@@ -207,15 +206,14 @@ class Search:
                 self.study.drop(trial)
                 raise
             state, epochs, why = "failed", judge.epochs, _line(error)
-        finally:
-            learned = None  # type: ignore[assignment]
-            _forget()
         seconds = time.perf_counter() - began
         self.study.tell(trial, state, score, epochs=epochs, seconds=seconds, why=why)
         return None
 
-    def _learned(self, values: Mapping[str, Any], judge: Judge, *, first: bool) -> Learned:
-        """Train once.
+    def _learned(
+        self, values: Mapping[str, Any], judge: Judge, *, first: bool
+    ) -> tuple[float | None, int]:
+        """Train once; the best score, and how many epochs there were.
 
         Raises:
             KeyboardInterrupt: It was interrupted.
@@ -231,12 +229,12 @@ class Search:
             raise KeyboardInterrupt
         if first:
             self.keep(learned_again(learned, lesson))
-        return learned
+        return learned.fitted.progress.best, learned.fitted.progress.epoch
 
     def _check_first(self, epochs: int, seconds: float) -> None:
         if epochs != TIMED:
             return
-        longest = LONGEST * self.clock.limit_s
+        longest = self.clock.longest_s
         if seconds * self.config.training.epochs > longest:
             raise _TooLongError(max(int(longest / seconds), 1))
 
@@ -271,10 +269,3 @@ def _line(error: Exception) -> str:
     if isinstance(error, KerasnnError):
         return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-def _forget() -> None:
-    """Free what Keras and TensorFlow keep of networks that are gone."""
-    policy = keras.config.dtype_policy()
-    keras.utils.clear_session()
-    keras.config.set_dtype_policy(policy)

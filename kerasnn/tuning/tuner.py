@@ -40,6 +40,8 @@ FOLDER = "tuning"
 JOURNAL, CONFIG, START = "journal.jsonl", "config.yaml", "defaults.kerasnn"
 # Where neither the trials nor the time are bounded.
 TRIALS = 30
+# Of a time limit: what a whole training may take at most, so that there are several of them.
+LONGEST = 0.25
 # Who chose a value for good; one in a file of the configuration is where the search begins.
 _FIXED = ("argument", "command line")
 
@@ -134,13 +136,24 @@ def tune(
         _spaces(settings, settings.resolve(), asked)
     sources = {"data": data, "validation": validation, "test": test}
     with noting_warnings() as noted:
-        table, chosen = read_table(settings, sources)
+        table, chosen = _read(settings, sources)
         folder = open_folder(chosen, resume=resume, force=force)
         with folder.locked() if folder else ExitStack():
             sitting = _Sitting(table, chosen, folder, progress=progress)
             found = {} if resume is not None else _spaces(settings, chosen, asked)
             searched, stopped = sitting.search(found, asked, trials)
             return sitting.finish(searched, stopped, noted)
+
+
+def _read(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:
+    """The table, and a model that a trial has time for if nobody named one."""
+    key, limit = "run.time_limit_s", settings.chosen.get("run.time_limit_s")
+    if limit is None or limit.value is None:
+        return read_table(settings, sources)
+    of_trial = replace(limit, value=LONGEST * limit.value)
+    settings = replace(settings, chosen={**settings.chosen, key: of_trial})
+    table, config = read_table(settings, sources)
+    return table, replace(config, run=replace(config.run, time_limit_s=limit.value))
 
 
 def check_installed() -> None:
@@ -174,7 +187,7 @@ def _checked(settings: Settings) -> Settings:
     if asks or (settings.names_model and models.data_of(settings.model_name) == "forecast"):
         fix = "train, which tries several models of forecasts"
         raise ConfigError("forecasts can't be searched", fix=fix)
-    if settings.run.ensemble > 1:
+    if settings.run.ensemble > 1 or settings.run.members:
         fix = "search for one network, then train several with what was found"
         raise ConfigError("an average of several networks can't be searched", fix=fix)
     return settings.with_inferred({"run.ensemble": 1})
@@ -231,7 +244,7 @@ class _Sitting:
         spaces = self._begin(study, spaces) if spaces else self._go_on(study, asked)
         limit = self.asked.run.time_limit_s
         trials = self._bound(study, trials)
-        clock = Clock(limit, sum(each.seconds for each in study.trials))
+        clock = Clock(limit, sum(each.seconds for each in study.trials), longest=LONGEST)
         bar = SearchBar(trials=trials, seconds=limit) if self.progress else None
         search = Search(
             self.table,

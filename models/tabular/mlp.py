@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 RECIPE = Recipe(learning_rate=2e-3, weight_decay=0.02, average=0.999)
 PREPROCESSING = PreprocessingOptions(scale="quantile", embedding_width=8)
+SEARCH = {
+    "width": "log whole [64, 768]",
+    "depth": "whole [1, 5]",
+    "activation": "{silu, relu, gelu}",
+    "dropout": "[0, 0.5]",
+    "number_embedding": "{none, piecewise_linear, periodic}",
+    "learning_rate": "log [3e-4, 1e-2]",
+    "weight_decay": "log [3e-4, 0.2]",
+}
 
 
 def mlp(

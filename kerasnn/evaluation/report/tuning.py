@@ -75,7 +75,7 @@ def _row(tuning: Story, key: str) -> Story:
 
 
 def _name(key: str) -> str:
-    return shorten(key.removeprefix("model."), 40)
+    return shorten(key.split(".", 1)[-1], 40)
 
 
 def _value(value: Any) -> str:
@@ -159,10 +159,7 @@ def _course_sentence(tuning: Story) -> str:
     found, start = (metric_value(monitor, scores[name]) for name in ("best", "start"))
     if tuning["best"] == 1:
         return f"No trial was better than the defaults, the first one: {found}."
-    return (
-        f"From {start} with the defaults to {found} in trial {tuning['best']}. The best of "
-        "several is lucky on these rows, so other rows must judge it."
-    )
+    return f"From {start} with the defaults to {found} in trial {tuning['best']}."
 
 
 def _importances(tuning: Story) -> Drawing:
@@ -195,14 +192,16 @@ def _panel(tuning: Story, trials: list[Trial], key: str) -> Drawing:
     named = not all(
         isinstance(value, int | float) and not isinstance(value, bool) for value in values
     )
-    choices = sorted({_value(value) for value in values}) if named else []
+    choices = list(dict.fromkeys(map(_value, values))) if named else []
 
     def place(value: Any) -> float:
         return float(choices.index(_value(value))) if named else float(value)
 
     def paint(axes: Axes) -> None:
         x = [place(value) for value in values]
-        _marks(axes, here, _apart(x) if named else x, low, high)
+        others = [index for index, each in enumerate(here) if each["number"] != tuning["best"]]
+        x = _apart(x) if named else x
+        _marks(axes, [here[i] for i in others], [x[i] for i in others], low, high)
         if named:
             axes.set_xticks(range(len(choices)), [shorten(each, 10) for each in choices])
             axes.set_xlim(-0.6, len(choices) - 0.4)
