@@ -11,7 +11,14 @@ from kerasnn import models
 from kerasnn.config import DEFAULT_PROFILE, Config
 from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema
-from kerasnn.selection import Choice, Facts, choose, choose_by_kinds
+from kerasnn.selection import (
+    FEW_ROWS,
+    VALIDATION_OF_FEW,
+    Choice,
+    Facts,
+    choose,
+    choose_by_kinds,
+)
 from kerasnn.settings import Settings
 from kerasnn.training.surroundings import this_machine
 
@@ -33,20 +40,21 @@ def resolve(
         settings = settings.with_inferred(first)
     if settings.names_model:
         return settings.resolve()
-    choice = _choose(settings, schema, frame, _train_share(settings.split, given))
+    choice = choose_by_kinds((column.kind for column in schema.features), len(frame))
+    if choice is None:
+        if len(frame) < FEW_ROWS and "validation" not in given:
+            settings = settings.with_inferred({"split.validation": VALIDATION_OF_FEW})
+        choice = _choose(settings, schema, frame, _train_share(settings.split, given))
     return replace(settings.with_inferred(choice.settings).resolve(), choice=choice)
 
 
 def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: float) -> Choice:
-    kinds = [column.kind for column in schema.features]
-    chosen = choose_by_kinds(kinds, len(frame))
-    if chosen:
-        return chosen
+    """For a table of plain columns, of whose rows a share is trained on."""
     epochs = settings.chosen.get("training.epochs")
     categories = [column.name for column in schema.features if column.kind == "category"]
     facts = Facts(
         n_rows=round(len(frame) * share),
-        n_numbers=len(kinds) - len(categories),
+        n_numbers=len(schema.features) - len(categories),
         category_sizes=tuple(int(frame[name].nunique()) for name in categories),
         n_outputs=max(1, len(schema.target.classes)),
         time_limit_s=settings.run.time_limit_s,

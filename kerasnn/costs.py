@@ -80,14 +80,16 @@ class Cost:
 
 # By model and profile.
 COSTS: dict[tuple[str, str], Cost] = {
-    ("linear", "default"): Cost(epochs=60, row_us=2.0, input_us=0.05, output_us=0.02),
-    ("mlp", "default"): Cost(epochs=50, row_us=15.0, input_us=0.3, output_us=0.1),
-    ("realmlp", "default"): Cost(epochs=256, row_us=18.0, input_us=1.2, output_us=0.1),
-    ("realmlp", "small"): Cost(epochs=64, row_us=18.0, input_us=1.2, output_us=0.1),
-    ("tabm", "default"): Cost(epochs=60, row_us=900.0, input_us=20.0, output_us=3.0),
-    ("tabm", "small"): Cost(epochs=80, row_us=180.0, input_us=8.0, output_us=1.5),
-    ("tabpack", "default"): Cost(epochs=40, row_us=1500.0, input_us=20.0, output_us=6.0),
-    ("tabpack", "small"): Cost(epochs=40, row_us=300.0, input_us=8.0, output_us=2.0),
+    ("linear", "default"): Cost(epochs=60, row_us=0.8, input_us=0.01, output_us=0.01),
+    ("mlp", "default"): Cost(epochs=50, row_us=15.0, input_us=0.1, output_us=0.05),
+    ("realmlp", "default"): Cost(epochs=256, row_us=18.0, input_us=0.25, output_us=0.05),
+    ("realmlp", "small"): Cost(epochs=64, row_us=12.0, input_us=0.25, output_us=0.05),
+    ("tabm", "default"): Cost(epochs=80, row_us=60.0, input_us=2.0, output_us=0.5),
+    ("tabm", "small"): Cost(epochs=80, row_us=60.0, input_us=2.0, output_us=0.5),
+    ("tabm", "paper"): Cost(epochs=60, row_us=800.0, input_us=15.0, output_us=1.0),
+    ("tabpack", "default"): Cost(epochs=40, row_us=90.0, input_us=3.0, output_us=2.0),
+    ("tabpack", "small"): Cost(epochs=40, row_us=30.0, input_us=2.0, output_us=1.0),
+    ("tabpack", "paper"): Cost(epochs=40, row_us=1500.0, input_us=20.0, output_us=2.0),
 }
 
 

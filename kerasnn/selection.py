@@ -29,6 +29,8 @@ BUDGET_S = 600.0
 SHARE_OF_LIMIT = 0.7
 # A table of more numbers gets no embedding of each: their weights would outgrow its rows.
 WIDE = 500
+# Of fewer rows, more are held back to pick the best epochs and to weigh the networks.
+FEW_ROWS, VALIDATION_OF_FEW = 300, 0.25
 # Values that the codes of a column become: one each, and an embedding where they are many.
 MOST_VALUES = 10
 
@@ -91,8 +93,8 @@ class Plan:
 
 # For tables, the best first.
 PLANS = (
+    Plan((Member("realmlp"), Member("tabm", "paper"))),
     Plan((Member("realmlp"), Member("tabm"))),
-    Plan((Member("realmlp"), Member("tabm", "small"))),
     Plan((Member("realmlp"),), least=0.25),
     Plan((Member("realmlp", "small"),), least=0.25),
     Plan((Member("mlp"),), least=0.0),

@@ -25,6 +25,7 @@ from kerasnn.evaluation import shuffling
 from kerasnn.evaluation import story as stories
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.baselines import baselines as fit_baselines
+from kerasnn.evaluation.cautions import cautions
 from kerasnn.evaluation.gallery import gallery
 from kerasnn.evaluation.importance import (
     MAX_COLUMNS,
@@ -383,6 +384,9 @@ def _scores(table: Table, learned: Learned, part: str, predictions: Predictions)
         train, rows = table.rows(*learned.parts), table.rows(part)
         compared = fit_baselines(learned.predictor.preprocessor, train, rows, seed=options.seed)
     scores = score(predictions, compared, seed=options.seed)
+    n_validation = len(table.parts.validation)
+    cautious = cautions(predictions, n_validation=n_validation, threshold=options.threshold)
+    scores = replace(scores, notes=(*scores.notes, *cautious))
     if "validation" in learned.parts:
         note = "in the end the network learned from the validation rows too"
         note += ", as did the baselines" if compared else ""

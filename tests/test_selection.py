@@ -128,7 +128,7 @@ def test_number_of_networks_and_profile_are_obeyed() -> None:
     facts = Facts(n_rows=100, n_numbers=3)
     chosen = choose(facts, TWO, ensemble=3)
     assert [member.model for member in chosen.members] == ["realmlp", "tabm", "realmlp"]
-    assert "realmlp and tabm, 3 networks averaged: " in chosen.reason
+    assert "realmlp and tabm (paper), 3 networks averaged: " in chosen.reason
     (alone,) = choose(facts, TWO, ensemble=1).members
     assert alone == Member("realmlp")
     small = choose(facts, TWO, profile="small")
@@ -152,7 +152,10 @@ def test_configuration_says_who_chose(tmp_path: Path) -> None:
     frame = table()
     config = choosing.resolve(collect({"model.name": "auto"}), schema_of(frame), frame)
     assert config.choice
-    assert config.choice.reason.startswith("realmlp")
+    assert config.choice.reason.startswith("realmlp and tabm")
+    assert ", averaged: 36 rows and 2 columns; about " in config.choice.reason
+    # Of few rows, more pick the best epochs.
+    assert (config.split.validation, config.origins["split.validation"]) == (0.25, "inferred")
     assert config.origins["model.name"] == config.origins["model.profile"] == "inferred"
     config.write(tmp_path / "config.yaml")
     text = (tmp_path / "config.yaml").read_text()
@@ -183,7 +186,7 @@ def test_reason_is_printed_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     arguments = ["train", "t.csv", "--target", "y", "--set", "width=8", "--epochs", "1"]
     result = CliRunner().invoke(commands, [*arguments, "--output", "run", "--no-baselines"])
     assert result.exit_code == 0, result.stderr
-    reason = "realmlp: 42 rows and 2 columns; about 8 s on "
+    reason = "realmlp: 36 rows and 2 columns; about 8 s on "
     assert f"auto chose {reason}" in result.stderr
     assert f"\nchosen    {reason}" in result.stdout
     run = kerasnn.load("run")

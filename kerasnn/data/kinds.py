@@ -96,19 +96,25 @@ def _of_files(series: pd.Series) -> Guess | None:
     """Image or sound cells, or texts that end as the names of these do."""
     if series.dtype != object and not pd.api.types.is_string_dtype(series.dtype):
         return None
-    known = series.dropna()
-    first = [os.fspath(c) if isinstance(c, os.PathLike) else c for c in known.head(20)]
+    first = [os.fspath(c) if isinstance(c, os.PathLike) else c for c in _first(series, 20)]
     texts = [cell for cell in first if isinstance(cell, str)]
     if not texts:
         if first and all(map(is_sound, first)):
             return Guess("sound", "sounds")
-        are_images = first and all(map(is_picture, first)) and _are_pixels(known)
+        are_images = first and all(map(is_picture, first)) and _are_pixels(series.dropna())
         return Guess("image", "images") if are_images else None
     if len(texts) < len(first):
         return None
     if any(map(is_picture_path, texts)):
-        return _of_names(known, "image", is_picture_path)
-    return _of_names(known, "sound", is_sound_path) if any(map(is_sound_path, texts)) else None
+        return _of_names(series.dropna(), "image", is_picture_path)
+    is_named = any(map(is_sound_path, texts))
+    return _of_names(series.dropna(), "sound", is_sound_path) if is_named else None
+
+
+def _first(series: pd.Series, count: int) -> pd.Series:
+    """The first cells that are not missing; of most columns a few rows hold them."""
+    found = series.head(4 * count).dropna()
+    return (found if len(found) >= count else series.dropna()).head(count)
 
 
 def _of_names(known: pd.Series, kind: Kind, is_one: Callable[[str], bool]) -> Guess | None:

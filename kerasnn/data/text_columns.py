@@ -20,6 +20,8 @@ NEARLY_ALL = 0.95
 
 _PAIRS = [{"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"}]
 _SAMPLE = 1_000
+# So many categories that each is in few rows hardly say anything about new ones.
+MANY_CATEGORIES, SELDOM = 10_000, 0.2
 _CODE = re.compile(r"\d{5,}")
 _ORDINAL = ("st", "nd", "rd", "th")
 
@@ -147,7 +149,7 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
             found = identifier(f"{len(texts):,} different texts in {n_rows:,} rows")
             found.findings = findings + found.findings
             return found
-        if share > 0.5:
+        if share > 0.5 or (share > SELDOM and len(texts) > MANY_CATEGORIES):
             what = f"{len(texts):,} different texts in {n_rows:,} rows say little"
             findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
     reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"

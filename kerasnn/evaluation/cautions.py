@@ -1,0 +1,38 @@
+"""What a reader of scores must know where the rows were few or the classes uneven."""
+
+from __future__ import annotations
+
+from kerasnn.evaluation.metrics import class_counts
+from kerasnn.evaluation.predictions import Predictions
+
+# The best epoch and the temperature of fewer validation rows are chance.
+FEW_ROWS = 30
+# A class of a smaller share is seldom likelier than the other one.
+RARE = 0.05
+
+
+def cautions(predictions: Predictions, *, n_validation: int, threshold: str) -> list[str]:
+    """Notes beside the scores.
+
+    Args:
+        predictions: Of the rows that are scored.
+        n_validation: Rows that picked the best epoch.
+        threshold: The rule for the decision between two classes.
+    """
+    found = []
+    if n_validation < FEW_ROWS:
+        rows = f"{n_validation} validation row{'s' if n_validation > 1 else ''}"
+        found.append(
+            f"{rows} picked the best epoch, too few to be sure of it: add rows, or raise "
+            "`split.validation`"
+        )
+    if predictions.task == "binary" and threshold == "0.5" and len(predictions):
+        counts = class_counts(predictions)
+        share = counts.min() / counts.sum()
+        if 0 < share < RARE:
+            label = predictions.classes[int(counts.argmin())]
+            found.append(
+                f"{share:.1%} of the rows are '{label}', which is seldom likelier than not: "
+                "choose `run.threshold` by f1 or by costs such as fp=1,fn=20 to find more of them"
+            )
+    return found
