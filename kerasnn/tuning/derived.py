@@ -16,7 +16,7 @@ from kerasnn.tuning.spaces import Space
 
 # Around its value: how many times as small, how many times as large.
 _WIDTHS = {"width": (4, 3), "width_2": (4, 3), "width_3": (4, 3)}
-_SHARES = {"dropout": 0.5, "residual_dropout": 0.3, "drop_path": 0.3}
+_SHARES = {"dropout": 0.5, "residual_dropout": 0.3, "attention_dropout": 0.5, "drop_path": 0.3}
 _CHOICES = {
     "activation": ("relu", "silu", "gelu"),
     "normalization": ("none", "batch", "layer"),

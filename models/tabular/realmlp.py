@@ -34,6 +34,15 @@ PREPROCESSING = PreprocessingOptions(
     scale="robust_smooth_clip", max_one_hot=10, embedding_width=8, number_embedding="pbld"
 )
 PROFILES = {"small": {"width": 128, "training.epochs": 64}}
+SEARCH = {
+    "width": "log whole [128, 512]",
+    "depth": "whole [2, 4]",
+    "dropout": "[0, 0.5]",
+    "scale_rate": "log [2, 10]",
+    "number_rate": "log [0.05, 0.3]",
+    "learning_rate": "log [0.01, 0.15]",
+    "weight_decay": "log [1e-3, 0.05]",
+}
 
 
 def realmlp(
