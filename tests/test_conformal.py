@@ -35,10 +35,12 @@ from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.trust import Trust, trust
 from kerasnn.forecasting.conformal import quantile_with_correction
+from kerasnn.learning import Lesson, _concluded
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.schema import infer
+from kerasnn.signature import Signature
 from kerasnn.training.engine import Arrays
 
 Array = np.ndarray
@@ -602,3 +604,25 @@ class TestEstimators:
         margins = classifier.bundle_.predictor.decision.margins
         # Of 180 rows, half of which count three times: (Σw)² / Σw².
         assert 180 * 0.75 < margins.n_rows < 180 * 0.86
+
+
+def test_rows_that_chose_the_members_do_not_judge_their_choice() -> None:
+    signature = Signature.table(numbers=3)
+    network = models.build("tabpack", signature, pack=7, width=5)
+    rng = np.random.default_rng(0)
+    inputs = {"numbers": rng.normal(size=(61, 3)).astype("float32")}
+    rows = Arrays(inputs, rng.normal(size=61).astype("float32"))
+    conclude = models.get("tabpack").conclude
+    assert conclude is not None
+    crossed = _concluded(conclude, Lesson(None, network, rows, rows))  # type: ignore[arg-type]
+    assert crossed is not None
+    left = network(inputs, training=False).numpy()
+    expected = np.zeros_like(crossed)
+    for start in (0, 1):
+        own, other = slice(start, None, 2), slice(1 - start, None, 2)
+        conclude(network, {"numbers": inputs["numbers"][own]}, rows.target[own])
+        expected[other] = network(inputs, training=False).numpy()[other]
+    np.testing.assert_allclose(crossed, expected, rtol=1e-5, atol=1e-6)
+    conclude(network, inputs, rows.target)
+    np.testing.assert_array_equal(network(inputs, training=False).numpy(), left)
+    assert np.abs(crossed - left).max() > 1e-3
