@@ -39,6 +39,8 @@ _GIVEN_UP: dict[str, Any] = {
 # Scores that lie further off than so many times the usual spread stand at the edge.
 _FAR = 2.0
 PANEL = (3.4, 2.4)
+# Of fewer trials, nothing can be seen of a single hyper-parameter.
+FEWEST = 5
 
 
 def part(story: Story) -> Story | None:
@@ -56,7 +58,7 @@ def part(story: Story) -> Story | None:
         "outcome": outcome(tuning),
         "rows": [_row(tuning, key) for key in order],
         "drawings": drawings,
-        "panels": [_panel(tuning, trials, key) for key in order],
+        "panels": [_panel(tuning, trials, key) for key in order if len(trials) >= FEWEST],
     }
 
 
@@ -206,7 +208,10 @@ def _panel(tuning: Story, trials: list[Trial], key: str) -> Drawing:
             axes.set_xticks(range(len(choices)), [shorten(each, 10) for each in choices])
             axes.set_xlim(-0.6, len(choices) - 0.4)
         elif key in tuning["log"] and min(x, default=0) > 0:
-            scale(axes, x, along="x")
+            # As it was searched, also where few trials are close to each other.
+            scale(axes, [min(x), max(*x, 21 * min(x))], along="x")
+        elif all(isinstance(value, int) for value in values):
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, min_n_ticks=1))
         axes.axvline(place(found), color=WARM, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.plot(
             [place(found)],
