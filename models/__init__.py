@@ -105,7 +105,7 @@ _ZOO = {
         "sequence.minirocket",
         "shares of places where fixed convolutions are high, solved",
     ),
-    "mlp": ("tabular.mlp", "multilayer perceptron, the default for tables"),
+    "mlp": ("tabular.mlp", "multilayer perceptron"),
     "nbeats": (
         "forecasting.nbeats",
         "a chain of perceptrons, each on what those before left unexplained",

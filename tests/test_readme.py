@@ -56,7 +56,7 @@ def _shape(output: str) -> list[str]:
     """The lines without their numbers, progress, who wins, and the bars of an explanation."""
     lines = [NUMBERS.sub("#", line) for line in output.strip().splitlines()]
     lines = [" ".join(line.split()) for line in lines if "┃" not in line]
-    left_out = "The network", "The model", "warning:", "back-test:"
+    left_out = "The network", "The model", "warning:", "back-test:", "auto chose", "chosen"
     return [line for line in lines if not line.startswith(left_out)]
 
 
