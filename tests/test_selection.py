@@ -180,6 +180,15 @@ def test_what_was_chosen_stays() -> None:
         choosing.resolve(collect(set={"widht": 8}), schema_of(frame), frame)
 
 
+def test_named_members_are_a_choice() -> None:
+    frame = table()
+    settings = collect(set={"run.members": ["tabm:small", "mlp"]})
+    config = choosing.resolve(settings, schema_of(frame), frame)
+    assert config.choice is None
+    assert (config.model.name, config.model.profile) == ("tabm", "small")
+    assert config.run.members == ("tabm:small", "mlp")
+
+
 def test_reason_is_printed_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     table().to_csv("t.csv", index=False)
