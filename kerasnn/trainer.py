@@ -394,6 +394,7 @@ def _scores(table: Table, learned: Learned, part: str, predictions: Predictions)
     if part == "test":
         return replace(scores, trust=trust(learned.predictor, predictions))
     note = "there are no test rows: these are the validation rows, which picked the best epoch"
+    note += " and the weights of the networks" if learned.average else ""
     return replace(scores, notes=(*scores.notes, note))
 
 

@@ -14,6 +14,7 @@ from kerasnn.exporting import formats, plain_tokens, sequences
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
 from kerasnn.preprocessing.graph import input_names
+from kerasnn.preprocessing.joint import JointPreprocessor
 
 if TYPE_CHECKING:
     import keras
@@ -270,6 +271,8 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
         learned = f"the column's {options.missing.replace('_', ' ')} value"
         fill = f"{options.missing_value:g}" if options.missing == "constant" else learned
         lines.append(f"- Missing numbers become {fill}; numbers are {_SCALES[options.scale]}.")
+        ways = preprocessor.ways[1:] if isinstance(preprocessor, JointPreprocessor) else ()
+        lines += [f"- For some of its networks they are {_SCALES[w.options.scale]}." for w in ways]
     indicators = [column.indicator for column in preprocessor.numbers]
     if any([*indicators, *(column.indicator for column in preprocessor.dates)]):
         lines.append("- Columns that missed values in training get another one that says where.")
