@@ -77,7 +77,7 @@ def line(arguments: argparse.Namespace, table: str, seed: int) -> str:
         return f"{text}{'–':>10}{'–':>8}{'–':>8}{'–':>8}{'–':>10}"
     text += f"{100 * values['accuracy']:10.2f}{trust.error:8.4f}{trust.error_by_chance:8.4f}"
     text += f"{trust.error_before:8.4f}"
-    if any("validation rows" in note for note in run.scores.notes):
+    if any("learned from the validation rows" in note for note in run.scores.notes):
         # The network has learned from the rows that would tell.
         return f"{text}{'–':>10}"
     return f"{text}{100 * held_or_empty(run, test):10.2f}"

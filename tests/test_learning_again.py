@@ -85,7 +85,7 @@ def test_a_run_says_so_and_its_baselines_learn_from_as_much() -> None:
         reviews(), target="liked", columns={"review": "text"}, set={"epochs": 1, "buckets": 64}
     )
     assert run.scores is not None
-    (note,) = (note for note in run.scores.notes if "validation rows" in note)
+    (note,) = (note for note in run.scores.notes if "learned from" in note)
     assert note == (
         "in the end the network learned from the validation rows too, as did the baselines"
     )
