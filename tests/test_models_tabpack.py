@@ -15,6 +15,7 @@ from kerasnn import models
 from kerasnn.errors import ConfigError
 from kerasnn.layers.members import MEMBER_WEIGHTS, MEMBERS, mean_scores, taught, weigh_members
 from kerasnn.layers.packs import pack_dropout
+from kerasnn.models.tabular.tabpack import SHARED_RATE
 from kerasnn.signature import Output, Signature
 from kerasnn.training.optimizers import build_optimizer
 
@@ -83,8 +84,9 @@ def test_hyperparameters_are_drawn_for_each_member() -> None:
     layer = network.get_layer("output")
     recipe = models.get("tabpack").recipe
     rates = recipe.learning_rate * layer.kernel.learning_rate_factor[:, 0, 0]
-    assert 0.98e-4 < rates.min() < 1.5e-4
-    assert 3.5e-3 < rates.max() < 5.1e-3
+    lowest, highest = recipe.learning_rate / 50**0.5, recipe.learning_rate * 50**0.5
+    assert lowest < rates.min() < 1.2 * lowest
+    assert 0.8 * highest < rates.max() < highest
     # An optimizer multiplies a decay by the recipe's learning rate, not by the member's.
     decays = recipe.weight_decay * layer.kernel.weight_decay_factor[:, 0, 0]
     decays *= recipe.learning_rate / rates
@@ -137,6 +139,15 @@ def test_half_of_the_members_drop_nothing() -> None:
     same = (sums[0] == sums[1]).all(axis=(0, 2)).mean()
     assert 0.4 < same < 0.6
     assert not [each for each in build(dropout=0.0).layers if "dropout" in each.name]
+
+
+def test_what_members_share_learns_at_one_rate() -> None:
+    signature = Signature.table(numbers=2, categories=(4, 7), embedding_widths=(0, 2))
+    network = models.build("tabpack", signature, pack=2, width=2)
+    (table,) = [v for v in network.trainable_variables if v.name == "embeddings"]
+    assert table.learning_rate_factor == SHARED_RATE
+    kernels = [v for v in network.trainable_variables if v.name == "kernel"]
+    assert all(np.shape(v.learning_rate_factor)[1:] == (1, 1) for v in kernels)
 
 
 def test_hidden_kernels_of_all_members_are_matrices_to_muon() -> None:

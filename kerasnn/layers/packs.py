@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from keras import KerasTensor
 
-# From the lowest to the highest that is drawn: rates 1e-4 to 5e-3, decays 1e-3 to 1.
+# The highest over the lowest that is drawn, as in the paper: 1e-4 to 5e-3, and 1e-3 to 1.
 RATES, DECAYS = 50.0, 1000.0
 # No draw of a normal distribution is below.
 NEVER = -1e9
