@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +22,7 @@ from kerasnn.errors import ConfigError, KerasnnError, MissingDependencyError, Mo
 from kerasnn.evaluation.report import render
 from kerasnn.run import Run
 from kerasnn.settings import resolve
+from kerasnn.table import Table
 from kerasnn.tuning import spaces as texts
 from kerasnn.tuning.derived import derive
 from kerasnn.tuning.spaces import Space
@@ -199,6 +201,29 @@ def test_the_summary_compares_with_the_defaults(whole: Run) -> None:
     assert render({**report, "tuning": told})
 
 
+def test_test_rows_are_not_seen_by_the_trials(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    at_the_end: list[str] = []
+    rows, run = Table.rows, Search.run
+
+    def noting(table: Table, *parts: str) -> pd.DataFrame:
+        asked.extend(parts)
+        return rows(table, *parts)
+
+    def searching(search: Search, trials: int | None) -> str:
+        stopped = run(search, trials)
+        at_the_end.extend(asked)
+        return stopped
+
+    monkeypatch.setattr(Table, "rows", noting)
+    monkeypatch.setattr(Search, "run", searching)
+    tune(frame, trials=2)
+    assert set(at_the_end) == {"train", "validation"}
+    assert "test" in asked
+
+
 class Killed(BaseException):
     """Nothing in the package catches it."""
 
@@ -298,6 +323,22 @@ def test_clearly_worse_trials_are_given_up(tmp_path: Path) -> None:
     assert Study(path, seed=0, direction="lower").trials == study.trials
 
 
+@pytest.mark.slow
+def test_memory_does_not_grow(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    one = Search._one
+
+    def measured(search: Search) -> None:
+        one(search)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        sizes.append(pages * os.sysconf("SC_PAGE_SIZE"))
+
+    monkeypatch.setattr(Search, "_one", measured)
+    tune(frame, trials=20, set={**TINY, "activation": "silu", "run.baselines": False})
+    assert len(sizes) == 20
+    assert sizes[-1] - sizes[4] < 15e6
+
+
 def test_importances_tell_what_matters() -> None:
     study = Study(None, seed=0, direction="higher")
     spaces = {"training.l1": Space((), 0, 1), "training.l2": Space((), 0, 1)}
@@ -342,8 +383,23 @@ def test_time_is_left_for_the_last_training(search: Search) -> None:
     check = search._check_later(began=running.time.perf_counter())
     check(1, 1.0)
     search.clock = Clock(100.0, used_s=55.0)
-    with pytest.raises(running._GivenUpError):
+    with pytest.raises(running._OutOfTimeError):
         check(1, 1.0)
+
+
+def test_a_trial_that_the_time_cuts_off_does_not_count(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = search.study.ask(search.spaces, search.start, epochs=1)
+    search.study.tell(trial, "done", 1.0, epochs=1, seconds=10.0)
+
+    def learn(values: Any, judge: Judge, *, first: bool) -> Any:
+        search.clock = Clock(100.0, used_s=95.0)
+        judge.on_steps(0, 1, 2)
+
+    monkeypatch.setattr(search, "_learned", learn)
+    assert search.run(None) == "time limit"
+    assert len(search.study.trials) == 1
 
 
 # What is refused

@@ -55,7 +55,7 @@ class Trial:
 
     Args:
         number: From 1.
-        state: ``pruned`` was given up as clearly worse than others, or for lack of time.
+        state: ``pruned`` was given up as clearly worse than others.
         score: Best value of the monitor; None where there was none.
         epochs: That it was trained.
         seconds: That it took.

@@ -60,6 +60,10 @@ class _GivenUpError(Exception):
     """A trial goes no further."""
 
 
+class _OutOfTimeError(Exception):
+    """There is just time left for the last training."""
+
+
 class _TooLongError(Exception):
     """So many epochs would leave no time for others."""
 
@@ -162,6 +166,8 @@ class Search:
                     return "time limit"
                 self._one()
                 self.show()
+        except _OutOfTimeError:
+            return "time limit"
         except KeyboardInterrupt:
             if not self.study.best:
                 raise
@@ -197,7 +203,7 @@ class Search:
         except _TooLongError as error:
             self.study.drop(trial)
             return self._shorten(error.affordable)
-        except (KeyboardInterrupt, OSError):
+        except (KeyboardInterrupt, OSError, _OutOfTimeError):
             self.study.drop(trial)
             raise
         except Exception as error:
@@ -253,13 +259,13 @@ class Search:
         self.config = self.config.with_inferred({"training.epochs": epochs})
 
     def _check_later(self, began: float) -> Callable[[int, float], None]:
-        """Give up while there is still time to train the best, which may be this one, again."""
+        """Stop while there is still time to train the best, which may be this one, again."""
 
         def check(epochs: int, seconds: float) -> None:
             best = self.study.best
             so_far = time.perf_counter() - began
             if self.clock.left_s < AGAIN * max(best.seconds if best else 0.0, so_far):
-                raise _GivenUpError
+                raise _OutOfTimeError
 
         return check
 
