@@ -44,7 +44,7 @@ def test_list_names_every_model() -> None:
 def test_card_shows_every_hyperparameter_and_the_source(name: str) -> None:
     text = invoke(name).stdout
     assert models.get(name).reference in text
-    lines = [line.split() for line in text.splitlines()]
+    lines = [line.split() for line in text.partition("\nProfile ")[0].splitlines()]
     for key, value in models.hyperparameters(name).items():
         (line,) = (line for line in lines if line[:1] == [key])
         assert models.check_hyperparameters(name, {key: " ".join(line[1:])}) == {key: value}
