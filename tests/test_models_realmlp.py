@@ -18,6 +18,7 @@ from kerasnn.layers.data_driven import first_weights
 from kerasnn.layers.members import taught
 from kerasnn.preprocessing.numbers import smooth_clip
 from kerasnn.recipes import Recipe
+from kerasnn.settings import resolve
 from kerasnn.signature import Categories, Numbers, Signature
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
@@ -329,9 +330,11 @@ def test_a_column_without_a_known_category() -> None:
     assert model({"categories": codes}).shape == (2, 1)
 
 
-def test_recipe_is_that_of_the_paper() -> None:
-    recipe = ENTRY.recipe
-    assert recipe == Recipe(
+def test_a_profile_is_the_recipe_of_the_paper() -> None:
+    config = resolve({"model.name": "realmlp", "model.profile": "paper"})
+    assert config.preprocessing.scale == "robust_smooth_clip"
+    assert config.preprocessing.number_embedding == "pbld"
+    assert config.training == Recipe(
         epochs=256,
         optimizer="adam",
         learning_rate=0.04,

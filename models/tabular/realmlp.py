@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
+# The paper's recipe but for three things: see the profile that is named after it.
 RECIPE = Recipe(
-    epochs=256,
+    epochs=64,
     optimizer="adam",
     learning_rate=0.04,
     weight_decay=0.02,
@@ -26,14 +27,25 @@ RECIPE = Recipe(
     schedule="coslog4",
     regularization="flat_cos",
     clip_norm=0.0,
-    # The best epochs are seldom the last, and the rate rises three times in between.
+    average=0.998,
+    # The rate rises four times: of what is no gain until then, nothing can be said.
     patience=0,
 )
 # Eight categories, and the codes of missing and unknown, are still one-hot.
 PREPROCESSING = PreprocessingOptions(
-    scale="robust_smooth_clip", max_one_hot=10, embedding_width=8, number_embedding="pbld"
+    scale="robust_smooth_clip",
+    max_one_hot=10,
+    embedding_width=8,
+    number_embedding="piecewise_linear",
 )
-PROFILES = {"small": {"width": 128, "training.epochs": 64}}
+PROFILES = {
+    "small": {"width": 128, "training.epochs": 32},
+    "paper": {
+        "training.epochs": 256,
+        "training.average": 0.0,
+        "preprocessing.number_embedding": "pbld",
+    },
+}
 SEARCH = {
     "width": "log whole [128, 512]",
     "depth": "whole [2, 4]",
@@ -57,10 +69,14 @@ def realmlp(
 ) -> keras.Model:
     """RealMLP: a multilayer perceptron with all that was found to help on tables.
 
-    Numbers are clipped smoothly and embedded by cosines, each feature has a learned scale, each
-    unit learns how much of its activation function it wants, the first weights come from the
-    training rows, and each kind of weight has a learning rate of its own. The rate of the recipe is
-    that for classes; a regression has five times as much.
+    Numbers are clipped smoothly and embedded, each feature has a learned scale, each unit learns
+    how much of its activation function it wants, the first weights come from the training rows, and
+    each kind of weight has a learning rate of its own. The rate of the recipe is that for classes;
+    a regression has five times as much.
+
+    Embeddings are piecewise linear, weights are averaged, and there are 64 epochs: on California
+    housing and two other tables that was better than what the paper has, and takes a quarter of the
+    time. The profile ``paper`` has its embeddings by cosines, 256 epochs and no average.
 
     Args:
         signature: The inputs and the output.
