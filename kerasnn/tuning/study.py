@@ -40,7 +40,7 @@ State = Literal["done", "pruned", "failed"]
 # Trials that end before any is compared with them, and that ended before importances mean much.
 COMPARED, WEIGHED = 4, 8
 # Of its epochs, the share that a trial has in any case.
-TRIED = 1 / 8
+TRIED = 1 / 4
 _NAME = "kerasnn"
 _STATES: dict[State, TrialState] = {
     "done": TrialState.COMPLETE,
