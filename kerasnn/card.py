@@ -122,4 +122,7 @@ def _shown(value: Any) -> str:
     """As one would write it in the configuration."""
     if isinstance(value, bool) or value is None:
         return str(value).lower().replace("none", "null")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
