@@ -83,7 +83,8 @@ def tabpack(
     Reference:
         TabPack, 2026. Published for 64 of width 384, untuned, with Muon on hidden matrices, mean of
         15 seeds: California housing RMSE 0.4176, Adult accuracy 0.8693, Churn 0.8623, House RMSE
-        29549, Diamond RMSE 0.1307. The defaults here are for two cores.
+        29549, Diamond RMSE 0.1307. The defaults here are for two cores:
+        California 0.440 in one run of 90 seconds of processor time.
 
     >>> from kerasnn.signature import Signature
     >>> tabpack(Signature.table(numbers=3), pack=2, width=4, depth=1).count_params()
