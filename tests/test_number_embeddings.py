@@ -254,10 +254,18 @@ class TestEdges:
         x[:, 4] = np.linspace(1e6, 1e6 + 1, 100)
         found = fit_edges(x, 8)
         assert found[0] == ()
-        assert found[1] == (0.0, 0.5, 1.0)  # NumPy puts the median between the halves.
+        assert found[1] == (0.0, 1.0)
         assert found[2] == (0.0, 1.0)
         assert found[3] == (0.0, 1.0, 2.0)
         assert found[4] == ()
+
+    def test_values_that_crowd_leave_the_edges_to_the_others(self) -> None:
+        x = np.zeros((1000, 1), dtype="float32")
+        x[900:, 0] = np.arange(1, 101)
+        (edges,) = fit_edges(x, 12)
+        assert len(edges) == 13
+        assert (edges[0], edges[-1]) == (0, 100)
+        assert 8 < np.diff(edges).min() <= np.diff(edges).max() < 10
 
     @settings(max_examples=100, deadline=None)
     @given(
