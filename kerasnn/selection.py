@@ -25,7 +25,7 @@ FEW_SERIES = 1_000
 
 # What a training may take where nobody limits its time, and the share of a limit that it is
 # planned to fill: an estimate is none to rely on.
-BUDGET_S = 600.0
+BUDGET_S = 300.0
 SHARE_OF_LIMIT = 0.7
 # A table of more numbers gets no embedding of each: their weights would outgrow its rows.
 WIDE = 500
@@ -93,8 +93,8 @@ class Plan:
 
 # For tables, the best first.
 PLANS = (
-    Plan((Member("realmlp"), Member("tabm", "paper"))),
     Plan((Member("realmlp"), Member("tabm"))),
+    Plan((Member("realmlp"), Member("tabm", "small"))),
     Plan((Member("realmlp"),), least=0.25),
     Plan((Member("realmlp", "small"),), least=0.25),
     Plan((Member("mlp"),), least=0.0),
@@ -110,11 +110,13 @@ class Choice:
         members: Networks whose predictions are averaged; one stands alone.
         reason: One sentence.
         epochs: Fewer than usual, for want of time; else 0.
+        by_cost: Whether the rows and the machine had a say, so that it is worth telling at once.
     """
 
     members: tuple[Member, ...]
     reason: str
     epochs: int = 0
+    by_cost: bool = False
 
     @property
     def model(self) -> str:
@@ -200,7 +202,7 @@ def choose(
     if share < 1 and not facts.epochs:
         epochs = max(1, int(_cost(members[0]).epochs * share))
     reason = f"{_named(members, epochs)}: {_told(members, epochs, facts, machine)}"
-    return Choice(members, reason, epochs)
+    return Choice(members, reason, epochs, by_cost=True)
 
 
 def _plans(facts: Facts) -> tuple[Plan, ...]:

@@ -185,7 +185,7 @@ def train(
         _check_no_forecast(settings)
         averaging.check(settings)
         table, chosen = read_table(settings, sources)
-        if chosen.choice and progress:
+        if chosen.choice and chosen.choice.by_cost and progress:
             announce(f"auto chose {chosen.choice.reason}")
         if chosen.run.tensorboard:
             check_installed()

@@ -61,7 +61,9 @@ def test_second_identity_is_refused(name: str) -> None:
 def test_requirements_are_what_is_imported(setup: configparser.ConfigParser) -> None:
     extras = setup["options.extras_require"]
     core = names_of(setup["options"]["install_requires"])
-    optional = names_of("\n".join(extras[name] for name in ("onnx", "litert", "tensorboard", "tune")))
+    optional = names_of(
+        "\n".join(extras[name] for name in ("onnx", "litert", "tensorboard", "tune"))
+    )
     files = [file for folder in package_folders().values() for file in folder.glob("*.py")]
     imported = set[str]().union(*map(imports, files))
     third_party = imported - set(sys.stdlib_module_names) - {"kerasnn"}

@@ -207,7 +207,8 @@ def configured(candidate: Candidate, config: Config) -> Config:
         origins[key] = config.origins[key] if name in chosen else left_open
     for name in values:
         origins[f"model.{name}"] = "inferred" if name in candidate.hyperparameters else "default"
-    origins |= {"model.name": "inferred", "forecast.transform": "inferred"}
+    origins |= {"model.name": "inferred", "model.profile": "default"}
+    origins["forecast.transform"] = "inferred"
     return replace(
         config,
         model=ModelOptions(candidate.model, values),

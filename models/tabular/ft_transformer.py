@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import keras
-from keras import ops
-
 from kerasnn import layers
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
 from kerasnn.recipes import PreprocessingOptions, Recipe
 
 if TYPE_CHECKING:
+    import keras
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
@@ -93,6 +91,9 @@ def ft_transformer(
 
 def _tokens(inputs: dict[str, KerasTensor], signature: Signature, width: int) -> KerasTensor:
     """(batch, 1 + columns, width): first what becomes the output, then each column."""
+    import keras
+    from keras import ops
+
     _check_columns(signature)
     first = _uniform(width)
     parts = []
@@ -134,6 +135,9 @@ def _block(
     Shape:
         x: (batch, count, width); returns the same, but (batch, 1, width) of the last
     """
+    import keras
+    from keras import ops
+
     width = x.shape[-1]
     seen = x if is_first else layers.normalize(x, "layer", name=f"{name}_attention_norm")
     attention = keras.layers.MultiHeadAttention(
@@ -164,5 +168,7 @@ def _check_columns(signature: Signature) -> None:
 
 
 def _uniform(width: int) -> keras.initializers.Initializer:
+    import keras
+
     bound = 1 / math.sqrt(width)
     return keras.initializers.RandomUniform(-bound, bound)

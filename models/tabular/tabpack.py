@@ -39,7 +39,7 @@ SEARCH = {
     "dropout": "[0, 0.5]",
     "training.learning_rate": "log [5e-4, 1e-2]",
     "preprocessing.number_bins": "whole [8, 128]",
-    "preprocessing.number_width": "{8, 16, 24, 32}",
+    "preprocessing.number_width": "{0, 8, 24, 32}",
 }
 # How fast the embeddings learn, which all members share.
 SHARED_RATE = 2.0
