@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 NAME = "average"
 # Picks of the greedy selection, at least; as many as there are members if these are more.
 PICKS = 32
+# Fewer validation rows can't tell networks apart: then each counts, and the best a little more.
+FEW_ROWS = 500
 # Validation rows that the weights are chosen on.
 MOST_ROWS = 50_000
 # Options of the preprocessing that those of the run's model decide for all.
@@ -334,8 +336,13 @@ def _weigh(predictors: Sequence[Predictor], trained: Sequence[_Trained]) -> list
     rows = np.linspace(0, len(checked) - 1, min(len(checked), MOST_ROWS)).astype(np.int64)
     predictions = np.stack([_predictions(outputs[number][rows], task) for number in sound])
     weights = None if checked.weights is None else checked.weights[rows]
+    few = len(rows) < FEW_ROWS
     found = greedy_weights(
-        predictions, checked.target[rows], weights, rounds=max(PICKS, 2 * len(sound))
+        predictions,
+        checked.target[rows],
+        weights,
+        rounds=3 * len(sound) if few else max(PICKS, 2 * len(sound)),
+        first=len(sound) if few else 1,
     )
     for number, share in zip(sound, found.tolist(), strict=True):
         shares[number] = share

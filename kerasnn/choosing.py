@@ -57,7 +57,7 @@ def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: floa
     epochs = settings.chosen.get("training.epochs")
     categories = [column.name for column in schema.features if column.kind == "category"]
     facts = Facts(
-        n_rows=round(len(frame) * share),
+        n_rows=int(len(frame) * share + 1e-9),
         n_numbers=len(schema.features) - len(categories),
         category_sizes=tuple(int(frame[name].nunique()) for name in categories),
         n_outputs=max(1, len(schema.target.classes)),

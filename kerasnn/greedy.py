@@ -40,7 +40,8 @@ def greedy_weights(
         truth: Values, codes of classes, or 0 and 1 of each label.
         weights: How much each row counts, not all 0; equally if None.
         rounds: Most picks, at least 1.
-        first: How many predictors are picked to begin with, the one that is best alone first.
+        first: How many predictors are picked to begin with, the one that is best alone first; with
+            all of them, the mean of all is where it begins.
 
     Shape:
         predictions: (predictors, n), (predictors, n, classes) or (predictors, n, labels);
@@ -64,7 +65,7 @@ def greedy_weights(
         pick = _earliest(alone if done < min(first, len(alone)) else after)
         alone[pick] = np.inf
         counts[pick] += 1
-        if after[pick] < lowest * (1 - TIE):
+        if done + 1 >= min(first, rounds) and after[pick] < lowest * (1 - TIE):
             best, lowest = counts.copy(), after[pick]
     return np.asarray(best / best.sum())
 

@@ -63,9 +63,24 @@ def test_temperature_never_makes_the_rows_less_likely(n_rows: int) -> None:
         rng = np.random.default_rng(seed)
         logits, truth = rng.normal(size=(n_rows, 3)), rng.integers(0, 3, n_rows)
         found = calibration.fit_temperature(logits, truth)
-        after = calibration.negative_log_likelihood(logits, truth, temperature=found)
-        assert after <= calibration.negative_log_likelihood(logits, truth)
+        assert with_one_more(logits, truth, found) <= with_one_more(logits, truth, 1.0)
         assert 0.5 <= found <= 20.0
+
+
+def with_one_more(logits: np.ndarray, truth: np.ndarray, temperature: float) -> float:
+    """The negative log-likelihood of the rows and of one whose class nobody knows."""
+    known = calibration.negative_log_likelihood(logits, truth, temperature=temperature)
+    unknown = calibration.log_probabilities(logits, temperature=temperature).mean()
+    return len(truth) * known - float(unknown)
+
+
+def test_no_mistake_on_few_rows_is_no_certainty() -> None:
+    """The mean probability of the truth is about that of the next row by Laplace's rule."""
+    truth = np.array([0, 1] * 25)
+    logits = np.where(truth == 1, 40.0, -40.0)
+    found = calibration.fit_temperature(logits, truth)
+    likely = calibration.probabilities(logits, temperature=found)[np.arange(50), truth]
+    assert likely.mean() == pytest.approx(1 - 0.5 / 51, abs=2e-3)
 
 
 def test_few_separated_rows_do_not_make_certain() -> None:

@@ -60,7 +60,7 @@ def test_few_rows_are_worth_an_average() -> None:
     chosen = choose(Facts(n_rows=2_000, n_numbers=8), TWO)
     assert len({member.model for member in chosen.members}) > 1
     assert " and " in chosen.reason.split(":")[0]
-    assert ", averaged: 2,000 rows and 8 columns; about " in chosen.reason
+    assert "averaged: 2,000 rows and 8 columns; about " in chosen.reason
     assert chosen.settings["run.members"] == tuple(map(str, chosen.members))
     assert chosen.settings["run.ensemble"] == len(chosen.members)
 
@@ -153,7 +153,7 @@ def test_configuration_says_who_chose(tmp_path: Path) -> None:
     config = choosing.resolve(collect({"model.name": "auto"}), schema_of(frame), frame)
     assert config.choice
     assert config.choice.reason.startswith("realmlp and tabm")
-    assert ", averaged: 36 rows and 2 columns; about " in config.choice.reason
+    assert "averaged: 36 rows and 2 columns; about " in config.choice.reason
     # Of few rows, more pick the best epochs.
     assert (config.split.validation, config.origins["split.validation"]) == (0.25, "inferred")
     assert config.origins["model.name"] == config.origins["model.profile"] == "inferred"

@@ -117,10 +117,7 @@ def fit_temperature(
 
     bounds = tuple(math.log(bound) for bound in TEMPERATURES)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    temperature = math.exp(found.x)
-    before = negative_log_likelihood(logits, truth, weights=weights)
-    after = negative_log_likelihood(logits, truth, temperature=temperature, weights=weights)
-    return temperature if after < before else 1.0
+    return math.exp(found.x) if found.fun < loss(0.0) else 1.0
 
 
 @dataclass(frozen=True)
