@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import storage
-from kerasnn.averaging import folder_of
+from kerasnn.average_plan import folder_of
 from kerasnn.config import Config
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.folders import PART_NAMES

@@ -15,7 +15,7 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import averaging, layers, models
+from kerasnn import average_plan, averaging, layers, models
 from kerasnn.bundle import Bundle
 from kerasnn.config import Config
 from kerasnn.data.labels import is_missing
@@ -183,7 +183,7 @@ def train(
             how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
             return train_forecaster(settings, sources, noted, **how)
         _check_no_forecast(settings)
-        averaging.check(settings)
+        average_plan.check(settings)
         table, chosen = read_table(settings, sources)
         if chosen.choice and chosen.choice.by_cost and progress:
             announce(f"auto chose {chosen.choice.reason}")
@@ -215,7 +215,7 @@ def train_on(
         started: When the run began, of `time.perf_counter`.
         tell: What the report is to say besides, from the run before it is written.
     """
-    train = _learn_average if averaging.is_several(config) else _learn_one
+    train = _learn_average if average_plan.is_several(config) else _learn_one
     learned, probes = train(table, config, folder, progress=progress)
     seconds = perf_counter() - started
     run = _judged(table, learned, probes, noted, seconds=seconds)
@@ -257,7 +257,7 @@ def _learn_average(
     table: Table, config: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[Learned, Probes | None]:
     """Several trained networks as one, and what was seen in the first of them."""
-    plans = averaging.plan(config)
+    plans = average_plan.plan(config)
     fingerprint = None
     if folder:
         digest = hash_table(table)
@@ -267,7 +267,7 @@ def _learn_average(
     probes: list[Probes] = []
 
     def watch(number: int, lesson: Lesson, own: Config) -> tuple[Watcher, ...]:
-        name = averaging.folder_of(number)
+        name = average_plan.folder_of(number)
         title = f"network {number} of {len(plans)}"
         watchers = _watchers(own, folder, lesson, progress=progress, title=title, name=name)
         if folder and not probes:

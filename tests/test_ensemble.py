@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import kerasnn
-from kerasnn import averaging, exporting, models
-from kerasnn.averaging import Averaged, learn_average, plan, seed_of
+from kerasnn import average_plan, averaging, exporting, models
+from kerasnn.average_plan import plan, seed_of
+from kerasnn.averaging import Averaged, learn_average
 from kerasnn.bundle import Bundle, members, read_members, summary
 from kerasnn.bundle.archive import pack
 from kerasnn.config import Config
@@ -262,7 +263,7 @@ class TestPlan:
     def test_members_alone_choose_the_model(self) -> None:
         settings = collect({"data.target": "y"}, set={"run.members": "linear,mlp", "epochs": 2})
         _, config = read_table(settings, {"data": frame()})
-        assert (config.model.name, averaging.is_several(config)) == ("linear", True)
+        assert (config.model.name, average_plan.is_several(config)) == ("linear", True)
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from kerasnn import averaging
+from kerasnn import average_plan, averaging
 from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
 from kerasnn.choosing import resolve
@@ -237,7 +237,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         chosen |= {key: value for key, value in parameters.items() if value is not None}
         chosen |= {f"model.{name}": value for name, value in (self.hyperparameters or {}).items()}
         settings = collect(set=chosen)
-        averaging.check(settings)
+        average_plan.check(settings)
         if settings.names_model:
             # What is wrong with them is said before the table is looked at.
             settings.resolve()
@@ -252,7 +252,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 **{f"data.columns.{c.name}": c.kind for c in table.schema.columns},
             }
         )
-        if averaging.is_several(config):
+        if average_plan.is_several(config):
             watch = _bar_of if self.verbose else _nothing_of
             return averaging.learn_average(table, config, weights=weights, watch=watch).learned
         lesson = prepare(table, config, weights=weights)

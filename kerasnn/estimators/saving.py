@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.averaging import NAME
+from kerasnn.average_plan import NAME
 from kerasnn.bundle import Bundle
 from kerasnn.config import DEFAULT_MODEL
 from kerasnn.errors import ModelRefusedError
