@@ -85,7 +85,7 @@ COSTS: dict[tuple[str, str], Cost] = {
     ("realmlp", "default"): Cost(epochs=64, row_us=18.0, input_us=0.3, output_us=0.05),
     ("realmlp", "small"): Cost(epochs=32, row_us=9.0, input_us=0.2, output_us=0.05),
     ("tabm", "default"): Cost(epochs=80, row_us=70.0, input_us=2.0, output_us=0.5),
-    ("tabm", "small"): Cost(epochs=90, row_us=18.0, input_us=1.0, output_us=0.3),
+    ("tabm", "small"): Cost(epochs=90, row_us=18.0, input_us=0.4, output_us=0.3),
     ("tabm", "paper"): Cost(epochs=60, row_us=800.0, input_us=15.0, output_us=1.0),
     ("tabpack", "default"): Cost(epochs=40, row_us=90.0, input_us=3.0, output_us=2.0),
     ("tabpack", "small"): Cost(epochs=40, row_us=30.0, input_us=2.0, output_us=1.0),
