@@ -255,6 +255,24 @@ def collect(
     return Settings(_without_auto({**base.chosen, **news}), base.bare | bare)
 
 
+def of_rows(data: Any, validation: Any, test: Any, split: str | None) -> dict[str, Any]:
+    """What a run says of its rows, by dotted key, for `collect`.
+
+    Args:
+        data: A path, or rows in memory, which are no setting.
+        validation: Likewise.
+        test: Likewise.
+        split: A kind, or ``KIND:COLUMN``.
+    """
+    kind, _, column = (split or "").partition(":")
+    paths = {"data.source": data, "data.validation": validation, "data.test": test}
+    return {
+        **{k: v if isinstance(v, str | os.PathLike) else None for k, v in paths.items()},
+        "split.kind": kind or None,
+        "split.column": column or None,
+    }
+
+
 def resolve(
     arguments: Mapping[str, Any] | None = None,
     *,

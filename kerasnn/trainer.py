@@ -25,7 +25,7 @@ from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.progress import ProgressBar, announce
 from kerasnn.recipes import ForecastOptions
 from kerasnn.run import Run
-from kerasnn.settings import Settings, collect
+from kerasnn.settings import Settings, collect, of_rows
 from kerasnn.table import Table, read_table
 from kerasnn.training.logs import TensorBoardLog, check_installed
 from kerasnn.training.probes import Probes
@@ -117,12 +117,9 @@ def train(
         ConfigError: An argument is wrong.
         StorageError: The folder can't be written; this is found out before the training.
     """
-    kind, _, column = (split or "").partition(":")
     settings = collect(
         {
-            "data.source": data if isinstance(data, str | os.PathLike) else None,
-            "data.validation": validation if isinstance(validation, str | os.PathLike) else None,
-            "data.test": test if isinstance(test, str | os.PathLike) else None,
+            **of_rows(data, validation, test, split),
             "data.target": target,
             "data.task": task,
             "data.columns": columns,
@@ -140,8 +137,6 @@ def train(
             "forecast.coverage": coverage,
             "model.name": model,
             "model.profile": profile,
-            "split.kind": kind or None,
-            "split.column": column or None,
             "run.output": output,
             "run.seed": seed,
             "run.time_limit_s": time_limit_s,

@@ -24,7 +24,7 @@ from kerasnn.learning import Learned
 from kerasnn.predictor import Predictor
 from kerasnn.progress import SearchBar
 from kerasnn.run import Run
-from kerasnn.settings import Settings, collect
+from kerasnn.settings import Settings, collect, of_rows
 from kerasnn.table import Table, read_table
 from kerasnn.trainer import noting_warnings, train_on
 from kerasnn.training.fitting import check_fingerprint
@@ -105,19 +105,14 @@ def tune(
         StorageError: The folder can't be written; this is found out before the first trial.
     """
     check_installed()
-    kind, _, column = (split or "").partition(":")
     settings = collect(
         {
-            "data.source": data if isinstance(data, str | os.PathLike) else None,
-            "data.validation": validation if isinstance(validation, str | os.PathLike) else None,
-            "data.test": test if isinstance(test, str | os.PathLike) else None,
+            **of_rows(data, validation, test, split),
             "data.target": target,
             "data.task": task,
             "data.columns": columns,
             "data.drop": drop,
             "model.name": model,
-            "split.kind": kind or None,
-            "split.column": column or None,
             "run.output": output,
             "run.seed": seed,
             "run.time_limit_s": time_limit_s,
