@@ -288,6 +288,29 @@ def test_missing_and_unknown_start_silent() -> None:
     np.testing.assert_allclose(embeddings[2:].std(), 0.1, atol=0.06)
 
 
+def test_columns_of_many_categories_are_forgotten_at_times_in_training() -> None:
+    sizes = (900, 5, 100, 901)
+    signature = Signature.table(categories=sizes, embedding_widths=(2, 2, 2, 2))
+    inputs = layers.build_inputs(signature)
+    vectors = layers.look_up(
+        inputs["categories"], signature.categories, [0, 1, 2, 3], 2, scale=1.0, forgotten=0.9
+    )
+    model = keras.Model(inputs, vectors)
+    codes = np.tile(np.array(sizes, dtype="int32") - 1, (2000, 1))
+    known, seen = (
+        np.asarray(model({"categories": codes}, training=flag)) for flag in (False, True)
+    )
+    # The small column is first, and what is left of the others is larger instead.
+    np.testing.assert_array_equal(seen[:, 0], known[:, 0])
+    gone = (seen[:, 1:] == 0).all(axis=2)
+    np.testing.assert_allclose(gone.mean(axis=0), [0.2, 0.6, 0.6], atol=0.05)
+    left = ~gone[:, 2]
+    np.testing.assert_allclose(seen[left, 3], 2.5 * known[left, 3], rtol=1e-5)
+    assert (gone[:, 1] != gone[:, 2]).any()
+    (table,) = model.get_layer("embedding_2").get_weights()
+    np.testing.assert_allclose(table[-900:].std(), 0.1, atol=0.01)
+
+
 def test_linear_scores_are_those_of_one_hot_columns() -> None:
     model = features(layers.linear_scores)
     numbers = normal(4, 2)

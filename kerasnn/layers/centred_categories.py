@@ -21,6 +21,8 @@ FIRST = 2
 EPSILON = 1e-3
 # A code that no row has.
 NEVER = -1
+# With the large steps of this recipe, a column of many categories may be forgotten that often.
+MOST_FORGOTTEN = 0.9
 
 
 def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTensor]:
@@ -38,7 +40,7 @@ def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTens
         parts.append(centred_one_hot(codes, categories))
     for width in sorted({width for width in widths if width}):
         columns = [i for i, each in enumerate(widths) if each == width]
-        vectors = look_up(codes, categories, columns, width, scale=1.0)
+        vectors = look_up(codes, categories, columns, width, scale=1.0, forgotten=MOST_FORGOTTEN)
         parts.append(keras.layers.Flatten(name=f"embedding_{width}_flat")(vectors))
     return parts
 

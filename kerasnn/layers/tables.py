@@ -6,6 +6,7 @@ columns come from one comparison, all embeddings of one width from one table.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import keras
@@ -16,11 +17,16 @@ from kerasnn.layers.numbers import number_parts
 
 if TYPE_CHECKING:
     from keras import KerasTensor
+    from numpy.typing import NDArray
 
     from kerasnn.signature import Categories, Signature
 
 # Codes of the contract in `kerasnn.signature.Categories`.
 MISSING, UNKNOWN = 0, 1
+# A column of so many categories is forgotten in half of the training rows, if it may be.
+HALF_FORGOTTEN, MOST_FORGOTTEN = 500, 0.5
+# Standard deviation that such columns start with at most, so that no guess drowns the others.
+FORGOTTEN_SCALE = 0.1
 
 
 def table_parts(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
@@ -65,12 +71,32 @@ def one_hot(codes: KerasTensor, categories: Categories, columns: list[int]) -> K
 
 
 def look_up(
-    codes: KerasTensor, categories: Categories, columns: list[int], width: int, *, scale: float
+    codes: KerasTensor,
+    categories: Categories,
+    columns: list[int],
+    width: int,
+    *,
+    scale: float,
+    forgotten: float = MOST_FORGOTTEN,
 ) -> KerasTensor:
-    """(batch, columns, width): embeddings from one table, where each column has its rows."""
+    """Embeddings from one table, where each column has its rows; in the order of `forgotten_share`.
+
+    Args:
+        codes: Of all columns.
+        categories: What they are of.
+        columns: Which of them.
+        width: Of a vector.
+        scale: Standard deviation of what they start with; of 0 none is ever forgotten.
+        forgotten: Largest share of the training rows in which a column may be.
+
+    Shape:
+        codes: (batch, all columns); returns (batch, columns, width)
+    """
+    shares = {i: forgotten_share(categories.cardinalities[i], most=forgotten) for i in columns}
+    columns = sorted(columns, key=lambda i: shares[i])
     sizes = [categories.cardinalities[i] for i in columns]
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    if len(columns) < len(categories.names):
+    if columns != list(range(len(categories.names))):
         codes = ops.take(codes, columns, axis=1)
     table = keras.layers.Embedding(
         sum(sizes),
@@ -79,13 +105,45 @@ def look_up(
         name=f"embedding_{width}" if scale else "linear_embedding",
     )
     vectors = table(ops.add(codes, np.array([starts], dtype="int32")))
-    if scale:
-        _silence(table.embeddings, starts)
-    return vectors
+    if not scale:
+        return vectors
+    own = [shares[i] for i in columns]
+    factors = np.where(np.repeat(own, sizes) > 0, min(1.0, FORGOTTEN_SCALE / scale), 1.0)
+    _start(table.embeddings, starts, factors)
+    return _forget(vectors, own, name=f"forget_{width}")
 
 
-def _silence(table: keras.Variable, starts: list[int]) -> None:
-    """Set the rows of missing and unknown categories to zero."""
-    values = np.array(ops.convert_to_numpy(table))
+def forgotten_share(size: int, *, most: float = 1.0) -> float:
+    """How often a column of categories is unknown to the network in training, by their number.
+
+    What thousands of categories tell is soon learned by heart, each with the other columns of its
+    few rows. So the network learns to do without, and to take from the column what adds to that.
+
+    >>> [forgotten_share(size, most=0.9) for size in (20, 100, 500, 10_000)]
+    [0.0, 0.2, 0.5, 0.9]
+    """
+    return min(round(size / (size + HALF_FORGOTTEN), 1), most)
+
+
+def _forget(vectors: KerasTensor, shares: list[float], *, name: str) -> KerasTensor:
+    """Zeros in place of a column's whole vector, in its share of the rows; shares are sorted."""
+    parts, first = [], 0
+    for share, same in groupby(shares):
+        last = first + len(list(same))
+        part = vectors[:, first:last] if last - first < len(shares) else vectors
+        if share:
+            noise_shape = (None, last - first, 1)
+            layer = keras.layers.Dropout(
+                share, noise_shape=noise_shape, name=f"{name}_{round(10 * share)}"
+            )
+            part = layer(part)
+        parts.append(part)
+        first = last
+    return ops.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+
+def _start(table: keras.Variable, starts: list[int], factors: NDArray[np.float64]) -> None:
+    """Zeros for missing and unknown categories, and a factor for the others."""
+    values = np.array(ops.convert_to_numpy(table)) * factors[:, None].astype("float32")
     values[[start + code for start in starts for code in (MISSING, UNKNOWN)]] = 0
     table.assign(values)
