@@ -20,7 +20,7 @@ from kerasnn.deciding import monitor_for, monitored
 from kerasnn.errors import warn
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
 from kerasnn.evaluation.membership import Member, Membership
-from kerasnn.greedy import greedy_weights
+from kerasnn.greedy import even_weights, greedy_weights
 from kerasnn.learning import (
     Average,
     Learned,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 # Picks of the greedy selection, at least; as many as there are members if these are more.
 PICKS = 32
-# Fewer validation rows can't tell networks apart: then each counts, and the best a little more.
+# Fewer validation rows can't weigh networks against each other: each counts that is not much worse.
 FEW_ROWS = 500
 # Validation rows that the weights are chosen on.
 MOST_ROWS = 50_000
@@ -272,14 +272,11 @@ def _weigh(predictors: Sequence[Predictor], trained: Sequence[_Trained]) -> list
     rows = np.linspace(0, len(checked) - 1, min(len(checked), MOST_ROWS)).astype(np.int64)
     predictions = np.stack([_predictions(outputs[number][rows], task) for number in sound])
     weights = None if checked.weights is None else checked.weights[rows]
-    few = len(rows) < FEW_ROWS
-    found = greedy_weights(
-        predictions,
-        checked.target[rows],
-        weights,
-        rounds=3 * len(sound) if few else max(PICKS, 2 * len(sound)),
-        first=len(sound) if few else 1,
-    )
+    judged = (predictions, checked.target[rows], weights)
+    if len(rows) < FEW_ROWS:
+        found = even_weights(*judged)
+    else:
+        found = greedy_weights(*judged, rounds=max(PICKS, 2 * len(sound)))
     for number, share in zip(sound, found.tolist(), strict=True):
         shares[number] = share
     return shares

@@ -40,10 +40,6 @@ def resolve(
         settings = settings.with_inferred(first)
     if settings.names_model:
         return settings.resolve()
-    if settings.run.members:
-        model, _, profile = settings.run.members[0].partition(":")
-        first = {"model.name": model, "model.profile": profile or DEFAULT_PROFILE}
-        return settings.with_inferred(first).resolve()
     choice = choose_by_kinds((column.kind for column in schema.features), len(frame))
     if choice is None:
         if len(frame) < FEW_ROWS and "validation" not in given:

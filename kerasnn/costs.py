@@ -88,7 +88,7 @@ COSTS: dict[tuple[str, str], Cost] = {
     ("tabm", "small"): Cost(epochs=90, row_us=18.0, input_us=0.4, output_us=0.3),
     ("tabm", "paper"): Cost(epochs=60, row_us=800.0, input_us=15.0, output_us=1.0),
     ("tabpack", "default"): Cost(epochs=40, row_us=90.0, input_us=3.0, output_us=2.0),
-    ("tabpack", "small"): Cost(epochs=40, row_us=30.0, input_us=2.0, output_us=1.0),
+    ("tabpack", "small"): Cost(epochs=24, row_us=30.0, input_us=0.5, output_us=1.0),
     ("tabpack", "paper"): Cost(epochs=40, row_us=1500.0, input_us=20.0, output_us=2.0),
 }
 

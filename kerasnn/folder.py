@@ -7,7 +7,7 @@
       model.kerasnn    the bundle
       scores.json      history.csv      predictions.csv (of the test rows)
       held_back.parquet  split.csv.gz   raw rows that were not trained on; the part of each row
-      report.html      checkpoints/
+      report.html      checkpoints/      choice.json (why this model, if nobody named one)
       tuning.csv       tuning/  (of `kerasnn tune`: all trials, and what to go on from)
 """
 
@@ -22,7 +22,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.data.sound_cells import Recording
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.learning import Learned
+from kerasnn.selection import Choice
 from kerasnn.settings import Settings, collect
 from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
@@ -53,10 +54,12 @@ CONFIG, BUNDLE, HELD_BACK, SPLIT = (
     "held_back.parquet",
     "split.csv.gz",
 )
+CHOICE = "choice.json"
 # Of a forecast: the candidates, and what the one that was chosen left over.
 BACKTEST = "backtest.npz"
 FILES = (
     CONFIG,
+    CHOICE,
     BACKTEST,
     BUNDLE,
     HELD_BACK,
@@ -120,6 +123,10 @@ class RunFolder:
     def begin(self, config: Config, table: Table) -> None:
         """Write what is known before the training."""
         config.write(self.path / CONFIG)
+        if config.choice:
+            storage.write_atomically(
+                self.path / CHOICE, json.dumps(config.choice.to_dict()).encode()
+            )
         parts = np.full(len(table.examples.frame), "train", dtype=object)
         parts[table.parts.validation] = "validation"
         parts[table.parts.test] = "test"
@@ -131,6 +138,14 @@ class RunFolder:
             frame[name] = _storable(frame[name])
         frame.attrs = {}
         storage.write_atomically(self.path / HELD_BACK, _to_parquet(frame))
+
+    def recall_choice(self, config: Config) -> Config:
+        """With the reason for the model that the run began with, which now is a named one."""
+        try:
+            found = Choice.from_dict(json.loads((self.path / CHOICE).read_text()))
+        except OSError:
+            return config
+        return replace(config, choice=found) if found.model == config.model.name else config
 
     def finish(self, run: Run, learned: Learned) -> None:
         """Write what came out; the bundle last, as the sign that the rest is there."""

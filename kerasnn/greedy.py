@@ -1,4 +1,4 @@
-"""Greedy selection: how much each of several predictors counts in their mean."""
+"""How much each of several predictors counts in their mean: greedy selection, or all alike."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _Losses = Callable[[Floats], Floats]
 SMALLEST = float(np.finfo(np.float64).eps)
 # Losses that differ by less, relative to them, are a tie.
 TIE = 1e-10
+# Standard errors by which a predictor is surely worse than another one.
+SURE = 3.0
 # Rows whose logarithms are taken at once: they fit into the cache of a core.
 CHUNK = 2048
 
@@ -26,12 +28,11 @@ def greedy_weights(
     weights: NDArray[np.floating] | None = None,
     *,
     rounds: int = 32,
-    first: int = 1,
 ) -> Floats:
     """The weights of predictors whose mean predicts some rows well.
 
-    The best ones are picked first. Each round after that picks the one that, picked once more,
-    gives the best mean. The best mean of all rounds stays, and a weight is a predictor's share of
+    The best one is picked first. Each round after that picks the one that, picked once more, gives
+    the best mean. The best mean of all rounds stays, and a weight is a predictor's share of
     its picks. The loss is the squared error of values, and −log of the probability of what is true
     for classes and, in their mean, for labels.
 
@@ -40,8 +41,6 @@ def greedy_weights(
         truth: Values, codes of classes, or 0 and 1 of each label.
         weights: How much each row counts, not all 0; equally if None.
         rounds: Most picks, at least 1.
-        first: How many predictors are picked to begin with, the one that is best alone first; with
-            all of them, the mean of all is where it begins.
 
     Shape:
         predictions: (predictors, n), (predictors, n, classes) or (predictors, n, labels);
@@ -58,16 +57,57 @@ def greedy_weights(
     shares = np.ones(len(truth)) if weights is None else np.asarray(weights, "float64")
     losses = _losses(np.asarray(predictions, "float64"), truth, shares / shares.sum())
     counts = np.zeros(len(predictions))
-    alone = losses(counts)
     best, lowest = counts, np.inf
-    for done in range(rounds):
+    for _ in range(rounds):
         after = losses(counts)
-        pick = _earliest(alone if done < min(first, len(alone)) else after)
-        alone[pick] = np.inf
+        pick = _earliest(after)
         counts[pick] += 1
-        if done + 1 >= min(first, rounds) and after[pick] < lowest * (1 - TIE):
+        if after[pick] < lowest * (1 - TIE):
             best, lowest = counts.copy(), after[pick]
     return np.asarray(best / best.sum())
+
+
+def even_weights(
+    predictions: NDArray[np.floating],
+    truth: NDArray[Any],
+    weights: NDArray[np.floating] | None = None,
+) -> Floats:
+    """The same weight for each predictor that is not surely worse than the best one.
+
+    Where few rows can be asked, weights that fit these rows predict others worse than equal ones.
+    Surely worse is one whose loss is larger by more than `SURE` standard errors of the difference.
+
+    Args:
+        predictions: As for `greedy_weights`, and so are the losses.
+        truth: Likewise.
+        weights: Likewise.
+
+    Shape:
+        as for `greedy_weights`
+
+    >>> values = np.array([[0.1, 0.0, 0.2], [0.2, 0.1, 0.0], [9.0, 8.0, 9.0]])
+    >>> even_weights(values, np.zeros(3)).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    shares = np.ones(len(truth)) if weights is None else np.asarray(weights, "float64")
+    shares = shares / shares.sum()
+    losses = _row_losses(np.asarray(predictions, "float64"), truth)
+    more = losses - losses[np.argmin(losses @ shares)]
+    mean = more @ shares
+    error = np.sqrt(np.square(more - mean[:, None]) @ np.square(shares))
+    kept = mean <= SURE * error
+    return np.asarray(kept / kept.sum())
+
+
+def _row_losses(predictions: Floats, truth: NDArray[Any]) -> Floats:
+    """(predictors, n): of each predictor alone, for each row."""
+    if predictions.ndim == 2:
+        return np.asarray(np.square(predictions - truth))
+    if truth.ndim == 2:
+        likely = np.where(truth == 1, predictions, 1 - predictions)
+        return np.asarray(-np.log(np.maximum(likely, SMALLEST)).mean(axis=-1))
+    likely = predictions[:, np.arange(len(truth)), truth]
+    return np.asarray(-np.log(np.maximum(likely, SMALLEST)))
 
 
 def _earliest(losses: Floats) -> int:

@@ -166,6 +166,8 @@ def train(
         if chosen.run.tensorboard:
             check_installed()
         folder = open_folder(chosen, resume=resume, force=force)
+        if folder and resume is not None:
+            chosen = folder.recall_choice(chosen)
         with folder.locked() if folder else ExitStack():
             return train_on(table, chosen, folder, noted, progress=progress, started=started)
 

@@ -333,16 +333,15 @@ class TestLearning:
         learned = mixed["binary"][0].learned
         members = learned.average.membership.members
         assert learned.average.membership.value < np.mean([each.value for each in members])
-        # Few validation rows leave none of them out, and prefer the best.
-        assert min(each.weight for each in members) >= 1 / 9 - 1e-9
-        assert max(members, key=lambda each: each.weight).value == min(m.value for m in members)
+        # Few validation rows leave out what is surely worse, and prefer none of the rest.
+        assert len({each.weight for each in members if each.weight}) == 1
         assert learned.predictor.decision.temperature != 1.0
         assert learned.predictor.decision.margins is not None
         assert sorted({row["member"] for row in learned.history}) == [1.0, 2.0, 3.0]
 
     def test_what_does_not_count_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shares = np.array([0.0, 1.0])
-        monkeypatch.setattr(averaging, "greedy_weights", lambda *args, **keys: shares)
+        monkeypatch.setattr(averaging, "even_weights", lambda *args: shares)
         found, table = averaged(**{"run.ensemble": 2, "run.members": "mlp,linear"})
         learned = found.learned
         assert learned.model.hyperparameters == {"members": "linear", "weights": "1"}

@@ -134,6 +134,19 @@ def test_capitals_of_names_stay(format, tmp_path):
     assert '"Hours_Per_Week": ' in result.card.read_text()
 
 
+def test_columns_named_like_words_of_python(tmp_path):
+    words = dict(
+        zip([column.name for column in COLUMNS], ["class", "Lambda", "None"], strict=False)
+    )
+    columns = tuple(Column(words.get(column.name, column.name), column.kind) for column in COLUMNS)
+    frame = rows("binary").rename(columns=words)
+    fitted = Preprocessor.fit(frame, Schema(columns, TARGETS["binary"]))
+    predictor = Predictor(fitted, network(fitted.signature))
+    result = exporting.export(predictor, tmp_path / "m.onnx", format="onnx", sample=frame)
+    assert result.largest_difference <= 1e-5
+    assert '"column_class": ' in result.card.read_text()
+
+
 def test_smooth_clip_in_litert(tmp_path):
     predictor = predictor_of("regression", scale="robust_smooth_clip")
     result = exporting.export(predictor, tmp_path / "m.tflite", format="litert")

@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 from sklearn import metrics
 
-from kerasnn.greedy import greedy_weights
+from kerasnn.greedy import even_weights, greedy_weights
 
 KINDS = ["values", "classes", "labels"]
 MEMBERS, ROWS = 6, 40
@@ -45,37 +45,33 @@ def search(
     weights: np.ndarray | None,
     *,
     rounds: int,
-    first: int,
 ) -> np.ndarray:
     """Greedy selection by its definition."""
     picks: list[int] = []
     path = []
-    alone = [loss(each, truth, weights) for each in predictions]
-    for done in range(rounds):
+    for _ in range(rounds):
         after = [
             loss(predictions[[*picks, i]].mean(axis=0), truth, weights) for i in range(MEMBERS)
         ]
-        picks.append(int(np.argsort(alone)[done] if done < first else np.argmin(after)))
+        picks.append(int(np.argmin(after)))
         path.append(after[picks[-1]])
-    kept = picks[: int(np.argmin(path[first - 1 :])) + first]
+    kept = picks[: int(np.argmin(path)) + 1]
     return np.bincount(kept, minlength=MEMBERS) / len(kept)
 
 
-@pytest.mark.parametrize("first", [1, 3])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_equals_an_exhaustive_search(kind: str, weighted: bool, first: int) -> None:
+def test_equals_an_exhaustive_search(kind: str, weighted: bool) -> None:
     found = []
     for seed in range(3):
         predictions, truth = make(kind, seed)
         weights = np.random.default_rng(9).uniform(0, 3, ROWS) if weighted else None
-        expected = search(predictions, truth, weights, rounds=12, first=first)
-        found.append(greedy_weights(predictions, truth, weights, rounds=12, first=first))
+        expected = search(predictions, truth, weights, rounds=12)
+        found.append(greedy_weights(predictions, truth, weights, rounds=12))
         np.testing.assert_allclose(found[-1], expected)
         assert found[-1].sum() == pytest.approx(1)
     assert any((each > 0).sum() > 1 for each in found)
-    if first == 1:
-        assert any((each == 0).any() for each in found)
+    assert any((each == 0).any() for each in found)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -88,6 +84,22 @@ def test_the_mean_is_no_worse_than_the_best_alone(kind: str) -> None:
         assert np.count_nonzero(chosen) <= rounds
     best = greedy_weights(predictions, truth, rounds=1)
     assert loss(predictions[best.argmax()], truth, None) == pytest.approx(alone)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_count_alike_but_those_that_are_surely_worse(kind: str, weighted: bool) -> None:
+    predictions, truth = make(kind, 1)
+    weights = np.random.default_rng(9).uniform(0, 3, ROWS) if weighted else None
+    opposite = {
+        "values": lambda: truth + 5.0,
+        "classes": lambda: 0.1 + 0.7 * np.eye(3)[(truth + 1) % 3],
+        "labels": lambda: 0.9 - 0.8 * truth,
+    }
+    both = np.stack([*predictions[:2], opposite[kind]()])
+    assert even_weights(both, truth, weights).tolist() == [0.5, 0.5, 0.0]
+    assert even_weights(predictions[:2], truth, weights).tolist() == [0.5, 0.5]
+    assert even_weights(both[2:], truth, weights).tolist() == [1.0]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -116,7 +116,7 @@ def test_graph_takes_what_stands_for_a_missing_value(pairs):
 
 
 def test_names_of_inputs_are_plain_and_distinct():
-    columns = ["age", "Age", "hours per week", "hours-per-week", "2nd", "größe", "_x"]
+    columns = ["age", "Age", "hours per week", "hours-per-week", "2nd", "größe", "_x", "Class"]
     assert list(input_names(columns).values()) == [
         "age",
         "Age_2",
@@ -125,6 +125,7 @@ def test_names_of_inputs_are_plain_and_distinct():
         "column_2nd",
         "gr__e",
         "column__x",
+        "column_Class",
     ]
 
 

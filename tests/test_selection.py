@@ -125,7 +125,7 @@ def test_chosen_epochs_are_what_is_paid_for() -> None:
 
 
 def test_number_of_networks_and_profile_are_obeyed() -> None:
-    facts = Facts(n_rows=100, n_numbers=3)
+    facts = Facts(n_rows=10_000, n_numbers=3)
     chosen = choose(facts, TWO, ensemble=3)
     assert [member.model for member in chosen.members] == ["realmlp", "tabm", "realmlp"]
     assert "realmlp and tabm, 3 networks averaged: " in chosen.reason
@@ -202,6 +202,10 @@ def test_reason_is_printed_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert run.bundle.report["choice"]["reason"].startswith(reason)
     assert f"It was chosen by the data: {reason}" in Path("run/report.html").read_text()
     assert run.bundle.config["model"]["name"] == "realmlp"
+    result = CliRunner().invoke(commands, ["train", "--resume", "run", "--epochs", "2"])
+    assert result.exit_code == 0, result.stderr
+    assert f"\nchosen    {reason}" in result.stdout
+    assert kerasnn.load("run").bundle.report["choice"] == run.bundle.report["choice"]
 
 
 def test_estimators_choose_too() -> None:

@@ -38,12 +38,16 @@ class Drawn:
 
     def give(self, layer: keras.layers.EinsumDense) -> None:
         """Let the first members, as many as the layer has, learn and decay as drawn."""
-        count = layer.bias.shape[0]
-        rates, decays = self.rates[:count, None], self.decays[:count, None]
-        layer.bias.learning_rate_factor = rates
-        layer.kernel.learning_rate_factor = rates[..., None]
+        layer.bias.learning_rate_factor = _along(layer.bias, self.rates)
+        layer.kernel.learning_rate_factor = _along(layer.kernel, self.rates)
         # An optimizer multiplies the decay by the rate of all.
-        layer.kernel.weight_decay_factor = (decays * rates)[..., None]
+        layer.kernel.weight_decay_factor = _along(layer.kernel, self.decays * self.rates)
+
+
+def _along(variable: keras.Variable, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values of its members, of as many axes as the variable has."""
+    members, *rest = variable.shape
+    return values[:members].reshape(members, *(1 for _ in rest))
 
 
 def draw_members(count: int, *, dropout: float, seed: int) -> Drawn:
@@ -75,7 +79,7 @@ def pack_dense(
 ) -> tuple[KerasTensor, keras.layers.EinsumDense]:
     """A dense layer of each member, with a kernel (members, in, width) for all of them.
 
-    Kernels and biases begin uniform between ±1/√in.
+    Kernels and biases begin uniform between ±1/√in. Of a single unit, the kernel is (members, in).
 
     Args:
         x: What goes in, the same for all or of each member.
@@ -92,16 +96,24 @@ def pack_dense(
     """
     bound = 1 / math.sqrt(x.shape[-1])
     uniform = keras.initializers.RandomUniform
+    given = "bd" if len(x.shape) == 2 else "bkd"
+    # LiteRT's converter fails on an axis of size 1 here.
+    single = width == 1
     layer = keras.layers.EinsumDense(
-        "bd,kdw->bkw" if len(x.shape) == 2 else "bkd,kdw->bkw",
-        (members, width),
-        bias_axes="kw",
+        f"{given},kd->bk" if single else f"{given},kdw->bkw",
+        members if single else (members, width),
+        bias_axes="k" if single else "kw",
         kernel_initializer=uniform(-bound, bound),
         bias_initializer=uniform(-bound, bound),
         dtype=dtype,
         name=name,
     )
-    return layer(x), layer
+    out = layer(x)
+    if not single:
+        return out, layer
+    # A vector of each member.
+    layer.kernel.holds_matrices = False
+    return ops.expand_dims(out, axis=-1), layer
 
 
 def pack_dropout(x: KerasTensor, rates: Sequence[float], *, name: str) -> KerasTensor:

@@ -7,6 +7,7 @@ Texts are cut into tokens by operations that a SavedModel alone can carry; elsew
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import TYPE_CHECKING
 
@@ -50,8 +51,10 @@ def input_names(columns: list[str]) -> dict[str, str]:
     taken: set[str] = set()
     for column in columns:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", column)
-        # All names in a model are different, those of its operations too.
-        if not re.match("[A-Za-z]", plain) or _OPERATION.fullmatch(plain):
+        # All names in a model are different, those of its operations too. TensorFlow makes names of
+        # arguments of them, in small letters.
+        reserved = _OPERATION.fullmatch(plain) or {plain, plain.lower()} & {*keyword.kwlist}
+        if not re.match("[A-Za-z]", plain) or reserved:
             plain = f"column_{plain}"
         name, count = plain, 1
         while name.lower() in taken:

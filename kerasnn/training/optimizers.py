@@ -69,7 +69,8 @@ class Muon(_OwnRates, keras.optimizers.Muon):  # type: ignore[misc]
     """Keras' own, with factors, and for the matrices of several members at once.
 
     Keras takes variables of two axes alone. A factory sets `holds_matrices` on a kernel
-    (members, in, out) of hidden layers, and each of its matrices is made orthogonal by itself.
+    (members, in, out) of hidden layers, and each of its matrices is made orthogonal by itself; or
+    clears it on one that is no matrix.
 
     Reference:
         Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. Scaled as in
@@ -77,7 +78,8 @@ class Muon(_OwnRates, keras.optimizers.Muon):  # type: ignore[misc]
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:
-        return not getattr(variable, MATRICES, False) and bool(super()._should_use_adamw(variable))
+        told = getattr(variable, MATRICES, None)
+        return bool(super()._should_use_adamw(variable)) if told is None else not told
 
     def lr_adjust(self, x: Any) -> Any:
         """The update at the size that one of Adam would have."""
