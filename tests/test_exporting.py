@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasnn import exporting
+from kerasnn import exporting, models
 from kerasnn.errors import (
     ConfigError,
     DataError,
@@ -120,6 +120,23 @@ def test_other_tasks(task, format, tmp_path):
     assert result.largest_difference <= 1e-5
     name = "`prediction`" if task == "regression" else '["a", "b", "ç"]'
     assert name in result.card.read_text()
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "sizes"),
+    [
+        ("realmlp", "binary", {"width": 4}),
+        ("tabm", "binary", {"pack": 3, "width": 4}),
+        ("tabpack", "binary", {"pack": 3, "width": 4}),
+        ("tabpack", "regression", {"pack": 3, "width": 4}),
+    ],
+)
+def test_models_for_tables_in_litert(model, task, sizes, tmp_path):
+    entry = models.get(model)
+    fitted = Preprocessor.fit(rows(task), Schema(COLUMNS, TARGETS[task]), entry.preprocessing)
+    predictor = Predictor(fitted, models.build(model, fitted.signature, **sizes))
+    result = exporting.export(predictor, tmp_path / "m.tflite", format="litert")
+    assert result.largest_difference <= 1e-5
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert", "saved_model"])
