@@ -129,6 +129,8 @@ def test_other_tasks(task, format, tmp_path):
         ("tabm", "binary", {"pack": 3, "width": 4}),
         ("tabpack", "binary", {"pack": 3, "width": 4}),
         ("tabpack", "regression", {"pack": 3, "width": 4}),
+        # It looks up all categories.
+        ("ft_transformer", "binary", {"width": 4, "heads": 2}),
     ],
 )
 def test_models_for_tables_in_litert(model, task, sizes, tmp_path):

@@ -104,7 +104,9 @@ def look_up(
         embeddings_initializer=keras.initializers.RandomNormal(stddev=scale) if scale else "zeros",
         name=f"embedding_{width}" if scale else "linear_embedding",
     )
-    vectors = table(ops.add(codes, np.array([starts], dtype="int32")))
+    # Of an addition, LiteRT's converter makes the addition of a bias, which has no whole numbers.
+    before = -np.array([starts], dtype="int32")
+    vectors = table(ops.subtract(codes, before))
     if not scale:
         return vectors
     own = [shares[i] for i in columns]
