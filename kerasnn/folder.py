@@ -143,7 +143,8 @@ class RunFolder:
         """With the reason for the model that the run began with, which now is a named one."""
         try:
             found = Choice.from_dict(json.loads((self.path / CHOICE).read_text()))
-        except OSError:
+        except (OSError, ValueError, KeyError):
+            # No more than a sentence is lost.
             return config
         return replace(config, choice=found) if found.model == config.model.name else config
 

@@ -206,6 +206,10 @@ def test_reason_is_printed_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 0, result.stderr
     assert f"\nchosen    {reason}" in result.stdout
     assert kerasnn.load("run").bundle.report["choice"] == run.bundle.report["choice"]
+    Path("run/choice.json").write_text("{")
+    result = CliRunner().invoke(commands, ["train", "--resume", "run", "--epochs", "3"])
+    assert result.exit_code == 0, result.stderr
+    assert "\nchosen" not in result.stdout
 
 
 def test_estimators_choose_too() -> None:

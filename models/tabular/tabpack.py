@@ -105,7 +105,7 @@ def tabpack(
             x = x[:, :count]
         x, layer = layers.pack_dense(x, members=count, width=width, name=f"hidden_{i + 1}")
         drawn.give(layer)
-        layer.kernel.holds_matrices = True
+        layer.kernel.holds_matrices = width > 1
         x = layers.activate(x, activation, name=f"hidden_{i + 1}_activation")
         x = layers.pack_dropout(x, drawn.dropouts[:count], name=f"hidden_{i + 1}_dropout")
     x = layers.join_members([x, *ends])
