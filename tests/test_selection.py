@@ -152,8 +152,8 @@ def test_configuration_says_who_chose(tmp_path: Path) -> None:
     frame = table()
     config = choosing.resolve(collect({"model.name": "auto"}), schema_of(frame), frame)
     assert config.choice
-    assert config.choice.reason.startswith("realmlp and tabm")
-    assert "averaged: 36 rows and 2 columns; about " in config.choice.reason
+    assert config.choice.reason.startswith("realmlp, tabm, tabpack (small) and linear, ")
+    assert " averaged: 36 rows and 2 columns; about " in config.choice.reason
     # Of few rows, more pick the best epochs.
     assert (config.split.validation, config.origins["split.validation"]) == (0.25, "inferred")
     assert config.origins["model.name"] == config.origins["model.profile"] == "inferred"
