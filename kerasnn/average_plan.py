@@ -15,6 +15,7 @@ from kerasnn.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.models.tabular import average
 from kerasnn.preprocessing.joint import OWN_OPTIONS, TABLE_KINDS, has_ways
+from kerasnn.selection import Member
 
 if TYPE_CHECKING:
     from kerasnn.recipes import PreprocessingOptions
@@ -68,14 +69,14 @@ def check(settings: Settings) -> None:
             "an average is made of networks that are trained one by one",
             fix="choose their model, and set `run.ensemble` to how many there are",
         )
-    kinds = [_kind(text) for text in settings.run.members]
+    kinds = [Member.read(text) for text in settings.run.members]
     for kind in kinds:
-        average.members_of(kind[0])
+        average.members_of(kind.model)
         _profile(*kind)
-    if kinds and settings.names_model and (name, settings.profile) not in kinds:
+    own = Member(name, settings.profile)
+    if kinds and settings.names_model and own not in kinds:
         raise ConfigError(
-            f"the model '{_text((name, settings.profile))}' is not one of `run.members`: "
-            f"{', '.join(map(_text, kinds))}",
+            f"the model '{own}' is not one of `run.members`: {', '.join(map(str, kinds))}",
             fix="leave out the model, or name it among them",
         )
 
@@ -114,30 +115,20 @@ def wanted_options(
     return found
 
 
-def _kinds(config: Config) -> list[tuple[str, str]]:
+def _kinds(config: Config) -> list[Member]:
     """Model and profile of each network."""
     options = config.run
-    named = [_kind(text) for text in options.members]
-    several = named or [(config.model.name, config.model.profile)]
+    named = [Member.read(text) for text in options.members]
+    several = named or [Member(config.model.name, config.model.profile)]
     return list(islice(cycle(several), options.ensemble or len(several)))
 
 
-def _kind(text: str) -> tuple[str, str]:
-    name, _, profile = text.partition(":")
-    return name, profile or DEFAULT_PROFILE
-
-
-def _text(kind: tuple[str, str]) -> str:
-    name, profile = kind
-    return name if profile == DEFAULT_PROFILE else f"{name}:{profile}"
-
-
-def _configuration(config: Config, kind: tuple[str, str], number: int) -> Config:
+def _configuration(config: Config, kind: Member, number: int) -> Config:
     """Of one network, whose model may be another than the run's."""
     run = replace(
         config.run, seed=seed_of(config.run.seed, number), ensemble=1, members=(), output=None
     )
-    own = (config.model.name, config.model.profile)
+    own = Member(config.model.name, config.model.profile)
     if kind == own:
         return replace(config, run=run)
     (recipe, preprocessing), values = _prescribed(*kind), _values(*kind)
@@ -145,7 +136,7 @@ def _configuration(config: Config, kind: tuple[str, str], number: int) -> Config
     return replace(
         config,
         run=run,
-        model=ModelOptions(kind[0], values, kind[1]),
+        model=ModelOptions(kind.model, values, kind.profile),
         training=replace(recipe, **_differing(config.training, usual[0])),
         preprocessing=replace(preprocessing, **_differing(config.preprocessing, usual[1])),
     )

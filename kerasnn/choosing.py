@@ -16,6 +16,7 @@ from kerasnn.selection import (
     VALIDATION_OF_FEW,
     Choice,
     Facts,
+    Member,
     choose,
     choose_by_kinds,
 )
@@ -35,9 +36,10 @@ def resolve(
         given: Parts that have rows of their own, ``validation`` and ``test``.
     """
     if settings.run.members and not settings.names_model:
-        name, _, profile = settings.run.members[0].partition(":")
-        first = {"model.name": name, **({"model.profile": profile} if profile else {})}
-        settings = settings.with_inferred(first)
+        first = Member.read(settings.run.members[0])
+        settings = settings.with_inferred(
+            {"model.name": first.model, "model.profile": first.profile}
+        )
     if settings.names_model:
         return settings.resolve()
     choice = choose_by_kinds((column.kind for column in schema.features), len(frame))

@@ -74,6 +74,16 @@ class Member(NamedTuple):
     model: str
     profile: str = "default"
 
+    @classmethod
+    def read(cls, text: str) -> Member:
+        """What `str` wrote.
+
+        >>> Member.read("tabm:small"), str(Member.read("mlp"))
+        (Member(model='tabm', profile='small'), 'mlp')
+        """
+        model, _, profile = text.partition(":")
+        return cls(model, profile) if profile else cls(model)
+
     def __str__(self) -> str:
         return self.model if self.profile == "default" else f"{self.model}:{self.profile}"
 
@@ -165,9 +175,7 @@ class Choice:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Choice:
         """Rebuild what was chosen and why from plain data."""
-        named = (member.partition(":") for member in data["members"])
-        members = tuple(Member(model, profile or "default") for model, _, profile in named)
-        return cls(members, data["reason"])
+        return cls(tuple(map(Member.read, data["members"])), data["reason"])
 
 
 def choose_by_kinds(kinds: Iterable[Kind], n_rows: int) -> Choice | None:
