@@ -71,6 +71,23 @@ def test_24_bits() -> None:
     np.testing.assert_array_equal(found[:, 0], (whole / 2.0**23).astype("float32"))
 
 
+def test_a_law_and_mu_law() -> None:
+    # Values of ITU-T G.711 as 16 bits: ends, zero, and one of each segment's first steps.
+    known = {
+        7: {0x00: -32124, 0x80: 32124, 0xFF: 0, 0x7F: 0, 0x8F: 16764, 0xF0: 120, 0x70: -120},
+        6: {0x2A: -32256, 0xAA: 32256, 0xD5: 8, 0x55: -8, 0x80: 5504, 0xC5: 264, 0x45: -264},
+    }
+    for tag, samples in known.items():
+        form = struct.pack("<HHIIHH", tag, 1, RATE, RATE, 1, 8)
+        body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data"
+        body += struct.pack("<I", len(samples)) + bytes(samples)
+        found, rate = wav.decode(b"RIFF" + struct.pack("<I", len(body)) + body)
+        assert rate == RATE
+        np.testing.assert_array_equal(found[:, 0] * 2**15, list(samples.values()))
+    for table in (wav._a_law(), wav._mu_law()):
+        np.testing.assert_array_equal(table[:128], -table[128:])
+
+
 def test_channels_and_extensible_headers() -> None:
     both = np.stack([tone(300), tone(900)], axis=1)
     found, _ = wav.decode(wav_bytes(both))
@@ -115,8 +132,8 @@ WHOLE = wav_bytes((tone() * 32_767).astype("int16"))
             "a sound without samples – remove it, or save it again",
         ),
         (
-            WHOLE[:20] + struct.pack("<H", 7) + WHOLE[22:],
-            "a compressed WAV file (µ-law) – convert it to plain PCM",
+            WHOLE[:20] + struct.pack("<H", 2) + WHOLE[22:],
+            "a compressed WAV file (ADPCM) – convert it to plain PCM",
         ),
         (
             WHOLE[:20] + struct.pack("<H", 333) + WHOLE[22:],

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from kerasnn.data.frames import as_cells
 from kerasnn.data.series_cells import are_pixels
 from kerasnn.data.sources import Source
-from kerasnn.errors import DataError, warn
+from kerasnn.data.stored import free_memory
+from kerasnn.errors import DataError, ResourceError, warn
 
 IMAGES, LABELS = "x", "y"
 
@@ -49,9 +50,10 @@ def tables(source: Source, *, rows: int | None) -> tuple[list[str], Iterator[pd.
         members = [name for name in archive.namelist() if name.endswith(".npy")]
         arrays = {name[:-4]: _Array(archive, name, source.origin) for name in members}
         columns = _columns(arrays, source.origin)
-    except _FAULTS as error:
+        _check_memory(columns, source.origin, rows)
+    except (*_FAULTS, ResourceError) as error:
         file.close()
-        raise _told(error, source.origin) from None
+        raise error if isinstance(error, ResourceError) else _told(error, source.origin) from None
     return list(columns), _tables(columns, file, source.origin, rows)
 
 
@@ -73,17 +75,26 @@ class _Array:
         if size != math.prod(self.shape) * self.dtype.itemsize:
             raise ValueError("the header does not fit the content")
         self.origin, self._stream, self._done = origin, stream, 0
+        self._fortran = fortran
         # What the numbers of pixels mean is told by all of them, unless their type tells it.
-        in_pieces = not fortran and (
+        self._in_pieces = not fortran and (
             len(self.shape) < 3 or self.dtype.kind == "b" or self.dtype.name in ("uint8", "uint16")
         )
-        self._whole = None if in_pieces else self._read_all(fortran)
+        self._whole: NDArray[Any] | None = None
+
+    def bytes_at_once(self, n_rows: int | None) -> int:
+        """How many bytes reading some rows, or all of them, takes."""
+        row = math.prod(self.shape[1:]) * self.dtype.itemsize
+        all_rows = self.shape[0] if self.shape else 0
+        return row * (min(n_rows, all_rows) if n_rows and self._in_pieces else all_rows)
 
     def take(self, n_rows: int) -> NDArray[Any]:
         """The next rows, at most so many."""
         start, stop = self._done, min(self._done + n_rows, self.shape[0])
         self._done = stop
-        if self._whole is not None:
+        if not self._in_pieces:
+            if self._whole is None:
+                self._whole = self._read_all(self._fortran)
             return self._whole[start:stop]
         return _read(self._stream, (stop - start, *self.shape[1:]), self.dtype)
 
@@ -138,6 +149,15 @@ def _columns(arrays: Mapping[str, _Array], origin: str) -> dict[str, _Array]:
         what = f"an array of the shape {arrays[name].shape} is no column of the table and ignored"
         warn(what, place=f"{origin},{name}")
     return columns
+
+
+def _check_memory(columns: Mapping[str, _Array], origin: str, rows: int | None) -> None:
+    """Raise before anything is read that would fill the memory; zeros take no room in a file."""
+    needed = sum(array.bytes_at_once(rows) for array in columns.values())
+    # Numbers that may be pixels are looked at as another array of their size.
+    if 2 * needed > free_memory():
+        what = f"the arrays are {needed / 1e6:,.0f} MB, more than there is memory for"
+        raise ResourceError(what, place=origin, fix="divide the file, or use a smaller type")
 
 
 def _tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -131,6 +132,8 @@ def open_header(cell: Any, *, folder: str = "") -> Image:
 
     name = located(cell, folder) if isinstance(cell, str | os.PathLike) else ""
     try:
+        if not isinstance(cell, bytes):
+            _check_regular(os.stat(name))
         return Image.open(io.BytesIO(cell) if isinstance(cell, bytes) else name)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         raise PictureError("no image", place=printable(name) or None) from None
@@ -208,14 +211,14 @@ def located(path: str | os.PathLike[str], folder: str) -> str:
 
 
 def read_file(name: str) -> bytes:
-    """The content of the file of an image.
+    """The content of the file of an image or a sound.
 
     Raises:
-        PictureError: There is none.
+        PictureError: There is none, or it is a device or a pipe, which is never read.
         StorageError: It can't be read.
     """
     try:
-        with open(name, "rb", buffering=0) as file:
+        with open(name, "rb", buffering=0, opener=_open_regular) as file:
             if os.fstat(file.fileno()).st_size > LARGEST_FILE:
                 what = "a file of more than 1 GB"
                 raise PictureError(what, fix="make it smaller", fatal=True)
@@ -229,6 +232,26 @@ def read_file(name: str) -> bytes:
         place, fix = printable(name), "check its permissions"
         raise StorageError(what, place=place, fix=fix) from None
     return content
+
+
+def _open_regular(name: str, flags: int) -> int:
+    """Open a regular file; a device has no end, and opening a pipe waits for a writer."""
+    # Opening some devices already does something, so the type is looked at before and after.
+    _check_regular(os.stat(name))
+    handle = os.open(name, flags | os.O_NONBLOCK)
+    try:
+        _check_regular(os.fstat(handle))
+    except PictureError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _check_regular(status: os.stat_result) -> None:
+    # A folder can't be opened, which the system says.
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        kind = "a pipe" if stat.S_ISFIFO(status.st_mode) else "a device"
+        raise PictureError(f"{kind} where a file is meant", fix="give the path of a file")
 
 
 def bomb(name: str) -> PictureError:

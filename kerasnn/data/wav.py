@@ -1,6 +1,6 @@
-"""WAV files: whole numbers of 8, 16, 24 and 32 bits, and floats, of any number of channels.
+"""WAV files: whole numbers of 8, 16, 24 and 32 bits, floats, and A-law and µ-law of telephony.
 
-Reference: Microsoft and IBM, Multimedia programming interface and data specifications 1.0, 1991;
+Reference: ITU-T, Recommendation G.711, Pulse code modulation of voice frequencies, 1988; Microsoft and IBM, Multimedia programming interface and data specifications 1.0, 1991;
 Microsoft, Multiple channel audio data and WAVE files, 2007.
 """
 
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from kerasnn.errors import DataError
 
-_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
-_COMPRESSED = {2: "ADPCM", 6: "A-law", 7: "µ-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
+_PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+_BITS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64), _A_LAW: (8,), _MU_LAW: (8,)}
+_COMPRESSED = {2: "ADPCM", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
 # Sizes from here on are what programs write that don't know how much will follow.
 _UNKNOWN_SIZE = 0x7FFFF000
 HIGHEST_RATE = 1_000_000
@@ -28,7 +29,7 @@ class SoundError(DataError):
 
 @dataclass(frozen=True)
 class _Form:
-    is_float: bool
+    tag: int
     channels: int
     rate: int
     bits: int
@@ -101,19 +102,22 @@ def _form(body: bytes) -> _Form:
     tag, channels, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
     if tag == _EXTENSIBLE and len(body) >= 26:
         (tag,) = struct.unpack_from("<H", body, 24)
-    if tag not in (_PCM, _FLOAT):
+    if tag not in _BITS:
         shown = _COMPRESSED.get(tag, f"format {tag}")
         raise SoundError(f"a compressed WAV file ({shown})", fix="convert it to plain PCM")
-    if bits not in ((32, 64) if tag == _FLOAT else (8, 16, 24, 32)):
+    if bits not in _BITS[tag]:
         raise SoundError(f"a WAV file of {bits} bits", fix="convert it to 16 bits")
     if not 1 <= channels <= MOST_CHANNELS or not 1 <= rate <= HIGHEST_RATE:
         what = f"a damaged WAV file: {channels} channels at {rate} Hz"
         raise SoundError(what, fix="remove it, or save it again")
-    return _Form(tag == _FLOAT, channels, rate, bits)
+    return _Form(tag, channels, rate, bits)
 
 
 def _values(data: memoryview, form: _Form) -> NDArray[np.floating]:
-    if form.is_float:
+    if form.tag in (_A_LAW, _MU_LAW):
+        table = _a_law() if form.tag == _A_LAW else _mu_law()
+        return table[np.frombuffer(data, dtype="u1")]
+    if form.tag == _FLOAT:
         return np.frombuffer(data, dtype=f"<f{form.bits // 8}")
     if form.bits == 8:
         # The only one without a sign.
@@ -125,3 +129,18 @@ def _values(data: memoryview, form: _Form) -> NDArray[np.floating]:
         return wide.view("<i4")[:, 0] / 2.0**31
     whole = np.frombuffer(data, dtype=f"<i{form.bits // 8}")
     return whole / 2.0 ** (form.bits - 1)
+
+
+def _a_law() -> NDArray[np.float32]:
+    """The sample that each byte of A-law stands for, (256,)."""
+    codes = np.arange(256) ^ 0x55
+    segment, step = (codes & 0x70) >> 4, (codes & 0x0F) << 4
+    size = np.where(segment == 0, step + 8, (step + 0x108) << np.maximum(segment - 1, 0))
+    return (np.where(codes & 0x80, size, -size) / 2.0**15).astype("float32")
+
+
+def _mu_law() -> NDArray[np.float32]:
+    """The sample that each byte of µ-law stands for, (256,)."""
+    codes = 255 - np.arange(256)
+    size = ((((codes & 0x0F) << 3) + 0x84) << ((codes & 0x70) >> 4)) - 0x84
+    return (np.where(codes & 0x80, -size, size) / 2.0**15).astype("float32")
