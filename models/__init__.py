@@ -3,7 +3,17 @@
 A model is one file and one line below. Its factory also works alone, and returns a plain Keras
 model that can be compiled and fitted::
 
-    network = kerasnn.models.mlp(Signature.table(numbers=10, classes=2), width=128)
+    signature = kerasnn.Signature.table(numbers=10, classes=2)
+    network = kerasnn.models.mlp(signature, width=128)
+    network.compile(
+        "adam", kerasnn.models.loss(signature), metrics=kerasnn.models.metrics(signature)
+    )
+    network.fit({"numbers": x}, y)
+
+The network takes its inputs by name, as the signature names them, and returns raw scores (logits,
+not probabilities): two classes have one logit, that of the second class. Losses and metrics of
+Keras that expect probabilities, such as ``"sparse_categorical_crossentropy"``, are wrong for it;
+`loss` and `metrics` return those that are right.
 
 Nothing here imports Keras before a network is built, but for models that have layers of their own:
 these do when one asks for their entry.
@@ -192,7 +202,9 @@ __all__ = [
     "inception_time",
     "linear",
     "lite_time",
+    "loss",
     "lstm",
+    "metrics",
     "minirocket",
     "mlp",
     "names",
@@ -372,6 +384,43 @@ def build(name: str, signature: Signature, **values: Any) -> keras.Model:
         ConfigError: A value is of another type, or out of its range.
     """
     return get(name).factory(signature, **check_hyperparameters(name, values))
+
+
+def loss(signature: Signature) -> keras.losses.Loss:
+    """The Keras loss for the raw scores of a network, for ``network.compile``.
+
+    Class codes from 0, 0 and 1 for each label, or numbers are the target. Numbers are best scaled
+    to mean 0 and standard deviation 1. A network of several members, such as ``tabm``, learns by
+    the loss of their mean; `kerasnn.train` lets each member learn on its own.
+
+    Args:
+        signature: The signature that the network was built for.
+
+    Returns:
+        Cross-entropy of logits for classes and labels, the quantile loss for a forecast of
+        quantiles, and the mean squared error for other numbers.
+
+    >>> from kerasnn.signature import Signature
+    >>> loss(Signature.table(numbers=10, classes=2)).name
+    'binary_crossentropy'
+    """
+    from kerasnn.models.objectives import loss_of
+
+    return loss_of(signature)
+
+
+def metrics(signature: Signature) -> list[keras.metrics.Metric]:
+    """The Keras metrics for the raw scores of a network: the accuracy, or the RMSE of numbers.
+
+    Args:
+        signature: The signature that the network was built for.
+
+    Returns:
+        New metrics; none for a forecast of quantiles, whose loss is its measure.
+    """
+    from kerasnn.models.objectives import metrics_of
+
+    return metrics_of(signature)
 
 
 def describe(name: str, signature: Signature, **values: Any) -> Description:

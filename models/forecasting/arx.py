@@ -52,7 +52,7 @@ def arx(signature: Signature, *, memory: int = 48, penalty: float = 0.01) -> ker
         penalty: On the squares of the weights, for inputs about unit scale; at least 0.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no window.

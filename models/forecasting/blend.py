@@ -43,7 +43,7 @@ def blend(
         weights: A number above 0 for each; equal ones if empty.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         UnknownNameError: There is no such model.

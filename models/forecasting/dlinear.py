@@ -47,7 +47,7 @@ def dlinear(
         covariates: Whether linear effects of all that is known beside the past are learned too.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no window.

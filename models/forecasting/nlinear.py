@@ -38,7 +38,7 @@ def nlinear(signature: Signature, *, covariates: bool = True) -> keras.Model:
         covariates: Whether linear effects of all that is known beside the past are learned too.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: The signature has no window.

@@ -51,7 +51,7 @@ def ridge_nlinear(
             before, and added again behind.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no window.

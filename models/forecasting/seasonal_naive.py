@@ -42,7 +42,7 @@ def seasonal_naive(signature: Signature, *, drift: bool = False) -> keras.Model:
         drift: Whether each season is moved by the mean change from season to season in the window.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: The signature has no window.

@@ -51,7 +51,7 @@ def tide(
         scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
 
     Shape:
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no window.

@@ -52,7 +52,7 @@ def convnext(
             blocks before.
 
     Shape:
-        image: (batch, height, width, channels); returns (batch, output.width)
+        image: (batch, height, width, channels); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no image.

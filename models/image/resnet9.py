@@ -42,7 +42,7 @@ def resnet9(signature: Signature, *, width: int = 64) -> keras.Model:
         width: Channels of the first convolution.
 
     Shape:
-        image: (batch, height, width, channels); returns (batch, output.width)
+        image: (batch, height, width, channels); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no image.

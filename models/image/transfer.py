@@ -50,7 +50,7 @@ def transfer(
         dropout: Share of the features dropped in training, in [0, 1).
 
     Shape:
-        image: (batch, height, width, channels); returns (batch, output.width)
+        image: (batch, height, width, channels); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no image.

@@ -57,7 +57,7 @@ def vit(
             blocks before.
 
     Shape:
-        image: (batch, height, width, channels); returns (batch, output.width)
+        image: (batch, height, width, channels); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no image.

@@ -46,7 +46,7 @@ def wide_resnet(
         dropout: Share of values dropped between the convolutions of a block, in [0, 1).
 
     Shape:
-        image: (batch, height, width, channels); returns (batch, output.width)
+        image: (batch, height, width, channels); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no image.

@@ -40,7 +40,7 @@ def fcn(
 
     Shape:
         series: (batch, length, channels); text: (batch, length); sound: (batch, samples);
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no sequence.

@@ -39,7 +39,7 @@ def lite_time(signature: Signature, *, width: int = 32) -> keras.Model:
 
     Shape:
         series: (batch, length, channels); text: (batch, length); sound: (batch, samples);
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no sequence.

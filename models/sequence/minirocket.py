@@ -38,7 +38,7 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
 
     Shape:
         series: (batch, length, channels); text: (batch, length); sound: (batch, samples);
-        returns (batch, output.width)
+        returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, the signature has no sequence, or it is a

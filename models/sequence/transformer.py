@@ -44,7 +44,7 @@ def transformer(
 
     Shape:
         text: (batch, length); series: (batch, length, channels); sound: (batch, samples);
-        past: (batch, history, targets); returns (batch, output.width)
+        past: (batch, history, targets); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no sequence.

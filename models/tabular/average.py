@@ -41,7 +41,8 @@ def average(signature: Signature, *, members: str = "mlp,resnet", weights: str =
         weights: A number above 0 for each; equal ones if empty.
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         UnknownNameError: There is no such model or hyper-parameter.

@@ -54,7 +54,8 @@ def ft_transformer(
         residual_dropout: Share of what each part of a block adds dropped.
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, the signature has no input, or too many columns.

@@ -26,7 +26,8 @@ def linear(signature: Signature) -> keras.Model:
         signature: The inputs and the output.
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         ConfigError: The signature has no input.

@@ -90,7 +90,8 @@ def realmlp(
         number_rate: Learning rate of the embeddings of numbers, likewise.
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no input.

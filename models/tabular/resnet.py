@@ -44,7 +44,8 @@ def resnet(
         initializer: Of the kernels inside the blocks; ``auto`` goes by the activation.
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no input.

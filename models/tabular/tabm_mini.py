@@ -39,7 +39,8 @@ def tabm_mini(
         dropout: Share of hidden units dropped in training, in [0, 1).
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no input.

@@ -75,7 +75,8 @@ def tabpack(
         draw: Which draw of the hyper-parameters it is, a whole number.
 
     Shape:
-        numbers: (batch, columns); categories: (batch, columns); returns (batch, output.width)
+        numbers: (batch, columns); categories: (batch, columns); returns raw scores,
+        (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no input.

@@ -58,7 +58,7 @@ def bag_of_ngrams(
         dropout: Share of the perceptron's units, and of what is beside the texts, dropped.
 
     Shape:
-        text: (batch, length); returns (batch, output.width)
+        text: (batch, length); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no text.

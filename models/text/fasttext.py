@@ -36,7 +36,7 @@ def fasttext(
         dropout: Share of what the linear layer takes that is dropped.
 
     Shape:
-        text: (batch, length); returns (batch, output.width)
+        text: (batch, length); returns raw scores, (batch, output.width)
 
     Raises:
         ConfigError: A value is out of its range, or the signature has no text.
