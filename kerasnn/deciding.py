@@ -59,7 +59,7 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
         predictions = Predictions.from_scores(
             target.task, target.classes, truth=truth, scores=scores
         )
-        return metric.prepare(predictions)(weights)
+        return float(metric.prepare(predictions)(weights))
 
     return Monitor(f"validation_{metric.name}", metric.direction, measure)
 

@@ -52,6 +52,29 @@ def test_every_interval_holds_its_value_and_repeats_with_its_seed() -> None:
     assert intervals.intervals(ROWS, resamples=200, seed=5) != found
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
+def test_many_resamples_at_once_are_measured_like_each_alone(task: str) -> None:
+    rng = np.random.default_rng(5)
+    classes = {"binary": 2, "multiclass": 4, "multilabel": 3, "regression": 1}[task]
+    # Few different scores, so that many rows share one.
+    scores = rng.multinomial(4, np.full(max(classes, 2), 1 / max(classes, 2)), 40) / 4
+    truth = rng.integers(0, classes, 40)
+    if task == "multilabel":
+        truth = rng.integers(0, 2, (40, classes))
+    if task == "regression":
+        scores, truth = scores[:, 0], rng.integers(0, 3, 40).astype(float)
+    labels = () if task == "regression" else tuple("abcd"[:classes])
+    predictions = Predictions.from_scores(task, labels, truth=truth, scores=scores)
+    # The last resample is of one row only, where several metrics are not defined.
+    weights = rng.integers(0, 3, (6, 40)).astype(float)
+    weights[-1] = np.eye(40)[0]
+    for metric in metrics_of(task):
+        measure = metric.prepare(predictions)
+        together = measure(weights)
+        assert together.shape == (6,)
+        np.testing.assert_allclose(together, [float(measure(row)) for row in weights], atol=1e-12)
+
+
 def test_fewer_resamples_on_more_rows_and_classes() -> None:
     def wanted(n_rows: int, n_classes: int) -> int:
         scores = np.full((n_rows, n_classes), 1 / n_classes)

@@ -5,13 +5,11 @@ Each is given predictions and gives a function of row weights: see `kerasnn.eval
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from kerasnn.evaluation import label_metrics
 from kerasnn.evaluation.predictions import Predictions
-from kerasnn.evaluation.weighting import Measure, divide, mean_defined, mean_of
+from kerasnn.evaluation.weighting import Measure, count_of, divide, mean_defined, mean_of
 
 CALIBRATION_BINS = 15
 
@@ -23,7 +21,7 @@ def accuracy(predictions: Predictions) -> Measure:
 
 def balanced_accuracy(predictions: Predictions) -> Measure:
     """The mean recall of the classes that are true."""
-    return _from_confusion(predictions, lambda m: mean_defined(divide(m.diagonal(), m.sum(axis=1))))
+    return _from_confusion(predictions, lambda m: mean_defined(divide(_hits(m), m.sum(axis=-1))))
 
 
 def f1(predictions: Predictions) -> Measure:
@@ -75,10 +73,11 @@ def calibration_error(predictions: Predictions) -> Measure:
     excess = probability - hit
     each = len(probability) // len(predictions)
 
-    def measure(weights: np.ndarray) -> float:
-        weights = np.repeat(weights, each) if each > 1 else weights
-        gaps = np.bincount(bins, weights * excess, CALIBRATION_BINS)
-        return float(np.abs(gaps).sum() / weights.sum())
+    gaps = count_of(bins, CALIBRATION_BINS, excess)
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        weights = np.repeat(weights, each, axis=-1) if each > 1 else weights
+        return np.abs(gaps(weights)).sum(axis=-1) / weights.sum(axis=-1)
 
     return measure
 
@@ -97,65 +96,71 @@ def confidence(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
     return predictions.scores.max(axis=1).astype(np.float64), likeliest == predictions.truth
 
 
-def weighted_confusion(predictions: Predictions) -> Callable[[np.ndarray], np.ndarray]:
-    """From row weights to the sums, (n_classes true, n_classes decided)."""
+def weighted_confusion(predictions: Predictions) -> Measure:
+    """From row weights to the sums, (…, n_classes true, n_classes decided)."""
     n_classes = len(predictions.classes)
-    cells = predictions.truth.astype(np.int64) * n_classes + predictions.decision
-    shape = (n_classes, n_classes)
-
-    def matrix(weights: np.ndarray) -> np.ndarray:
-        sums: np.ndarray = np.bincount(cells, weights, n_classes**2).reshape(shape)
-        return sums
-
-    return matrix
+    counts = count_of(
+        predictions.truth.astype(np.int64) * n_classes + predictions.decision, n_classes**2
+    )
+    return lambda weights: counts(weights).reshape(*weights.shape[:-1], n_classes, n_classes)
 
 
-def _from_confusion(predictions: Predictions, value: Callable[[np.ndarray], float]) -> Measure:
+def _from_confusion(predictions: Predictions, value: Measure) -> Measure:
     matrix = weighted_confusion(predictions)
     return lambda weights: value(matrix(weights))
 
 
-def _f1_of(matrix: np.ndarray) -> float:
-    each = divide(2 * matrix.diagonal(), matrix.sum(axis=0) + matrix.sum(axis=1))
-    return float(each[1]) if len(each) == 2 else mean_defined(each)
+def _hits(matrix: np.ndarray) -> np.ndarray:
+    """Rows of each class that are decided right, (…, n_classes)."""
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
 
 
-def _matthews_of(matrix: np.ndarray) -> float:
-    true, decided, total = matrix.sum(axis=1), matrix.sum(axis=0), matrix.sum()
-    covariance = matrix.trace() * total - true @ decided
-    spread = (total**2 - decided @ decided) * (total**2 - true @ true)
-    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
+def _f1_of(matrix: np.ndarray) -> np.ndarray:
+    each = divide(2 * _hits(matrix), matrix.sum(axis=-2) + matrix.sum(axis=-1))
+    return each[..., 1] if each.shape[-1] == 2 else mean_defined(each)
 
 
-def _one_against_rest(predictions: Predictions, value: Callable[[np.ndarray], float]) -> Measure:
+def _matthews_of(matrix: np.ndarray) -> np.ndarray:
+    true, decided = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    total = true.sum(axis=-1)
+    covariance = _hits(matrix).sum(axis=-1) * total - (true * decided).sum(axis=-1)
+    spread = (total**2 - np.square(decided).sum(-1)) * (total**2 - np.square(true).sum(-1))
+    return np.where(spread > 0, divide(covariance, np.sqrt(np.maximum(spread, 0.0))), 0.0)
+
+
+def _one_against_rest(predictions: Predictions, value: Measure) -> Measure:
     """Of class 1 for two classes; else the mean over the classes for which it is defined."""
     codes = [1] if predictions.task == "binary" else range(len(predictions.classes))
     ranked = [_ranked(predictions.scores[:, code], predictions.truth == code) for code in codes]
-    return lambda weights: mean_defined(np.array([value(counts(weights)) for counts in ranked]))
+    return lambda weights: mean_defined(
+        np.stack([value(counts(weights)) for counts in ranked], axis=-1)
+    )
 
 
-def _ranked(score: np.ndarray, positive: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """From row weights to the true and false positives above each distinct score, (2, cuts)."""
+def _ranked(score: np.ndarray, positive: np.ndarray) -> Measure:
+    """From row weights to the true and false positives above each distinct score, (…, 2, cuts)."""
     order = np.argsort(-score, kind="stable").astype(np.int32)
     ordered, hits = score[order], positive[order].astype(np.float64)
     cuts = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)
 
     def counts(weights: np.ndarray) -> np.ndarray:
-        weights = weights[order]
-        taken = np.cumsum(weights)[cuts]
-        true = np.cumsum(weights * hits)[cuts]
-        return np.stack([true, taken - true])
+        weights = np.take(weights, order, axis=-1)
+        taken = np.take(np.cumsum(weights, axis=-1), cuts, axis=-1)
+        true = np.take(np.cumsum(weights * hits, axis=-1), cuts, axis=-1)
+        return np.stack([true, taken - true], axis=-2)
 
     return counts
 
 
-def _area(counts: np.ndarray) -> float:
-    true, false = np.pad(counts, ((0, 0), (1, 0)))
-    return float(divide(np.trapezoid(true, false), true[-1] * false[-1]))
+def _area(counts: np.ndarray) -> np.ndarray:
+    from_zero = np.concatenate([np.zeros_like(counts[..., :1]), counts], axis=-1)
+    true, false = from_zero[..., 0, :], from_zero[..., 1, :]
+    return divide(np.trapezoid(true, false, axis=-1), true[..., -1] * false[..., -1])
 
 
-def _precision_area(counts: np.ndarray) -> float:
+def _precision_area(counts: np.ndarray) -> np.ndarray:
     """Average precision: sum of precision times the step of recall."""
-    true, taken = counts[0], counts.sum(axis=0)
+    true, taken = counts[..., 0, :], counts.sum(axis=-2)
     precision = np.divide(true, taken, out=np.zeros_like(true), where=taken > 0)
-    return float(divide(np.diff(true, prepend=0.0) @ precision, true[-1]))
+    steps = np.diff(true, axis=-1, prepend=0.0)
+    return divide((steps * precision).sum(axis=-1), true[..., -1])

@@ -18,6 +18,8 @@ from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.weighting import Measure
 
 LEVEL = 0.95
+# Numbers of an array over several resamples: less than 1 MB, which fits a processor's cache.
+BATCH_ELEMENTS = 100_000
 
 Interval = tuple[float, float]
 
@@ -34,21 +36,28 @@ def _n_ranked(predictions: Predictions) -> int:
     return len(predictions) * columns
 
 
-def counts(n_rows: int, *, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each row is drawn, (n_rows,), for each resample."""
+def counts(n_rows: int, *, resamples: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each row is drawn, (batch_size, n_rows) or fewer, until there are all resamples."""
     generator = np.random.default_rng(seed)
-    for _ in range(resamples):
-        drawn = generator.integers(0, n_rows, n_rows, dtype=np.int32)
-        yield np.bincount(drawn, minlength=n_rows).astype(np.float64)
+    for start in range(0, resamples, batch_size):
+        size = min(batch_size, resamples - start)
+        drawn = generator.integers(0, n_rows, (size, n_rows))
+        drawn += np.arange(size)[:, None] * n_rows
+        counted = np.bincount(drawn.ravel(), minlength=size * n_rows)
+        yield counted.reshape(size, n_rows).astype(np.float64)
 
 
 def resampled(
-    measures: Mapping[str, Measure], n_rows: int, *, resamples: int, seed: int
+    measures: Mapping[str, Measure], predictions: Predictions, *, resamples: int, seed: int
 ) -> dict[str, np.ndarray]:
     """The values of each measure on the same resamples, (resamples,)."""
-    drawn = counts(n_rows, resamples=resamples, seed=seed)
-    rows = [[measure(weights) for measure in measures.values()] for weights in drawn]
-    return dict(zip(measures, np.array(rows).T, strict=True)) if measures else {}
+    n_rows = len(predictions)
+    # The largest arrays of a measure: ranked rows of each class, and the matrix of confusions.
+    largest = max(_n_ranked(predictions), len(predictions.classes) ** 2)
+    size = max(1, BATCH_ELEMENTS // largest)
+    batches = counts(n_rows, resamples=resamples, batch_size=size, seed=seed)
+    values = [{name: measure(weights) for name, measure in measures.items()} for weights in batches]
+    return {name: np.concatenate([batch[name] for batch in values]) for name in measures}
 
 
 def _percentiles(values: np.ndarray) -> Interval | None:
@@ -94,7 +103,7 @@ def intervals(
         if not too_costly(metric, predictions)
     }
     resamples = resamples if resamples is not None else n_resamples(predictions)
-    drawn = resampled(prepared, len(predictions), resamples=resamples, seed=seed)
+    drawn = resampled(prepared, predictions, resamples=resamples, seed=seed)
     whole = np.ones(len(predictions))
     found: dict[str, Interval | None] = dict.fromkeys(metric.name for metric in every)
     for metric in every:
@@ -138,6 +147,6 @@ def difference(
     value = metric.gain(measures["ours"](whole), measures["theirs"](whole))
     if too_costly(metric, ours):
         return Difference(value, None)
-    drawn = resampled(measures, len(ours), resamples=n_resamples(ours), seed=seed)
+    drawn = resampled(measures, ours, resamples=n_resamples(ours), seed=seed)
     sign = 1.0 if metric.direction == "higher" else -1.0
     return Difference(value, _percentiles(sign * (drawn["ours"] - drawn["theirs"])))

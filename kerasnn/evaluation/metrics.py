@@ -1,8 +1,8 @@
 """The measures of each task.
 
 A metric is prepared once for some `Predictions` and gives then a value for any weights of their
-rows. The sorting and the logarithms are done once, which makes a bootstrap of hundreds of
-resamples (a resample is a vector of counts) a matter of seconds.
+rows, or one value each for many vectors of weights. The sorting and the logarithms are done once,
+which makes a bootstrap of hundreds of resamples (a resample is a vector of counts) fast.
 
 An undefined value is NaN: the area under the ROC curve of rows that hold one class, say.
 """
@@ -31,7 +31,7 @@ class Metric:
         title: For people.
         direction: Whether a higher or a lower value is better.
         tasks: Where it applies.
-        prepare: From predictions to a function of row weights, (n,).
+        prepare: From predictions to a function of row weights, (n,) or (resamples, n).
         ranks: Whether it sorts the rows once a class, which is the most costly.
         biased: Whether resampling alone makes the value larger, as the mean of absolute
             deviations.
@@ -49,7 +49,7 @@ class Metric:
 
     def __call__(self, predictions: Predictions) -> float:
         """The value on all rows, NaN where it is not defined."""
-        return self.prepare(predictions)(np.ones(len(predictions)))
+        return float(self.prepare(predictions)(np.ones(len(predictions))))
 
     def gain(self, value: float, reference: float) -> float:
         """How much better `value` is than `reference`; negative when worse."""

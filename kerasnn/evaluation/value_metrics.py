@@ -14,7 +14,7 @@ from kerasnn.evaluation.weighting import Measure, divide, mean_of
 def rmse(predictions: Predictions) -> Measure:
     """Root of the mean squared error."""
     mean_square = mean_of(np.square(_errors(predictions)))
-    return lambda weights: mean_square(weights) ** 0.5
+    return lambda weights: np.sqrt(mean_square(weights))
 
 
 def mae(predictions: Predictions) -> Measure:
@@ -30,9 +30,9 @@ def r2(predictions: Predictions) -> Measure:
     centred = truth - truth.mean()
     mean, second = mean_of(centred), mean_of(np.square(centred))
 
-    def measure(weights: np.ndarray) -> float:
-        variance = second(weights) - mean(weights) ** 2
-        return 1 - mean_square(weights) / variance if variance > 0 else float("nan")
+    def measure(weights: np.ndarray) -> np.ndarray:
+        variance = np.maximum(second(weights) - mean(weights) ** 2, 0.0)
+        return np.where(variance > 0, 1 - divide(mean_square(weights), variance), np.nan)
 
     return measure
 
@@ -42,7 +42,7 @@ def mape(predictions: Predictions) -> Measure:
     truth = predictions.truth.astype(np.float64)
     counted = (truth != 0).astype(np.float64)
     errors = np.abs(_errors(predictions)) * counted / np.where(truth == 0, 1.0, np.abs(truth))
-    return lambda weights: float(divide(weights @ errors, weights @ counted))
+    return lambda weights: divide(weights @ errors, weights @ counted)
 
 
 def _errors(predictions: Predictions) -> np.ndarray:

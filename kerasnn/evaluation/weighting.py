@@ -1,4 +1,8 @@
-"""Small sums that metrics share: means by row weights, and quotients that may not be defined."""
+"""Small sums that metrics share: weighted means, weighted counts, and quotients that may not exist.
+
+A `Measure` takes the weights of n rows, (n,), or those of many resamples at once, (resamples, n),
+and returns one value for each: an array of the leading shape.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,34 @@ from collections.abc import Callable
 
 import numpy as np
 
-Measure = Callable[[np.ndarray], float]
+Measure = Callable[[np.ndarray], np.ndarray]
 
 
 def mean_of(values: np.ndarray) -> Measure:
-    """From row weights to the mean of one value a row."""
+    """From row weights to the weighted mean of one value a row."""
     values = values.astype(np.float64)
-    return lambda weights: float(weights @ values / weights.sum())
+    return lambda weights: weights @ values / weights.sum(axis=-1)
+
+
+def count_of(codes: np.ndarray, n_codes: int, values: np.ndarray | None = None) -> Measure:
+    """From row weights to the weighted count of each code, (…, n_codes).
+
+    Args:
+        codes: Code of each row, integers in [0, n_codes), (n,).
+        n_codes: Number of codes.
+        values: Value of each row that is summed instead of counted, (n,).
+    """
+
+    def measure(weights: np.ndarray) -> np.ndarray:
+        summed = weights if values is None else weights * values
+        leading = summed.shape[:-1]
+        n_vectors = summed.size // len(codes)
+        # One call of bincount for all resamples: each has codes of its own.
+        shifted = np.arange(n_vectors)[:, None] * n_codes + codes
+        counts = np.bincount(shifted.ravel(), summed.ravel(), n_vectors * n_codes)
+        return counts.reshape(*leading, n_codes)
+
+    return measure
 
 
 def divide(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np.ndarray:
@@ -21,7 +46,7 @@ def divide(numerator: np.ndarray | float, denominator: np.ndarray | float) -> np
         return np.asarray(np.true_divide(numerator, denominator))
 
 
-def mean_defined(values: np.ndarray) -> float:
-    """The mean of those that are not NaN; NaN of none."""
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
+def mean_defined(values: np.ndarray) -> np.ndarray:
+    """The mean over the last axis of those that are not NaN; NaN of none."""
+    is_defined = ~np.isnan(values)
+    return divide(np.where(is_defined, values, 0.0).sum(axis=-1), is_defined.sum(axis=-1))
