@@ -28,7 +28,7 @@ def inspect(run: str, *, as_json: bool) -> None:
 
 def _plain(members: dict[str, bytes]) -> dict[str, object]:
     """The members that are plain data, without the story of the training."""
-    from kerasnn.bundle.plain import loads
+    from kerasnn.plain import loads
 
     return {
         name.removesuffix(".json"): loads(content, place=name)

@@ -200,13 +200,13 @@ class _Course:
             self.stopped = "interrupted"
 
     def _learn(self, number: int, lesson: Lesson, config: Config) -> Learned:
-        folder = self.checkpoints.folder / folder_of(number) if self.checkpoints else None
+        own = self.checkpoints.of_member(folder_of(number)) if self.checkpoints else None
         watchers = tuple(self.watch(number, lesson, config))
         try:
             return learn(
                 lesson,
                 config,
-                checkpoints=Checkpoints(folder) if folder else None,
+                checkpoints=own,
                 fingerprint=self.fingerprint(config) if self.fingerprint else None,
                 watchers=watchers,
             )

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasnn import storage
+from kerasnn import locks, storage
 from kerasnn.average_plan import folder_of
 from kerasnn.config import Config
 from kerasnn.data import series_cells, sound_cells
@@ -94,11 +94,11 @@ class RunFolder:
     @property
     def checkpoints(self) -> Checkpoints:
         """The state to resume from."""
-        return Checkpoints(self.path / "checkpoints")
+        return Checkpoints(self.path / "checkpoints", run=self.path)
 
     def locked(self) -> AbstractContextManager[None]:
         """Be the only run that writes here."""
-        return storage.lock_folder(self.path)
+        return locks.lock_folder(self.path, is_ours=_is_ours)
 
     def check(self, fingerprint: dict[str, Any]) -> None:
         """Raise if the checkpoints are of other circumstances, before anything is written.
@@ -108,7 +108,7 @@ class RunFolder:
             ModelRefusedError: No checkpoint is intact.
         """
         _check(self.checkpoints, fingerprint)
-        if Checkpoints(self.checkpoints.folder / folder_of(1)).exist():
+        if self.checkpoints.of_member(folder_of(1)).exist():
             fix = "set `run.ensemble` as it was, or start a new run"
             raise ConfigError("the run has trained networks to average", fix=fix)
 
@@ -118,7 +118,7 @@ class RunFolder:
             fix = "set `run.ensemble` to 1, or start a new run"
             raise ConfigError("the run has trained one network", fix=fix)
         for number, fingerprint in enumerate(fingerprints, start=1):
-            _check(Checkpoints(self.checkpoints.folder / folder_of(number)), fingerprint)
+            _check(self.checkpoints.of_member(folder_of(number)), fingerprint)
 
     def begin(self, config: Config, table: Table) -> None:
         """Write what is known before the training."""
@@ -223,6 +223,11 @@ class RunFolder:
         }
 
 
+def _is_ours(name: str) -> bool:
+    """Whether a run writes files of that name into its folder."""
+    return name in FILES
+
+
 def _check(checkpoints: Checkpoints, fingerprint: dict[str, Any]) -> None:
     with warnings.catch_warnings():
         # Of a damaged one the training itself will tell.
@@ -322,16 +327,16 @@ def _make_way(path: Path, *, force: bool) -> None:
         )
     if not (path / CONFIG).is_file():
         raise ConfigError(f"'{path}' holds something else than a run", fix="choose another folder")
-    with storage.lock_folder(path):
-        _clear(path / "checkpoints")
+    with locks.lock_folder(path, is_ours=_is_ours):
+        _clear(RunFolder(path).checkpoints)
         for name in FILES:
             (path / name).unlink(missing_ok=True)
 
 
-def _clear(checkpoints: Path) -> None:
+def _clear(checkpoints: Checkpoints) -> None:
     """Forget all checkpoints, those of the members of an average too."""
-    for folder in (checkpoints, *(each for each in checkpoints.glob("*") if each.is_dir())):
-        Checkpoints(folder).clear()
+    for each in (checkpoints, *checkpoints.members()):
+        each.clear()
 
 
 def write_report(

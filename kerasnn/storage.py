@@ -1,65 +1,294 @@
-"""Files that are either the old one or the new one, and folders that only one run writes to."""
+"""The one module that opens the files of runs and bundles.
+
+A run or a bundle may be a stranger's. So only regular files are opened, none is waited for, none is
+larger than its reader allows, and below the folder of a run no link is followed. What is written is
+either the old file or the new one, and replaces a regular file or nothing.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import json
 import os
+import re
 import secrets
-import socket
-from collections.abc import Iterable, Iterator
+import shutil
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, Literal
 
-from kerasnn.errors import StorageError
+from kerasnn.errors import ConfigError, ModelRefusedError, StorageError
 
-LOCK_NAME = ".lock"
-_PART = ".part"
+Kind = Literal["file", "folder", "link", "pipe", "socket", "device"]
+AnyPath = str | os.PathLike[str]
+
+_TRIAL = "trial"
+_PART = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_KINDS: dict[int, Kind] = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "folder",
+    stat.S_IFLNK: "link",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFSOCK: "socket",
+}
 
 
-def write_atomically(path: str | os.PathLike[str], chunks: bytes | Iterable[bytes]) -> None:
+def kind_of(path: AnyPath, *, below: Path | None = None) -> Kind | None:
+    """What is at a path, a link as such; None for nothing.
+
+    Raises:
+        ModelRefusedError: A folder on the way is a link.
+    """
+    try:
+        with _parent_of(path, below) as (parent, name):
+            return _kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def open_file(path: AnyPath, *, below: Path | None = None) -> BinaryIO:
+    """Open a regular file to read it.
+
+    Args:
+        path: Name of the file; where it is the user's own (no ``below``), a link is followed.
+        below: Folder of a run, below which no link is followed.
+
+    Raises:
+        FileNotFoundError: There is nothing.
+        ModelRefusedError: It is something else than a file.
+    """
+    try:
+        if below is None:
+            handle = os.open(path, _READ)
+        else:
+            with _parent_of(path, below) as (parent, name):
+                handle = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=parent)
+    except OSError as error:
+        # A socket and a device without a driver can't be opened at all.
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
+            raise _not_a_file(path, kind_of(path, below=below)) from None
+        raise
+    kind = _kind(os.fstat(handle))
+    if kind != "file":
+        os.close(handle)
+        raise _not_a_file(path, kind)
+    return os.fdopen(handle, "rb")
+
+
+def read_file(path: AnyPath, *, most: int, below: Path | None = None) -> bytes:
+    """The content of a regular file.
+
+    Args:
+        path: As for `open_file`.
+        most: Number of bytes that the file may have.
+        below: As for `open_file`.
+
+    Raises:
+        FileNotFoundError: There is nothing.
+        ModelRefusedError: It is something else than a file, or is larger.
+        StorageError: It can't be read.
+    """
+    try:
+        with open_file(path, below=below) as file:
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(size + 1) if size <= most else None
+    except (FileNotFoundError, ModelRefusedError):
+        raise
+    except OSError as error:
+        what = f"can't be read: {(error.strerror or str(error)).lower()}"
+        raise StorageError(what, place=os.fspath(path), fix="check its permissions") from error
+    if content is None or len(content) > most:
+        what = f"{Path(path).name} is larger than {most / 2**20:,.6g} MiB"
+        raise ModelRefusedError(what, place=os.fspath(path), fix="get it again from its maker")
+    return content
+
+
+def check_output(path: AnyPath, *, force: bool) -> None:
+    """Raise if something is at a path that an output must not replace.
+
+    Raises:
+        ConfigError: It is no regular file, or it is one and ``force`` is not set.
+    """
+    kind = kind_of(path)
+    if kind is None:
+        return
+    if kind == "folder":
+        raise ConfigError(f"'{os.fspath(path)}' is a folder", fix="give the name of a file")
+    if kind != "file":
+        raise _not_replaced(path, kind)
+    if not force:
+        fix = "choose another name, or force its replacement"
+        raise ConfigError(f"'{os.fspath(path)}' exists", fix=fix)
+
+
+@contextlib.contextmanager
+def replacing(path: AnyPath, *, below: Path | None = None) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of another one when the block ends without error.
+
+    At any moment, a power cut included, there is the old file or the new one.
+
+    Args:
+        path: Name of the file; a regular file or nothing is there.
+        below: Folder of a run, below which no link is followed.
+
+    Raises:
+        ConfigError: Something else than a file is there.
+        StorageError: The disk is full or the folder can't be written; the old file is intact.
+    """
+    try:
+        with _parent_of(path, below) as (parent, name):
+            part = part_name(name)
+            _check_replaceable(path, name, parent)
+            # As `open` makes files: readable as far as the umask lets it be.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            handle = os.open(part, flags, 0o666, dir_fd=parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    yield file
+                    file.flush()
+                    os.fsync(file.fileno())
+                _check_replaceable(path, name, parent)
+                os.replace(part, name, src_dir_fd=parent, dst_dir_fd=parent)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(part, dir_fd=parent)
+                raise
+            os.fsync(parent)
+    except (StorageError, ConfigError, ModelRefusedError):
+        raise
+    except OSError as error:
+        raise explained(error, path) from error
+
+
+def write_atomically(
+    path: AnyPath, chunks: bytes | Iterable[bytes], *, below: Path | None = None
+) -> None:
     """Write a file so that at any moment, a power cut included, it is the old or the new one.
 
     Args:
-        path: Of the file; a link is followed.
+        path: As for `replacing`.
         chunks: Its content, in order.
+        below: As for `replacing`.
 
     Raises:
+        ConfigError: Something else than a file is there.
         StorageError: The disk is full or the folder can't be written; the old file is intact.
     """
-    target = Path(os.path.realpath(path))
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_PART}")
+    with replacing(path, below=below) as file:
+        for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
+            file.write(chunk)
+
+
+def append(path: AnyPath, content: bytes, *, below: Path | None = None, at: int) -> None:
+    """Write behind the first bytes of a file, which is made if it is not there.
+
+    Args:
+        path: Name of the file.
+        content: Bytes that become the end of the file.
+        below: As for `open_file`.
+        at: Number of bytes that are kept.
+
+    Raises:
+        ModelRefusedError: It is something else than a file.
+        StorageError: It can't be written.
+    """
     try:
-        # As `open` makes files: readable as far as the umask lets it be.
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in [chunks] if isinstance(chunks, bytes) else chunks:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
-        _sync_folder(target.parent)
+        with _parent_of(path, below) as (parent, name):
+            handle = open_own(path, name, parent)
+            try:
+                os.ftruncate(handle, at)
+                written = 0
+                while written < len(content):
+                    written += os.pwrite(handle, content[written:], at + written)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+    except (StorageError, ModelRefusedError):
+        raise
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explained(error, path) from error
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+def remove(path: AnyPath, *, below: Path | None = None) -> None:
+    """Remove a file, if it is there; of a link, the link."""
+    with contextlib.suppress(FileNotFoundError), _parent_of(path, below) as (parent, name):
+        os.unlink(name, dir_fd=parent)
+
+
+def make_folder(path: AnyPath, *, below: Path | None = None) -> None:
+    """Make a folder and those above it, if they are not there.
+
+    Raises:
+        ModelRefusedError: Below the folder of a run, something else is there.
+        StorageError: It can't be made.
+    """
+    try:
+        if below is None:
+            os.makedirs(path, exist_ok=True)
+            return
+        folder = below
+        for name in Path(path).relative_to(below).parts:
+            folder = folder / name
+            with _parent_of(folder, below) as (parent, _):
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=parent)
+                os.close(_open_inner(folder, name, parent))
+    except (StorageError, ModelRefusedError):
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        what, fix = f"the folder can't be made: {reason}", "choose another one"
+        raise StorageError(what, place=os.fspath(path), fix=fix) from error
+
+
+def list_folder(path: AnyPath, *, below: Path | None = None) -> list[str]:
+    """Sorted names of what is in a folder; none if it is not there.
+
+    Raises:
+        ModelRefusedError: It is a link below the folder of a run.
+    """
+    try:
+        with _parent_of(Path(path) / _TRIAL, below) as (folder, _):
+            return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def part_name(name: str) -> str:
+    """A new name for what is to become a file or folder of this name."""
+    return f".{name}.{secrets.token_hex(4)}.part"
+
+
+def is_leftover(name: str, is_ours: Callable[[str], bool]) -> bool:
+    """Whether a name is one of `part_name`.
+
+    Args:
+        name: Name of something in a folder.
+        is_ours: Whether files of a name are written to the folder.
+    """
+    part = _PART.fullmatch(name)
+    return part is not None and (part[1] == _TRIAL or is_ours(part[1]))
+
+
+def remove_leftovers(
+    folder: AnyPath, is_ours: Callable[[str], bool], *, below: Path | None = None
+) -> None:
     """Remove what killed writers left half written; only for the one who may write there."""
-    for part in Path(folder).glob(f".*{_PART}"):
-        with contextlib.suppress(OSError):
-            part.unlink()
+    for name in list_folder(folder, below=below):
+        if is_leftover(name, is_ours):
+            path = Path(folder) / name
+            with contextlib.suppress(OSError):
+                if kind_of(path, below=below) == "folder":
+                    shutil.rmtree(path)
+                else:
+                    remove(path, below=below)
 
 
-def check_writable(folder: str | os.PathLike[str]) -> None:
+def check_writable(folder: AnyPath) -> None:
     """Raise if no file can be made in a folder, or the folder itself can't be made.
 
     Nothing is left behind: of a folder that isn't there, the nearest one above is tried.
@@ -72,9 +301,9 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise StorageError("not a folder", place=str(nearest), fix="choose another folder")
-    trial = nearest / f".{secrets.token_hex(4)}{_PART}"
+    trial = nearest / part_name(_TRIAL)
     try:
-        handle = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        handle = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW)
         try:
             os.write(handle, b"trial")
             os.fsync(handle)
@@ -82,132 +311,86 @@ def check_writable(folder: str | os.PathLike[str]) -> None:
             os.close(handle)
             trial.unlink()
     except OSError as error:
-        raise _explain(error, nearest, fix="choose another folder") from error
+        raise explained(error, nearest, fix="choose another folder") from error
 
 
 @contextlib.contextmanager
-def lock_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
-    """Be the only run that writes to a folder, until the block ends or the process dies.
-
-    The kernel drops the lock of a killed process. On file systems without locks, the process
-    that the lock file names is looked for.
-
-    Raises:
-        StorageError: Another run holds the folder, or it can't be written.
-    """
-    path = Path(folder) / LOCK_NAME
+def _parent_of(path: AnyPath, below: Path | None) -> Iterator[tuple[int, str]]:
+    """Handle of the folder that a file lies in, and the file's name there."""
+    path = Path(path)
+    if below is None:
+        handle = os.open(path.parent, _FOLDER)
+        names: tuple[str, ...] = (path.name or os.fspath(path),)
+    else:
+        handle = os.open(below, _FOLDER)
+        names = path.relative_to(below).parts
     try:
-        handle = _acquire(path)
-    except StorageError:
-        raise
-    except OSError as error:
-        raise _explain(error, path) from error
-    try:
-        remove_leftovers(folder)
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink()  # while it is still locked, so that nobody else's goes
-        os.close(handle)
-
-
-def _acquire(path: Path) -> int:
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            if _lock(handle, path) and _is_still_there(handle, path):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, json.dumps(_identity(os.getpid())).encode(), 0)
-                return handle
-        except BaseException:
+        folder = below or path.parent
+        for name in names[:-1]:
+            folder = folder / name
+            inner = _open_inner(folder, name, handle)
             os.close(handle)
-            raise
-        os.close(handle)  # its holder removed it after it was opened here
-
-
-def _lock(handle: int, path: Path) -> bool:
-    """Lock the open file; raise if somebody else has."""
-    record = _read_record(handle)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise _held(path, record) from None
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        if _may_be_alive(record):
-            raise _held(path, record) from None
-    return True
-
-
-def _is_still_there(handle: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _held(path: Path, record: dict[str, Any]) -> StorageError:
-    holder = f"process {record['pid']} on {record['host']}" if record else "another process"
-    return StorageError(
-        f"another run writes to this folder: {holder}",
-        place=str(path.parent),
-        fix="wait for it, or choose another folder",
-    )
-
-
-def _read_record(handle: int) -> dict[str, Any]:
-    """Who wrote the lock file; nothing if it is empty or torn."""
-    try:
-        record = json.loads(os.pread(handle, 4096, 0))
-    except ValueError:
-        return {}
-    complete = isinstance(record, dict) and record.keys() == _identity(0).keys()
-    return record if complete and isinstance(record["pid"], int) else {}
-
-
-def _identity(pid: int) -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": pid, "started": _start_time(pid)}
-
-
-def _may_be_alive(record: dict[str, Any]) -> bool:
-    """Whether the recorded process lives; of another host it can't be known."""
-    if not record:
-        return False
-    if record["host"] != socket.gethostname():
-        return True
-    try:
-        os.kill(record["pid"], 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    # The number of a dead process is given to a new one, which started later.
-    return bool(record["started"] == _start_time(record["pid"]))
-
-
-def _start_time(pid: int) -> str | None:
-    """In ticks since the machine started; None where the system doesn't say."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    # The second field, the name in parentheses, may itself hold blanks and parentheses.
-    return text.rpartition(")")[2].split()[19]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name of a file last through a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
+            handle = inner
+        yield handle, names[-1]
     finally:
         os.close(handle)
 
 
-def _explain(
-    error: OSError, path: str | os.PathLike[str], *, fix: str = "check the folder"
-) -> StorageError:
+def _open_inner(path: Path, name: str, parent: int) -> int:
+    """Open a folder in another one, without following a link."""
+    try:
+        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+            raise
+        kind = _kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
+        raise ModelRefusedError(
+            f"{name} is a {kind}, where a run has a folder", place=str(path), fix="remove it"
+        ) from None
+
+
+def open_own(path: AnyPath, name: str, parent: int | None) -> int:
+    """Open a file that is written in place, or make it; it must have no other name."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        handle = os.open(name, flags, 0o666, dir_fd=parent)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR):
+            raise _not_a_file(path, kind_of(path)) from None
+        raise
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(handle)
+        raise _not_a_file(path, "link" if stat.S_ISREG(found.st_mode) else _kind(found))
+    return handle
+
+
+def _kind(found: os.stat_result) -> Kind:
+    return _KINDS.get(stat.S_IFMT(found.st_mode), "device")
+
+
+def _check_replaceable(path: AnyPath, name: str, parent: int) -> None:
+    try:
+        kind = _kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
+    except FileNotFoundError:
+        return
+    if kind != "file":
+        raise _not_replaced(path, kind)
+
+
+def _not_replaced(path: AnyPath, kind: Kind) -> ConfigError:
+    fix = "choose another name: only files are replaced"
+    return ConfigError(f"'{os.fspath(path)}' is a {kind}", fix=fix)
+
+
+def _not_a_file(path: AnyPath, kind: Kind | None) -> ModelRefusedError:
+    what = "is a link" if kind == "link" else "is not a file"
+    fix = "put a file in its place"
+    return ModelRefusedError(f"{Path(path).name} {what}", place=os.fspath(path), fix=fix)
+
+
+def explained(error: OSError, path: AnyPath, *, fix: str = "check the folder") -> StorageError:
+    """An error of the system as one of ours."""
     if error.errno in _FULL:
         what, fix = "the disk is full", "free some space; what was there before is intact"
     else:

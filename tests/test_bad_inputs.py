@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import kerasnn
-from kerasnn import storage
+from kerasnn import locks
 from kerasnn.bundle import members
 from kerasnn.bundle.archive import pack
 from kerasnn.cli.main import commands
@@ -806,7 +806,7 @@ def test_folder_that_nobody_can_write(trained: Path) -> None:  # 71
 def test_two_runs_in_a_folder(run: Path, trained: Path) -> None:  # 72
     holder = f"process {os.getpid()} on {socket.gethostname()}"
     what = f"another run writes to this folder: {holder} ({run})"
-    with storage.lock_folder(run), untouched(run):
+    with locks.lock_folder(run), untouched(run):
         going_on = invoke("train", "--resume", run, "--epochs", "2", code=4)
         replacing = train(trained / "table.csv", "--output", run, "--force", code=4)
     for result in (going_on, replacing):

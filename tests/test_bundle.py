@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasnn import models
-from kerasnn.bundle import Bundle, members, plain, read_members, summary
-from kerasnn.bundle.plain import dumps, loads, shown, to_plain
+from kerasnn import models, plain
+from kerasnn.bundle import Bundle, members, read_members, summary
 from kerasnn.bundle.weights import load_network, save_weights, stable_names
 from kerasnn.data import read
 from kerasnn.errors import DataError, ModelRefusedError, StorageError
+from kerasnn.plain import dumps, loads, shown, to_plain
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe

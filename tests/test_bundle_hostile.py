@@ -760,7 +760,7 @@ def test_members_of_two_models_do_not_mix(tmp_path: Path, good: Members, bundle:
 AUDITED = """
 import sys
 from kerasnn.bundle import Bundle, summary
-from kerasnn.bundle.plain import _hints
+from kerasnn.plain import _hints
 from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation.conformal import Margins
 

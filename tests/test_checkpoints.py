@@ -150,7 +150,7 @@ def test_full_disk_leaves_the_old_generations(
         checkpoints.save(STATE, {"epoch": epoch})
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
 
-    def fail(*args: Any) -> None:
+    def fail(*args: Any, **folders: int) -> None:
         raise OSError(errno.ENOSPC, "no space")
 
     monkeypatch.setattr(os, function, fail)

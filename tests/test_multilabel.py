@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from sklearn.metrics import average_precision_score
 
 import kerasnn
-from kerasnn.bundle.plain import dumps, loads
 from kerasnn.cli.main import commands
 from kerasnn.errors import ConfigError, DataError, KerasnnError, ModelRefusedError
+from kerasnn.plain import dumps, loads
 from kerasnn.preprocessing import Preprocessor
 
 NAMES = ("comedy", "drama", "war")

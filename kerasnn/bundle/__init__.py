@@ -8,7 +8,6 @@
     archive       the layout of the one file, byte for byte
     description   recipe.json: which network of the zoo, how it was trained, how it decides
     weights       weights.safetensors: the numbers, under names that last
-    plain         JSON without surprises, and whether data has the form of a type
     summary       what `inspect` prints, without building the network
 """
 

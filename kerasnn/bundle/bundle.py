@@ -9,9 +9,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
-from kerasnn.bundle.plain import dumps, loads, shown, to_plain
 from kerasnn.bundle.summary import is_forecast, summary_of
 from kerasnn.errors import KerasnnError, ModelRefusedError
+from kerasnn.plain import dumps, loads, shown, to_plain
 from kerasnn.recipes import Recipe
 
 if TYPE_CHECKING:

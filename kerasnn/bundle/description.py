@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any
 
-from kerasnn.bundle.plain import conform, shown
 from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation.conformal import Margins
 from kerasnn.options import RANGES
+from kerasnn.plain import conform, shown
 from kerasnn.predictor import Decision
 from kerasnn.recipes import Recipe
 from kerasnn.signature import MOST_WAYS, Categories, Numbers, Signature

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kerasnn.bundle.archive import LARGEST_ARCHIVE, Archive, pack
-from kerasnn.bundle.plain import dumps, loads
 from kerasnn.errors import DataError, ModelRefusedError, StorageError
-from kerasnn.storage import write_atomically
+from kerasnn.plain import dumps, loads
+from kerasnn.storage import kind_of, list_folder, open_file, write_atomically
 
 SCHEMA = 1
 BUNDLE_NAME = "model.kerasnn"
@@ -61,11 +60,13 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
         StorageError: It can't be read.
     """
     found = locate(path)
+    # What lies in the folder of a run is no link; what the user names may be one.
+    run = None if found == Path(path) else found.parent
     try:
         with refused_at(path):
-            if found.is_dir():
+            if found.is_dir() and not (run and found.is_symlink()):
                 return _read_folder(found)
-            with _open(found) as file:
+            with _open(found, run) as file:
                 return _read_file(file)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -91,10 +92,11 @@ def locate(path: str | os.PathLike[str]) -> Path:
     if not given.is_dir():
         return given
     inner = given / BUNDLE_NAME
-    if not inner.exists() and not (given / MANIFEST).exists():
+    is_inner = kind_of(inner) is not None
+    if not is_inner and kind_of(given / MANIFEST) is None:
         fix = "name a folder that training made"
         raise DataError("there is no model in the folder", place=os.fspath(path), fix=fix)
-    return inner if inner.exists() else given
+    return inner if is_inner else given
 
 
 def make_manifest(members: Mapping[str, bytes]) -> bytes:
@@ -159,14 +161,14 @@ def _read_file(file: BinaryIO) -> dict[str, bytes]:
 
 
 def _read_folder(folder: Path) -> dict[str, bytes]:
-    for name in _names(folder):
+    for name in list_folder(folder):
         if name not in LIMITS and name != MANIFEST:
             raise ModelRefusedError(f"'{ascii(name)[1:-1][:60]}' has no place in a bundle")
-    with _open(folder / MANIFEST) as file:
+    with _open(folder / MANIFEST, folder) as file:
         described = _read_manifest(file.read(LARGEST_MANIFEST + 1))
     members = {}
     for name, entry in described.items():
-        with _open(folder / name) as file:
+        with _open(folder / name, folder) as file:
             if os.fstat(file.fileno()).st_size != entry["size"]:
                 raise ModelRefusedError(f"{name} is damaged")
             members[name] = file.read(entry["size"])
@@ -174,31 +176,13 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
     return members
 
 
-def _names(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            yield entry.name
-
-
 def _verify(name: str, content: bytes, entry: Mapping[str, Any]) -> None:
     if len(content) != entry["size"] or hashlib.sha256(content).hexdigest() != entry["sha256"]:
         raise ModelRefusedError(f"{name} is damaged")
 
 
-def _open(path: Path) -> BinaryIO:
-    """Open a regular file; a pipe is not waited for, and a member can't be a link."""
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-    if path.name in LIMITS or path.name == MANIFEST:
-        flags |= os.O_NOFOLLOW
+def _open(path: Path, below: Path | None) -> BinaryIO:
     try:
-        handle = os.open(path, flags)
+        return open_file(path, below=below)
     except FileNotFoundError:
         raise ModelRefusedError(f"{path.name} is missing") from None
-    except OSError:
-        if path.is_symlink():
-            raise ModelRefusedError(f"{path.name} is a link") from None
-        raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ModelRefusedError(f"{path.name} is not a file")
-    return os.fdopen(handle, "rb")

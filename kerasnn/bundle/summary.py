@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
-from kerasnn.bundle.plain import conform, loads, shown
 from kerasnn.errors import ModelRefusedError
+from kerasnn.plain import conform, loads, shown
 from kerasnn.schema import Schema, Target
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from kerasnn.bundle.plain import shown
 from kerasnn.errors import ModelRefusedError
+from kerasnn.plain import shown
 
 Build = Callable[[], keras.Model]
 

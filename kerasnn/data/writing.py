@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from kerasnn.errors import ConfigError, StorageError
+from kerasnn.storage import check_output, replacing
 
 Write = Callable[[pd.DataFrame], None]
 
@@ -24,32 +24,21 @@ def csv_writer(output: str | os.PathLike[str], *, force: bool = False) -> Iterat
     """A function that appends rows to a CSV file, or to standard output for ``-``.
 
     Raises:
-        ConfigError: The file exists and is not to be replaced.
+        ConfigError: The file exists and is not to be replaced, or it is something else.
         StorageError: It can't be written.
     """
     if os.fspath(output) == "-":
         with _names_as_bytes(sys.stdout):
             yield _appender(sys.stdout)
         return
-    path = Path(output)
-    if path.is_dir():
-        raise ConfigError(f"'{path}' is a folder", fix="give the name of a file")
-    if path.exists() and not force:
-        raise ConfigError(f"'{path}' exists", fix="choose another name, or force its replacement")
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "w", encoding="utf-8", newline="", errors=_NAMES) as file:
-            yield _appender(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        what = f"can't be written: {(error.strerror or str(error)).lower()}"
-        raise StorageError(what, place=str(path), fix="check the folder and the disk") from error
-    finally:
-        part.unlink(missing_ok=True)
+    check_output(output, force=force)
+    with replacing(output) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", errors=_NAMES)
+        try:
+            yield _appender(text)
+            text.flush()
+        finally:
+            text.detach()
 
 
 @contextmanager

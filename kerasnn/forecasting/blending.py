@@ -66,7 +66,7 @@ def learn_blend(
     for member in blend.members_of(str(config.model.hyperparameters["members"])):
         own = member_config(member, config)
         part = learning.prepare(lesson.prepared.panel, lesson.parts, own)
-        folder = Checkpoints(checkpoints.folder / member.name) if checkpoints else None
+        folder = checkpoints.of_member(member.name) if checkpoints else None
         members[member.name] = learning.learn(
             part, own, checkpoints=folder, fingerprint=fingerprint, watchers=watchers
         )

@@ -18,12 +18,24 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
-from kerasnn.errors import ModelRefusedError, StorageError, warn
-from kerasnn.storage import remove_leftovers, write_atomically
+from kerasnn.errors import ModelRefusedError, warn
+from kerasnn.plain import loads
+from kerasnn.storage import (
+    kind_of,
+    list_folder,
+    make_folder,
+    read_file,
+    remove,
+    remove_leftovers,
+    write_atomically,
+)
 
 MAGIC = b"kerasnn checkpoint 1\n"
 KEPT = 2
+# Weights of 3 GiB, their average, and two moments of each.
+LARGEST = 12 * 2**30
 _DIGEST_LENGTH = 64
 _NAME = re.compile(r"generation-(\d{6,})\.checkpoint")
 
@@ -50,11 +62,23 @@ class Checkpoints:
 
     Args:
         folder: Made by the first save; nobody else may write there.
+        run: Folder below which no link is followed; the one above if None.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, run: Path | None = None) -> None:
         self.folder = Path(folder)
+        self.run = run or self.folder.parent
         self._newest_intact: int | None = None
+
+    def of_member(self, name: str) -> Checkpoints:
+        """Those of one of several networks, in a folder of their own."""
+        return Checkpoints(self.folder / name, run=self.run)
+
+    def members(self) -> list[Checkpoints]:
+        """Those of all of several networks."""
+        names = list_folder(self.folder, below=self.run)
+        kinds = {name: kind_of(self.folder / name, below=self.run) for name in names}
+        return [self.of_member(name) for name in names if kinds[name] in ("folder", "link")]
 
     def save(self, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
         """Write the next generation, then forget all but it and the one before.
@@ -64,16 +88,14 @@ class Checkpoints:
         """
         before = self._newest_intact or self._find_intact()
         generation = max(self._generations(), default=0) + 1
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError("can't be made", place=str(self.folder)) from error
-        remove_leftovers(self.folder)
-        write_atomically(self._path(generation), _encode(arrays, metadata))
+        make_folder(self.run)
+        make_folder(self.folder, below=self.run)
+        remove_leftovers(self.folder, _is_ours, below=self.run)
+        write_atomically(self._path(generation), _encode(arrays, metadata), below=self.run)
         self._newest_intact = generation
         for old in self._generations():
             if old not in (generation, before):
-                self._path(old).unlink(missing_ok=True)
+                remove(self._path(old), below=self.run)
 
     def load(self) -> Checkpoint | None:
         """The newest intact generation, with a warning of damaged ones; None if there is none.
@@ -85,7 +107,7 @@ class Checkpoints:
         for generation in sorted(self._generations(), reverse=True):
             path = self._path(generation)
             try:
-                arrays, metadata = _decode(_read(path))
+                arrays, metadata = _decode(self._read(path))
             except ModelRefusedError:
                 damaged.append(path)
                 continue
@@ -107,24 +129,25 @@ class Checkpoints:
     def clear(self) -> None:
         """Forget every generation."""
         for generation in self._generations():
-            self._path(generation).unlink(missing_ok=True)
+            remove(self._path(generation), below=self.run)
         self._newest_intact = None
 
     def _find_intact(self) -> int | None:
         """The generation that must outlive the next save."""
         for generation in sorted(self._generations(), reverse=True):
             try:
-                _check(_read(self._path(generation)))
+                _check(self._read(self._path(generation)))
             except ModelRefusedError:
                 continue
             return generation
         return None
 
     def _generations(self) -> list[int]:
-        if not self.folder.is_dir():
-            return []
-        names = (_NAME.fullmatch(name) for name in os.listdir(self.folder))
+        names = map(_NAME.fullmatch, list_folder(self.folder, below=self.run))
         return [int(name[1]) for name in names if name]
+
+    def _read(self, path: Path) -> bytes:
+        return read_file(path, most=LARGEST, below=self.run)
 
     def _path(self, generation: int) -> Path:
         return self.folder / f"generation-{generation:06d}.checkpoint"
@@ -138,11 +161,8 @@ def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> 
     return [MAGIC, hashlib.sha256(content).hexdigest().encode() + b"\n", content]
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"can't be read: {error.strerror}", place=str(path)) from error
+def _is_ours(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def _check(data: bytes) -> memoryview:
@@ -155,7 +175,15 @@ def _check(data: bytes) -> memoryview:
 
 
 def _decode(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and metadata, each of the form that `fitting` takes without a further look."""
     content = bytes(_check(data))
     length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    return safetensors.numpy.load(content), json.loads(header["__metadata__"]["state"])
+    try:
+        header = loads(content[8 : 8 + length], place="the checkpoint")
+        metadata = loads(header["__metadata__"]["state"].encode(), place="it", finite=False)
+        if not isinstance(metadata, dict):
+            raise ModelRefusedError("the checkpoint is malformed")
+        return safetensors.numpy.load(content), metadata
+    except (LookupError, TypeError, ValueError, AttributeError, SafetensorError):
+        # Its checksum is right, but that is no secret.
+        raise ModelRefusedError("the checkpoint is malformed") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,8 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnn.errors import ConfigError, DataError, ResourceError, warn
+from kerasnn.errors import ConfigError, DataError, ModelRefusedError, ResourceError, warn
 from kerasnn.forward import Forward
+from kerasnn.plain import conform
 from kerasnn.recipes import Recipe
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
@@ -194,6 +195,7 @@ class _Sitting:
         found = self.checkpoints.load() if self.checkpoints else None
         if found is None:
             return
+        _check_form(found.metadata)
         check_fingerprint(found.metadata["fingerprint"], self.fingerprint)
         self.fitted.history = [dict(row) for row in found.metadata["history"]]
         self.fitted.progress = progress = Progress(**found.metadata["progress"])
@@ -209,10 +211,13 @@ class _Sitting:
             if progress.stopped == "no gain":
                 progress.wait = progress.plateau_wait = 0
             progress.stopped, progress.horizon = "", self.recipe.epochs
-        count = len(self.engine.state)
-        self.engine.write_state([found.arrays[f"state.{i:04d}"] for i in range(count)])
-        n_best = sum(name.startswith("best.") for name in found.arrays)
-        self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
+        try:
+            count = len(self.engine.state)
+            self.engine.write_state([found.arrays[f"state.{i:04d}"] for i in range(count)])
+            n_best = sum(name.startswith("best.") for name in found.arrays)
+            self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
+        except (KeyError, ValueError, TypeError):
+            raise _of_another_network() from None
         self._moment = self._now()
 
     def count_start(self) -> None:
@@ -345,6 +350,30 @@ class _Sitting:
         self.checkpoints.save(arrays, metadata)
         self._saved = time.perf_counter()
         self._save_seconds = self._saved - began
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What a checkpoint holds beside arrays."""
+
+    progress: Progress
+    history: tuple[Mapping[str, float], ...]
+    epochs: int
+    fingerprint: Mapping[str, Any]
+
+
+def _check_form(metadata: Mapping[str, Any]) -> None:
+    """Raise if what a checkpoint says of a run does not have the form that was written.
+
+    Raises:
+        ModelRefusedError: Say what is malformed.
+    """
+    conform(metadata, _Metadata, place="the checkpoint")
+
+
+def _of_another_network() -> ModelRefusedError:
+    fix = "train from the start"
+    return ModelRefusedError("the checkpoint is of another network", fix=fix)
 
 
 def check_fingerprint(before: dict[str, Any], now: dict[str, Any]) -> None:

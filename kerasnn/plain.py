@@ -17,6 +17,8 @@ import numpy as np
 from kerasnn.errors import ModelRefusedError
 
 DEEPEST = 32
+# In Python a value takes up to 100 bytes, whatever it takes in JSON.
+MOST_VALUES = 4_000_000
 LONGEST_INTEGER = 20
 # Possessive, and also matched where it does not end: no text takes more than linear time.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?(?:"|\Z)', re.DOTALL)
@@ -31,21 +33,32 @@ def dumps(data: Any) -> bytes:
     return json.dumps(data, allow_nan=False, separators=(",", ":")).encode()
 
 
-def loads(content: bytes, *, place: str) -> Any:
-    """Parse JSON that is bounded in depth, and says each thing once.
+def loads(
+    content: bytes, *, place: str, most_values: int = MOST_VALUES, finite: bool = True
+) -> Any:
+    """Parse JSON that is bounded in depth and in the number of values, and says each thing once.
+
+    Args:
+        content: UTF-8 text, whose size is bounded by who read it.
+        place: What the text is, for the message.
+        most_values: Number of values that it may hold; names of keys count too.
+        finite: Whether NaN and infinity are refused.
 
     Raises:
-        ModelRefusedError: It is deeper than 32, repeats a key, holds NaN or infinity, or is no
-            JSON.
+        ModelRefusedError: It is deeper than 32, holds more values, repeats a key, holds NaN or
+            infinity, or is no JSON.
     """
+    marks = _STRING.sub(b'"', content) if _may_be_large(content, most_values) else content
+    if _may_be_large(marks, most_values):
+        raise ModelRefusedError(f"{place} holds more than {most_values:,} values")
     if _is_deeper(content, DEEPEST):
         raise ModelRefusedError(f"{place} is nested deeper than {DEEPEST} levels")
+    how: dict[str, Any] = {"parse_constant": _constant, "parse_float": _float} if finite else {}
     try:
         return json.loads(
             content.decode("utf-8"),
             object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_float=_float,
+            **how,
             parse_int=_integer,
         )
     except (ValueError, RecursionError) as error:
@@ -142,6 +155,11 @@ def _integer(text: str) -> int:
     if len(text) > LONGEST_INTEGER:
         raise _ForbiddenError("a number is too large")
     return int(text)
+
+
+def _may_be_large(content: bytes, most_values: int) -> bool:
+    """Whether more than that many values follow something, as all but the first do."""
+    return sum(content.count(mark) for mark in (b",", b":", b"[", b"{")) > most_values
 
 
 def _is_deeper(content: bytes, limit: int) -> bool:
