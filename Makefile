@@ -5,13 +5,14 @@ BIN = $(VENV)/bin
 # What a wheel is built from; `build/` would keep files that no longer exist.
 SOURCES = setup.cfg pyproject.toml $(shell find kerasnn cli models -name '*.py' -o -name '*.html' -o -name '*.css')
 
-.PHONY: help demo test slow check install bench clean
+.PHONY: help demo test slow check docs install bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then train, evaluate, predict and export on real data"
 	@echo "make test     install with everything into $(VENV), then run the tests"
 	@echo "make slow     the tests that take minutes"
 	@echo "make check    lint, format, types and the import contract"
+	@echo "make docs     the documentation as a site, in build/docs"
 	@echo "make install  an editable installation with everything in $(VENV)"
 	@echo "make bench    speed against Keras"
 	@echo "make clean    remove what these commands made"
@@ -34,6 +35,10 @@ check: $(VENV)/.developed
 	$(BIN)/python -m pip install --quiet --no-deps --target build/site .
 	cd build/site && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml -p kerasnn
 	cd build/site && PYTHONPATH=. $(abspath $(BIN))/lint-imports --config ../../.importlinter
+
+docs: $(VENV)/.developed
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "open build/docs/index.html"
 
 install: $(VENV)/.developed
 
