@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import command, json_option, print_json
 
 
 @command(examples=["kerasnn compare runs/adult-mlp-1 runs/adult-resnet-1"])
-@click.argument("runs", type=click.Path(), nargs=-1, required=True)
+@click.argument("runs", type=click.Path(), nargs=-1, required=True, shell_complete=complete_runs)
 @json_option
 def compare(runs: tuple[str, ...], *, as_json: bool) -> None:
     """Print the scores of several runs side by side.

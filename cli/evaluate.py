@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, json_option, option, print_json, start_keras
 
 
@@ -16,7 +17,7 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
         "kerasnn evaluate runs/adult-mlp-1 --fail-under auc=0.9 --quiet",
     ]
 )
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @click.argument("data", required=False, type=click.Path())
 @option("--by", metavar="COLUMN", group="Scores", help="Score each value of a column apart.")
 @option(

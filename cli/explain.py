@@ -8,6 +8,7 @@ import click
 
 from kerasnn.cli import wording
 from kerasnn.cli.checks import check_run, check_tables
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, assignment, command, option, print_json, start_keras
 
 
@@ -20,7 +21,7 @@ from kerasnn.cli.options import State, assignment, command, option, print_json, 
         "kerasnn explain runs/reviews-fasttext-1 new.csv --output explained.html",
     ]
 )
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @click.argument("data", nargs=-1)
 @option(
     "--class",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, json_option, option, print_json, start_keras
 from kerasnn.errors import UnknownNameError
 
@@ -22,7 +23,7 @@ def _formats() -> list[str]:
         "kerasnn export runs/photos-cnn-1 --format litert --int8",
     ]
 )
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @option(
     "--format",
     "format_name",

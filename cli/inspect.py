@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import command, json_option, print_json
 
 
 @command(examples=["kerasnn inspect runs/adult-mlp-1", "kerasnn inspect stranger.kerasnn --json"])
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @json_option
 def inspect(run: str, *, as_json: bool) -> None:
     """Print what is in a bundle, without building its network.

@@ -18,6 +18,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
@@ -27,6 +28,8 @@ from click.shell_completion import shell_complete
 from kerasnn.cli import wording
 from kerasnn.cli.options import Command, State, common_options
 from kerasnn.errors import KerasnnError, KerasnnWarning, ResourceError, UnknownNameError
+from kerasnn.options import sections_of
+from kerasnn.synonyms import key_of
 
 VERBS = (
     "train",
@@ -59,6 +62,18 @@ class Commands(Command, click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"kerasnn.cli.{name}"), name)
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first sentence of each command, on several lines where need be."""
+        commands = {name: self.get_command(context, name) for name in self.list_commands(context)}
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, each.get_short_help_str(limit=1_000))
+                    for name, each in commands.items()
+                    if each
+                ]
+            )
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
@@ -136,13 +151,28 @@ def _usage(error: click.ClickException) -> str:
     """A usage error in the form of all errors."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.NoSuchOption) and context:
-        options = [name for item in context.command.params for name in item.opts]
-        return str(UnknownNameError("option", error.option_name, [*options, "--help"]))
+        return str(_no_such_option(error.option_name, context.command))
     what = error.format_message().rstrip(".")
     if what[1:2].islower():
         what = what[0].lower() + what[1:]
     fix = f"see '{context.command_path} --help'" if context else None
     return str(KerasnnError(what, fix=fix))
+
+
+def _no_such_option(name: str, command: click.Command) -> UnknownNameError:
+    """With the option of that meaning, or else that of the closest name."""
+    options = [*(text for item in command.params for text in item.opts), "--help"]
+    plain = name.lstrip("-").replace("-", "_")
+    key = key_of(plain) or next(iter(sections_of(plain)), None)
+    by_key = {getattr(item, "key", None): item.opts[-1] for item in command.params}
+    meant = by_key.get(key) if key else None
+    if key and not meant and "--set" in options:
+        meant = f"--set {key}=…"
+    if not meant:
+        # The dashes would make any two short names alike.
+        names = {text.lstrip("-"): text for text in options if text.startswith("--")}
+        meant = next((names[near] for near in get_close_matches(name.lstrip("-"), names, 1)), None)
+    return UnknownNameError("option", name, [] if meant else options, meant=meant)
 
 
 def _is_broken_pipe(error: BaseException) -> bool:

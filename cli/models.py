@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from kerasnn.cli.checks import check_table
+from kerasnn.cli.completions import complete_models
 from kerasnn.cli.options import command, json_option, option, print_json, start_keras
 
 
@@ -17,7 +18,7 @@ from kerasnn.cli.options import command, json_option, option, print_json, start_
         "kerasnn models resnet --data adult.csv --target income",
     ]
 )
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_models)
 @option(
     "--data",
     metavar="FILE",
@@ -51,7 +52,8 @@ def models(
             as_json=as_json,
         )
         return
-    start_keras(context)
+    if data:
+        start_keras(context)
     from kerasnn.card import describe, measure
 
     card = describe(name)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+from kerasnn import backend
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -142,21 +142,8 @@ def _set_state(context: click.Context, parameter: click.Parameter, value: bool) 
 
 
 def start_keras(context: click.Context) -> None:
-    """Import Keras and find the devices, without what native code then writes to stderr."""
-    if context.ensure_object(State).verbose or "keras" in sys.modules:
-        return
-    sys.stderr.flush()
-    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    try:
-        import keras  # noqa: F401
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
+    """Import Keras; what native code writes to stderr meanwhile is shown when one asks for more."""
+    backend.start_keras(quiet=not context.ensure_object(State).verbose)
 
 
 def assignment(text: str) -> tuple[str, str]:

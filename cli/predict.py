@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run, check_tables
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, option, start_keras
 
 
@@ -17,7 +18,7 @@ from kerasnn.cli.options import State, command, option, start_keras
         "kerasnn predict runs/photos-airbench-1 new/ cat.jpg --output predictions.csv",
     ]
 )
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @click.argument("data", type=click.Path(), nargs=-1, required=True)
 @option(
     "-o",

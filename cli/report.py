@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.checks import check_run
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, option, start_keras
 
 
 @command(examples=["kerasnn report runs/adult-mlp-1 --output adult.html"])
-@click.argument("run", type=click.Path())
+@click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @option(
     "-o",
     "--output",

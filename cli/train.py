@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 
 from kerasnn.cli.checks import check_run
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import (
     State,
     assignment,
@@ -265,7 +266,13 @@ def _rate(text: str) -> str:
     metavar="FILE",
     help="Configuration to start from, such as that of an earlier run.",
 )
-@run_option("--resume", type=click.Path(), metavar="RUN", help="Go on with a run that was stopped.")
+@run_option(
+    "--resume",
+    type=click.Path(),
+    metavar="RUN",
+    shell_complete=complete_runs,
+    help="Go on with a run that was stopped.",
+)
 @run_option(
     "--output",
     type=click.Path(),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import (
     Option,
     State,
@@ -71,6 +72,7 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @option(
     "--resume",
     type=click.Path(),
+    shell_complete=complete_runs,
     metavar="RUN",
     group="Search",
     help="Go on with a search that was stopped, or give it more trials or time.",

@@ -66,6 +66,7 @@ _HOMES = {
     "train": "kerasnn.trainer",
     "tune": "kerasnn.tuning.tuner",
 }
+_NEED_KERAS = _HOMES.keys() - {"Signature"}
 
 
 def __getattr__(name: str) -> Any:
@@ -73,10 +74,14 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "models":
         return import_module("kerasnn.models")
+    if name in _NEED_KERAS:
+        from kerasnn.backend import start_keras
+
+        start_keras()
     value = getattr(import_module(_HOMES.get(name, "kerasnn.errors")), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -20,8 +20,13 @@ A message is one line: what is wrong, where, and how to mend it.
 from __future__ import annotations
 
 import difflib
+import sys
 import warnings
 from collections.abc import Iterable
+
+# Of more choices than this, the nearest ones are listed.
+MOST_LISTED = 12
+NEAREST = 8
 
 
 class KerasnnError(Exception):
@@ -59,16 +64,34 @@ class UnknownNameError(ConfigError):
         name: The name received.
         choices: The names there are.
         place: Where the name was read, if anywhere.
+        meant: What is known to have the same meaning, and is suggested in place of the closest name.
     """
 
     def __init__(
-        self, kind: str, name: str, choices: Iterable[str], *, place: str | None = None
+        self,
+        kind: str,
+        name: str,
+        choices: Iterable[str],
+        *,
+        place: str | None = None,
+        meant: str | None = None,
     ) -> None:
         self.name = name
         self.choices = list(choices)
         close = difflib.get_close_matches(str(name), self.choices, n=1)
-        fix = f"did you mean '{close[0]}'?" if close else f"choose from {', '.join(self.choices)}"
+        if meant or close:
+            fix = f"did you mean '{meant or close[0]}'?"
+        else:
+            fix = f"choose from {_listed(str(name), self.choices)}"
         super().__init__(f"unknown {kind} '{name}'", place=place, fix=fix)
+
+
+def _listed(name: str, choices: list[str]) -> str:
+    """All of a few choices; of many the nearest, and how many there are."""
+    if len(choices) <= MOST_LISTED:
+        return ", ".join(choices)
+    nearest = difflib.get_close_matches(name, choices, n=NEAREST, cutoff=0.0)
+    return f"{', '.join(nearest)} … ({len(choices)} names in all)"
 
 
 class MissingDependencyError(KerasnnError, ImportError):
@@ -107,6 +130,17 @@ class KerasnnWarning(UserWarning):
 
 
 def warn(what: str, *, place: str | None = None, fix: str | None = None) -> None:
-    """Warn with the same one-line form as an error."""
+    """Warn with the same one-line form as an error, at the line that called kerasnn."""
     message = str(KerasnnError(what, place=place, fix=fix))
-    warnings.warn(message, KerasnnWarning, stacklevel=3)
+    warnings.warn(message, KerasnnWarning, stacklevel=_levels_to_caller())
+
+
+def _levels_to_caller() -> int:
+    """The `stacklevel`, for a call in `warn`, of the first frame outside of kerasnn."""
+    level, frame = 1, sys._getframe(1)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.partition(".")[0] != "kerasnn":
+            return level
+        level, frame = level + 1, frame.f_back
+    return level

@@ -55,6 +55,10 @@ class ForecastRun:
     stopped: str = ""
     _held_back: pd.DataFrame | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        """One line, for a prompt or a notebook."""
+        return summary.representation(self)
+
     @property
     def forecaster(self) -> Forecaster:
         """Turns recent rows into forecasts."""

@@ -24,6 +24,7 @@ from kerasnn.recipes import (
     RunOptions,
     SplitOptions,
 )
+from kerasnn.synonyms import key_of
 
 SECTIONS: dict[str, type[Any]] = {
     "data": DataOptions,
@@ -139,7 +140,8 @@ def check(key: str, value: object, *, place: str | None = None) -> Any:
         (_, annotation) = get_args(fields_of("data")["columns"])
         return convert(key, annotation, value, place=place)
     if name not in fields_of(section):
-        raise UnknownNameError(f"key of {section}", name, fields_of(section), place=place)
+        choices, meant = fields_of(section), key_of(name)
+        raise UnknownNameError(f"key of {section}", name, choices, place=place, meant=meant)
     result = convert(key, fields_of(section)[name], value, place=place)
     if key in RANGES and result is not None and result not in RANGES[key]:
         raise ConfigError(f"`{key}` must be {RANGES[key]}; got {result:g}", place=place)

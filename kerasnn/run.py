@@ -61,6 +61,10 @@ class Run:
     stopped: str = ""
     _held_back: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
 
+    def __repr__(self) -> str:
+        """One line, for a prompt or a notebook."""
+        return summary.representation(self)
+
     @property
     def predictor(self) -> Predictor:
         """Turns raw rows into predictions."""

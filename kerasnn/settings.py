@@ -29,6 +29,7 @@ from kerasnn.config_file import Value, read
 from kerasnn.errors import ConfigError, UnknownNameError, warn
 from kerasnn.options import SECTIONS, check, fields_of, parse_scalar, sections_of
 from kerasnn.recipes import DataOptions, ForecastOptions, RunOptions, SplitOptions
+from kerasnn.synonyms import key_of
 
 # Keys of the model's section that are no hyper-parameters.
 _ABOUT_MODELS = {"name", "profile"}
@@ -194,7 +195,8 @@ class Settings:
             if name not in defaults and name not in _ABOUT_MODELS:
                 others = [n for s in SECTIONS for n in fields_of(s)] if name in self.bare else []
                 kind = f"key of model '{self.model_name}'" if not others else "key"
-                raise UnknownNameError(kind, name, [*defaults, *others], place=setting.place)
+                choices, meant = [*defaults, *others], key_of(name)
+                raise UnknownNameError(kind, name, choices, place=setting.place, meant=meant)
         for name in self.bare & defaults.keys():
             if keys := sections_of(name):
                 raise _ambiguous(name, [*keys, f"model.{name}"])
@@ -358,6 +360,8 @@ def _dotted(name: str) -> str:
     keys = sections_of(name)
     if len(keys) > 1:
         raise _ambiguous(name, keys)
+    if not keys and (meant := key_of(name)):
+        raise UnknownNameError("key", name, [], meant=meant)
     return keys[0] if keys else f"model.{name}"
 
 

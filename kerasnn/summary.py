@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from kerasnn.data import series_cells, sound_cells
@@ -32,6 +33,20 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
         *of_members(story),
         *of_tuning(story),
     ]
+
+
+def representation(run: Any) -> str:
+    """A run in one line: what it is, where it is kept, and its main score.
+
+    Args:
+        run: A `kerasnn.Run` or `kerasnn.ForecastRun`.
+    """
+    where = f"'{run.folder}'" if run.folder else "in memory"
+    target = run.bundle.config.get("data", {}).get("target")
+    parts = [f"model {run.bundle.model}"] + [f"target {shorten(str(target), 40)}"] * bool(target)
+    if run.scores and (value := run.scores.values.get(run.scores.main)) is not None:
+        parts.append(f"{run.scores.main} {value:.4g}")
+    return f"<{type(run).__name__} {where}: {', '.join(parts)}>"
 
 
 def of_end(folder: Path | None, *, interrupted: bool) -> list[str]:

@@ -24,14 +24,17 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 if __name__ != "kerasnn.models":
     raise ImportError("this is kerasnn.models: install kerasnn, then `import kerasnn.models`")
 
+from kerasnn.backend import start_keras
 from kerasnn.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -209,6 +212,7 @@ __all__ = [
     "mlp",
     "names",
     "nbeats",
+    "needs_keras",
     "nhits",
     "nlinear",
     "patchtst",
@@ -304,6 +308,21 @@ def data_of(name: str) -> Data:
     return _DATA[_module(name).partition(".")[0]]
 
 
+@functools.cache
+def needs_keras(name: str) -> bool:
+    """Whether the entry of a model imports Keras: it has layers of its own.
+
+    Raises:
+        UnknownNameError: There is no such model.
+
+    >>> needs_keras("mlp"), needs_keras("tcn")
+    (False, True)
+    """
+    folder, _, module = _module(name).partition(".")
+    source = files(__name__).joinpath(folder, f"{module}.py").read_text(encoding="utf-8")
+    return bool(re.search(r"^(import|from) keras\b", source, re.MULTILINE))
+
+
 def get(name: str) -> Entry:
     """The entry of a model.
 
@@ -313,6 +332,8 @@ def get(name: str) -> Entry:
     >>> get("mlp").recipe.optimizer
     'adamw'
     """
+    if needs_keras(name):
+        start_keras()
     module = importlib.import_module(f"{__name__}.{_module(name)}")
     factory = getattr(module, name)
     return Entry(

@@ -225,8 +225,8 @@ REFUSED_TABLES = [
     error(
         17,
         "workbook named csv",
-        b"PK\x03\x04" + bytes(100),
-        "an Excel workbook or another archive, not a table ({path}) – save the sheet as CSV",
+        b"PK\x03\x04" + bytes(26) + b"xl/workbook.xml" + bytes(100),
+        "an Excel workbook, which is not read ({path}) – save the sheet as CSV",
     ),
     Row(
         17,

@@ -50,8 +50,8 @@ def write(folder: Path, name: str, content: bytes) -> str:
         ("g.csv.gz", TABLE, "named .gz but not gzip ({}) – rename it to 'g.csv'"),
         (
             "x.csv",
-            b"PK\x03\x04[Content_Types].xml",
-            "an Excel workbook or another archive, not a table ({}) – save the sheet as CSV",
+            b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml xl/workbook.xml",
+            "an Excel workbook, which is not read ({}) – save the sheet as CSV",
         ),
         (
             "p.csv",

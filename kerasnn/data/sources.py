@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
-from kerasnn.data import folders
+from kerasnn.data import folders, foreign
 from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError, UnknownNameError
 
 Format = Literal[
@@ -47,7 +47,7 @@ _FORMATS: dict[str, Format] = {
     **cast(dict[str, Format], dict.fromkeys(folders.SOUND_SUFFIXES, "sound")),
 }
 _FILE_NAME = re.compile(r"\S+\.[A-Za-z]\w{0,7}")
-_GZIP, _ZIP, _OLE, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1"
+_GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -183,6 +183,7 @@ def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = No
 def _check_exists(path: Path, origin: str) -> None:
     if path.exists():
         return
+    foreign.check_not_url(origin)
     if not path.parent.is_dir():
         fix = f"there is no folder '{path.parent}' either"
     else:
@@ -213,9 +214,7 @@ def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
         if not head.startswith(_ZIP):
             raise _misnamed(path.name, origin, "a file of NumPy arrays", ".npz", really=False)
         return "arrays"
-    if head.startswith((_ZIP, _OLE)):
-        what = "an Excel workbook or another archive, not a table"
-        raise DataError(what, place=origin, fix="save the sheet as CSV")
+    foreign.check_content(head, origin)
     form = _FORMATS.get(_suffix(path)) if named else None
     is_parquet = head.startswith(_PARQUET)
     if form is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from kerasnn.backend import start_keras
+
 if TYPE_CHECKING:
     from kerasnn.layers.activations import activate
     from kerasnn.layers.backbones import backbone_features
@@ -386,4 +388,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    start_keras()
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

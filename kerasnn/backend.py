@@ -1,0 +1,70 @@
+"""The one import of Keras: on TensorFlow, and without what native code writes to stderr meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+from kerasnn.errors import ConfigError
+
+_VARIABLE = "KERAS_BACKEND"
+BACKEND = "tensorflow"
+
+
+def check_backend() -> None:
+    """Raise if Keras is told to compute with anything but TensorFlow, before it is imported.
+
+    Raises:
+        ConfigError: The environment names another backend.
+    """
+    wanted = os.environ.get(_VARIABLE, BACKEND)
+    if wanted and wanted != BACKEND:
+        fix = f"unset {_VARIABLE}, or set it to {BACKEND}"
+        raise ConfigError(f"kerasnn needs Keras on TensorFlow; {_VARIABLE} is '{wanted}'", fix=fix)
+
+
+def start_keras(*, quiet: bool = True) -> None:
+    """Import Keras and find the devices; nothing happens the second time.
+
+    Args:
+        quiet: Whether what native code writes meanwhile is kept from stderr: TensorFlow logs before
+            any of its settings are read.
+
+    Raises:
+        ConfigError: Keras computes with anything but TensorFlow.
+    """
+    check_backend()
+    if "keras" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _without_stderr() if quiet else contextlib.nullcontext():
+            import keras
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+    import keras
+
+    found = keras.backend.backend()
+    if found != BACKEND:
+        fix = f"set {_VARIABLE} to {BACKEND} before Keras is imported"
+        raise ConfigError(f"kerasnn needs Keras on TensorFlow; it runs on '{found}'", fix=fix)
+
+
+@contextlib.contextmanager
+def _without_stderr() -> Iterator[None]:
+    """Let what is written to file descriptor 2 vanish."""
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (AttributeError, OSError, ValueError):  # There is none.
+        yield
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)

@@ -1,0 +1,88 @@
+"""What other libraries call the keys of the configuration, so that a suggestion is one by meaning."""
+
+from __future__ import annotations
+
+# From a name of Keras, PyTorch, scikit-learn, AutoGluon, Ludwig or Ultralytics to a key.
+_KEYS = {
+    "alpha": "training.l2",
+    "amp": "training.precision",
+    "arch": "model.name",
+    "architecture": "model.name",
+    "batch": "training.batch_size",
+    "bs": "training.batch_size",
+    "categorical_features": "data.columns",
+    "class_weights": "training.class_weight",
+    "clipnorm": "training.clip_norm",
+    "column_types": "data.columns",
+    "data_augmentation": "training.augment",
+    "decay": "training.weight_decay",
+    "dtype": "training.precision",
+    "early_stopping": "training.patience",
+    "early_stopping_patience": "training.patience",
+    "early_stopping_rounds": "training.patience",
+    "ema": "training.average",
+    "eval_metric": "training.monitor",
+    "freq": "forecast.frequency",
+    "gradient_clip_val": "training.clip_norm",
+    "gradient_clipping": "training.clip_norm",
+    "group": "split.column",
+    "groups": "split.column",
+    "ignore_columns": "data.drop",
+    "image_resolution": "preprocessing.image_size",
+    "imgsz": "preprocessing.image_size",
+    "known_covariates": "forecast.known",
+    "label": "data.target",
+    "labels": "data.target",
+    "label_column": "data.target",
+    "learning_rate_init": "training.learning_rate",
+    "lookback": "forecast.history",
+    "loss_function": "training.loss",
+    "lr": "training.learning_rate",
+    "lr0": "training.learning_rate",
+    "lr_scheduler": "training.schedule",
+    "max_epochs": "training.epochs",
+    "max_iter": "training.epochs",
+    "max_time": "run.time_limit_s",
+    "mixed_precision": "training.precision",
+    "model_name": "model.name",
+    "model_type": "model.name",
+    "n_epochs": "training.epochs",
+    "num_epochs": "training.epochs",
+    "n_estimators": "run.ensemble",
+    "n_iter_no_change": "training.patience",
+    "num_bag_folds": "run.ensemble",
+    "out": "run.output",
+    "output_dir": "run.output",
+    "output_directory": "run.output",
+    "output_feature": "data.target",
+    "prediction_length": "forecast.horizon",
+    "random_seed": "run.seed",
+    "random_state": "run.seed",
+    "save_dir": "run.output",
+    "scheduler": "training.schedule",
+    "separator": "data.delimiter",
+    "sep": "data.delimiter",
+    "test_data": "data.test",
+    "test_size": "split.test",
+    "time_limit": "run.time_limit_s",
+    "timeout": "run.time_limit_s",
+    "train_epochs": "training.epochs",
+    "tuning_data": "data.validation",
+    "val_data": "data.validation",
+    "valid_data": "data.validation",
+    "validation_data": "data.validation",
+    "validation_fraction": "split.validation",
+    "validation_size": "split.validation",
+    "validation_split": "split.validation",
+    "wd": "training.weight_decay",
+    "y": "data.target",
+}
+
+
+def key_of(name: str) -> str | None:
+    """The key that a name of another library stands for; None if it is not known as one.
+
+    >>> key_of("lr"), key_of("max-epochs"), key_of("width")
+    ('training.learning_rate', 'training.epochs', None)
+    """
+    return _KEYS.get(name.lstrip("-").replace("-", "_").lower())
