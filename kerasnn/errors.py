@@ -23,6 +23,7 @@ import difflib
 import sys
 import warnings
 from collections.abc import Iterable
+from types import FrameType
 
 # Of more choices than this, the nearest ones are listed.
 MOST_LISTED = 12
@@ -137,7 +138,8 @@ def warn(what: str, *, place: str | None = None, fix: str | None = None) -> None
 
 def _levels_to_caller() -> int:
     """The `stacklevel`, for a call in `warn`, of the first frame outside of kerasnn."""
-    level, frame = 1, sys._getframe(1)
+    level = 1
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name.partition(".")[0] != "kerasnn":
