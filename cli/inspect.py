@@ -29,10 +29,10 @@ def inspect(run: str, *, as_json: bool) -> None:
 
 def _plain(members: dict[str, bytes]) -> dict[str, object]:
     """The members that are plain data, without the story of the training."""
-    from kerasnn.plain import loads
+    from kerasnn.bundle.members import parse
 
     return {
-        name.removesuffix(".json"): loads(content, place=name)
-        for name, content in members.items()
+        name.removesuffix(".json"): parse(members, name)
+        for name in members
         if name.endswith(".json") and name != "report.json"
     }

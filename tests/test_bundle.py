@@ -308,8 +308,7 @@ def test_a_network_is_not_built_before_its_weights_fit() -> None:
     # Its kernel alone would take 4 TB.
     with pytest.raises(ModelRefusedError) as caught:
         load_network(lambda: build(10**12), content)
-    expected = "the weight 'head/kernel' is float32 [1, 2], and must be float32 [1, 1000000000000]"
-    assert str(caught.value) == expected
+    assert str(caught.value) == "its network needs more weights than the file holds"
     # Nor is it, when the next one is built: Keras allocates late what it had put off.
     assert build(3).count_params() == 6
 

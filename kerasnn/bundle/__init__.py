@@ -8,6 +8,8 @@
     archive       the layout of the one file, byte for byte
     description   recipe.json: which network of the zoo, how it was trained, how it decides
     weights       weights.safetensors: the numbers, under names that last
+    header        the shapes in it, without Keras
+    budget        how much building a network may take, by what the weights are
     summary       what `inspect` prints, without building the network
 """
 

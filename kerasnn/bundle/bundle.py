@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn.bundle import members as files
 from kerasnn.bundle.summary import is_forecast, summary_of
 from kerasnn.errors import KerasnnError, ModelRefusedError
-from kerasnn.plain import dumps, loads, shown, to_plain
+from kerasnn.plain import dumps, shown, to_plain
 from kerasnn.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -101,11 +101,11 @@ class Bundle:
         from kerasnn.bundle.description import Description
         from kerasnn.predictor import Predictor
 
-        described = Description.from_dict(loads(members[files.RECIPE], place=files.RECIPE))
-        report = loads(members[files.REPORT], place=files.REPORT)
+        described = Description.from_dict(files.parse(members, files.RECIPE))
+        report = files.parse(members, files.REPORT)
         if not isinstance(report, dict):
             raise ModelRefusedError(f"{files.REPORT} is malformed")
-        data = loads(members[files.PREPROCESSING], place=files.PREPROCESSING)
+        data = files.parse(members, files.PREPROCESSING)
         if is_forecast(data):
             raise ModelRefusedError("it forecasts series", fix="open it with `kerasnn.load`")
         preprocessor = _preprocessor(data)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn.bundle import members as files
 from kerasnn.bundle.summary import is_forecast, summary_of
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import dumps, loads, to_plain
+from kerasnn.plain import dumps, to_plain
 from kerasnn.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ class ForecastBundle:
         from kerasnn.forecasting.intervals import Intervals
         from kerasnn.forecasting.preprocessor import ForecastPreprocessor
 
-        described = Description.from_dict(loads(members[files.RECIPE], place=files.RECIPE))
-        report = loads(members[files.REPORT], place=files.REPORT)
+        described = Description.from_dict(files.parse(members, files.RECIPE))
+        report = files.parse(members, files.REPORT)
         if not isinstance(report, dict):
             raise ModelRefusedError(f"{files.REPORT} is malformed")
-        data = dict(loads(members[files.PREPROCESSING], place=files.PREPROCESSING))
+        data = dict(files.parse(members, files.PREPROCESSING))
         intervals = data.pop("intervals", None)
         fitted = ForecastPreprocessor.from_dict(data)
         if fitted.signature != described.signature:
@@ -116,4 +116,4 @@ class ForecastBundle:
 
 def is_of_forecast(members: Mapping[str, bytes]) -> bool:
     """Whether the members of a bundle are of a forecaster."""
-    return is_forecast(loads(members[files.PREPROCESSING], place=files.PREPROCESSING))
+    return is_forecast(files.parse(members, files.PREPROCESSING))

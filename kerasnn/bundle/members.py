@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from kerasnn.bundle.archive import LARGEST_ARCHIVE, Archive, pack
 from kerasnn.errors import DataError, ModelRefusedError, StorageError
-from kerasnn.plain import dumps, loads
+from kerasnn.plain import MOST_VALUES, dumps, loads
 from kerasnn.storage import kind_of, list_folder, open_file, write_atomically
 
 SCHEMA = 1
@@ -27,6 +27,8 @@ LIMITS = {
     WEIGHTS: 3 * 1024 * MIB,
     REPORT: 4 * MIB,
 }
+# A vocabulary may have ten million words.
+LARGEST_VOCABULARY = 11_000_000
 LARGEST_MANIFEST = 64 * 1024
 _FORMAT = "kerasnn bundle"
 assert sum(LIMITS.values()) + 2 * LARGEST_MANIFEST < LARGEST_ARCHIVE
@@ -71,6 +73,16 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise StorageError(f"can't be read: {reason}", place=os.fspath(path)) from error
+
+
+def parse(members: Mapping[str, bytes], name: str) -> Any:
+    """The plain data of a member that is JSON.
+
+    Raises:
+        ModelRefusedError: It is no JSON, or is not bounded.
+    """
+    most_values = LARGEST_VOCABULARY if name == PREPROCESSING else MOST_VALUES
+    return loads(members[name], place=name, most_values=most_values)
 
 
 @contextlib.contextmanager

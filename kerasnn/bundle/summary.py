@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
+from kerasnn.bundle.header import read_totals
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import conform, loads, shown
+from kerasnn.plain import conform, shown
 from kerasnn.schema import Schema, Target
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def summary_of(members: Mapping[str, bytes]) -> str:
 def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     from kerasnn.bundle.description import Description
 
-    described = Description.from_dict(loads(members[files.RECIPE], place=files.RECIPE))
-    data = loads(members[files.PREPROCESSING], place=files.PREPROCESSING)
+    described = Description.from_dict(files.parse(members, files.RECIPE))
+    data = files.parse(members, files.PREPROCESSING)
     if is_forecast(data):
         yield from _forecast_lines(described, data, members)
         return
@@ -58,7 +58,7 @@ def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
         elif target.task == "multilabel":
             text += f", each label from a probability of {decision.threshold:.3g}"
         yield f"decision    {text}"
-    yield f"parameters  {_count_parameters(members[files.WEIGHTS]):,}"
+    yield f"parameters  {read_totals(members[files.WEIGHTS]).elements:,}"
     yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
     yield from _table("Columns", {c.name: c.kind for c in schema.features})
     yield from _table("Hyper-parameters", described.hyperparameters)
@@ -84,7 +84,7 @@ def _forecast_lines(
     yield f"target      {', '.join(map(shown, roles.targets))} (forecast, {fitted.horizon:,} ahead)"
     yield f"history     {fitted.history:,} points, frequency {shown(grid.name)}{season}"
     yield f"series      {len(fitted.scales):,}"
-    yield f"parameters  {_count_parameters(members[files.WEIGHTS]):,}"
+    yield f"parameters  {read_totals(members[files.WEIGHTS]).elements:,}"
     yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
     columns = {roles.time: "time", **dict.fromkeys(roles.series, "series")}
     columns |= dict.fromkeys(roles.past, "known up to now") | dict.fromkeys(
@@ -119,13 +119,3 @@ def _schema(data: Any) -> Schema:
         raise ModelRefusedError(f"{files.PREPROCESSING} is malformed")
     conform(data["schema"], Schema, place="the schema")
     return Schema.from_dict({"notes": [], **data["schema"]})
-
-
-def _count_parameters(content: bytes) -> int:
-    """From the safetensors header alone."""
-    length = int.from_bytes(content[:8], "little")
-    try:
-        header = loads(content[8 : 8 + length], place=files.WEIGHTS)
-        return sum(math.prod(entry["shape"]) for entry in header.values())
-    except (ValueError, TypeError, LookupError, AttributeError):
-        raise ModelRefusedError(f"{files.WEIGHTS} is malformed") from None

@@ -14,6 +14,8 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from kerasnn.bundle.budget import Budget
+from kerasnn.bundle.header import read_totals
 from kerasnn.errors import ModelRefusedError
 from kerasnn.plain import shown
 
@@ -64,7 +66,8 @@ def load_network(build: Build, content: bytes) -> keras.Model:
     """Build a network and give it weights.
 
     A first, symbolic network tells names, shapes and types without taking any memory for them.
-    They must be exactly those of the file, so that no file makes a network larger than itself.
+    They must be exactly those of the file, so that no file makes a network larger than itself; and
+    it is built within a `Budget`, so that no file keeps the machine busy.
 
     Args:
         build: Makes the network; called twice.
@@ -73,10 +76,11 @@ def load_network(build: Build, content: bytes) -> keras.Model:
     Raises:
         ModelRefusedError: The weights are not exactly those of such a network, or not finite.
     """
+    budget = Budget.for_weights(read_totals(content))
     arrays = _read(content)
     # Keras lists, for each thread, variables to be allocated later; this list ends with its thread.
     with ThreadPoolExecutor(max_workers=1) as threads:
-        expected = threads.submit(_describe, build).result()
+        expected = threads.submit(_describe, build, budget).result()
     _compare(expected, arrays)
     with _float32():
         network = build()
@@ -97,9 +101,10 @@ def _read(content: bytes) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _describe(build: Build) -> dict[str, tuple[tuple[int, ...], str]]:
+def _describe(build: Build, budget: Budget) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each weight of a network whose variables have no memory."""
-    with _float32(), keras.StatelessScope(initialize_variables=False):
+    scope = keras.StatelessScope(initialize_variables=False)
+    with _float32(), scope, budget.limit():
         network = build()
     return {
         name: (tuple(weight.shape), str(weight.dtype))

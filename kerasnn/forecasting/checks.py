@@ -11,6 +11,7 @@ from kerasnn.errors import ModelRefusedError
 from kerasnn.forecasting.calendar import CYCLES
 from kerasnn.forecasting.frequency import LAST_DAY, Frequency, Unit
 from kerasnn.forecasting.roles import Roles
+from kerasnn.options import RANGES
 from kerasnn.preprocessing.categories import Vocabulary
 from kerasnn.preprocessing.checks import are_floats, is_number_column, is_vocabulary
 from kerasnn.preprocessing.numbers import NumberColumn
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 KIND = "forecast"
 LARGEST_STEP = 2**40
-LARGEST_LENGTH = 2**24
 
 
 def rebuilt(cls: type[ForecastPreprocessor], data: Any) -> ForecastPreprocessor:
@@ -70,7 +70,8 @@ def _claims(found: ForecastPreprocessor) -> Iterator[tuple[bool, str]]:
         (found.history, "history"),
         (found.horizon, "horizon"),
     ):
-        yield type(size) is int and 1 <= size <= LARGEST_LENGTH, f"the {what}"
+        yield type(size) is int and size >= 1, f"the {what}"
+        yield size in RANGES[f"forecast.{what}"], f"the {what}"
     yield found.transform in ("none", "log"), "the transform"
     yield set(found.cycles) <= set(CYCLES) and len(set(found.cycles)) == len(found.cycles), "cycles"
     for columns, names in (

@@ -9,6 +9,7 @@ long as the matrices.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
@@ -47,11 +48,15 @@ def spread(x: KerasTensor, numbers: KerasTensor, signature: Signature, *, name: 
     chunks = table_widths(signature)
     chunks += [1] * (width - sum(chunks))
     shape = (numbers.shape[0], len(chunks))
-    if signature.numbers and signature.numbers.embedding != "none":
-        scales = _array(keras.initializers.RandomNormal(stddev=1.0)(shape))
-    else:
-        scales = np.where(_array(_uniform(1.0)(shape)) < 0, -1.0, 1.0)
-    own = _own(numbers, np.repeat(scales, chunks, axis=1), name=name)
+
+    def scales() -> NDArray[np.floating]:
+        if signature.numbers and signature.numbers.embedding != "none":
+            found = _array(keras.initializers.RandomNormal(stddev=1.0)(shape))
+        else:
+            found = np.where(_array(_uniform(1.0)(shape)) < 0, -1.0, 1.0)
+        return np.repeat(found, chunks, axis=1)
+
+    own = _own(numbers, width, scales, name=name)
     return ops.multiply(ops.expand_dims(x, 1), own)
 
 
@@ -87,14 +92,14 @@ def ensemble_block(
         learning", 2020, arXiv 2002.06715.
     """
     choices.check(width=width, dropout=dropout)
-    members, before = numbers.shape[0], x.shape[-1]
+    before = x.shape[-1]
     first = _uniform(1 / math.sqrt(before))
     if is_scaled:
-        x = ops.multiply(x, _own(numbers, np.ones((members, before)), name=f"{name}_in"))
+        x = ops.multiply(x, _own(numbers, before, _ones, name=f"{name}_in"))
     x = keras.layers.Dense(width, use_bias=False, kernel_initializer=first, name=name)(x)
-    x = ops.multiply(x, _own(numbers, np.ones((members, width)), name=f"{name}_out"))
-    biases = np.tile(_array(first((1, width))), (members, 1))
-    x = ops.add(x, _own(numbers, biases, name=f"{name}_bias"))
+    x = ops.multiply(x, _own(numbers, width, _ones, name=f"{name}_out"))
+    biases = _own(numbers, width, lambda: _array(first((1, width))), name=f"{name}_bias")
+    x = ops.add(x, biases)
     x = keras.layers.Activation("relu", name=f"{name}_activation")(x)
     return drop(x, dropout, name=f"{name}_dropout")
 
@@ -139,12 +144,22 @@ def member_numbers(x: KerasTensor, *, members: int) -> KerasTensor:
     return ops.add(zero, np.arange(members, dtype="int32"))
 
 
-def _own(numbers: KerasTensor, values: NDArray[np.floating], *, name: str) -> KerasTensor:
-    """Learned rows, one for each member, (members, width), with these as the first values."""
-    layer = keras.layers.Embedding(*values.shape, embeddings_initializer="zeros", name=name)
+def _own(
+    numbers: KerasTensor, width: int, first: Callable[[], NDArray[np.floating]], *, name: str
+) -> KerasTensor:
+    """Learned rows, one for each member, (members, width), and their first values or row.
+
+    The values are made once the layer is: a bundle's network may be refused for its size.
+    """
+    members = numbers.shape[0]
+    layer = keras.layers.Embedding(members, width, embeddings_initializer="zeros", name=name)
     rows = layer(numbers)
-    layer.embeddings.assign(values)
+    layer.embeddings.assign(np.broadcast_to(first(), (members, width)))
     return rows
+
+
+def _ones() -> NDArray[np.floating]:
+    return np.ones(1)
 
 
 def _uniform(bound: float) -> keras.initializers.Initializer:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 from kerasnn import layers
 from kerasnn.layers import choices
@@ -113,14 +112,13 @@ def interpolate(knots: KerasTensor, length: int) -> KerasTensor:
     Shape:
         knots: (batch, targets, count, levels); returns (batch, length, targets, levels)
     """
-    x = ops.transpose(knots, (0, 1, 3, 2))
-    if x.shape[-1] != length:
-        x = ops.matmul(x, interpolation(x.shape[-1], length))
-    return ops.transpose(x, (0, 3, 1, 2))
-
-
-def interpolation(count: int, length: int) -> NDArray[np.float32]:
-    """The matrix (count, length) by which knots become the values on the lines between them."""
-    middles = (np.arange(length) + 0.5) * count / length - 0.5
-    columns = [np.interp(middles, np.arange(count), knot) for knot in np.eye(count)]
-    return np.array(columns, "float32")
+    count = knots.shape[2]
+    x = ops.transpose(knots, (0, 2, 1, 3))
+    if count == length:
+        return x
+    # Not by a matrix: its size would grow with the square of the length.
+    places = ((np.arange(length) + 0.5) * count / length - 0.5).clip(0, count - 1)
+    before = places.astype("int32")
+    after = np.minimum(before + 1, count - 1).astype("int32")
+    share = (places - before).astype("float32")[:, None, None]
+    return ops.take(x, before, axis=1) * (1 - share) + ops.take(x, after, axis=1) * share
