@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,12 +10,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasnn.layers.sizes import Walk, most_numbers, numbers_at_once
+
 BATCH_SIZE = 8192
 SMALLEST_BATCH = 64
 # What a layer keeps of an image is many times as large as the image.
 PIXELS_AT_ONCE = 512 * 1024
-# Of the layer that makes most of a sequence: 200 MiB.
+# Of the layer that makes most of a sequence: 200 MiB; of a table, that makes little of a row, more.
 NUMBERS_AT_ONCE = 50 * 1024 * 1024
+NUMBERS_OF_TABLES = 4 * NUMBERS_AT_ONCE
+# Of all that exists at a time: 1 GiB; of a wide network, which is no faster with more, 64 MiB.
+NUMBERS_TOGETHER, NUMBERS_OF_WIDE = 256 * 1024 * 1024, 16 * 1024 * 1024
+# A network whose branches take so many times as much side by side as one after the other has them
+# computed one after the other.
+WIDE = 4
 
 
 class Forward:
@@ -27,7 +34,7 @@ class Forward:
 
     Args:
         network: Inputs by name.
-        batch_size: Rows a call; bounds the memory, and is less for large images and long sequences.
+        batch_size: Largest number of rows a call; fewer where a row takes much memory.
         mirror: Whether the outputs are the mean of an image's and its mirror image's.
     """
 
@@ -42,7 +49,8 @@ class Forward:
         }
         # TensorFlow warns when one function is traced often, and takes those of all networks for
         # one; a partial is one of its own.
-        outputs = partial(_mirrored, network) if mirror else partial(network, training=False)
+        called = partial(_in_turn, Walk(network)) if _is_wide(network) else network
+        outputs = partial(_mirrored, called, network) if mirror else partial(called, training=False)
         self._call = tf.function(outputs, input_signature=[inputs])
 
     def __call__(self, inputs: Mapping[str, Any]) -> np.ndarray:
@@ -61,13 +69,25 @@ class Forward:
         return np.asarray(outputs, "float32")[: stop - start]
 
 
-def _mirrored(network: keras.Model, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+def _is_wide(network: keras.Model) -> bool:
+    return numbers_at_once(network) > WIDE * Walk(network).most_numbers()
+
+
+def _in_turn(walk: Walk, inputs: Mapping[str, tf.Tensor], *, training: bool) -> tf.Tensor:
+    """The outputs in inference, by operations that wait for each other."""
+    assert not training
+    return walk(inputs, turn=tf.control_dependencies)
+
+
+def _mirrored(
+    called: Callable[..., tf.Tensor], network: keras.Model, inputs: Mapping[str, tf.Tensor]
+) -> tf.Tensor:
     """The mean of the outputs of images and of their mirror images."""
     turned = {
         name: tf.reverse(x, [2]) if _is_image(network.input[name]) else x
         for name, x in inputs.items()
     }
-    return (network(inputs, training=False) + network(turned, training=False)) / 2
+    return (called(inputs, training=False) + called(turned, training=False)) / 2
 
 
 def _dtype(tensor: Any) -> str:
@@ -80,27 +100,20 @@ def _is_image(tensor: Any) -> bool:
 
 
 def _affordable(network: keras.Model) -> int:
-    """A power of two of rows whose images and sequences are small enough together."""
+    """A power of two of rows that take a bounded number of bytes together."""
     images = {name for name, tensor in network.input.items() if _is_image(tensor)}
     pixels = sum(t.shape[1] * t.shape[2] for n, t in network.input.items() if n in images)
     rows = PIXELS_AT_ONCE // pixels if pixels else BATCH_SIZE
-    if any(
-        name.partition("_")[0] not in ("numbers", "categories")
-        for name in set(network.input) - images
-    ):
-        rows = min(rows, NUMBERS_AT_ONCE // _largest(network))
+    beside = {name.partition("_")[0] for name in set(network.input) - images}
+    if beside <= {"numbers", "categories"}:
+        rows = min(rows, NUMBERS_OF_TABLES // most_numbers(network))
+    else:
+        rows = min(rows, NUMBERS_AT_ONCE // most_numbers(network))
+    if _is_wide(network):
+        rows = min(rows, NUMBERS_OF_WIDE // Walk(network).most_numbers())
+    elif images or not beside <= {"numbers", "categories"}:
+        rows = min(rows, NUMBERS_TOGETHER // numbers_at_once(network))
     return int(1 << (max(int(rows), 1).bit_length() - 1))
-
-
-def _largest(network: keras.Model) -> int:
-    """Most numbers that an operation makes of a row."""
-    outputs = keras.tree.flatten([operation.output for operation in network.operations])
-    sizes = [math.prod(output.shape[1:]) for output in outputs]
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.MultiHeadAttention):
-            # Within it, each place looks at each.
-            sizes.append(layer.num_heads * layer.output.shape[1] ** 2)
-    return int(max(sizes))
 
 
 def _padded(count: int, batch_size: int) -> int:

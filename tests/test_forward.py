@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from kerasnn import models
-from kerasnn.forward import BATCH_SIZE, NUMBERS_AT_ONCE, SMALLEST_BATCH, Forward
+from kerasnn.forward import (
+    BATCH_SIZE,
+    NUMBERS_AT_ONCE,
+    NUMBERS_TOGETHER,
+    SMALLEST_BATCH,
+    Forward,
+)
+from kerasnn.layers.sizes import numbers_at_once
 from kerasnn.signature import Signature
 
 
@@ -71,16 +78,30 @@ def test_many_networks_are_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -
     assert "retracing" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "widest"), [("fcn", {}, 256), ("minirocket", {"features": 168}, 84)]
-)
-def test_long_sequences_come_in_small_batches(
-    name: str, values: dict[str, int], widest: int
-) -> None:
+def test_long_sequences_come_in_small_batches() -> None:
     short, long = (Signature.time_series(length, 1, classes=2) for length in (10, 4000))
-    assert Forward(models.build(name, short, **values)).batch_size == BATCH_SIZE
-    rows = Forward(models.build(name, long, **values)).batch_size
-    assert rows * 4000 * widest <= NUMBERS_AT_ONCE < 2 * rows * 4000 * widest
+    assert Forward(models.build("fcn", short)).batch_size == BATCH_SIZE
+    rows = Forward(models.build("fcn", long)).batch_size
+    assert rows * 4000 * 256 <= NUMBERS_AT_ONCE < 2 * rows * 4000 * 256
+
+
+def test_branches_side_by_side_make_batches_smaller() -> None:
+    short, long = (Signature.time_series(length, 1, classes=2) for length in (10, 4000))
+    assert Forward(models.build("minirocket", short, features=168)).batch_size == BATCH_SIZE
+    network = models.build("minirocket", long, features=168)
+    rows, numbers = Forward(network).batch_size, numbers_at_once(network)
+    assert numbers > 4 * 4000 * 84
+    assert rows * numbers <= NUMBERS_TOGETHER < 2 * rows * numbers
+
+
+def test_a_wide_network_gives_the_same_branch_after_branch() -> None:
+    network = models.build("minirocket", Signature.time_series(40, 1, classes=2))
+    x = np.random.default_rng(0).normal(size=(3, 40, 1)).astype("float32")
+    minirocket = models.get("minirocket")
+    assert minirocket.initialize
+    minirocket.initialize(network, {"series": x}, np.array([0, 1, 0]), 0)
+    found = Forward(network)({"series": x})
+    np.testing.assert_allclose(found, network({"series": x}, training=False), atol=1e-5)
 
 
 def test_attention_looks_from_each_place_at_each() -> None:
@@ -88,6 +109,11 @@ def test_attention_looks_from_each_place_at_each() -> None:
     network = models.build("transformer", signature, width=8, depth=1, heads=2)
     rows = Forward(network).batch_size
     assert rows * 2 * 500**2 <= NUMBERS_AT_ONCE < 2 * rows * 2 * 500**2
+
+
+def test_wide_tables_are_bounded_by_bytes() -> None:
+    network = models.build("linear", Signature.table(numbers=100_000, classes=2))
+    assert Forward(network).batch_size == 2048
 
 
 def test_tables_and_images_are_bounded_as_they_were() -> None:

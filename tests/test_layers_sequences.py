@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kerasnn import layers, mel
-from kerasnn.errors import ConfigError
-from kerasnn.layers import ridge, rocket
+from kerasnn import layers, mel, models
+from kerasnn.errors import ConfigError, ResourceError
+from kerasnn.forward import Forward
+from kerasnn.layers import ridge, rocket, sizes
 from kerasnn.layers.series import before_end
 from kerasnn.signature import Series, Signature, Sound
 
@@ -230,3 +231,52 @@ def test_sets_of_labels_are_solved_for() -> None:
     labels = (x[:, :2] > 0).astype("float32")
     line = ridge.solve(x, labels, width=2, seed=0)
     assert (((x @ line.kernel + line.bias) > 0) == labels).mean() > 0.9
+
+
+def test_the_many_thresholds_of_rocket_do_not_lie_in_memory_at_once() -> None:
+    signature = Signature.time_series(2618, 6, classes=2)
+    network = models.build("minirocket", signature)
+    part = keras.Model(network.input, network.get_layer("features").output)
+    # What one kernel size gives of a row, 84 numbers at each place, and not 236 times as much.
+    assert 2618 * 84 < sizes.Walk(part).most_numbers() < 8 * 2618 * 84
+    assert sizes.numbers_at_once(part) > 100 * 2618 * 84
+    rows = Forward(network).batch_size
+    assert rows * sizes.Walk(network).most_numbers() * 4 <= 64 * 1024**2
+
+
+def test_a_network_walked_through_is_the_network() -> None:
+    model, inputs = rocket_model(60, 2, 84 * 8), padded_rows(60, 2, [60, 31])
+    rocket.fit_rocket(model, inputs, seed=0)
+    np.testing.assert_array_equal(sizes.Walk(model)(inputs), model(inputs, training=False))
+    [found] = sizes.in_batches(model, inputs, np.arange(2), most=64)
+    np.testing.assert_array_equal(found, model(inputs, training=False))
+
+
+def test_batches_go_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, inputs = rocket_model(60, 2, 84), padded_rows(60, 2, [60, 31, 8])
+    size = 4 * sizes.Walk(model).most_numbers()
+    for rows, batches in ((1, [1, 1, 1]), (2, [2, 1]), (3, [3])):
+        monkeypatch.setattr(sizes, "KEPT_BYTES", rows * size)
+        parts = sizes.in_batches(model, inputs, np.arange(3), most=64)
+        assert [len(part) for part in parts] == batches
+
+
+def test_features_on_disk_and_in_blocks_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 20)).astype("float32")
+    target = (features[:, 0] > 0).astype("int32")
+    line = ridge.solve(features, target, width=1, seed=0)
+    monkeypatch.setattr(ridge, "BLOCK_BYTES", 8 * 20 * 7)
+    monkeypatch.setattr(ridge, "MOST_BYTES", 8 * 20 * 60)
+    stored = ridge._room_for((60, 20))
+    stored[:] = features
+    again = ridge.solve(stored, target, width=1, seed=0)
+    np.testing.assert_allclose(again.kernel, line.kernel, rtol=1e-9)
+    monkeypatch.setattr(ridge, "MOST_BYTES", 1000)
+    assert isinstance(ridge._room_for((60, 20)), np.memmap)
+
+
+def test_equations_that_do_not_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kerasnn.memory.free_memory", lambda: 1e9)
+    with pytest.raises(ResourceError, match=r"^the equations of the model need about 1[.]7 GB"):
+        ridge._check_memory(1_000_000, 12_000)

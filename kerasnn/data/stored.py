@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 import weakref
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.errors import StorageError
+from kerasnn.memory import free_memory, unnamed_file
 
 # The pool, the parts of it, and TensorFlow's copy.
 COPIES = 3
@@ -88,20 +87,6 @@ Pixels = NDArray[np.uint8] | StoredPixels
 Rows = NDArray[Any] | StoredPixels
 
 
-def free_memory() -> float:
-    """Bytes that this machine can still give, or the limit of its container if that is lower."""
-    free = float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(float(x.split()[1]) * 1024 for x in lines if x.startswith("MemAvailable"))
-        limit = float(Path("/sys/fs/cgroup/memory.max").read_text())
-        used = float(Path("/sys/fs/cgroup/memory.current").read_text())
-        free = min(free, limit - used)
-    except (OSError, ValueError, StopIteration):
-        pass
-    return max(free, 0.0)
-
-
 def _stretches(positions: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Where runs of neighbours begin and end."""
     if not len(positions):
@@ -122,14 +107,8 @@ class _Unnamed:
     """A file without a name, closed when nothing refers to it any more."""
 
     def __init__(self, size: int) -> None:
-        # /tmp is often in memory, which is just what is short here.
-        folder = os.environ.get("TMPDIR") or ("/var/tmp" if os.path.isdir("/var/tmp") else None)
-        try:
-            with tempfile.TemporaryFile(dir=folder, prefix="kerasnn-") as file:
-                os.posix_fallocate(file.fileno(), 0, max(size, 1))
-                self.handle = os.dup(file.fileno())
-        except OSError as error:
-            raise _disk_error(error) from None
+        with unnamed_file(size) as file:
+            self.handle = os.dup(file.fileno())
         weakref.finalize(self, os.close, self.handle)
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 from numpy.typing import NDArray
 
 from kerasnn.layers.centred_categories import fit_centred_one_hot
 from kerasnn.layers.parametric import HIGHEST, LOWEST, OUTPUT, dense_layers
+from kerasnn.layers.sizes import in_batches
+from kerasnn.memory import rows_at_once
 
-ROWS = 16_384
+# Rows that a layer's first weights come from, and bytes of what they are to the layer.
+ROWS, BYTES = 16_384, 1024 * 1024 * 1024
 ROWS_AT_ONCE = 2_048
 # Rows that a unit's bias comes from.
 BIAS_ROWS = 5
@@ -35,7 +37,10 @@ def fit_first_weights(network: keras.Model, inputs: Mapping[str, Any], *, seed: 
     """
     generator = np.random.default_rng(seed)
     n_rows = len(next(iter(inputs.values())))
-    rows = generator.choice(n_rows, min(n_rows, ROWS), replace=False)
+    widest = max(layer.input.shape[-1] for layer in dense_layers(network))
+    # In double precision.
+    most = rows_at_once(8 * widest, most=ROWS, budget=BYTES)
+    rows = generator.choice(n_rows, min(n_rows, most), replace=False)
     rows.sort()
     if "categories" in inputs:
         fit_centred_one_hot(network, inputs["categories"][rows])
@@ -93,12 +98,7 @@ def _values(
 ) -> NDArray[np.float32]:
     """A tensor within a network for some rows."""
     part = keras.Model(network.inputs, tensor)
-    found = []
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        given = {name: ops.convert_to_tensor(values[some]) for name, values in inputs.items()}
-        found.append(ops.convert_to_numpy(part(given, training=False)))
-    return np.concatenate(found)
+    return np.concatenate(list(in_batches(part, inputs, rows, most=ROWS_AT_ONCE)))
 
 
 def _names(network: keras.Model) -> set[str]:

@@ -1,17 +1,23 @@
-"""A linear layer solved for by ridge regression, its penalty found by leaving one row out."""
+"""A linear layer solved for by ridge regression, its penalty found by leaving one row out.
+
+Features that are too many for memory lie on disk, and are read block by block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 import scipy.linalg
-from keras import ops
 from numpy.typing import NDArray
 from scipy.special import log_softmax
+
+from kerasnn.layers.sizes import in_batches
+from kerasnn.memory import GIB, require, rows_at_once, unnamed_file
 
 Matrix = NDArray[np.float64]
 
@@ -21,6 +27,8 @@ SCALES = np.logspace(-1, 1.5, 26)
 # Rows that tell the penalty and the scale; the effort is their number to the third power.
 ROWS = 3_000
 ROWS_AT_ONCE = 64
+# Features of more bytes lie on disk; of fewer, moments are taken of all rows at once.
+MOST_BYTES, BLOCK_BYTES = GIB, GIB // 4
 
 
 @dataclass(frozen=True)
@@ -48,14 +56,22 @@ def fit_output(
         seed: As for `solve`.
     """
     part = keras.Model(network.inputs, network.get_layer("features").output)
-    found = []
-    for start in range(0, len(target), ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(target)))
-        given = {name: ops.convert_to_tensor(values[rows]) for name, values in inputs.items()}
-        found.append(ops.convert_to_numpy(part(given, training=False)))
+    features = _room_for((len(target), *part.output.shape[1:]))
+    start = 0
+    for found in in_batches(part, inputs, np.arange(len(target)), most=ROWS_AT_ONCE):
+        features[start : start + len(found)] = found
+        start += len(found)
     output = network.get_layer("output")
-    line = solve(np.concatenate(found), target, width=output.units, seed=seed)
+    line = solve(features, target, width=output.units, seed=seed)
     output.set_weights([line.kernel, line.bias])
+
+
+def _room_for(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """An array in memory, or in a file without a name where it is large."""
+    if 4 * math.prod(shape) <= MOST_BYTES:
+        return np.empty(shape, "float32")
+    with unnamed_file(4 * math.prod(shape)) as file:
+        return np.memmap(file, "float32", "r+", shape=shape)
 
 
 def solve(features: NDArray[Any], target: NDArray[Any], *, width: int, seed: int) -> Line:
@@ -74,10 +90,12 @@ def solve(features: NDArray[Any], target: NDArray[Any], *, width: int, seed: int
     Reference:
         Hoerl and Kennard, "Ridge regression", 1970; leaving out: Allen, 1974 (PRESS).
     """
+    _check_memory(*features.shape)
     classes = np.issubdtype(target.dtype, np.integer)
     wanted = _wanted(target, width) if classes or target.ndim == 2 else target[:, None]
     mean, deviation = _moments(features)
-    few = np.sort(np.random.default_rng(seed).permutation(len(features))[:ROWS])
+    most = rows_at_once(8 * features.shape[1], most=ROWS, budget=MOST_BYTES)
+    few = np.sort(np.random.default_rng(seed).permutation(len(features))[:most])
     penalty, left_out = _best_penalty((features[few] - mean) / deviation, wanted[few])
     centre = wanted.mean(axis=0, dtype=np.float64)
     kernel = _kernel(features, mean, deviation, wanted - centre, penalty)
@@ -104,11 +122,33 @@ def _wanted(target: NDArray[Any], width: int) -> NDArray[np.float32]:
 
 def _moments(features: NDArray[Any]) -> tuple[Matrix, Matrix]:
     """Mean and deviation of each feature; one that does not vary gets no weight."""
-    mean, deviation = (
-        features.mean(axis=0, dtype=np.float64),
-        features.std(axis=0, dtype=np.float64),
-    )
+    if 8 * features.size <= BLOCK_BYTES:
+        mean = features.mean(axis=0, dtype=np.float64)
+        deviation = features.std(axis=0, dtype=np.float64)
+    else:
+        n_rows, width = features.shape
+        mean, squares = np.zeros(width), np.zeros(width)
+        for block in _blocks(features):
+            mean += features[block].sum(axis=0, dtype=np.float64) / n_rows
+        for block in _blocks(features):
+            squares += np.square(features[block] - mean).sum(axis=0)
+        deviation = np.sqrt(squares / n_rows)
     return mean, np.where(deviation > 1e-6, deviation, np.inf)
+
+
+def _check_memory(n_rows: int, width: int) -> None:
+    """Raise if the equations do not fit into memory."""
+    size = min(n_rows, width)
+    rows = n_rows if n_rows <= width else ROWS
+    fix = "give fewer rows, or a model with fewer features"
+    require(8 * (size**2 + 2 * min(rows, n_rows) * width), "the equations of the model", fix=fix)
+
+
+def _blocks(features: NDArray[Any]) -> Iterator[slice]:
+    """Some rows after the others, which in double precision fit into `BLOCK_BYTES`."""
+    step = rows_at_once(8 * features.shape[1], most=ROWS, budget=BLOCK_BYTES)
+    for start in range(0, len(features), step):
+        yield slice(start, start + step)
 
 
 def _best_penalty(x: Matrix, wanted: NDArray[Any]) -> tuple[float, Matrix]:
@@ -140,10 +180,11 @@ def _kernel(
     """By the smaller of the two systems of equations: of the rows, or of the features."""
     n_rows, width = features.shape
     if n_rows <= width:
-        x = (features - mean) / deviation
+        x = features - mean
+        x /= deviation
         system = x @ x.T
         system.flat[:: n_rows + 1] += penalty
-        return np.asarray(x.T @ scipy.linalg.solve(system, y, assume_a="pos"))
+        return np.asarray(x.T @ scipy.linalg.solve(system, y, assume_a="pos", overwrite_a=True))
     system, right = np.zeros((width, width)), np.zeros((width, y.shape[1]))
     for start in range(0, n_rows, ROWS):
         x = (features[start : start + ROWS] - mean) / deviation

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kerasnn.layers import choices
 from kerasnn.layers.convolutions_1d import LOWEST, masked
+from kerasnn.layers.sizes import Walk, in_batches
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -31,7 +32,7 @@ GOLDEN = (5**0.5 + 1) / 2
 LEAST_GAP = 1e-5
 # How far around a threshold a place counts in part.
 STEP = 1e-3
-# Rows that are convolved at once to find thresholds.
+# Rows that are convolved at once to find thresholds, at most.
 ROWS_AT_ONCE = 16
 # Rows that tell the means of features, at most.
 ROWS_OF_MEANS = 128
@@ -176,9 +177,11 @@ def fit_means(network: keras.Model, inputs: Mapping[str, Any]) -> None:
         features = network.get_layer(name.replace("_means", "_features"))
         part = keras.Model(network.inputs, features.output)
         total = np.zeros(layer.units)
-        for some in np.array_split(rows, -(-len(rows) // ROWS_AT_ONCE)):
+        walk = Walk(part)
+        at_once = walk.affordable_rows(most=ROWS_AT_ONCE)
+        for some in np.array_split(rows, -(-len(rows) // at_once)):
             given = {key: ops.convert_to_tensor(values[some]) for key, values in inputs.items()}
-            total += ops.convert_to_numpy(part(given, training=False)).sum(axis=0)
+            total += ops.convert_to_numpy(walk(given)).sum(axis=0)
         layer.kernel.assign((total / len(rows))[None].astype("float32"))
 
 
@@ -259,9 +262,9 @@ def _found(
     part: keras.Model, inputs: Mapping[str, Any], rows: NDArray[Any]
 ) -> Iterator[NDArray[Any]]:
     """For each kernel what it gives for its row, at the places that count."""
-    for start in range(0, KERNELS, ROWS_AT_ONCE):
-        some = rows[start : start + ROWS_AT_ONCE]
-        given = {name: ops.convert_to_tensor(values[some]) for name, values in inputs.items()}
-        for i, each in enumerate(ops.convert_to_numpy(part(given, training=False))):
-            column = each[:, start + i]
+    kernel = 0
+    for some in in_batches(part, inputs, rows, most=ROWS_AT_ONCE):
+        for each in some:
+            column = each[:, kernel]
             yield column[column > LOWEST / 2]
+            kernel += 1

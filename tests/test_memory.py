@@ -1,0 +1,49 @@
+"""How much memory there is, and what is refused because it does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kerasnn import memory
+from kerasnn.errors import ResourceError
+
+MACHINE = memory._free_of_machine()
+
+
+def test_there_is_some_memory_and_not_more_than_the_machine_has() -> None:
+    assert 0 < memory.free_memory() <= MACHINE * 1.5
+
+
+def test_the_lowest_limit_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_free_of_machine", lambda: 9e9)
+    monkeypatch.setattr(memory, "_free_of_groups", lambda: iter([5e9, 7e9]))
+    monkeypatch.setattr(memory, "_free_of_process", lambda: 8e9)
+    assert memory.free_memory() == 5e9
+    monkeypatch.setattr(memory, "_free_of_process", lambda: -1.0)
+    assert memory.free_memory() == 0
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_control_groups(version: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, used, reclaimable = memory._GROUP_FILES[2 - version]
+    (tmp_path / limit).parent.mkdir(exist_ok=True)
+    (tmp_path / limit).write_text("4000\n")
+    (tmp_path / used).write_text("3000\n")
+    (tmp_path / limit).with_name("memory.stat").write_text(f"anon 5\n{reclaimable} 700\n")
+    monkeypatch.setattr(memory, "_groups", lambda: [tmp_path, tmp_path / "none"])
+    assert list(memory._free_of_groups()) == [1700]
+    (tmp_path / limit).write_text("max\n")
+    assert list(memory._free_of_groups()) == []
+
+
+def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 2e9)
+    memory.require(1.7e9, "the series", fix="give fewer rows")
+    with pytest.raises(ResourceError) as caught:
+        memory.require(3.24e9, "the series", fix="give fewer rows")
+    assert str(caught.value) == (
+        "the series need about 3.2 GB of memory and 1.8 GB can be had – give fewer rows"
+    )
+    assert caught.value.exit_code == 4
