@@ -116,3 +116,16 @@ def test_no_link_to_a_file_is_dead(page: Path) -> None:
         if not (page.parent / target).exists() and not target.startswith("reference/")
     ]
     assert not missing
+
+
+def test_the_examples_for_people_from_other_tools_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "coming-from.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 4
+    values: dict[str, object] = {}
+    for block in blocks:
+        exec(block, values)
+    assert isinstance(values["run"], kerasnn.Run)
