@@ -26,18 +26,18 @@ def shown(explained: TextExplanation) -> Iterator[str]:
     if not words:
         yield "  there is no word in it"
         return
-    if explained.about is not None:
-        yield f"  log-odds of '{_cut(explained.about)}' {explained.strength:+.2f}, of which by"
-    else:
-        yield f"  {explained.strength:.6g}, of which by"
+    what = "" if explained.about is None else f"log-odds of '{_cut(explained.about)}' "
+    sign = "" if explained.about is None else "+"
+    yield f"  {what}{explained.strength:{sign}.{2 if sign else 6}{'f' if sign else 'g'}} is the sum of"
     largest = max(abs(effect) for _, effect in words) or 1.0
     digits = min(6, max(0, 2 - math.floor(math.log10(largest))))
+    yield f"  {explained.base:>+9.{digits}f}  {bar(0.0)}  (base value: the text without its words)"
     for word, effect in words[:MAX_WORDS]:
         yield f"  {effect:>+9.{digits}f}  {bar(effect / largest)}  {_cut(word)}"
     if len(words) > MAX_WORDS:
         rest = sum(effect for _, effect in words[MAX_WORDS:])
-        more = f"{len(words) - MAX_WORDS:,} more, added up"
-        yield f"  {rest:>+9.{digits}f}  {'':{2 * WIDTH + 1}}  {more}"
+        yield f"  {rest:>+9.{digits}f}  {bar(0.0)}  ({len(words) - MAX_WORDS:,} more words)"
+    yield f"  {explained.joint:>+9.{digits}f}  {bar(0.0)}  (joint effect of several words)"
 
 
 def bar(share: float) -> str:

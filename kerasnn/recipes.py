@@ -100,7 +100,7 @@ class PreprocessingOptions:
         image_channels: 1 for grey, 3 for colour; 0 is grey where no image has a colour.
         tokens: What texts are cut into; ``auto`` goes by the validation rows.
         max_tokens: Most tokens of a vocabulary; the most frequent are kept.
-        min_token_count: A token seen fewer times in training is unknown; >= 1.
+        min_token_count: A token seen in fewer training rows is treated as unknown; >= 1.
         token_buckets: Codes that unknown tokens are hashed to; 0 has one code for all of them.
         text_length: Most tokens of a text, behind which it is cut; 0 goes by the training rows.
         lower_case: Whether texts are read in lower case.

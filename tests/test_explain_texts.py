@@ -130,21 +130,25 @@ def test_command_prints_words_with_signed_bars(run: Run) -> None:
     lines = invoke(run.folder, "splendid, in the end").stdout.splitlines()
     assert lines[0].startswith("splendid, in the end\tgood (good 0.")
     assert lines[1].startswith("  log-odds of 'good' +")
-    number, bar, word = lines[2].split()
+    assert lines[2].endswith("(base value: the text without its words)")
+    number, bar, word = lines[3].split()
     assert (word, bar) == ("splendid", "┃████████████████")
     [found] = run.explain("splendid, in the end")
     assert float(number) == pytest.approx(found.words()[0][1], abs=0.01)
-    assert len(lines) == 2 + 5
+    assert lines[-1].endswith("(joint effect of several words)")
+    assert len(lines) == 2 + 5 + 2
+    parts = [float(line.split()[0]) for line in lines[2:]]
+    assert sum(parts) == pytest.approx(found.strength, abs=0.04)
 
 
 def test_bars_of_both_signs_are_in_line(run: Run) -> None:
     [found] = run.explain(f"{GOOD} {BAD} " * 4)
     lines = list(bars.shown(found))
-    assert len(lines) == 2 + bars.MAX_WORDS + 1
-    plain = [line.replace("\x1b[34m", "").replace("\x1b[33m", "") for line in lines[2:-1]]
+    assert len(lines) == 2 + 1 + bars.MAX_WORDS + 2
+    plain = [line.replace("\x1b[34m", "").replace("\x1b[33m", "") for line in lines[2:]]
     places = {line.replace("\x1b[0m", "").index("┃") for line in plain}
     assert len(places) == 1
-    assert lines[-1].endswith("12 more, added up")
+    assert lines[-2].endswith("(12 more words)")
 
 
 def test_json_is_the_explanation(run: Run) -> None:
@@ -153,6 +157,8 @@ def test_json_is_the_explanation(run: Run) -> None:
     assert [each["prediction"] for each in found] == ["good", "bad"]
     for each, text in zip(found, (GOOD, BAD), strict=True):
         words = each["texts"][0]["words"]
+        total = each["base"] + sum(word["effect"] for word in words) + each["joint"]
+        assert total == pytest.approx(each["strength"])
         assert [word["text"] for word in words] == text.split()
         assert all(text[word["start"] : word["stop"]] == word["text"] for word in words)
 
@@ -248,7 +254,13 @@ def test_number_is_explained_in_its_unit() -> None:
     [effect] = [effect for word, effect in found.words() if word == "splendid"]
     assert effect == pytest.approx(value - without, abs=1e-4)
     assert found.about is None
-    assert next(iter(bars.shown(found))).endswith(f"\t{value:.6g}")
+    lines = list(bars.shown(found))
+    assert lines[0].endswith(f"\t{value:.6g}")
+    assert lines[1] == f"  {value:.6g} is the sum of"
+    [empty] = run.predict({"review": [""]})["prediction"]
+    assert found.base == pytest.approx(empty, abs=1e-4)
+    parts = [float(line.split()[0]) for line in lines[2:]]
+    assert sum(parts) == pytest.approx(value, abs=0.04)
     with pytest.raises(ConfigError, match="the target is a number"):
         run.explain(GOOD, about="good")
 

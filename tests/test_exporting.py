@@ -21,6 +21,7 @@ from kerasnn.errors import (
     UnknownNameError,
 )
 from kerasnn.exporting import formats, verify
+from kerasnn.exporting.example import example_row
 from kerasnn.exporting.page import page
 from kerasnn.exporting.serving import raw_inputs, serving_model
 from kerasnn.predictor import Decision, Predictor
@@ -106,7 +107,9 @@ def test_every_format_carries_the_preprocessing(binary, format, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = [float(number) for number in re.findall(r"\d\.\d+(?:e-\d+)?", done.stdout)]
-    np.testing.assert_allclose(found, binary.scores(rows("binary").iloc[:1])[0], atol=1e-5)
+    example = pd.DataFrame([example_row(binary.preprocessor)])
+    example["seen"] = pd.to_datetime(example["seen"], unit="s")
+    np.testing.assert_allclose(found, binary.scores(example)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -187,10 +190,10 @@ def test_page_of_a_keras_file_names_the_modules_it_needs(binary):
     Square.__module__ = "kerasnn.layers.squares"
     inputs = keras.Input((1,))
     model = keras.Model(inputs, Square()(inputs))
-    text = page(binary, model, "m.keras", "keras", rows("binary"))
+    text = page(binary, model, "m.keras", "keras")
     assert "needs kerasnn, for layers that Keras lacks" in text
     assert "```python\nimport kerasnn.layers.squares  # noqa: F401\nimport keras\n" in text
-    assert "It opens without kerasnn." in page(binary, model, "m", "saved_model", rows("binary"))
+    assert "It opens without kerasnn." in page(binary, model, "m", "saved_model")
 
 
 def test_serving_model_gives_both_probabilities_of_two_classes(binary):

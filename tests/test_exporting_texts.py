@@ -14,6 +14,7 @@ import pytest
 
 from kerasnn import exporting
 from kerasnn.exporting import texts, verify
+from kerasnn.exporting.example import example_row
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import PreprocessingOptions
@@ -94,7 +95,8 @@ def test_every_format_takes_texts_or_codes(predictors, kind, format, tmp_path):
         unit = "characters" if kind == "characters" else "words"
         assert f"| int32 | (batch, {length}) | codes of its {unit} |" in text
     assert ("def siphash" in text) is (kind != "words" and format != "saved_model")
-    assert _printed(text, tmp_path) == pytest.approx(predictor.scores(rows()[:1])[0], abs=1e-5)
+    example = pd.DataFrame([example_row(predictor.preprocessor)])
+    assert _printed(text, tmp_path) == pytest.approx(predictor.scores(example)[0], abs=1e-5)
 
 
 def _printed(text: str, folder) -> list[float]:

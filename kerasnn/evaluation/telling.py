@@ -83,7 +83,7 @@ def lengths(column: TextColumn, texts: Texts) -> dict[str, Any]:
         column: Of the texts.
         texts: Of training.
     """
-    counted = count_tokens(_some(texts), column.unit, lower_case=column.lower_case)[1]
+    counted = count_tokens(_some(texts), column.unit, lower_case=column.lower_case)[2]
     top = max(2, int(np.quantile(counted, 0.995)) + 1) if len(counted) else 2
     counts, edges = np.histogram(np.minimum(counted, top), min(BINS, top), (0, top))
     return {
@@ -103,7 +103,7 @@ def coverage(column: TextColumn, texts: Texts) -> dict[str, Any]:
         column: Of the texts.
         texts: Held back.
     """
-    counts, _ = count_tokens(_some(texts), column.unit, lower_case=column.lower_case)
+    counts, _, _ = count_tokens(_some(texts), column.unit, lower_case=column.lower_case)
     unknown = Counter({word: counts[word] for word in counts.keys() - set(column.words)})
     frequent = sorted(unknown, key=lambda word: (-unknown[word], word))[:MAX_UNKNOWN]
     return {

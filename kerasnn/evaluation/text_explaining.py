@@ -43,7 +43,8 @@ class TextExplanation:
         prediction: A label, several of them as text, or a value.
         probabilities: By class, the likeliest first; empty for a value.
         about: The class or label that is explained; None for a value.
-        strength: Its log-odds, or the value: what the effects of words are parts of.
+        strength: Its log-odds, or the value: what the base and the effects of words add up to.
+        base: The same of the row without any word: the base value.
         texts: Of the row.
     """
 
@@ -52,6 +53,7 @@ class TextExplanation:
     probabilities: dict[str, float]
     about: str | None
     strength: float
+    base: float
     texts: Sequence[ExplainedText]
 
     @property
@@ -59,6 +61,11 @@ class TextExplanation:
         """Of the class predicted; of several labels, or none, that of the likeliest."""
         likeliest = next(iter(self.probabilities.values()), None)
         return self.probabilities.get(str(self.prediction), likeliest)
+
+    @property
+    def joint(self) -> float:
+        """What several words do together, beyond the sum of what each does alone."""
+        return self.strength - self.base - sum(effect for _, effect in self.words())
 
     def words(self) -> list[tuple[str, float]]:
         """Words as they were written, or groups of them, and their effects, the strongest first."""
@@ -96,6 +103,8 @@ class TextExplanation:
             "probabilities": self.probabilities,
             "about": self.about,
             "strength": self.strength,
+            "base": self.base,
+            "joint": self.joint,
             "texts": texts,
         }
 
@@ -138,6 +147,8 @@ def _explained(
     said = predictor.predict(rows)["prediction"]
     inputs = {key: values[:] for key, values in preprocessor.transform(rows).inputs.items()}
     outputs = predictor.outputs(inputs)
+    wordless = {key: np.zeros_like(values) for key, values in inputs.items() if key in columns}
+    base_outputs = predictor.outputs({**inputs, **wordless})
     scores = predictor.calibrated(outputs)
     texts = {name: as_texts(rows[column.name]) for name, column in columns.items()}
     origin = origin_of(rows)
@@ -160,5 +171,6 @@ def _explained(
             probabilities=likeliest_first(classes, scores[row]) if classes else {},
             about=classes[code] if classes else None,
             strength=float(strength(predictor, outputs[row : row + 1], code)[0]),
+            base=float(strength(predictor, base_outputs[row : row + 1], code)[0]),
             texts=explained,
         )

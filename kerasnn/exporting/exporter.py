@@ -138,7 +138,7 @@ def _write(
     with quiet():
         found.write(model, path)
         difference = check(predictor, found.load(path), frame, strings=found.STRINGS)
-    text = page(predictor, model, path.name, format, frame)
+    text = page(predictor, model, path.name, format)
     return ExportResult(path, format, difference, len(frame), path), text
 
 
@@ -149,7 +149,7 @@ def _write_int8(predictor: Predictor, path: Path, held: int8.HeldBack) -> tuple[
         int8.write(model, path, predictor.preprocessor, held)
         loaded = formats.get("litert").load(path)
         scores, difference = int8.measure(predictor, loaded, held.test)
-    text = page(predictor, model, path.name, "litert", held.test, int8=scores)
+    text = page(predictor, model, path.name, "litert", int8=scores)
     return ExportResult(path, "litert", difference, len(held.test), path, scores), text
 
 

@@ -7,6 +7,7 @@ history out, fills its gaps, and says where in the calendar each point is, as th
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from kerasnn.errors import ExportError
 from kerasnn.exporting import formats
+from kerasnn.exporting.example import rounded, typical_number
 from kerasnn.exporting.exporter import (
     ExportResult,
     card_of,
@@ -88,7 +90,7 @@ def export(
             found.write(model, part)
             difference = check(forecaster, found.load(part), raw, scales)
         move(part, path, folder)
-    write_atomically(card, page(forecaster, path.name, format, raw).encode())
+    write_atomically(card, page(forecaster, path.name, format).encode())
     return ExportResult(path, format, difference, len(scales), card)
 
 
@@ -300,7 +302,7 @@ def _with_quantiles(forecaster: Forecaster, outputs: Any) -> Any:
     return ops.concatenate([value, ops.sort(outputs + offsets[None], axis=-1)], axis=-1)
 
 
-def page(forecaster: Forecaster, name: str, format: str, raw: Mapping[str, NDArray[Any]]) -> str:
+def page(forecaster: Forecaster, name: str, format: str) -> str:
     """Markdown: how to call an exported forecaster."""
     fitted = forecaster.preprocessor
     found = formats.get(format)
@@ -311,27 +313,38 @@ def page(forecaster: Forecaster, name: str, format: str, raw: Mapping[str, NDArr
         f"# `{name}`",
         f"{found.TITLE} model that forecasts {targets} {fitted.horizon:,} points in time ahead "
         f"(frequency `{fitted.frequency.name}`); the scaling is inside. It opens without kerasnn.",
-        f"## Call it\n\n```python\n{_snippet(found, name, raw)}```",
+        f"## Call it\n\n```python\n{_snippet(fitted, found, name)}```",
         f"## Inputs\n\n{_inputs(fitted)}",
         f"## Output\n\n`{OUTPUT}`, float32, (batch, {fitted.horizon}, "
         f"{len(fitted.roles.targets)}, {1 + len(forecaster.levels)}): points in time, targets in "
         f"the order above, and of each the forecast{quantiles}; in the units of the targets.",
+        "## What it holds of the data\n\nThe numbers in the example are made up. No reading of the "
+        "training data is in the exported files: they hold the weights of the network, means and "
+        "deviations, and names of columns, series and categories.",
         _tables(fitted),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _snippet(found: formats.Format, name: str, raw: Mapping[str, NDArray[Any]]) -> str:
+def _snippet(fitted: ForecastPreprocessor, found: formats.Format, name: str) -> str:
     lines = []
-    for key, rows in raw.items():
-        shape = rows.shape[1:]
-        value = (
-            f"{float(rows[0].reshape(-1)[0]):.6g}" if rows.dtype.kind == "f" else rows[0].flat[0]
-        )
-        cell = f'np.full({shape}, {value}, "{rows.dtype}")'
+    for key, (shape, dtype) in input_shapes(fitted).items():
+        cell = f'np.full({shape[1:]}, {_example(fitted, key):g}, "{dtype}")'
         lines.append(f'    "{key}": {found.ARRAYS["image"].format(cell=cell)},')
     text = found.CALL.format(path=name, row="\n".join(lines), output=OUTPUT)
     return text if "import numpy" in text else f"import numpy as np\n{text}"
+
+
+def _example(fitted: ForecastPreprocessor, name: str) -> float:
+    """A made-up number for an input: typical of the first of its columns, and no reading."""
+    mean, deviation = fitted.scales[0].mean[0], fitted.scales[0].deviation[0]
+    if name == "past":
+        typical = rounded(mean, deviation)
+        return float(f"{math.exp(typical):.2g}") if fitted.transform == "log" else typical
+    if name in ("mean", "deviation"):
+        return rounded({"mean": mean, "deviation": deviation}[name], deviation)
+    columns = {key: columns for key, columns, _ in _covariates(fitted)}.get(name, ())
+    return typical_number(columns[0]) if columns else 0.0
 
 
 def _inputs(fitted: ForecastPreprocessor) -> str:

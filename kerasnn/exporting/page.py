@@ -8,9 +8,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from kerasnn.exporting import formats, plain_tokens, sequences
+from kerasnn.exporting.example import contents, example_row
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
 from kerasnn.preprocessing.graph import input_names
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing import Preprocessor
     from kerasnn.preprocessing.images import ImageColumn
 
-# Characters of the text in the example.
-LONGEST_SHOWN = 500
 _TYPES = {
     "number": "float32",
     "boolean": "float32",
@@ -58,7 +56,6 @@ def page(
     model: keras.Model,
     name: str,
     format: str,
-    frame: pd.DataFrame,
     *,
     int8: Int8Scores | None = None,
 ) -> str:
@@ -69,13 +66,12 @@ def page(
         model: What was exported.
         name: Of the file or folder.
         format: Of the export.
-        frame: Raw rows; the first one is the example.
         int8: Of a model in whole numbers of 8 bits, which takes images in the network's own size.
     """
     preprocessor = predictor.preprocessor
     found = formats.get(format)
     modules = _own_modules(model) if format == "keras" else []
-    example = _snippet(predictor, found, name, modules, frame, own_size=int8 is not None)
+    example = _snippet(predictor, found, name, modules, own_size=int8 is not None)
     parts = [
         f"# `{name}`",
         f"{found.TITLE} model that predicts `{preprocessor.schema.target.name}` from raw columns; "
@@ -85,6 +81,7 @@ def page(
         f"## Inputs\n\n{_inputs(preprocessor, found, name, own_size=int8 is not None)}",
         f"## Output\n\n{_output(predictor)}",
         f"## The preprocessing inside\n\n{_preprocessing(predictor, own_size=int8 is not None)}",
+        f"## What it holds of the data\n\n{contents(preprocessor)}",
         f"## In 8 bits\n\n{_in_8_bits(int8)}" if int8 else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -119,7 +116,6 @@ def _snippet(
     found: formats.Format,
     name: str,
     modules: list[str],
-    frame: pd.DataFrame,
     *,
     own_size: bool,
 ) -> str:
@@ -127,7 +123,7 @@ def _snippet(
     columns = {image.name: image for image in preprocessor.images}
     coded = () if found.STRINGS else {text.name for text in preprocessor.texts}
     names = input_names([column.name for column in preprocessor.schema.features])
-    cells = preprocessor.raw(frame.iloc[:1])
+    cells = example_row(preprocessor)
     whole = sequences.shapes(preprocessor)
     lines = []
     for column, key in names.items():
@@ -136,10 +132,10 @@ def _snippet(
         elif column in whole:
             cell = sequences.example(whole[column], found.ARRAYS["readings"])
         elif column in coded:
-            text = json.dumps(str(cells[column][0, 0])[:LONGEST_SHOWN], ensure_ascii=False)
+            text = json.dumps(cells[column], ensure_ascii=False)
             cell = found.ARRAYS["codes"].format(cell=f'tokens["{key}"]({text})')
         else:
-            cell = _cell(cells[column][0, 0], found)
+            cell = _cell(cells[column], found)
         lines.append(f'    "{key}": {cell},')
     text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
     if coded:

@@ -50,11 +50,12 @@ class TextColumn:
         cls, name: str, texts: Texts, options: PreprocessingOptions, *, unit: Unit
     ) -> TextColumn:
         """Learn the vocabulary and the length from training texts."""
-        counts, lengths = count_tokens(texts, unit, lower_case=options.lower_case)
+        counts, rows, lengths = count_tokens(texts, unit, lower_case=options.lower_case)
+        # What is in a single row may be personal, and teaches nothing that another row could use.
         frequent = [
             word
-            for word, count in counts.items()
-            if count >= options.min_token_count and len(word) <= LONGEST_TOKEN
+            for word, n_rows in rows.items()
+            if n_rows >= options.min_token_count and len(word) <= LONGEST_TOKEN
         ]
         # The order of code points is that of UTF-8's bytes and of Python's texts.
         words = sorted(frequent, key=lambda word: (-counts[word], word))[: options.max_tokens]
@@ -97,19 +98,24 @@ class TextColumn:
 
 def count_tokens(
     texts: Texts, unit: Unit, *, lower_case: bool
-) -> tuple[Counter[str], NDArray[np.int64]]:
-    """How often each token is there, and how many tokens each text has."""
+) -> tuple[Counter[str], Counter[str], NDArray[np.int64]]:
+    """How often each token is there, in how many texts, and how many tokens each text has."""
     import tensorflow as tf
 
     counts: Counter[str] = Counter()
+    in_texts: Counter[str] = Counter()
     lengths = [np.zeros(0, np.int64)]
     with tf.device("CPU:0"):
         for rows in tokens.batches(texts):
             found = tokens.cut(tokens.tensor(texts[rows]), unit, lower_case=lower_case)
-            words, _, times = tf.unique_with_counts(found.flat_values)
-            counts.update(dict(zip(_as_text(words.numpy()), times.numpy().tolist(), strict=True)))
+            words, codes, times = tf.unique_with_counts(found.flat_values, tf.int64)
+            known = _as_text(words.numpy())
+            counts.update(dict(zip(known, times.numpy().tolist(), strict=True)))
+            pairs = np.unique(found.value_rowids().numpy() * len(known) + codes.numpy())
+            n_texts = np.bincount(pairs % max(len(known), 1), minlength=len(known))
+            in_texts.update(dict(zip(known, n_texts.tolist(), strict=True)))
             lengths.append(found.row_lengths().numpy())
-    return counts, np.concatenate(lengths)
+    return counts, in_texts, np.concatenate(lengths)
 
 
 def _as_text(words: NDArray[Any]) -> list[str]:

@@ -42,7 +42,8 @@ def render(target: Target, explained: Sequence[TextExplanation]) -> str:
 def _said(explained: TextExplanation) -> str:
     """The prediction, the likeliest classes, and what the words are for where that is another."""
     if not explained.probabilities:
-        return figure_of(float(explained.prediction))
+        value = figure_of(float(explained.prediction))
+        return f"{value} ({figure_of(explained.base)} without the words)"
     likely = list(explained.probabilities.items())[:MAX_CLASSES]
     shares = ", ".join(f"{shorten(name, 40)} {percent(share)}" for name, share in likely)
     said = f"{shorten(str(explained.prediction), 60)} ({shares})"
