@@ -24,7 +24,7 @@ from kerasnn.cli.options import (
     start_keras,
 )
 from kerasnn.config import AUTO
-from kerasnn.data.folders import default_target
+from kerasnn.data.folders import check_has_classes, default_target
 from kerasnn.data.sources import check_source
 from kerasnn.options import fields_of
 from kerasnn.settings import collect
@@ -349,6 +349,7 @@ def source_of(
         raise click.UsageError("DATA is missing", context)
     named = data.target or default_target(data.source)
     if data.source is not None and not (named or several) and resume is None:
+        check_has_classes(data.source)
         raise click.UsageError("--target is missing", context)
     for path in (data.source, data.validation, data.test):
         if path is not None:

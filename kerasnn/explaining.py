@@ -107,33 +107,12 @@ def pieces(images: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
     """Raw rows of images, named as in the training, few enough at once for the memory.
 
     Args:
-        images: As for `as_source`.
+        images: An array of one or more images, a list of arrays or of images of Pillow, or a
+            source that `kerasnn.data.read_chunks` knows.
         schema: Of the training.
         form: Encoding and delimiter of text files.
     """
-    column = next(iter(new_rows.layouts(schema)), folders.IMAGE)
-    return new_rows.pieces(as_source(images, column), schema, form)
-
-
-def as_source(images: Any, column: str) -> Any:
-    """Images in memory as a table with a column; anything else as it is.
-
-    Args:
-        images: An array of one or more images, a list of arrays or of images of Pillow, or a
-            source that `kerasnn.data.read_chunks` knows.
-        column: Name of the image column.
-    """
-    if isinstance(images, np.ndarray):
-        one = images.ndim == 2 or (images.ndim == 3 and images.shape[-1] in (1, 3, 4))
-        return {column: images[None] if one else images}
-    if isinstance(images, list | tuple) and not all(
-        isinstance(each, str | os.PathLike) for each in images
-    ):
-        cells = np.empty(len(images), dtype=object)
-        for index, image in enumerate(images):
-            cells[index] = image
-        return {column: pd.Series(cells)}
-    return images
+    return new_rows.pieces(images, schema, form)
 
 
 def _stem(name: str, taken: set[str]) -> str:

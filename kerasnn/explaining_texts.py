@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from kerasnn import new_rows
@@ -62,6 +63,8 @@ def _texts(data: Any, preprocessor: Preprocessor, form: Mapping[str, Any]) -> li
     """Texts that stand alone; None for a table."""
     if isinstance(data, str) and not sources.names_file(data):
         return [data]
+    if isinstance(data, pd.Series | np.ndarray) and np.ndim(data) == 1:
+        return [text if isinstance(text, str) else "" for text in data]
     if isinstance(data, list | tuple) and all(isinstance(each, str) for each in data):
         wrong = next((each for each in data if sources.names_file(each)), None)
         if wrong is not None and len(data) > 1:

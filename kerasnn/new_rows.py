@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from kerasnn import data as tables
@@ -19,9 +20,12 @@ from kerasnn.data import (
     sound_columns,
     ts_files,
 )
+from kerasnn.data.frames import as_cells
+from kerasnn.data.inputs import has_own_names, is_pair, with_target
 from kerasnn.data.pictures import parse_layout
 from kerasnn.data.reading import CHUNK_ROWS, IMAGES_AT_ONCE
-from kerasnn.schema import Schema
+from kerasnn.errors import DataError
+from kerasnn.schema import Column, Schema
 from kerasnn.signature import Kind
 from kerasnn.splits import drop_unlabelled
 
@@ -47,7 +51,7 @@ def pieces(source: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
         # The points of a series may be anywhere in a table.
         yield schema.long.collapse(tables.read(source, **form), schema.target.name).frame
         return
-    size = _bytes_of(schema)
+    source, size = several(source, schema), _bytes_of(schema)
     n_rows = CHUNK_ROWS
     if size:
         n_rows = max(image_columns.CHUNK, min(IMAGES_AT_ONCE, PIECE_BYTES // size))
@@ -64,7 +68,11 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
         form: Encoding and delimiter.
         strict: Whether an image that can't be read is an error.
     """
-    target, examples = schema.target, tables.read(source, **form)
+    target = schema.target
+    if is_pair(source):
+        rows, targets = source
+        source = with_target(several(rows, schema), targets, name=target.name)[0]
+    examples = tables.read(source, **form)
     if schema.long:
         examples = schema.long.collapse(examples, target.name)
     frame = named(examples.frame, source, schema)
@@ -99,6 +107,8 @@ def named(frame: pd.DataFrame, source: Any, schema: Schema) -> pd.DataFrame:
     """
     whole = [column.name for column in schema.features if column.kind in WHOLE]
     path = os.fspath(source).lower() if isinstance(source, str | os.PathLike) else ""
+    if not has_own_names(frame):
+        return _with_names_of_training(frame, schema)
     if folders.is_media_source(source):
         there, label = str(frame.columns[0]), folders.LABEL
     elif path.endswith(".npz"):
@@ -111,3 +121,40 @@ def named(frame: pd.DataFrame, source: Any, schema: Schema) -> pd.DataFrame:
     if len(whole) == 1:
         wanted[there] = whole[0]
     return frame.rename(columns=wanted)
+
+
+def several(source: Any, schema: Schema) -> Any:
+    """An array of one image as an array of images; anything else as it is."""
+    if not (isinstance(source, np.ndarray) and layouts(schema)):
+        return source
+    is_one = source.ndim == 2 or (source.ndim == 3 and source.shape[-1] in (1, 3, 4))
+    return source[None] if is_one else source
+
+
+def _with_names_of_training(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Columns that came without names, called as in the training: by their order, or the only one.
+
+    Raises:
+        DataError: There are more or fewer columns than in training.
+    """
+    target, names = schema.target.name, [column.name for column in schema.columns]
+    given = [name for name in frame.columns if name != target]
+    series = _only_feature(schema.features, ("series",))
+    if series and len(schema.features) == 1 and len(given) > 1:
+        cells = as_cells(frame[given].to_numpy(dtype="float32")).set_axis(frame.index)
+        return frame.drop(columns=given).assign(**{series: cells})
+    if len(given) == len(names):
+        return frame.rename(columns=dict(zip(given, names, strict=True)))
+    only = _only_feature(schema.features, (*WHOLE, "text"))
+    if only is None and len(schema.features) == 1:
+        only = schema.features[0].name
+    if len(given) == 1 and only is not None:
+        return frame.rename(columns={given[0]: only})
+    n_columns = f"{len(given)} columns" if len(given) > 1 else "one column"
+    what = f"{n_columns} without names where training had {len(names)}"
+    raise DataError(what, fix="give a table with the names of the columns")
+
+
+def _only_feature(features: tuple[Column, ...], kinds: tuple[str, ...]) -> str | None:
+    names = [column.name for column in features if column.kind in kinds]
+    return names[0] if len(names) == 1 else None

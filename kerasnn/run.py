@@ -17,6 +17,7 @@ import pandas as pd
 
 from kerasnn import new_rows, summary
 from kerasnn.bundle import Bundle, ForecastBundle, open_bundle
+from kerasnn.data.inputs import as_frame
 from kerasnn.deciding import with_threshold
 from kerasnn.errors import DataError, ModelRefusedError, UnknownNameError
 from kerasnn.evaluation.baselines import Baseline, baselines
@@ -100,7 +101,7 @@ class Run:
         """Score the held-back test rows, or other labelled rows.
 
         Args:
-            data: A table with the target; None for the test rows of the run.
+            data: A table with the target, or a pair ``(X, y)``; None for the test rows of the run.
             by: Column whose values are scored apart.
             costs: Choose the decision threshold by what errors cost, on the validation rows.
             threshold: ``f1`` or a number in [0, 1], likewise.
@@ -148,8 +149,9 @@ class Run:
         """Predict raw rows: column ``prediction``, and for classes ``probability:<class>`` each.
 
         Args:
-            data: A table as a path, a DataFrame or a dict of arrays; a folder of images, an image
-                or a list of these. The target is not needed.
+            data: A table as a path, a DataFrame of pandas, polars or Arrow, a dict of arrays, a
+                list of records or a matrix; texts, series or images as a list, an array or a
+                Series; a folder of images, an image or a list of these. The target is not needed.
             coverage: Share of rows, in (0, 1), whose truth is to lie between the columns ``lower``
                 and ``upper``, or of one class a row to be in ``set``: labels with a mark between
                 them that is in none, the likeliest always among them. Of several labels a row,
@@ -167,11 +169,11 @@ class Run:
             and sounds, the column ``path`` comes first. Of a table with a row for each point in
             time, one row for each series, what names the series first.
         """
-        form = self._format(encoding, delimiter)
+        form, frame = self._format(encoding, delimiter), as_frame(data)
         pieces = list(predict_pieces(self.predictor, data, form, strict=strict, coverage=coverage))
         result = pd.concat(pieces, ignore_index=True)
-        is_kept = isinstance(data, pd.DataFrame) and len(data) == len(result)
-        return result.set_axis(data.index) if is_kept else result
+        is_kept = frame is not None and len(frame) == len(result)
+        return result.set_axis(frame.index) if frame is not None and is_kept else result
 
     def predict_file(
         self,

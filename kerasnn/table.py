@@ -34,6 +34,9 @@ from kerasnn.settings import Settings
 from kerasnn.signature import Kind
 from kerasnn.splits import Parts, drop_unlabelled, split
 
+# Of fewer images none may be left to validate or to test with.
+FEWEST_OF_CLASS = 5
+
 
 @dataclass(frozen=True)
 class Table:
@@ -67,6 +70,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         settings.data, target=settings.data.target or folders.default_target(given["data"])
     )
     if options.target is None:
+        folders.check_has_classes(given["data"])
         raise ConfigError("no target", fix="name the column to be predicted as `target`")
     target = options.target
     read = {
@@ -97,6 +101,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     if schema.target.task == "multilabel":
         read = {name: _with_plain_labels(examples, schema) for name, examples in read.items()}
     _check_others(read, schema)
+    _warn_of_small_classes(read["data"], schema)
     examples, parts = _together(read), _divide(read, schema, config)
     table = Table(examples, schema, parts, _shared_images(examples, schema, parts))
     inferred: dict[str, Any] = {}
@@ -148,6 +153,7 @@ def _given(options: DataOptions, sources: Mapping[str, Any]) -> dict[str, Any]:
     if given["data"] is None:
         raise ConfigError("no data", fix="give a path, a DataFrame or a dict of arrays as `data`")
     parts = folders.parts_of(given["data"]) or {}
+    folders.warn_of_unused(given["data"])
     return parts | {
         name: source
         for name, source in given.items()
@@ -164,6 +170,19 @@ def _named_classes(source: Any, options: DataOptions) -> dict[str, Kind]:
         is_class = ts_header.label_kind(os.fspath(source), encoding=options.encoding) == "class"
         return {folders.LABEL: "category" if is_class else "number"}
     return {folders.LABEL: "category"} if os.path.isdir(source) else {}
+
+
+def decoded(
+    examples: data.Examples, schema: Schema, config: Config
+) -> tuple[data.Examples, Schema]:
+    """Rows with their images and sounds decoded, each of which must be readable.
+
+    Raises:
+        DataError: An image or a sound can't be read.
+    """
+    strict = replace(config, data=replace(config.data, strict=True))
+    read, schema = _with_pictures({"data": examples}, schema, strict)
+    return _with_recordings(read, schema, strict)["data"], schema
 
 
 def _with_pictures(
@@ -240,6 +259,21 @@ def _split_columns(split_by: SplitOptions, options: DataOptions) -> list[str]:
     """A group or a part says which rows belong together, and nothing about new rows."""
     named = split_by.column is not None and split_by.kind in ("group", "column")
     return [str(split_by.column)] if named and split_by.column not in options.drop else []
+
+
+def _warn_of_small_classes(examples: data.Examples, schema: Schema) -> None:
+    """Warn of classes of so few images or sounds that they can be neither learned nor judged."""
+    kinds = [column.kind for column in schema.features if column.kind in ("image", "sound")]
+    if not kinds or not schema.target.classes or schema.target.task == "multilabel":
+        return
+    counts = examples.frame[schema.target.name].astype(str).value_counts()
+    small = counts[counts < FEWEST_OF_CLASS].sort_index()
+    if len(small):
+        listed = ", ".join(f"'{name}' {count}" for name, count in small.head(3).items())
+        more = ", …" if len(small) > 3 else ""
+        n_classes = f"{len(small):,} classes have" if len(small) > 1 else "a class has"
+        what = f"{n_classes} fewer than {FEWEST_OF_CLASS} {kinds[0]}s: {listed}{more}"
+        warn(what, place=examples.origin, fix=f"add {kinds[0]}s, or leave the class out")
 
 
 def _with_plain_labels(examples: data.Examples, schema: Schema) -> data.Examples:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnn import average_plan, averaging, layers, models
 from kerasnn.config import Config
+from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitor_for
 from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.folder import RunFolder, hash_table, open_folder, resumed_settings
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 def train(
     data: Any = None,
     *,
-    target: str | None = None,
+    target: Any = None,
     validation: Any = None,
     test: Any = None,
     task: str | None = None,
@@ -75,9 +76,11 @@ def train(
     With a horizon, rows are points in time of one or many series, and what is to come is forecast.
 
     Args:
-        data: Path, ``-``, DataFrame or dict of arrays.
-        target: Column to be predicted.
-        validation: Table of rows that pick the best epoch, in place of a share of ``data``.
+        data: Path, ``-``, DataFrame of pandas, polars or Arrow, dict of arrays, list of records,
+            matrix, or a list, an array or a Series of texts, series or images.
+        target: Column to be predicted, or its values, one a row of ``data``.
+        validation: Table of rows that pick the best epoch, in place of a share of ``data``; or a
+            pair ``(X, y)``.
         test: Table of rows for the scores, likewise.
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; inferred if None. For
             ``multilabel`` a cell of the target holds any number of labels: text with ``|``, ``;``
@@ -117,6 +120,8 @@ def train(
         ConfigError: An argument is wrong.
         StorageError: The folder can't be written; this is found out before the training.
     """
+    started = perf_counter()
+    sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
     settings = collect(
         {
             **of_rows(data, validation, test, split),
@@ -147,8 +152,6 @@ def train(
         set=set,
         config=resumed_settings(resume, config) if resume is not None else config,
     )
-    started = perf_counter()
-    sources = {"data": data, "validation": validation, "test": test}
     with noting_warnings() as noted:
         if pretrained := settings.chosen.get("training.pretrained"):
             _check_weights_file(pretrained.value)

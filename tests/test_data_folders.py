@@ -17,7 +17,9 @@ from PIL import Image
 from kerasnn.data import folders, read, read_chunks
 from kerasnn.data.frames import keep_rows, place
 from kerasnn.data.sources import check_source
-from kerasnn.errors import ConfigError, DataError, KerasnnError, KerasnnWarning, StorageError
+from kerasnn.errors import DataError, KerasnnError, KerasnnWarning, StorageError
+from kerasnn.schema import infer
+from kerasnn.table import _warn_of_small_classes
 
 
 def make(folder: Path, *names: str) -> Path:
@@ -70,7 +72,7 @@ def test_images_alone_and_several_sources(tmp_path: Path) -> None:
         "sounds and folders of these"
     )
     assert refusal([]) == "no images – name at least one"
-    with pytest.raises(ConfigError, match="a table must be a path"):
+    with pytest.raises(DataError, match=r"numbers of the shape \(2,\) are no table"):
         read([1, 2])
 
 
@@ -89,9 +91,67 @@ def test_other_files_are_told_once(tmp_path: Path) -> None:
     with pytest.warns(KerasnnWarning) as caught:
         assert len(read(tmp_path).frame) == 2
     assert [str(warning.message) for warning in caught] == [
-        "2 files that are no images by their place or name are ignored: 'notes.txt', … "
+        f"a file that is no image by its name is ignored: 'notes.txt' ({tmp_path})",
+        "an image beside the class folders has no class and is left out: 'stray.png' "
+        f"({tmp_path}) – put each into the folder of its class",
+    ]
+
+
+def test_what_is_ignored_is_counted_with_examples(tmp_path: Path) -> None:
+    make(tmp_path, "cat/a.png", "dog/a.png")
+    for name in ("notes.txt", "a.mp4", "b.mp4", "c.mp4", ".hidden", "Thumbs.db"):
+        (tmp_path / "dog" / name).touch()
+    with pytest.warns(KerasnnWarning) as caught:
+        read(tmp_path)
+    assert [str(warning.message) for warning in caught] == [
+        "4 files that are no images by their name are ignored: 'a.mp4', 'b.mp4', 'c.mp4', … "
         f"({tmp_path})"
     ]
+
+
+def test_to_predict_images_beside_subfolders_are_taken_too(tmp_path: Path) -> None:
+    make(tmp_path, "cat/a.png", "loose.png", "zoo/deep/b.png")
+    [piece] = read_chunks(tmp_path, allow_empty=True)
+    names = [os.path.relpath(path, tmp_path) for path in piece["image"]]
+    assert names == ["cat/a.png", "loose.png", "zoo/deep/b.png"]
+    assert list(piece.columns) == ["image"]
+    make(tmp_path / "contest", "train/cat/a.png", "test/1.png", "2.png")
+    [piece] = read_chunks(tmp_path / "contest", allow_empty=True)
+    names = [os.path.relpath(path, tmp_path / "contest") for path in piece["image"]]
+    assert names == ["2.png", "test/1.png", "train/cat/a.png"]
+
+
+def test_images_in_no_part_are_named(tmp_path: Path) -> None:
+    make(tmp_path, "train/cat/a.png", "test/1.png", "2.png")
+    with pytest.warns(KerasnnWarning) as caught:
+        folders.warn_of_unused(tmp_path)
+    assert [str(warning.message) for warning in caught] == [
+        f"2 images are not in 'train' and left out: '2.png', '1.png' ({tmp_path}) – a part needs "
+        "one subfolder a class"
+    ]
+
+
+def test_a_folder_without_classes_says_what_is_expected(tmp_path: Path) -> None:
+    make(tmp_path, "a.png", "b.png")
+    with pytest.raises(DataError) as caught:
+        folders.check_has_classes(tmp_path)
+    assert str(caught.value) == (
+        f"a folder of images without a subfolder for each class ({tmp_path}) – sort the images "
+        "into one subfolder a class, or give a table of paths and labels"
+    )
+    folders.check_has_classes("table.csv")
+
+
+def test_classes_of_a_few_images_are_named(tmp_path: Path) -> None:
+    make(tmp_path, *(f"cat/{i}.png" for i in range(2)), *(f"dog/{i}.png" for i in range(9)))
+    table = read(tmp_path)
+    schema = infer(table, target="label", columns={"label": "category"})
+    with pytest.warns(KerasnnWarning) as caught:
+        _warn_of_small_classes(table, schema)
+    assert str(caught[-1].message) == (
+        f"a class has fewer than 5 images: 'cat' 2 ({tmp_path}) – add images, or leave the class "
+        "out"
+    )
 
 
 def test_empty_folders(tmp_path: Path) -> None:

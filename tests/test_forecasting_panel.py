@@ -238,7 +238,8 @@ def test_a_panel_comes_back_from_its_table() -> None:
 def test_offsets_are_brought_to_utc() -> None:
     hours = pd.date_range("2020-03-28 20:00", periods=12, freq="h", tz="Europe/Rome")
     frame = pd.DataFrame({"at": hours.map(lambda time: time.isoformat()), "y": range(12)})
-    panel = panel_of(frame)
+    with pytest.warns(KerasnnWarning, match=r"offsets \+01:00, \+02:00 are brought to UTC"):
+        panel = panel_of(frame)
     assert panel.frequency.name == "h"
     assert len(panel.tracks[0]) == 12
     assert panel.frequency.texts(panel.values(0, 0, 1)) == ["2020-03-28 19:00:00"]

@@ -1,28 +1,52 @@
-"""Dates written as text: ISO 8601 and the usual layouts with day, month and year."""
+"""Dates written as text: ISO 8601 and the usual layouts with day, month and year.
+
+One rule for time zones holds wherever dates and times are read:
+
+- A time without an offset is what a clock showed. No zone is assumed.
+- A time with an offset, or a timestamp with a zone, is an instant and is counted in UTC.
+- Offsets that differ within a column are brought to UTC, with a warning; a time without an offset
+  among them is taken for UTC.
+- Forecasts return times in the one offset or zone of the column they were given. Where the instants
+  are not regular but the clocks are, as with days in a zone with summer time, points in time are
+  counted as the clocks show them; with texts whose offsets change this is said, and the forecast
+  has no zone.
+"""
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
+from datetime import datetime, tzinfo
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kerasnn.data import cells
+
 ISO = "ISO8601"
 MISSING_DATE: int = int(np.iinfo(np.int64).min)
 
 _TIME = r"([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?"
-_MONTHS = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_MONTHS = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    "|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_MONTH = re.compile(rf"\b{_MONTHS}\b", re.IGNORECASE)
+_OFFSET = re.compile(r"\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s?(Z|[-+]\d{2}:?\d{2})$")
 _SHAPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\d{4}-\d{2}(-\d{2}([ T]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[-+]\d{2}:?\d{2})?)?)?", (ISO,)),
     (r"\d{4}/\d{1,2}/\d{1,2}" + _TIME, ("%Y/%m/%d",)),
     (r"\d{1,2}\.\d{1,2}\.\d{4}" + _TIME, ("%d.%m.%Y",)),
     (r"\d{1,2}/\d{1,2}/\d{4}" + _TIME, ("%m/%d/%Y", "%d/%m/%Y")),
     (r"\d{1,2}-\d{1,2}-\d{4}" + _TIME, ("%d-%m-%Y", "%m-%d-%Y")),
-    (rf"\d{{1,2}}[- ]{_MONTHS}[- ]\d{{4}}", ("%d %b %Y", "%d-%b-%Y")),
-    (rf"{_MONTHS} \d{{1,2}}, \d{{4}}", ("%b %d, %Y",)),
+    (rf"\d{{1,2}}[- ]{_MONTHS}[- ]\d{{4}}" + _TIME, ("%d %b %Y", "%d-%b-%Y")),
+    (rf"{_MONTHS} \d{{1,2}},? \d{{4}}" + _TIME, ("%b %d, %Y", "%b %d %Y")),
+    (rf"{_MONTHS}[- ]\d{{4}}", ("%b %Y", "%b-%Y")),
+    (rf"\d{{4}}[- ]{_MONTHS}", ("%Y %b", "%Y-%b")),
+    (rf"\d{{4}}[- ]{_MONTHS}[- ]\d{{1,2}}" + _TIME, ("%Y %b %d", "%Y-%b-%d")),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S")
 
@@ -49,7 +73,9 @@ def parse_each(texts: Sequence[str], layout: str) -> tuple[np.ndarray, np.ndarra
     """Seconds since 1970 UTC, int64 (n,), and whether each text could be read, bool (n,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        column = pd.Series(list(texts), dtype=object)
+        # Whole names and short ones may stand in one column.
+        short = map(_with_short_month, texts) if "%b" in layout else texts
+        column = pd.Series(list(short), dtype=object)
         parsed = pd.to_datetime(column, format=layout, utc=True, errors="coerce")
     known = parsed.notna().to_numpy()
     if layout == ISO:
@@ -58,11 +84,74 @@ def parse_each(texts: Sequence[str], layout: str) -> tuple[np.ndarray, np.ndarra
     return to_seconds(parsed), known
 
 
+def offset_of(text: object) -> str:
+    """The offset from UTC that a time is written with; empty where it has none.
+
+    >>> offset_of("2026-01-31 12:00+02:00"), offset_of("2026-01-31T12:00Z"), offset_of("12:00")
+    ('+0200', '+0000', '')
+    """
+    match = _OFFSET.search(text.strip()) if isinstance(text, str) else None
+    if match is None:
+        return ""
+    return "+0000" if match[1] == "Z" else match[1].replace(":", "")
+
+
+def zone_of(series: pd.Series) -> tuple[tzinfo | None, str]:
+    """The one zone or offset that the times of a column are in, and what to warn of if none is.
+
+    Args:
+        series: Timestamps, or texts.
+
+    Returns:
+        None for times without one; UTC, and a sentence, where offsets differ or some lack one.
+    """
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        return series.dtype.tz, ""
+    array = cells.to_arrow(series)
+    if pa.types.is_timestamp(array.type):
+        zone = array.type.tz
+        return (pd.DatetimeTZDtype(tz=zone).tz if zone else None), ""
+    if cells.form_of(array) != "text":
+        return None, ""
+    texts = cells.distinct(cells.text_cells(array, dash=True))[0]
+    offsets = sorted({offset_of(text) for text in texts})
+    if offsets in ([], [""]):
+        return None, ""
+    if len(offsets) == 1:
+        zone = datetime.strptime(offsets[0], "%z").tzinfo
+        return pd.Timestamp(0, tz=zone).tz, ""
+    if offsets[0] == "":
+        return pd.Timestamp(0, tz="UTC").tz, "times without an offset among others are read as UTC"
+    listed = ", ".join(f"{offset[:3]}:{offset[3:]}" for offset in offsets[:3])
+    return pd.Timestamp(0, tz="UTC").tz, f"times with the offsets {listed} are brought to UTC"
+
+
+def in_zone(times: pd.Series, zone: tzinfo | None, *, is_local: bool = False) -> pd.Series:
+    """Timestamps in UTC, or as the clocks of a zone show them, with that zone.
+
+    Args:
+        times: Timestamps without a zone.
+        zone: Zone or offset; None gives them back as they are.
+        is_local: Whether they are what the clocks show.
+    """
+    if zone is None:
+        return times
+    if not is_local:
+        return times.dt.tz_localize("UTC").dt.tz_convert(zone)
+    # An hour that there is twice is its first one; one that there is not is the next.
+    is_summer = np.ones(len(times), dtype=bool)
+    return times.dt.tz_localize(zone, ambiguous=is_summer, nonexistent="shift_forward")
+
+
 def to_seconds(stamps: pd.Series) -> np.ndarray:
     """Timestamps as seconds since 1970, int64 (n,), rounded down; missing is `MISSING_DATE`."""
     if getattr(stamps.dtype, "tz", None) is not None:
         stamps = stamps.dt.tz_convert("UTC").dt.tz_localize(None)
     return stamps.to_numpy().astype("datetime64[s]").astype(np.int64)
+
+
+def _with_short_month(text: str) -> str:
+    return _MONTH.sub(lambda match: match[0][:3], text)
 
 
 def _common_shape(column: pa.Array) -> tuple[str, ...]:

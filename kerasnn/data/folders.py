@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class Listing:
         ignored: Files whose names are not those of images, or of sounds.
         empty: Class folders without any.
         kind: What they are: `IMAGE`, or `SOUND` where there is no image.
+        unlabelled: Images, or sounds, beside the class folders, which are left out.
     """
 
     paths: list[str]
@@ -55,6 +56,7 @@ class Listing:
     ignored: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     kind: str = IMAGE
+    unlabelled: list[str] = field(default_factory=list)
 
 
 def is_picture_path(text: str) -> bool:
@@ -75,11 +77,12 @@ def is_sound_path(text: str) -> bool:
     return os.path.splitext(text)[1].lower() in SOUND_SUFFIXES
 
 
-def scan(folder: str | os.PathLike[str]) -> Listing:
+def scan(folder: str | os.PathLike[str], *, needs_labels: bool = True) -> Listing:
     """Find the images of a folder, or its sounds where it has no image; links are followed.
 
     Args:
         folder: With class folders, with parts (train, test) of class folders, or with files.
+        needs_labels: Whether files beside class folders, which have no label, are left out.
 
     Raises:
         DataError: A link leads back to a folder above it, or there is neither image nor sound.
@@ -95,19 +98,20 @@ def scan(folder: str | os.PathLike[str]) -> Listing:
     ]
     ignored: list[str] = []
     kind = kind_of(top)
-    if not classes:
-        paths = list(_files(top, above, ignored, kind))
-        listing = Listing(paths, None, ignored, kind=kind)
+    everything = list(_files(top, above, ignored, kind))
+    paths, labels, empty = [], [], []
+    for name, path in classes:
+        found = list(_files(path, (*above, _identity(path)), [], kind))
+        paths += found
+        labels += [printable(name)] * len(found)
+        if not found:
+            empty.append(path)
+    labelled = set(paths)
+    unlabelled = [path for path in everything if path not in labelled]
+    if not classes or (unlabelled and not needs_labels):
+        listing = Listing(everything, None, ignored, kind=kind)
     else:
-        paths, labels, empty = [], [], []
-        for name, path in classes:
-            found = list(_files(path, (*above, _identity(path)), ignored, kind))
-            paths += found
-            labels += [printable(name)] * len(found)
-            if not found:
-                empty.append(path)
-        ignored += [entry.path for entry in _entries(top) if not entry.is_dir()]
-        listing = Listing(paths, labels, ignored, empty, kind)
+        listing = Listing(paths, labels, ignored, empty, kind, unlabelled)
     if not listing.paths:
         raise no_images(top)
     return listing
@@ -125,14 +129,47 @@ def check(listing: Listing, folder: str | os.PathLike[str], *, allow_empty: bool
         fix = f"put {listing.kind}s into it, or remove it"
         what = f"a class folder without {listing.kind}s"
         raise DataError(what, place=printable(listing.empty[0]), fix=fix)
+    place, kind = printable(os.fspath(folder)), listing.kind
     if listing.ignored:
-        number = len(listing.ignored)
-        shown = printable(os.path.basename(listing.ignored[0]))
-        kind = listing.kind
-        what = f"{number:,} files that are no {kind}s by their place or name are ignored: '{shown}'"
+        number, shown = len(listing.ignored), _some(listing.ignored)
+        what = f"{number:,} files that are no {kind}s by their name are ignored: {shown}"
         if number == 1:
-            what = f"a file that is no {kind} by its place or name is ignored: '{shown}'"
-        warn(what + (", …" if number > 1 else ""), place=printable(os.fspath(folder)))
+            what = f"a file that is no {kind} by its name is ignored: {shown}"
+        warn(what, place=place)
+    if listing.unlabelled:
+        number, shown = len(listing.unlabelled), _some(listing.unlabelled)
+        what = (
+            f"{number:,} {kind}s beside the class folders have no class and are left out: {shown}"
+        )
+        if number == 1:
+            one = "an image" if kind == IMAGE else "a sound"
+            what = f"{one} beside the class folders has no class and is left out: {shown}"
+        warn(what, place=place, fix="put each into the folder of its class")
+
+
+def warn_of_unused(source: Any) -> None:
+    """Warn of images or sounds in a folder of parts (train, test) that are in none of them."""
+    parts = parts_of(source)
+    if parts is None:
+        return
+    top, kind = os.fspath(source), kind_of(source)
+    used = {path for part in parts.values() for path in _files(part, (_identity(part),), [], kind)}
+    everything = _files(top, (_identity(top),), [], kind)
+    unused = [path for path in everything if path not in used]
+    if unused:
+        names = " and ".join(f"'{os.path.basename(part)}'" for part in parts.values())
+        n_files = f"{len(unused):,} {kind}s are" if len(unused) > 1 else f"one {kind} is"
+        what = f"{n_files} not in {names} and left out: {_some(unused)}"
+        warn(what, place=printable(top), fix="a part needs one subfolder a class")
+
+
+def check_has_classes(source: Any) -> None:
+    """Raise for a folder of images or sounds that says nothing about their classes."""
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source) and holds_any(source):
+        kind = kind_of(source)
+        what = f"a folder of {kind}s without a subfolder for each class"
+        fix = f"sort the {kind}s into one subfolder a class, or give a table of paths and labels"
+        raise DataError(what, place=printable(os.fspath(source)), fix=fix)
 
 
 def kind_of(folder: str | os.PathLike[str]) -> str:
@@ -207,18 +244,38 @@ def is_series_path(text: str) -> bool:
 
 
 def is_media_source(source: Any) -> bool:
-    """Whether a source is a folder, an image, a sound or several of them, not a table."""
+    """Whether a source is a folder, an image, a sound or several of them, not a table or texts."""
     if isinstance(source, list | tuple):
-        return True
+        return all(isinstance(each, str | os.PathLike) for each in source) and _are_files(source)
     if not isinstance(source, str | os.PathLike):
         return False
     path = os.fspath(source)
     return is_picture_path(path) or is_sound_path(path) or os.path.isdir(source)
 
 
+def _are_files(paths: Sequence[Any]) -> bool:
+    """Whether texts are the names of files, there or not, and not texts to be read."""
+    from kerasnn.data.sources import names_file
+
+    is_one = any(
+        isinstance(path, os.PathLike)
+        or is_picture_path(path)
+        or is_sound_path(path)
+        or os.path.isdir(path)
+        for path in paths
+    )
+    return is_one or all(names_file(path) for path in paths)
+
+
 def printable(path: str) -> str:
     r"""A path with the bytes that are no UTF-8 written out, such as ``caf\xe9``."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _some(paths: Sequence[str]) -> str:
+    """Names of the first few files, in quotes."""
+    names = ", ".join(f"'{printable(os.path.basename(path))}'" for path in paths[:3])
+    return names + (", …" if len(paths) > 3 else "")
 
 
 def _holds(folder: str | os.PathLike[str], kind: str) -> bool:

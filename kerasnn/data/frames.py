@@ -154,6 +154,9 @@ def from_mapping(columns: Mapping[str, Any]) -> pd.DataFrame:
 def _column(name: str, values: Any) -> pd.Series:
     if isinstance(values, pd.Series):
         return values.reset_index(drop=True)
+    if hasattr(values, "to_pandas"):
+        # A column of polars or Arrow.
+        return pd.Series(values.to_pandas())
     if getattr(values, "ndim", 1) in (3, 4):
         return as_cells(np.asarray(values))
     if np.isscalar(values) or getattr(values, "ndim", 1) != 1:

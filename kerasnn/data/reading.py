@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from kerasnn.data.frames import (
     Examples,
     check_rows,
     from_frame,
-    from_mapping,
     slices,
     with_origin,
 )
+from kerasnn.data.inputs import as_frame
 from kerasnn.data.sources import Source, locate
 from kerasnn.errors import ConfigError, DataError
 
@@ -32,7 +32,7 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
         source: A path to CSV, TSV, JSON lines or Parquet, or one of these with gzip; to ``.npz``
             with images or series ``x``; to a ``.ts`` file of series; to a folder of images or
             sounds, or one of these; a list of the latter; ``-`` for
-            standard input; a DataFrame; or a dict of arrays or lists.
+            standard input; or a table in memory, of any kind that `kerasnn.data.inputs` knows.
         encoding: Of a text file.
         delimiter: Between the cells of a text file; a tab for ``.tsv``, else a comma.
 
@@ -42,8 +42,9 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
     >>> read({"age": [31, 42], "bought": ["no", "yes"]}).frame.shape
     (2, 2)
     """
-    if isinstance(source, pd.DataFrame | Mapping):
-        frame = from_frame(source) if isinstance(source, pd.DataFrame) else from_mapping(source)
+    given = as_frame(source)
+    if given is not None:
+        frame = from_frame(given)
         check_rows(frame, None, allow_empty=False)
         return Examples(frame, "the table")
     if folders.is_media_source(source):
@@ -77,8 +78,9 @@ def read_chunks(
     """
     if chunk_rows < 1:
         raise ConfigError(f"`chunk_rows` must be at least 1; got {chunk_rows}")
-    if isinstance(source, pd.DataFrame | Mapping):
-        frame = from_frame(source) if isinstance(source, pd.DataFrame) else from_mapping(source)
+    given = as_frame(source)
+    if given is not None:
+        frame = from_frame(given)
         check_rows(frame, None, allow_empty=allow_empty)
         yield from slices(frame, chunk_rows)
         return
@@ -108,7 +110,7 @@ def _media(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
             paths, labels = [*paths, os.fspath(item)], None
             kinds.append(located.format)
         elif located.format == "folder":
-            listing = folders.scan(item)
+            listing = folders.scan(item, needs_labels=not allow_empty)
             folders.check(listing, item, allow_empty=allow_empty)
             paths += listing.paths
             kinds.append(listing.kind)

@@ -131,6 +131,8 @@ def _dates_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
         what += ", although the day may as well be first"
         fix = "write them as 2026-01-31"
     found.findings.append((what, fix))
+    if differ := dates.zone_of(series)[1]:
+        found.findings.append((differ, "write all times with one offset"))
     return found
 
 

@@ -43,7 +43,7 @@ from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
 from kerasnn.settings import Settings, collect
 from kerasnn.signature import Kind
-from kerasnn.table import Table
+from kerasnn.table import Table, decoded
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
 _NOT_SETTINGS = {
@@ -96,9 +96,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Train on all rows but a share that picks the best epoch.
 
         Args:
-            X: A DataFrame with numbers, text, categories or dates, or a matrix of numbers; or
-                series, (n, time, channels), NaN behind the end of a shorter one. Missing cells
-                are welcome.
+            X: A DataFrame of pandas, polars or Arrow with numbers, text, categories or dates, or a
+                matrix of numbers; texts as a Series, an array or a list; images, (n, height,
+                width, channels); or series, (n, time, channels), NaN behind the end of a shorter
+                one. Missing cells are welcome.
             y: Labels or values, (n,).
             sample_weight: How much each row counts, (n,), >= 0; both in training and in picking
                 the best epoch. A row of weight 0 is left out.
@@ -129,7 +130,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         schema = make_schema(frame, target, kinds=known | dict(settings.data.columns))
         config = resolve(settings, schema, frame)
         frame[name] = cells
-        examples = Examples(frame, "X")
+        examples, schema = decoded(Examples(frame, "X"), schema, config)
         parts = divide(examples, schema, config.split, seed=config.run.seed)
         table = Table(examples, schema, parts)
         config = adapt(config, table.rows("train"), table.rows("validation"), schema)

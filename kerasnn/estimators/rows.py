@@ -14,6 +14,7 @@ from sklearn.utils.validation import validate_data
 
 from kerasnn.data import Examples
 from kerasnn.data.frames import as_cells, from_frame, keep_rows
+from kerasnn.data.inputs import as_frame, has_own_names
 from kerasnn.data.long_tables import SERIES
 from kerasnn.errors import DataError, UnknownNameError
 from kerasnn.recipes import SplitOptions
@@ -29,8 +30,8 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
 
     Args:
         estimator: Learns or checks the number and the names of the columns.
-        X: A DataFrame, what can become one, or what NumPy takes for a matrix; or series,
-            (n, time, channels), which are one column.
+        X: A DataFrame, what can become one, or what NumPy takes for a matrix; or texts, images,
+            (n, height, width, channels), or series, (n, time, channels), which are one column.
         names: Of the columns in training; None in training itself.
 
     Raises:
@@ -39,7 +40,7 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
     in_training = names is None
     if are_series(X):
         return _read_series(estimator, X, names)
-    X = X.to_pandas() if hasattr(X, "to_pandas") else X
+    X = _as_table(estimator, X)
     if isinstance(X, pd.DataFrame):
         validate_data(estimator, X, reset=in_training, skip_check_array=True)
         frame = from_frame(X) if in_training else X.reset_index(drop=True)
@@ -57,6 +58,27 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
     if len(frame) < 2 or not len(frame.columns):
         raise DataError(f"{len(frame)} rows of {len(frame.columns)} columns, too few to learn from")
     return frame
+
+
+def _as_table(estimator: Any, X: Any) -> Any:
+    """A table of pandas where scikit-learn would see no matrix of numbers; else as it is."""
+    is_list = isinstance(X, list | tuple) and len(X)
+    is_matrix = isinstance(X, np.ndarray) and X.ndim != 4 and (X.ndim != 1 or not _are_texts(X))
+    if is_matrix or (is_list and not _are_texts(X) and not isinstance(X[0], Mapping)):
+        return X
+    from_library = hasattr(X, "to_pandas") or hasattr(X, "__arrow_c_stream__")
+    if not (from_library or is_list or isinstance(X, pd.Series | np.ndarray)):
+        return X
+    table = as_frame(X)
+    if table is None or has_own_names(table):
+        return X if table is None else table
+    names = getattr(estimator, "feature_names_in_", None)
+    return table if names is None or len(names) != table.shape[1] else table.set_axis(names, axis=1)
+
+
+def _are_texts(X: Any) -> bool:
+    first = next((cell for cell in X if cell is not None), None)
+    return isinstance(first, str)
 
 
 def are_series(X: Any) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data.dates import in_zone, zone_of
 from kerasnn.data.frames import origin_of
 from kerasnn.errors import DataError, warn
 from kerasnn.forecasting.forecasts import Forecasts
@@ -147,9 +149,12 @@ class Forecaster:
         self._warn_of(prepared)
         ends = np.array([track.end - 1 for track in panel.tracks], np.int64)
         origins = Origins(np.arange(len(panel), dtype=np.int64), ends)
-        return self._table(panel, self.forecasts(prepared, origins))
+        zone, differ = zone_of(frame[self.preprocessor.roles.time])
+        if differ and panel.roles.clock == "local":
+            zone = None
+        return self._table(panel, self.forecasts(prepared, origins), zone)
 
-    def _table(self, panel: Panel, found: Forecasts) -> pd.DataFrame:
+    def _table(self, panel: Panel, found: Forecasts, zone: tzinfo | None) -> pd.DataFrame:
         roles, horizon = self.preprocessor.roles, found.horizon
         keys = [track.key for track in panel.tracks]
         columns: dict[str, Any] = {
@@ -158,6 +163,8 @@ class Forecaster:
         }
         times = found.times.reshape(-1)
         columns[roles.time] = times.astype(np.int64) if roles.clock == "steps" else times
+        if roles.clock != "steps":
+            columns[roles.time] = in_zone(pd.Series(times), zone, is_local=roles.clock == "local")
         for i, target in enumerate(found.targets):
             ending = f":{target}" if len(found.targets) > 1 else ""
             columns[f"{PREDICTION}{ending}"] = found.prediction[..., i].reshape(-1)

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data.dates import zone_of
 from kerasnn.data.frames import origin_of, place
 from kerasnn.data.values import as_categories
 from kerasnn.errors import DataError, warn
 from kerasnn.forecasting import frequency as frequencies
 from kerasnn.forecasting.frequency import Frequency
 from kerasnn.forecasting.roles import Roles
-from kerasnn.forecasting.times import has_offsets, read_times
+from kerasnn.forecasting.times import read_times
 from kerasnn.preprocessing.preprocessor import check_columns
 
 Key = tuple[str, ...]
@@ -209,14 +210,19 @@ def _read_times(
     """The times, in UTC where that makes a regular grid, else as the clocks showed them."""
     column, layout = frame[roles.time], roles.layouts.get(roles.time, "")
     values = read_times(column, layout=layout, clock=roles.clock)
-    undecided = not isinstance(frequency, Frequency) and roles.clock == "utc"
-    if not undecided or not has_offsets(column) or _grid(series, values, frequency, False):
+    if roles.clock != "utc":
         return roles, values
-    local = read_times(column, layout=layout, clock="local")
-    if not _grid(series, local, frequency, False):
+    zone, differ = zone_of(column)
+    undecided = zone is not None and not isinstance(frequency, Frequency)
+    local = read_times(column, layout=layout, clock="local") if undecided else values
+    is_regular = not undecided or _grid(series, values, frequency, False)
+    if is_regular or not _grid(series, local, frequency, False):
+        if differ:
+            warn(differ, place=place(column) or None, fix="write all times with one offset")
         return roles, values
-    what = "the offsets of the times change; they are read as the clocks showed them"
-    warn(what, place=place(column) or None)
+    if differ:
+        what = "the offsets of the times change; they are read as the clocks showed them"
+        warn(what, place=place(column) or None)
     return replace(roles, clock="local"), local
 
 

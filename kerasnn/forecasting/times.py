@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kerasnn.data import cells
 from kerasnn.data.frames import place
+from kerasnn.data.inputs import as_frame
 from kerasnn.data.labels import numbers_or_none
 from kerasnn.data.values import MISSING_DATE, as_dates
 from kerasnn.errors import DataError
@@ -22,7 +23,9 @@ _OFFSET = re.compile(r"(\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)\s?(?:Z|[-+]\d{2}:?\d
 
 
 def with_time_column(data: Any) -> Any:
-    """A DataFrame whose index holds the times, with these as a column; anything else as it is."""
+    """A table whose index holds the times, with these as a column; anything else as it is."""
+    frame = as_frame(data)
+    data = data if frame is None else frame
     if not (isinstance(data, pd.DataFrame) and len(data)):
         return data
     index = data.index
@@ -71,14 +74,6 @@ def without_offsets(series: pd.Series) -> pd.Series:
     plain.attrs, plain.name = series.attrs, series.name
     read: pd.Series = plain
     return read
-
-
-def has_offsets(series: pd.Series) -> bool:
-    """Whether the times say how far they are from UTC."""
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        return True
-    known = series.dropna().head(1000)
-    return any(isinstance(cell, str) and _OFFSET.search(cell.strip()) for cell in known)
 
 
 def _steps(series: pd.Series) -> NDArray[np.int64]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import models, storage
 from kerasnn.bundle import Bundle, open_bundle
 from kerasnn.config import Config
+from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitored
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
 from kerasnn.folder import BUNDLE, RunFolder, open_folder
@@ -49,7 +50,7 @@ _FIXED = ("argument", "command line")
 def tune(
     data: Any = None,
     *,
-    target: str | None = None,
+    target: Any = None,
     validation: Any = None,
     test: Any = None,
     task: str | None = None,
@@ -76,8 +77,8 @@ def tune(
     defaults. With the same seed and without a time limit, the trials are the same.
 
     Args:
-        data: Path, ``-``, DataFrame or dict of arrays.
-        target: Column to be predicted.
+        data: As for `kerasnn.train`.
+        target: Column to be predicted, or its values, one a row of ``data``.
         validation: As for `kerasnn.train`.
         test: Likewise.
         task: Likewise.
@@ -105,6 +106,7 @@ def tune(
         StorageError: The folder can't be written; this is found out before the first trial.
     """
     check_installed()
+    sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
     settings = collect(
         {
             **of_rows(data, validation, test, split),
@@ -129,7 +131,6 @@ def tune(
     if settings.names_model and resume is None:
         # What is wrong with the search is said before anything is read.
         _spaces(settings, settings.resolve(), asked)
-    sources = {"data": data, "validation": validation, "test": test}
     with noting_warnings() as noted:
         table, chosen = _read(settings, sources)
         folder = open_folder(chosen, resume=resume, force=force)
