@@ -328,8 +328,15 @@ TREATED = [
         "missing readings",
         lambda frame: frame.assign(sales=frame["sales"].where(frame.index % 9 > 0)),
     ),
-    Row("times with an offset", lambda frame: hourly("2023-03-25 12:00", "Europe/Rome")),
-    Row("times in many zones", lambda frame: hourly("2023-10-28 12:00", "Europe/Rome")),
+    Row("times with an offset", lambda frame: hourly("2023-03-25 12:00", "Etc/GMT-2")),
+    Row(
+        "times in two zones",
+        lambda frame: hourly("2023-10-28 12:00", "Europe/Rome"),
+        (
+            "warning: times with the offsets +01:00, +02:00 are brought to UTC ({path},day) – write "
+            "all times with one offset",
+        ),
+    ),
     Row(
         "days of clocks that change",
         lambda frame: frame.assign(

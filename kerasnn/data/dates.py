@@ -136,11 +136,14 @@ def in_zone(times: pd.Series, zone: tzinfo | None, *, is_local: bool = False) ->
     """
     if zone is None:
         return times
+    placed: pd.Series
     if not is_local:
-        return times.dt.tz_localize("UTC").dt.tz_convert(zone)
+        placed = times.dt.tz_localize("UTC").dt.tz_convert(zone)
+        return placed
     # An hour that there is twice is its first one; one that there is not is the next.
     is_summer = np.ones(len(times), dtype=bool)
-    return times.dt.tz_localize(zone, ambiguous=is_summer, nonexistent="shift_forward")
+    placed = times.dt.tz_localize(zone, ambiguous=is_summer, nonexistent="shift_forward")
+    return placed
 
 
 def to_seconds(stamps: pd.Series) -> np.ndarray:

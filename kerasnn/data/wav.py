@@ -116,7 +116,8 @@ def _form(body: bytes) -> _Form:
 def _values(data: memoryview, form: _Form) -> NDArray[np.floating]:
     if form.tag in (_A_LAW, _MU_LAW):
         table = _a_law() if form.tag == _A_LAW else _mu_law()
-        return table[np.frombuffer(data, dtype="u1")]
+        telephony: NDArray[np.float32] = table[np.frombuffer(data, dtype="u1")]
+        return telephony
     if form.tag == _FLOAT:
         return np.frombuffer(data, dtype=f"<f{form.bits // 8}")
     if form.bits == 8:
