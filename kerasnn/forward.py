@@ -10,7 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasnn.errors import ModelRefusedError
 from kerasnn.layers.sizes import Walk, most_numbers, numbers_at_once
+from kerasnn.processes import check_process
 
 BATCH_SIZE = 8192
 SMALLEST_BATCH = 64
@@ -41,6 +43,7 @@ class Forward:
     def __init__(
         self, network: keras.Model, *, batch_size: int = BATCH_SIZE, mirror: bool = False
     ) -> None:
+        check_process()
         self.network = network
         self.batch_size = min(batch_size, _affordable(network))
         inputs = {
@@ -54,7 +57,12 @@ class Forward:
         self._call = tf.function(outputs, input_signature=[inputs])
 
     def __call__(self, inputs: Mapping[str, Any]) -> np.ndarray:
-        """Inputs of (n, …) each, in memory or read by rows, to float32 outputs, (n, width)."""
+        """Inputs of (n, …) each, in memory or read by rows, to float32 outputs, (n, width).
+
+        Raises:
+            ConfigError: This process was forked from one that uses TensorFlow.
+        """
+        check_process()
         n_rows = len(next(iter(inputs.values())))
         if not n_rows:
             return np.zeros((0, self.network.output_shape[-1]), "float32")
@@ -67,6 +75,24 @@ class Forward:
         rows = np.minimum(np.arange(start, start + size), n_rows - 1)
         outputs: Any = self._call({name: tf.constant(v[rows]) for name, v in inputs.items()})
         return np.asarray(outputs, "float32")[: stop - start]
+
+
+def check_finite(values: np.ndarray) -> None:
+    """Raise if a network returns NaN or infinity for some rows.
+
+    Args:
+        values: What it returns, or what is made of it, (n, …).
+
+    Raises:
+        ModelRefusedError: Says of how many.
+    """
+    is_finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    if not is_finite.all():
+        count = int((~is_finite).sum())
+        raise ModelRefusedError(
+            f"the network returns no finite number for {count:,} of {len(values):,} rows",
+            fix="train it again: its weights, or the values of these rows, are too large",
+        )
 
 
 def _is_wide(network: keras.Model) -> bool:

@@ -118,8 +118,18 @@ class Predictor:
 
         Raises:
             DataError: Columns are missing, or don't hold what they held in training.
+            ModelRefusedError: The network returns no finite number for some rows.
         """
-        return self.calibrated(self.outputs(self.preprocessor.transform(frame).inputs))
+        return self._scores(self.preprocessor.transform(frame).inputs)
+
+    def _scores(self, inputs: Mapping[str, Rows]) -> NDArray[np.float64]:
+        from kerasnn.forward import check_finite
+
+        outputs = self.outputs(inputs)
+        check_finite(outputs)
+        scores = self.calibrated(outputs)
+        check_finite(scores)
+        return scores
 
     def decide(self, scores: NDArray[np.float64]) -> NDArray[Any]:
         """Codes of the classes (n,) from probabilities; values stay as they are.
@@ -201,6 +211,7 @@ class Predictor:
         Raises:
             DataError: Columns are missing, or don't hold what they held in training.
             ConfigError: As `margins_for`.
+            ModelRefusedError: The network returns no finite number for some rows.
         """
         return self.predict_and_count(frame, strict=strict, coverage=coverage).table
 
@@ -215,7 +226,7 @@ class Predictor:
         rows, heard = sound_columns.readable(rows, layouts, strict=strict)
         kept = kept[heard]
         prepared = self.preprocessor.transform(rows)
-        scores = self.calibrated(self.outputs(prepared.inputs))
+        scores = self._scores(prepared.inputs)
         table = self._table(scores, pd.Index(kept), coverage)
         if len(kept) < len(frame):
             # As objects, whole numbers stay whole beside what is empty.

@@ -140,11 +140,14 @@ def build_network(described: Description, weights: bytes) -> Any:
     """The network of a recipe with its weights.
 
     Raises:
+        ConfigError: This process was forked from one that uses TensorFlow.
         ModelRefusedError: There is no such network, or the weights don't fit.
     """
     from kerasnn import models
     from kerasnn.bundle.weights import load_network
+    from kerasnn.processes import check_process
 
+    check_process()
     if described.model not in models.names():
         raise ModelRefusedError("its network is not one of the zoo")
     for name in described.hyperparameters.keys() - models.hyperparameters(described.model).keys():

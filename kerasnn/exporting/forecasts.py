@@ -35,6 +35,7 @@ from kerasnn.exporting.verify import LARGEST_DIFFERENCE
 from kerasnn.forecasting import calendar
 from kerasnn.forecasting.preprocessor import FURTHEST, SeriesScale
 from kerasnn.forecasting.windows import Origins
+from kerasnn.forward import check_finite
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
 from kerasnn.storage import check_writable, write_atomically
 
@@ -191,6 +192,7 @@ def reference(
         if name in raw:
             inputs[name] = _scaled(np, raw[name], columns, waves)
     scaled = forecaster.scaled_of({name: inputs[name] for name in forecaster.network.input})
+    check_finite(scaled)
     values = forecaster.values_of(scaled)
     return fitted.decode(values, scales)
 

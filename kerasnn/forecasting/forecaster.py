@@ -19,7 +19,7 @@ from kerasnn.forecasting.intervals import Intervals
 from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared, naive_error
 from kerasnn.forecasting.windows import Origins
-from kerasnn.forward import Forward
+from kerasnn.forward import Forward, check_finite
 
 if TYPE_CHECKING:
     import keras
@@ -86,9 +86,16 @@ class Forecaster:
         Args:
             panel: The series.
             origins: From where, such as `kerasnn.forecasting.windows.origins` finds.
+
+        Raises:
+            ModelRefusedError: The network returns no finite number for some windows.
         """
         prepared = self.preprocessor.prepare(panel) if isinstance(panel, Panel) else panel
-        return self.decoded(prepared, origins, self.scaled(prepared, origins))
+        scaled = self.scaled(prepared, origins)
+        check_finite(scaled)
+        found = self.decoded(prepared, origins, scaled)
+        check_finite(found.prediction)
+        return found
 
     def decoded(
         self, prepared: Prepared, origins: Origins, scaled: NDArray[np.float64]

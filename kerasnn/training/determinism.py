@@ -9,8 +9,9 @@ both are off here: sums are of two at a time, and stay so.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import reduce
 from typing import Any
 from unittest.mock import patch
@@ -33,12 +34,34 @@ ADD_N = gen_math_ops.add_n
 POWER = math_ops.pow
 
 
+_LOCK = threading.Lock()
+# What undoes the switches, and the threads inside.
+_switches = ExitStack()
+_inside: list[int] = []
+
+
 @contextmanager
 def deterministic() -> Iterator[None]:
     """Compute the same bits each time; afterwards the process is as it was.
 
-    Functions must be traced and called inside.
+    Functions must be traced and called inside. The switches are of the whole process: where several
+    threads are inside, the first one sets them and the last one sets them back.
     """
+    with _LOCK:
+        if not _inside:
+            _switches.enter_context(_switched())
+        _inside.append(threading.get_ident())
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _inside.pop()
+            if not _inside:
+                _switches.close()
+
+
+@contextmanager
+def _switched() -> Iterator[None]:
     before = is_op_determinism_enabled()
     rewrites = tf.config.optimizer.get_experimental_options().get(REWRITER, True)
     tf.config.experimental.enable_op_determinism()

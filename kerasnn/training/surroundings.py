@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,19 +12,31 @@ import keras
 import numpy as np
 
 from kerasnn.costs import Machine
+from kerasnn.processes import check_process
 from kerasnn.recipes import Recipe
+
+# Keras draws seeds of its layers from Python's own generator, which all threads share.
+_SEEDING = threading.RLock()
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Keras' first weights from a seed; Python's and NumPy's own generators stay as they were."""
-    python, numpy = random.getstate(), np.random.get_state()
-    keras.utils.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
+    """Keras' first weights from a seed; Python's and NumPy's own generators stay as they were.
+
+    One thread at a time builds networks here, so that no seed depends on what others do.
+
+    Raises:
+        ConfigError: This process was forked from one that uses TensorFlow.
+    """
+    check_process()
+    with _SEEDING:
+        python, numpy = random.getstate(), np.random.get_state()
+        keras.utils.set_random_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 @contextmanager
