@@ -44,6 +44,12 @@ from kerasnn.cli.options import State, command, option, start_keras
     group="Data",
     help="Stop at an image that can't be read; its row is empty otherwise.",
 )
+@option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    group="Output",
+    help="Put an apostrophe before texts that a spreadsheet would take for formulas.",
+)
 @option("--force", is_flag=True, group="Output", help="Replace the file.")
 @click.pass_context
 def predict(
@@ -56,6 +62,7 @@ def predict(
     encoding: str | None,
     delimiter: str | None,
     strict: bool,
+    spreadsheet_safe: bool,
     force: bool,
 ) -> None:
     """Predict each row of a table, image, sound or series, in its order; memory stays bounded.
@@ -83,6 +90,7 @@ def predict(
         delimiter=delimiter,
         strict=strict,
         force=force,
+        spreadsheet_safe=spreadsheet_safe,
     )
     if output != "-" and not context.ensure_object(State).quiet:
         click.echo(f"{done.n_rows:,} rows predicted in {output}", err=True)

@@ -169,6 +169,7 @@ class ForecastRun:
         delimiter: str | None = None,
         strict: bool = False,
         force: bool = False,
+        spreadsheet_safe: bool = False,
     ) -> PredictedFile:
         """As `predict`, into a CSV file.
 
@@ -180,13 +181,15 @@ class ForecastRun:
             delimiter: Likewise.
             strict: As for `predict`.
             force: Replace the file.
+            spreadsheet_safe: Whether cells that a spreadsheet takes for formulas get an apostrophe
+                before them.
 
         Raises:
             ConfigError: The file exists, or the intervals have another coverage.
         """
         from kerasnn.data.writing import csv_writer
 
-        with csv_writer(output, force=force) as write:
+        with csv_writer(output, force=force, spreadsheet_safe=spreadsheet_safe) as write:
             table = self.predict(data, coverage=coverage, encoding=encoding, delimiter=delimiter)
             write(table)
         return PredictedFile(len(table), {})

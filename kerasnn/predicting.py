@@ -39,6 +39,7 @@ def predict_file(
     strict: bool,
     force: bool,
     coverage: float | None = None,
+    spreadsheet_safe: bool = False,
 ) -> PredictedFile:
     """Write the predictions of all pieces into a CSV file.
 
@@ -50,6 +51,7 @@ def predict_file(
         strict: As for `predict_pieces`.
         force: Replace the file.
         coverage: As for `predict_pieces`.
+        spreadsheet_safe: As for `kerasnn.data.writing.csv_writer`.
 
     Raises:
         ConfigError: The file exists, or the coverage can't be had.
@@ -58,7 +60,7 @@ def predict_file(
 
     unseen: dict[str, int] = {}
     n_rows = 0
-    with csv_writer(output, force=force) as write:
+    with csv_writer(output, force=force, spreadsheet_safe=spreadsheet_safe) as write:
         how: dict[str, Any] = {"strict": strict, "unseen": unseen, "coverage": coverage}
         for piece in predict_pieces(predictor, data, form, **how):
             write(piece)

@@ -185,6 +185,7 @@ class Run:
         delimiter: str | None = None,
         strict: bool = False,
         force: bool = False,
+        spreadsheet_safe: bool = False,
     ) -> PredictedFile:
         """Predict a table in pieces of bounded memory into a CSV file.
 
@@ -196,12 +197,15 @@ class Run:
             delimiter: Likewise.
             strict: As for `predict`.
             force: Replace the file.
+            spreadsheet_safe: Whether cells that a spreadsheet takes for formulas get an apostrophe
+                before them.
 
         Raises:
             ConfigError: The file exists, or the coverage can't be had.
         """
         form = self._format(encoding, delimiter)
         how: dict[str, Any] = {"strict": strict, "force": force, "coverage": coverage}
+        how["spreadsheet_safe"] = spreadsheet_safe
         return predict_file(self.predictor, data, output, form, **how)
 
     @property

@@ -30,6 +30,7 @@ from kerasnn.exporting.exporter import (
     work_folder,
 )
 from kerasnn.exporting.formats import Run
+from kerasnn.exporting.markdown import code, plain
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.verify import LARGEST_DIFFERENCE
 from kerasnn.forecasting import calendar
@@ -308,7 +309,7 @@ def page(forecaster: Forecaster, name: str, format: str) -> str:
     """Markdown: how to call an exported forecaster."""
     fitted = forecaster.preprocessor
     found = formats.get(format)
-    targets = ", ".join(f"`{target}`" for target in fitted.roles.targets)
+    targets = ", ".join(code(target) for target in fitted.roles.targets)
     levels = ", ".join(f"{level:g}" for level in forecaster.levels)
     quantiles = f", then its quantiles {levels}" if levels else ""
     parts = [
@@ -366,7 +367,7 @@ def _inputs(fitted: ForecastPreprocessor) -> str:
     lines = ["| input | type | shape | value | columns |", "| --- | --- | --- | --- | --- |"]
     for name, (shape, dtype) in input_shapes(fitted).items():
         meaning, columns = meanings[name]
-        shown = ", ".join(column.replace("|", "\\|").replace("\n", " ") for column in columns)
+        shown = ", ".join(map(plain, columns))
         sizes = ", ".join(["batch", *map(str, shape[1:])])
         lines.append(f"| `{name}` | {dtype} | ({sizes}) | {meaning} | {shown} |")
     if waves:

@@ -11,6 +11,7 @@ import numpy as np
 
 from kerasnn.exporting import formats, plain_tokens, sequences
 from kerasnn.exporting.example import contents, example_row
+from kerasnn.exporting.markdown import code, plain
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
 from kerasnn.preprocessing.graph import input_names
@@ -74,7 +75,7 @@ def page(
     example = _snippet(predictor, found, name, modules, own_size=int8 is not None)
     parts = [
         f"# `{name}`",
-        f"{found.TITLE} model that predicts `{preprocessor.schema.target.name}` from raw columns; "
+        f"{found.TITLE} model that predicts {code(preprocessor.schema.target.name)} from raw columns; "
         "the preprocessing is inside" + _outside(preprocessor, found),
         _needs(format, modules) + _rows(model, format),
         f"## Call it\n\n```python\n{example}```",
@@ -196,7 +197,7 @@ def _inputs(preprocessor: Preprocessor, found: formats.Format, name: str, *, own
     coded = {} if found.STRINGS else {text.name: text for text in preprocessor.texts}
     lines = ["| input | column | type | shape | value |", "| --- | --- | --- | --- | --- |"]
     for column in columns:
-        shown = column.name.replace("|", "\\|").replace("\n", " ")
+        shown = plain(column.name)
         shape, meaning = "(batch, 1)", _MEANINGS.get(column.kind, "")
         if column.name in sizes:
             shape, meaning = _image_meaning(sizes[column.name], own_size=own_size)
@@ -244,7 +245,7 @@ _TEXT_RULE = (
 def _output(predictor: Predictor) -> str:
     target = predictor.preprocessor.schema.target
     if target.task == "regression":
-        return f"`prediction`, float32, (batch, 1): `{target.name}` in its own unit."
+        return f"`prediction`, float32, (batch, 1): {code(target.name)} in its own unit."
     several = target.task == "multilabel"
     what = "labels, each on its own" if several else "classes"
     text = (
@@ -256,7 +257,7 @@ def _output(predictor: Predictor) -> str:
         text += f"\n\nkerasnn decides for each label from the probability {share} on."
     if target.task == "binary":
         no, yes = target.classes
-        text += f"\n\nkerasnn decides for `{yes}` from the probability {share} on, else for `{no}`."
+        text += f"\n\nkerasnn decides for {code(yes)} from the probability {share} on, else for {code(no)}."
     return text
 
 
@@ -277,19 +278,21 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
     if preprocessor.dates:
         lines.append("- Dates become elapsed time and positions in the year, month, week and day.")
     for text in preprocessor.texts:
-        cut = f"- Texts of `{text.name}` are cut into {text.unit}"
+        cut = f"- Texts of {code(text.name)} are cut into {text.unit}"
         if text.lower_case:
             cut += " in lower case"
         lines.append(f"{cut}, of which the first {text.length:,} are read.")
     for series in preprocessor.series:
-        lines.append(f"- Readings of `{series.name}` are scaled inside, the missing ones masked.")
+        lines.append(
+            f"- Readings of {code(series.name)} are scaled inside, the missing ones masked."
+        )
     for sound in preprocessor.sounds:
-        lines.append(f"- Of sounds of `{sound.name}`, a mel spectrogram is made inside.")
+        lines.append(f"- Of sounds of {code(sound.name)}, a mel spectrogram is made inside.")
     for image in preprocessor.images:
         if not own_size:
             size = f"{image.height} × {image.width}"
-            lines.append(f"- Images of `{image.name}` are resized to {size} pixels.")
-        lines.append(f"- Pixels of `{image.name}` are scaled inside.")
+            lines.append(f"- Images of {code(image.name)} are resized to {size} pixels.")
+        lines.append(f"- Pixels of {code(image.name)} are scaled inside.")
     if predictor.decision.mirror:
         lines.append("- Each output is the mean of those of the images and their mirror images.")
     return "\n".join(lines)

@@ -1,0 +1,35 @@
+"""Text of others, such as the names of columns, in a page of Markdown."""
+
+from __future__ import annotations
+
+import re
+
+_TICKS = re.compile(r"`+")
+# An underscore within a word, and most signs within a line, mean nothing.
+_SIGNS = re.compile(r"([\\`*\[\]<>|~&]|:(?=//)|(?<![^\W_])_|_(?![^\W_]))")
+
+
+def code(text: str) -> str:
+    """As code within a line: nothing in it is read as Markdown.
+
+    >>> code("age"), code("a`b")
+    ('`age`', '`` a`b ``')
+    """
+    line = _line(text)
+    longest = max(map(len, _TICKS.findall(line)), default=0)
+    ticks = "`" * (longest + 1)
+    return f"{ticks} {line} {ticks}" if longest or line != line.strip() else f"{ticks}{line}{ticks}"
+
+
+def plain(text: str) -> str:
+    r"""As plain text within a line or a cell of a table: links, HTML and formatting are none.
+
+    >>> print(plain("age_1"), plain("[a](b)|<i>"))
+    age_1 \[a\](b)\|\<i\>
+    """
+    return _SIGNS.sub(r"\\\1", _line(text))
+
+
+def _line(text: str) -> str:
+    """Without characters that end a line or steer a terminal."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
