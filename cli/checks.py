@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from kerasnn.data.folders import is_media_source
+from kerasnn.data.folders import default_target, is_media_source
 from kerasnn.data.sources import check_source
-from kerasnn.errors import DataError
+from kerasnn.errors import ConfigError, DataError, UnknownNameError
+
+if TYPE_CHECKING:
+    from kerasnn.schema import Schema
+    from kerasnn.settings import Settings
+
+# Of the folder of a run; what imports Keras has these names too, and a test compares them.
+HELD_BACK, PART_COLUMN = "held_back.parquet", "kerasnn:part"
 
 
 def check_tables(paths: tuple[str, ...], *, encoding: str | None = None) -> None:
@@ -45,3 +54,126 @@ def check_run(path: str, *, unfinished: bool = False) -> None:
             place=path,
             fix="name a folder that training made",
         )
+
+
+def check_names(settings: Settings, source: str | None) -> None:
+    """Raise if a setting names no column of a file, by its first line.
+
+    Args:
+        settings: What was chosen.
+        source: What is trained on; None where an earlier run says it.
+    """
+    if settings.names_model:
+        from kerasnn import models
+
+        if not models.needs_keras(settings.model_name):
+            settings.resolve()
+    options, forecast, split = settings.data, settings.forecast, settings.split
+    frame = _empty(source, encoding=options.encoding, delimiter=options.delimiter)
+    target = options.target or default_target(source)
+    if frame is None:
+        return
+    names = list(frame.columns)
+    for name in (*forecast.series, *([forecast.time] if forecast.time else [])):
+        if name not in names:
+            raise UnknownNameError("column", name, names, place=source)
+    if forecast.horizon:
+        targets = forecast.targets or ([target] if target else [])
+        for name in (*targets, *forecast.known, *options.columns, *options.drop):
+            if name not in names:
+                raise UnknownNameError("column", name, names)
+    elif target:
+        from kerasnn.data.frames import Examples
+        from kerasnn.schema import check_arguments, check_target
+
+        check_target(Examples(frame, str(source)), target)
+        check_arguments(frame, target, None, options.columns, options.drop)
+    if split.column and split.column not in names:
+        raise UnknownNameError("split column", split.column, names)
+
+
+def check_rows_of(
+    run: str, data: str | None, *, encoding: str | None, delimiter: str | None, target: bool
+) -> Schema | None:
+    """Raise if a table lacks columns that a run needs, by its first line.
+
+    Args:
+        run: Folder or bundle.
+        data: File of the table; None for rows of the run.
+        encoding: Of the table; None for that of the training, where it is not looked at.
+        delimiter: Likewise.
+        target: Whether it needs the target too.
+
+    Returns:
+        The columns of the run; None if it forecasts.
+    """
+    from kerasnn.bundle.summary import read_outline
+    from kerasnn.predicting import text_format
+
+    schema, config = read_outline(run)
+    if schema is None or schema.long or data is None:
+        return schema
+    frame = _empty(data, **text_format(config, encoding, delimiter))
+    if frame is not None:
+        from kerasnn.preprocessing.preprocessor import check_columns
+
+        needed = [column.name for column in schema.features]
+        check_columns(frame, [*needed, *([schema.target.name] if target else [])])
+    return schema
+
+
+def check_column(
+    name: str, run: str, data: str | None, *, encoding: str | None, delimiter: str | None
+) -> None:
+    """Raise if neither a table nor the rows that a run has held back have a column."""
+    path = data if data is not None else os.path.join(run, HELD_BACK)
+    frame = _empty(path, encoding=encoding, delimiter=delimiter)
+    if frame is not None and name not in frame.columns:
+        raise UnknownNameError("column", name, [c for c in frame.columns if c != PART_COLUMN])
+
+
+def check_decision(
+    schema: Schema | None, *, by: str | None, costs: str | None, threshold: str | None, save: bool
+) -> None:
+    """Raise if the options of a decision are wrong, or the target has none.
+
+    Args:
+        schema: Of the run; None if it forecasts.
+        by: Column whose values are scored apart.
+        costs: As of `kerasnn.evaluation.calibration.parse_costs`.
+        threshold: ``f1`` or a number in [0, 1].
+        save: Whether the threshold is kept.
+    """
+    from kerasnn.evaluation.calibration import check_decides, check_threshold, parse_costs
+
+    if costs is not None:
+        parse_costs(costs)
+    if threshold is not None:
+        check_threshold(threshold)
+    if costs is not None and threshold is not None:
+        raise ConfigError("costs and a threshold are two ways to decide", fix="give one of them")
+    given = {"by": by, "cost": costs, "threshold": threshold}
+    if schema is None and (named := [name for name, value in given.items() if value]):
+        raise ConfigError(f"`{named[0]}` is not for forecasts", fix="leave it out")
+    if save and costs is None and threshold is None:
+        raise ConfigError(
+            "there is no threshold to save", fix="choose one with --cost or --threshold"
+        )
+    if schema and (costs or threshold):
+        check_decides(schema.target)
+
+
+def _empty(path: str | None, *, encoding: str | None, delimiter: str | None) -> Any:
+    """A frame with the columns of a file and no rows; None where they don't stand at its beginning."""
+    if path is None:
+        return None
+    import pandas as pd
+
+    from kerasnn.data.frames import with_origin
+    from kerasnn.data.reading import read_names
+
+    names = read_names(path, encoding=encoding or "utf-8", delimiter=delimiter)
+    if names is None:
+        return None
+    frame = pd.DataFrame({name: pd.Series(dtype="str") for name in names})
+    return with_origin(frame, path, first_row=2)

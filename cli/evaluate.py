@@ -13,7 +13,7 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
         "kerasnn evaluate runs/adult-mlp-1",
         "kerasnn evaluate runs/adult-mlp-1 new.csv --by region",
         "kerasnn evaluate runs/photos-airbench-1 photos/test",
-        "kerasnn evaluate runs/adult-mlp-1 --cost fp=1,fn=5",
+        "kerasnn evaluate runs/adult-mlp-1 --cost fp=1,fn=5 --save",
         "kerasnn evaluate runs/adult-mlp-1 --fail-under auc=0.9 --quiet",
     ]
 )
@@ -31,6 +31,12 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
     metavar="f1|NUMBER",
     group="Scores",
     help="Choose the decision threshold by F1, or set it.",
+)
+@option(
+    "--save",
+    is_flag=True,
+    group="Scores",
+    help="Keep the chosen threshold in the run, for 'predict' and 'export'.",
 )
 @option(
     "--fail-under",
@@ -51,6 +57,7 @@ def evaluate(
     by: str | None,
     cost: str | None,
     threshold: str | None,
+    save: bool,
     fail_under: tuple[str, ...],
     encoding: str | None,
     delimiter: str | None,
@@ -58,27 +65,42 @@ def evaluate(
 ) -> None:
     """Score a run on its held-back rows, or on DATA.
 
+    With --cost or --threshold, classes are decided by another threshold than one half. It is chosen
+    on validation rows, as they were predicted before any network learned from them; what it costs
+    is measured on the rows that are scored. --save keeps it.
+
     RUN is the folder of a run or its model.kerasnn; DATA is a table with the target, or a
     folder with one subfolder of images a class.
     """
-    from kerasnn.cli.checks import check_run, check_table
-
-    check_run(run)
-    check_table(data, encoding=encoding)
-    start_keras(context)
-    import kerasnn
+    from kerasnn.cli.checks import (
+        check_column,
+        check_decision,
+        check_rows_of,
+        check_run,
+        check_table,
+    )
     from kerasnn.evaluation.calibration import parse_costs
     from kerasnn.evaluation.conditions import parse_condition
 
-    # A misspelt metric is told before the network is loaded, one of another task after it.
+    check_run(run)
+    check_table(data, encoding=encoding)
+    form = {"encoding": encoding, "delimiter": delimiter}
+    schema = check_rows_of(run, data, **form, target=True)
+    check_decision(schema, by=by, costs=cost, threshold=threshold, save=save)
     for condition in fail_under:
-        parse_condition(condition)
+        parse_condition(condition, schema.target.task if schema else "forecast")
+    if by is not None:
+        check_column(by, run, data, **form)
+    start_keras(context)
+    import kerasnn
+
     costs = parse_costs(cost) if cost else None
     scores = kerasnn.load(run).evaluate(
         data,
         by=by,
         costs=costs,
         threshold=threshold,
+        save=save,
         encoding=encoding,
         delimiter=delimiter,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from kerasnn.cli.checks import check_run, check_tables
+from kerasnn.cli.checks import check_rows_of, check_run, check_tables
 from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, option, start_keras
 
@@ -79,6 +79,15 @@ def predict(
     """
     check_run(run)
     check_tables(data, encoding=encoding)
+    from kerasnn.evaluation.conformal import check_coverage
+    from kerasnn.storage import check_output
+
+    if coverage is not None:
+        check_coverage(coverage)
+    if output != "-":
+        check_output(output, force=force)
+    single = data[0] if len(data) == 1 else None
+    check_rows_of(run, single, encoding=encoding, delimiter=delimiter, target=False)
     start_keras(context)
     import kerasnn
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
-from kerasnn.cli.checks import check_run
+from kerasnn.cli.checks import check_names, check_run
 from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import (
     State,
@@ -27,7 +27,7 @@ from kerasnn.config import AUTO
 from kerasnn.data.folders import check_has_classes, default_target
 from kerasnn.data.sources import check_source
 from kerasnn.options import fields_of
-from kerasnn.settings import collect
+from kerasnn.settings import Settings, collect
 from kerasnn.signature import Kind, Task
 
 
@@ -315,7 +315,7 @@ def train(
     values = {**chosen(context), **split_values(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
     several = bool(settings.forecast.targets)
-    source = source_of(context, settings.data, resume, several=several)
+    source = source_of(context, settings, resume, several=several)
     start_keras(context)
     import kerasnn
 
@@ -340,9 +340,10 @@ def split_values(text: str | None) -> dict[str, str | None]:
 
 
 def source_of(
-    context: click.Context, data: Any, resume: str | None, *, several: bool
+    context: click.Context, settings: Settings, resume: str | None, *, several: bool
 ) -> str | None:
-    """The file to train on; one that cannot be a table is an error at once."""
+    """The file to train on; one that cannot be a table, or lacks a column, is an error at once."""
+    data = settings.data
     if resume is not None:
         check_run(resume, unfinished=True)
     if data.source is None and resume is None:
@@ -354,5 +355,6 @@ def source_of(
     for path in (data.source, data.validation, data.test):
         if path is not None:
             check_source(path, encoding=data.encoding)
+    check_names(settings, data.source if resume is None else None)
     source: str | None = data.source
     return source

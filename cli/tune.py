@@ -103,7 +103,7 @@ def tune(
     """
     values = {**chosen(context), **split_values(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
-    source = source_of(context, settings.data, resume, several=False)
+    source = source_of(context, settings, resume, several=False)
     start_keras(context)
     import kerasnn
 

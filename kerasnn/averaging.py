@@ -231,7 +231,7 @@ def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
     network = _network(model, config, rows.preprocessor, [each.learned for each in kept])
     lesson = Lesson(rows.preprocessor, network, rows.train, rows.validation)
     mirror = any(each.learned.predictor.decision.mirror for each in kept)
-    predictor = decided(lesson, config, mirror=mirror)
+    predictor, validation = decided(lesson, config, mirror=mirror)
     membership = _membership(trained, shares, predictor, rows.validation, config)
     heaviest = trained[membership.heaviest].learned
     stopped = course.ending(membership.heaviest)
@@ -254,6 +254,7 @@ def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
         config,
         heaviest.sweep,
         average=Average(model, membership, history),
+        validation=validation,
     )
     return Averaged(learned, [(each.learned, each.lesson) for each in kept])
 

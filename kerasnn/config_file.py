@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -120,6 +121,15 @@ def render(
             lines += _render_value(key, value, origins)
         lines.append("")
     return "\n".join(lines)
+
+
+def with_value(text: str, key: str, value: Any, *, origin: str) -> str:
+    """The text of a file as `render` makes it with another value of a key, such as ``run.seed``."""
+    section, name = key.split(".", 1)
+    head, mark, rest = text.partition(f"{section}:\n")
+    line = _render_value(key, value, {key: origin})[0]
+    changed = re.sub(rf"^  {re.escape(name)}: .*$", lambda _: line, rest, count=1, flags=re.M)
+    return head + mark + changed
 
 
 def _render_value(key: str, value: Any, origins: Mapping[str, str]) -> list[str]:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from kerasnn.errors import ConfigError
 from kerasnn.evaluation.calibration import (
     as_pairs,
+    check_decides,
+    check_threshold,
     fit_temperature,
     fit_threshold,
     label_probabilities,
@@ -112,37 +113,31 @@ def choose_threshold(rule: str, likely: np.ndarray, truth: np.ndarray) -> float:
         return fit_threshold(likely[:, 1], truth)
     if "=" in rule:
         return fit_threshold(likely[:, 1], truth, costs=parse_costs(rule))
-    try:
-        value = float(rule)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise ConfigError(
-            f"the decision threshold must be a number in [0, 1], 'f1' or costs; got '{rule}'",
-            fix="write 0.3, f1, or fp=1,fn=5",
-        )
-    return value
+    check_threshold(rule)
+    return float(rule)
 
 
 def with_threshold(
-    predictor: Predictor, rule: str, validation: Callable[[], pd.DataFrame]
+    predictor: Predictor, rule: str, validation: Callable[[], Predictions]
 ) -> Predictor:
     """A predictor that decides by another threshold.
 
     Args:
         predictor: Of classes or labels.
         rule: As for `choose_threshold`.
-        validation: Gives the validation rows, if the rule needs them.
+        validation: Gives predictions on rows that no network has learned from, if the rule needs
+            them.
 
     Raises:
         ConfigError: As `choose_threshold`.
     """
     target = predictor.preprocessor.schema.target
+    check_decides(target)
     several = target.task == "multilabel"
     likely, truth = np.full((1, 2 if several else len(target.classes)), 0.5), np.zeros(1, int)
     if rule == "f1" or "=" in rule:
-        rows = validation()
-        likely, truth = predictor.scores(rows), predictor.preprocessor.target(rows)
+        found = validation()
+        likely, truth = found.scores, found.truth
         if several:
             likely, truth = as_pairs(likely, truth)
     value = choose_threshold(rule, likely, truth)

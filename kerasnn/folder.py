@@ -6,6 +6,7 @@
       config.yaml      the complete configuration; `kerasnn train -c config.yaml` repeats the run
       model.kerasnn    the bundle
       scores.json      history.csv      predictions.csv (of the test rows)
+      reference.npz    predictions on validation rows, baselines, hashes of the training rows
       held_back.parquet  split.csv.gz   raw rows that were not trained on; the part of each row
       report.html      checkpoints/      choice.json (why this model, if nobody named one)
       tuning.csv       tuning/  (of `kerasnn tune`: all trials, and what to go on from)
@@ -32,12 +33,14 @@ import pandas as pd
 from kerasnn import locks, storage
 from kerasnn.average_plan import folder_of
 from kerasnn.config import Config
+from kerasnn.config_file import with_value
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.folders import PART_NAMES
 from kerasnn.data.frames import as_objects
 from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.data.sound_cells import Recording
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
+from kerasnn.evaluation.reference import Reference
 from kerasnn.learning import Learned
 from kerasnn.selection import Choice
 from kerasnn.settings import Settings, collect
@@ -47,6 +50,7 @@ from kerasnn.training.fitting import check_fingerprint
 
 if TYPE_CHECKING:
     from kerasnn.run import Run
+    from kerasnn.schema import Target
 
 CONFIG, BUNDLE, HELD_BACK, SPLIT = (
     "config.yaml",
@@ -55,11 +59,14 @@ CONFIG, BUNDLE, HELD_BACK, SPLIT = (
     "split.csv.gz",
 )
 CHOICE = "choice.json"
+# To evaluate the run again; see `kerasnn.evaluation.reference`.
+REFERENCE, MOST_REFERENCE = "reference.npz", 1 << 31
 # Of a forecast: the candidates, and what the one that was chosen left over.
 BACKTEST = "backtest.npz"
 FILES = (
     CONFIG,
     CHOICE,
+    REFERENCE,
     BACKTEST,
     BUNDLE,
     HELD_BACK,
@@ -153,16 +160,61 @@ class RunFolder:
         learned.config.write(self.path / CONFIG)
         history = pd.DataFrame(learned.history)
         storage.write_atomically(self.path / "history.csv", history.to_csv(index=False).encode())
+        self._write_scores(run)
+        if run.reference:
+            storage.write_atomically(self.path / REFERENCE, run.reference.to_bytes())
+        self._write_predictions(run)
+        run.bundle.save(self.path / BUNDLE)
+
+    def replace_decision(self, run: Run, rule: str) -> None:
+        """Write what another decision threshold changes, the bundle last.
+
+        Args:
+            run: With this threshold.
+            rule: By which it was chosen.
+        """
+        text = (self.path / CONFIG).read_text(encoding="utf-8")
+        text = with_value(text, "run.threshold", rule, origin="argument")
+        storage.write_atomically(self.path / CONFIG, text.encode())
+        self._write_scores(run)
+        self._write_predictions(run)
+        run.bundle.save(self.path / BUNDLE)
+
+    def _write_scores(self, run: Run) -> None:
         if run.scores:
             text = json.dumps(run.scores.to_dict(), indent=2, ensure_ascii=False)
             storage.write_atomically(self.path / "scores.json", text.encode())
-        frame = run._held_back["test"]
+
+    def _write_predictions(self, run: Run) -> None:
+        try:
+            frame = run.held_back("test")
+        except DataError:
+            return
         if len(frame):
             table = run.predictor.predict(frame)
             table.insert(0, "truth", frame[run.predictor.preprocessor.schema.target.name])
             content = table.to_csv(index=False).encode()
             storage.write_atomically(self.path / "predictions.csv", content)
-        run.bundle.save(self.path / BUNDLE)
+
+    def read_reference(self, target: Target) -> Reference | None:
+        """What the run keeps for its evaluation; None if it keeps nothing.
+
+        Raises:
+            ModelRefusedError: It is damaged.
+        """
+        path = self.path / REFERENCE
+        if storage.kind_of(path, below=self.path) is None:
+            return None
+        content = storage.read_file(path, most=MOST_REFERENCE, below=self.path)
+        return Reference.from_bytes(content, target)
+
+    def has_trained_on(self, path: str | os.PathLike[str], config: Mapping[str, Any]) -> bool:
+        """Whether the run was trained on a file of this content."""
+        try:
+            known = (self.path / "data.sha256").read_text()
+            return hash_files({**config["data"], "source": os.fspath(path)}) == known
+        except (OSError, KeyError):
+            return False
 
     def read_held_back(self) -> dict[str, pd.DataFrame]:
         """Raw rows of the validation and the test part, as far as the folder has them."""
@@ -175,8 +227,10 @@ class RunFolder:
             name: frame[parts == name].reset_index(drop=True) for name in ("validation", "test")
         }
 
-    def read_train(self, config: Mapping[str, Any]) -> pd.DataFrame | None:
-        """The training rows from where they were read; None if they can't be had any more."""
+    def read_train(
+        self, config: Mapping[str, Any], parts: Sequence[str] = ("train",)
+    ) -> pd.DataFrame | None:
+        """The rows of parts from where they were read; None if they can't be had any more."""
         try:
             if hash_files(config["data"]) != (self.path / "data.sha256").read_text():
                 return None
@@ -186,7 +240,7 @@ class RunFolder:
                 table, _ = read_table(collect(config=self.path / CONFIG), {})
         except (OSError, DataError, ConfigError):
             return None
-        return table.rows("train")
+        return table.rows(*parts)
 
     def read_held_back_frame(self) -> pd.DataFrame | None:
         """All rows that were held back, as they were written; None where there are none."""

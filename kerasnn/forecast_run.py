@@ -20,7 +20,7 @@ from kerasnn import data as tables
 from kerasnn import forecast_summary, summary
 from kerasnn.bundle import ForecastBundle
 from kerasnn.data.frames import from_frame
-from kerasnn.errors import ConfigError, DataError, ModelRefusedError
+from kerasnn.errors import ConfigError, DataError, ModelRefusedError, warn
 from kerasnn.evaluation.conformal import check_coverage
 from kerasnn.folder import RunFolder, write_report
 from kerasnn.forecast_table import PART_COLUMN
@@ -99,6 +99,7 @@ class ForecastRun:
         by: str | None = None,
         costs: object = None,
         threshold: object = None,
+        save: bool = False,
         encoding: str | None = None,
         delimiter: str | None = None,
     ) -> ForecastScores:
@@ -110,6 +111,7 @@ class ForecastRun:
             by: Not for forecasts.
             costs: Likewise.
             threshold: Likewise.
+            save: Likewise.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
 
@@ -117,13 +119,27 @@ class ForecastRun:
             DataError: The table lacks columns, or is shorter than a forecast.
             ConfigError: An option is for other tasks.
         """
-        for name, value in (("by", by), ("costs", costs), ("threshold", threshold)):
+        for name, value in (
+            ("by", by),
+            ("costs", costs),
+            ("threshold", threshold),
+            ("save", save or None),
+        ):
             if value is not None:
                 raise ConfigError(f"`{name}` is not for forecasts", fix="leave it out")
         if data is None:
             if self.scores:
                 return self.scores
             return self._scored(*self._held_back_panel(), "test")
+        is_file = isinstance(data, str | os.PathLike) and os.path.isfile(data)
+        if (
+            is_file
+            and self.folder
+            and RunFolder(self.folder).has_trained_on(data, self.bundle.config)
+        ):
+            what = "the run was trained on this file, so the scores are too good"
+            fix = "evaluate without a table for the part that was held back, or give later rows"
+            warn(what, place=os.fspath(data), fix=fix)
         frame = tables.read(with_time_column(data), **self._format(encoding, delimiter)).frame
         panel, parts = self._with_history(frame)
         return self._scored(panel, parts, "test")

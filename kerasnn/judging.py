@@ -23,6 +23,7 @@ from kerasnn.evaluation.importance import (
 )
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.readings import readings
+from kerasnn.evaluation.reference import reference
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.traces import traces
 from kerasnn.evaluation.trust import trust
@@ -49,7 +50,8 @@ def judge(
     stopped = learned.fitted.progress.stopped
     part = "test" if len(table.parts.test) else "validation"
     predictions = predict_labelled(predictor, table.rows(part))
-    scores = _scores(table, learned, part, predictions)
+    compared = _baselines(table, learned, part)
+    scores = _scores(table, learned, part, predictions, compared)
     story = _story(table, learned, predictions, scores)
     extra: dict[str, Any] = {
         "probes": probes.to_dict() if probes else None,
@@ -76,16 +78,36 @@ def judge(
         report=report,
     )
     held_back = {name: table.rows(name) for name in ("train", "validation", "test")}
-    return Run(bundle, scores, None, stopped, held_back)
+    kept = reference(
+        predictor.preprocessor,
+        learned.validation,
+        predictions,
+        compared,
+        parts=learned.parts,
+        learned_from=table.rows(*learned.parts),
+        scored=table.rows(part),
+    )
+    return Run(bundle, scores, None, stopped, held_back, kept)
 
 
-def _scores(table: Table, learned: Learned, part: str, predictions: Predictions) -> Scores:
-    """Beside the baselines; an interrupted run has none, because somebody waits."""
+def _baselines(table: Table, learned: Learned, part: str) -> Sequence[Baseline]:
+    """On the rows of a part; an interrupted run has none, because somebody waits."""
     options, interrupted = learned.config.run, learned.fitted.progress.stopped == "interrupted"
-    compared: Sequence[Baseline] = ()
-    if options.baselines and not interrupted:
-        train, rows = table.rows(*learned.parts), table.rows(part)
-        compared = fit_baselines(learned.predictor.preprocessor, train, rows, seed=options.seed)
+    if not options.baselines or interrupted:
+        return ()
+    train, rows = table.rows(*learned.parts), table.rows(part)
+    return fit_baselines(learned.predictor.preprocessor, train, rows, seed=options.seed)
+
+
+def _scores(
+    table: Table,
+    learned: Learned,
+    part: str,
+    predictions: Predictions,
+    compared: Sequence[Baseline],
+) -> Scores:
+    """Beside the baselines."""
+    options = learned.config.run
     scores = score(predictions, compared, seed=options.seed)
     n_validation = len(table.parts.validation)
     cautious = cautions(predictions, n_validation=n_validation, threshold=options.threshold)

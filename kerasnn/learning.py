@@ -20,6 +20,7 @@ from kerasnn.config import Config, ModelOptions
 from kerasnn.deciding import decide, monitor_for, with_margins
 from kerasnn.errors import ConfigError, warn
 from kerasnn.evaluation.membership import Membership
+from kerasnn.evaluation.predictions import Predictions
 from kerasnn.forward import Forward
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
@@ -53,6 +54,8 @@ class Learned:
         sweep: Of the learning-rate finder, if it ran.
         parts: From whose rows the network has learned.
         average: Of what the network is the mean, if it is one.
+        validation: Predictions on the validation rows before any network learned from these, by
+            which decisions are chosen; None for a regression.
     """
 
     predictor: Predictor
@@ -61,6 +64,7 @@ class Learned:
     sweep: Sweep | None = None
     parts: tuple[str, ...] = ("train",)
     average: Average | None = None
+    validation: Predictions | None = None
 
     @property
     def model(self) -> ModelOptions:
@@ -273,8 +277,9 @@ def learn(
     else:
         fitted = fit_whole(recipe=recipe, time_limit_s=limit)
     crossed = _concluded(entry.conclude, lesson) if entry.conclude else None
-    predictor = decided(lesson, config, mirror=_averages_mirrored(recipe), crossed=crossed)
-    return Learned(predictor, fitted, config, sweep)
+    mirror = _averages_mirrored(recipe)
+    predictor, validation = decided(lesson, config, mirror=mirror, crossed=crossed)
+    return Learned(predictor, fitted, config, sweep, validation=validation)
 
 
 def _concluded(conclude: Callable[..., None], lesson: Lesson) -> np.ndarray | None:
@@ -302,7 +307,7 @@ def _concluded(conclude: Callable[..., None], lesson: Lesson) -> np.ndarray | No
 
 def decided(
     lesson: Lesson, config: Config, *, mirror: bool, crossed: np.ndarray | None = None
-) -> Predictor:
+) -> tuple[Predictor, Predictions | None]:
     """A predictor that decides by what the validation rows say of a trained network.
 
     Args:
@@ -311,6 +316,9 @@ def decided(
         mirror: Whether it looks at an image's mirror image too.
         crossed: Outputs on the validation rows that these did not choose; where there are none, the
             network's own tell how far off it is.
+
+    Returns:
+        The predictor, and its predictions on the validation rows as of `Learned`.
     """
     predictor = Predictor(lesson.preprocessor, lesson.network, Decision(mirror=mirror))
     outputs, task = (
@@ -320,7 +328,20 @@ def decided(
     decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
     predictor = predictor.with_decision(replace(decision, mirror=mirror))
     told = outputs if crossed is None else crossed
-    return with_margins(predictor, told, lesson.validation, lesson.train)
+    predictor = with_margins(predictor, told, lesson.validation, lesson.train)
+    return predictor, _validation_predictions(predictor, told, lesson.validation)
+
+
+def _validation_predictions(
+    predictor: Predictor, outputs: np.ndarray, rows: Arrays
+) -> Predictions | None:
+    """What decisions are chosen by; None for a regression, and where the training diverged."""
+    target = predictor.preprocessor.schema.target
+    if target.task == "regression" or not len(rows) or not np.isfinite(outputs).all():
+        return None
+    return Predictions.from_scores(
+        target.task, target.classes, truth=rows.target, scores=predictor.calibrated(outputs)
+    )
 
 
 def learned_again(learned: Learned, lesson: Lesson) -> Learned:

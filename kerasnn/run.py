@@ -8,28 +8,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from kerasnn import new_rows, summary
+from kerasnn import summary
 from kerasnn.bundle import Bundle, ForecastBundle, open_bundle
 from kerasnn.data.inputs import as_frame
-from kerasnn.deciding import with_threshold
-from kerasnn.errors import DataError, ModelRefusedError, UnknownNameError
-from kerasnn.evaluation.baselines import Baseline, baselines
+from kerasnn.errors import DataError, ModelRefusedError
 from kerasnn.evaluation.calibration import Costs
-from kerasnn.evaluation.scores import Scores, score
-from kerasnn.evaluation.slices import slices
-from kerasnn.evaluation.trust import trust
+from kerasnn.evaluation.reference import Reference
+from kerasnn.evaluation.scores import Scores
 from kerasnn.folder import RunFolder, write_report
 from kerasnn.predicting import (
     PredictedFile,
     predict_file,
-    predict_labelled,
     predict_pieces,
     text_format,
 )
@@ -54,6 +50,7 @@ class Run:
         scores: On the test rows; None where there were none.
         folder: Where it is kept; None for one in memory.
         stopped: Why the training ended.
+        reference: What it keeps for its evaluation; read from the folder when it is needed.
     """
 
     bundle: Bundle
@@ -61,6 +58,7 @@ class Run:
     folder: Path | None = None
     stopped: str = ""
     _held_back: dict[str, pd.DataFrame] = field(default_factory=dict, repr=False)
+    reference: Reference | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         """One line, for a prompt or a notebook."""
@@ -95,6 +93,7 @@ class Run:
         by: str | None = None,
         costs: Costs | None = None,
         threshold: str | float | None = None,
+        save: bool = False,
         encoding: str | None = None,
         delimiter: str | None = None,
     ) -> Scores:
@@ -103,8 +102,10 @@ class Run:
         Args:
             data: A table with the target, or a pair ``(X, y)``; None for the test rows of the run.
             by: Column whose values are scored apart.
-            costs: Choose the decision threshold by what errors cost, on the validation rows.
+            costs: Choose the decision threshold by what errors cost, on validation rows as they
+                were predicted before any network learned from them.
             threshold: ``f1`` or a number in [0, 1], likewise.
+            save: Whether the threshold is kept in the run, for predictions and exports.
             encoding: Of a text file; None for that of the training.
             delimiter: Likewise.
 
@@ -112,30 +113,11 @@ class Run:
             DataError: The table lacks columns or the target, or holds unknown labels.
             ConfigError: The threshold does not fit the task.
         """
-        predictor = self.predictor
-        if costs is not None or threshold is not None:
-            rule = f"fp={costs.fp},fn={costs.fn}" if costs else str(threshold)
-            predictor = with_threshold(predictor, rule, lambda: self.held_back("validation"))
-        if data is None:
-            frame = self.held_back("test")
-        else:
-            frame = self._labelled(data, self._format(encoding, delimiter))
-        if by is not None and by not in frame.columns:
-            raise UnknownNameError("column", by, list(map(str, frame.columns)))
-        known = self.scores if data is None and predictor is self.predictor else None
-        if known and by is None:
-            return known
-        predictions = predict_labelled(predictor, frame)
-        scored = known or replace(
-            score(predictions, self._baselines(frame), seed=self._seed),
-            trust=trust(predictor, predictions),
-        )
-        if by is None:
-            return scored
-        described = {column.name: column for column in predictor.preprocessor.schema.columns}
-        return scored.with_slices(
-            slices(predictions, frame[by], column=described.get(by), seed=self._seed)
-        )
+        from kerasnn.evaluating import evaluate
+
+        form = self._format(encoding, delimiter)
+        how: dict[str, Any] = {"by": by, "costs": costs, "threshold": threshold, "save": save}
+        return evaluate(self, data, form, **how)
 
     def predict(
         self,
@@ -373,25 +355,6 @@ class Run:
         if self.scores:
             lines += ["", self.scores.table()]
         return "\n".join([*lines, *summary.of_end(self.folder, interrupted=self.interrupted)])
-
-    @property
-    def _seed(self) -> int:
-        return int(self.bundle.config["run"]["seed"])
-
-    def _labelled(self, data: Any, form: Mapping[str, Any]) -> pd.DataFrame:
-        strict = bool(self.bundle.config["data"].get("strict"))
-        return new_rows.labelled(data, self.predictor.preprocessor.schema, form, strict=strict)
-
-    def _baselines(self, frame: pd.DataFrame) -> Sequence[Baseline]:
-        """Fitted again, if the training rows can still be had."""
-        if not self.bundle.config["run"]["baselines"]:
-            return ()
-        train = self._held_back.get("train")
-        if train is None and self.folder:
-            train = RunFolder(self.folder).read_train(self.bundle.config)
-        if train is None:
-            return ()
-        return baselines(self.predictor.preprocessor, train, frame, seed=self._seed)
 
     def _format(self, encoding: str | None = None, delimiter: str | None = None) -> dict[str, Any]:
         return text_format(self.bundle.config, encoding, delimiter)

@@ -138,7 +138,7 @@ def infer(
     given = dict(columns or {})
     frame = examples.frame
     check_target(examples, target)
-    _check_arguments(frame, target, task, given, drop)
+    check_arguments(frame, target, task, given, drop)
     known = ~labelsets.unlabelled(frame[target], task)
     table = frame if known.all() else frame[known]
     if len(table) < 2:
@@ -192,13 +192,14 @@ def check_target(examples: Examples, target: str) -> None:
         raise DataError(f"no column but the target '{target}'", place=examples.origin, fix=fix)
 
 
-def _check_arguments(
+def check_arguments(
     frame: pd.DataFrame,
     target: str,
     task: str | None,
     given: Mapping[str, str],
     drop: Sequence[str],
 ) -> None:
+    """Raise if an argument of `infer` names no column of a table, no kind or no task."""
     names = [str(name) for name in frame.columns]
     for name in [*given, *drop]:
         if name not in names:

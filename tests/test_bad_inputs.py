@@ -1224,7 +1224,10 @@ def test_images_that_cannot_be_read(
     assert result["prediction"].isna().tolist() == [name == str(path) for name in expected]
     assert result.iloc[expected.index(str(path)), 1:].isna().all()
     evaluated = invoke("evaluate", run, photos, "--json")
-    assert evaluated.stderr == found.stderr
+    # Most of these images are those of the training, and that is said too.
+    *lines, known = evaluated.stderr.splitlines(keepends=True)
+    assert "".join(lines) == found.stderr
+    assert known.startswith("warning: 16 of 24 rows are equal to ones that the network learned ")
     assert json.loads(evaluated.stdout)["n_rows"] == N_IMAGES
 
 

@@ -37,7 +37,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
-    Path("a.csv").write_text("a,b,y\n1,2,3\n")
+    Path("a.csv").write_text('a,b,y,"b,c",b=c,a:b\n1,2,3,4,5,6\n')
     return "a.csv"
 
 
@@ -73,7 +73,7 @@ def test_only_what_was_given_is_chosen(calls: list[dict[str, Any]], table: str) 
         ("--set width=8 --set training.l2=1e-3", {"model.width": 8, "training.l2": 0.001}),
         ("--epochs 3 --batch-size 64", {"training.epochs": 3, "training.batch_size": 64}),
         ("--learning-rate 3e-4", {"training.learning_rate": 3e-4}),
-        ("--model mlp --profile small", {"model.name": "mlp", "model.profile": "small"}),
+        ("--model tabm --profile small", {"model.name": "tabm", "model.profile": "small"}),
         ("--model auto", {}),
         ("--learning-rate find", {"training.learning_rate": 0.0}),
         ("--time-limit 90", {"run.time_limit_s": 90.0}),
@@ -81,7 +81,7 @@ def test_only_what_was_given_is_chosen(calls: list[dict[str, Any]], table: str) 
         ("--time-limit 2h", {"run.time_limit_s": 7200.0}),
         ("--class-weight balanced", {"training.class_weight": "balanced"}),
         ("--patience 0 --seed 7", {"training.patience": 0, "run.seed": 7}),
-        ("--encoding latin-1 --delimiter ;", {"data.encoding": "latin-1", "data.delimiter": ";"}),
+        ("--encoding latin-1 --delimiter ,", {"data.encoding": "latin-1", "data.delimiter": ","}),
         ("--no-baselines --tensorboard", {"run.baselines": False, "run.tensorboard": True}),
         ("--output o", {"run.output": "o"}),
     ],

@@ -30,6 +30,20 @@ def summary(path: str | os.PathLike[str]) -> str:
         return summary_of(members)
 
 
+def read_outline(path: str | os.PathLike[str]) -> tuple[Schema | None, Mapping[str, Any]]:
+    """The columns and the target of a bundle, None if it forecasts; and its configuration.
+
+    Raises:
+        DataError: There is no such model.
+        ModelRefusedError: It is damaged, hostile or too new.
+    """
+    members = files.read_members(path)
+    with files.refused_at(path):
+        data = loads(members[files.PREPROCESSING], place=files.PREPROCESSING)
+        config = loads(members[files.RECIPE], place=files.RECIPE)["config"]
+        return None if is_forecast(data) else _schema(data), config
+
+
 def summary_of(members: Mapping[str, bytes]) -> str:
     """Describe a bundle by its members."""
     return "\n".join(_lines(members))

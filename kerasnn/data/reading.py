@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from kerasnn.data.frames import (
 )
 from kerasnn.data.inputs import as_frame
 from kerasnn.data.sources import Source, locate
-from kerasnn.errors import ConfigError, DataError
+from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 
 CHUNK_ROWS, IMAGES_AT_ONCE = 65_536, 4_096
 
@@ -54,6 +55,33 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
     [frame] = list(pieces)
     check_rows(frame, located.origin, allow_empty=False)
     return Examples(frame, located.origin)
+
+
+def read_names(
+    source: Any, *, encoding: str = "utf-8", delimiter: str | None = None
+) -> list[str] | None:
+    """The names of the columns, where they stand at the beginning of a file; else None.
+
+    Warnings are left to who reads the rows.
+
+    Args:
+        source: As for `read`.
+        encoding: As for `read`.
+        delimiter: As for `read`.
+
+    Raises:
+        DataError: If it is not a table; names the file and line.
+    """
+    if not isinstance(source, str | os.PathLike) or not os.path.isfile(source):
+        return None
+    located = _locate(source, encoding)
+    if located.format == "parquet":
+        return parquet.names(located)
+    if located.format != "delimited":
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", KerasnnWarning)
+        return delimited.layout(located, encoding=encoding, delimiter=delimiter).names
 
 
 def read_chunks(

@@ -15,6 +15,19 @@ def cell_hashes(series: pd.Series) -> np.ndarray:
     return _mix(_codes(series))
 
 
+def array_hashes(values: np.ndarray) -> np.ndarray:
+    """A 64-bit number a row of an array of texts or numbers, uint64 (n,), the same in any table."""
+    if values.dtype.kind in "OUS":
+        texts = values.reshape(len(values), -1).astype(object)
+        columns = [pd.util.hash_array(texts[:, i], categorize=False) for i in range(texts.shape[1])]
+        return row_hashes(columns)
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    width = flat.shape[1] * flat.itemsize
+    padded = np.zeros((len(flat), max(8, -(-width // 8) * 8)), dtype=np.uint8)
+    padded[:, :width] = flat.view(np.uint8)
+    return row_hashes(_mix(column) for column in padded.view(np.uint64).T)
+
+
 def row_hashes(columns: Iterable[np.ndarray]) -> np.ndarray:
     """A 64-bit number a row, of its cells' ones. uint64 (n,)."""
     total: np.ndarray | None = None

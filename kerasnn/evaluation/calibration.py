@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.evaluation.class_metrics import CALIBRATION_BINS, confidence
 from kerasnn.evaluation.predictions import Predictions
+
+if TYPE_CHECKING:
+    from kerasnn.schema import Target
 
 # A network that makes no mistake on a few validation rows is not to be taken at its word.
 TEMPERATURES = (0.5, 20.0)
@@ -131,6 +135,37 @@ class Costs:
 
     fp: float
     fn: float
+
+
+def check_threshold(text: str) -> None:
+    """Raise unless a text is ``f1`` or a number in [0, 1].
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    try:
+        value = 0.0 if text == "f1" else float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ConfigError(
+            f"the decision threshold must be a number in [0, 1], 'f1' or costs; got '{text}'",
+            fix="write 0.3, f1, or fp=1,fn=5",
+        )
+
+
+def check_decides(target: Target) -> None:
+    """Raise if a target is not decided by a threshold.
+
+    Raises:
+        ConfigError: It has values, or more than two classes.
+    """
+    if target.task == "regression":
+        what = f"the target '{target.name}' is a number: there is no decision threshold to choose"
+        raise ConfigError(what, fix="leave the costs and the threshold out")
+    if target.task == "multiclass":
+        what = f"a decision threshold needs two classes; '{target.name}' has {len(target.classes)}"
+        raise ConfigError(what, fix="leave the costs and the threshold out")
 
 
 def parse_costs(text: str) -> Costs:

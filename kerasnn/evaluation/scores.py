@@ -14,6 +14,7 @@ from kerasnn.evaluation.intervals import Difference, Interval, intervals, n_resa
 from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.evaluation.slices import Slice, Slices
+from kerasnn.evaluation.thresholds import ThresholdChoice
 from kerasnn.evaluation.trust import Trust
 from kerasnn.signature import Task
 
@@ -61,6 +62,7 @@ class Scores:
         notes: What a reader must know.
         slices: Of one column, where asked for.
         trust: Whether sets, intervals and probabilities hold what they promise.
+        threshold: The decision threshold, where one was chosen after the training.
     """
 
     task: Task
@@ -76,6 +78,7 @@ class Scores:
     notes: tuple[str, ...] = ()
     slices: Slices | None = None
     trust: Trust | None = None
+    threshold: ThresholdChoice | None = None
 
     def with_slices(self, slices: Slices) -> Scores:
         """The same with slices."""
@@ -100,13 +103,17 @@ class Scores:
             "notes": tuple(data["notes"]),
             "slices": _slices_from(data["slices"]) if data["slices"] else None,
             "trust": Trust.from_dict(data["trust"]) if data.get("trust") else None,
+            "threshold": ThresholdChoice.from_dict(data["threshold"])
+            if data.get("threshold")
+            else None,
         }
         return cls(**{**data, **rebuilt})
 
     def table(self) -> str:
         """Everything as plain text: a table, the verdict, trust, the notes, classes and slices."""
         sure = "\n".join(self.trust.sentences(self.task)) if self.trust else ""
-        parts = [self._metrics_table(), self.verdict, sure, "\n".join(self._all_notes())]
+        decided = "\n".join(self.threshold.sentences()) if self.threshold else ""
+        parts = [self._metrics_table(), self.verdict, decided, sure, "\n".join(self._all_notes())]
         if self.per_class and len(self.per_class) <= MAX_SHOWN_CLASSES:
             parts.append(self._classes_table())
         if self.slices is not None:
