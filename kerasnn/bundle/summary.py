@@ -37,11 +37,13 @@ def read_outline(path: str | os.PathLike[str]) -> tuple[Schema | None, Mapping[s
         DataError: There is no such model.
         ModelRefusedError: It is damaged, hostile or too new.
     """
+    from kerasnn.bundle.description import Description
+
     members = files.read_members(path)
     with files.refused_at(path):
-        data = loads(members[files.PREPROCESSING], place=files.PREPROCESSING)
-        config = loads(members[files.RECIPE], place=files.RECIPE)["config"]
-        return None if is_forecast(data) else _schema(data), config
+        data = files.parse(members, files.PREPROCESSING)
+        described = Description.from_dict(files.parse(members, files.RECIPE))
+        return None if is_forecast(data) else _schema(data), described.config
 
 
 def summary_of(members: Mapping[str, bytes]) -> str:
