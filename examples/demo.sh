@@ -1,21 +1,23 @@
 #!/bin/sh
-# Trains, evaluates, predicts and exports on real data, from a folder that is removed afterwards.
-# Needs the `kerasnn` command; `make demo` installs it and runs this.
+# Trains, evaluates, predicts and exports on real data, and keeps the run for you to look at.
+# Needs the `kerasnn` command; `make demo` installs it and runs this. Takes the folder to write to.
 set -eu
-data=$(cd "$(dirname "$0")" && pwd)/penguins.csv
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+data=$(cd "$(dirname "$0")" && pwd)/diamonds.csv
+folder=${1:-runs/demo}
+mkdir -p "$folder"
 cd "$folder"
-cp "$data" penguins.csv
+rm -rf diamonds predictions.csv
+cp "$data" diamonds.csv
 
 show() {
     printf '\n\033[1m$ %s\033[0m\n' "$*"
     "$@"
 }
 
-show kerasnn train penguins.csv --target species --output penguins
-show kerasnn evaluate penguins --by island
-show kerasnn predict penguins penguins.csv --output predictions.csv
+show kerasnn train diamonds.csv --target price --output diamonds
+show kerasnn evaluate diamonds --by cut
+show kerasnn predict diamonds diamonds.csv --output predictions.csv
 show head -n 4 predictions.csv
-show kerasnn export penguins --format onnx
-show ls penguins
+show kerasnn export diamonds --format onnx
+show ls diamonds
+printf '\nOpen the report in a browser: %s\n' "$(pwd)/diamonds/report.html"
