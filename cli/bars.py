@@ -24,7 +24,7 @@ def shown(explained: TextExplanation) -> Iterator[str]:
     yield f"{_cut(explained.name, 60)}\t{_said(explained)}"
     words = explained.words()
     if not words:
-        yield "  there is no word in it"
+        yield "  the text has no words"
         return
     what = "" if explained.about is None else f"log-odds of '{_cut(explained.about)}' "
     sign = "" if explained.about is None else "+"

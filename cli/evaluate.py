@@ -19,18 +19,23 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
 )
 @click.argument("run", type=click.Path(), shell_complete=complete_runs)
 @click.argument("data", required=False, type=click.Path())
-@option("--by", metavar="COLUMN", group="Scores", help="Score each value of a column apart.")
+@option(
+    "--by",
+    metavar="COLUMN",
+    group="Scores",
+    help="Column for whose values scores are given separately.",
+)
 @option(
     "--cost",
     metavar="fp=COST,fn=COST",
     group="Scores",
-    help="Choose the decision threshold by what errors cost.",
+    help="Choose the decision threshold by the costs of errors, such as fp=1,fn=5.",
 )
 @option(
     "--threshold",
     metavar="f1|NUMBER",
     group="Scores",
-    help="Choose the decision threshold by F1, or set it.",
+    help="Decision threshold between 0 and 1, or f1 to choose it by F1.",
 )
 @option(
     "--save",
@@ -43,10 +48,20 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
     metavar="METRIC=VALUE",
     multiple=True,
     group="Scores",
-    help="Exit with 1 when a score is worse than this. May be repeated.",
+    help="Exit with code 1 if a score is worse than this bound. May be repeated.",
 )
-@option("--encoding", metavar="NAME", group="Data", help="Of a text file; as in training.")
-@option("--delimiter", metavar="TEXT", group="Data", help="Between the columns; as in training.")
+@option(
+    "--encoding",
+    metavar="NAME",
+    group="Data",
+    help="Encoding of a text file; that of the training otherwise.",
+)
+@option(
+    "--delimiter",
+    metavar="TEXT",
+    group="Data",
+    help="Character between the columns; that of the training otherwise.",
+)
 @json_option
 @click.pass_context
 def evaluate(

@@ -28,22 +28,24 @@ from kerasnn.cli.options import State, assignment, command, option, print_json, 
     "about",
     metavar="NAME",
     group="Looking",
-    help="Show what speaks for this class; for the likeliest one otherwise.",
+    help="Class to explain; the most probable one otherwise.",
 )
 @option(
     "--layer",
     metavar="NAME",
     group="Looking",
-    help="Of images: look at this layer, and draw its maps into a second picture.",
+    help="Layer of an image network whose feature maps are drawn in a second picture.",
 )
-@option("--list-layers", is_flag=True, group="Looking", help="Print the layers that have maps.")
+@option(
+    "--list-layers", is_flag=True, group="Looking", help="Print the layers that have feature maps."
+)
 @option(
     "--beside",
     metavar="NAME=VALUE",
     type=assignment,
     multiple=True,
     group="Looking",
-    help="Another column of a text; it is missing otherwise.",
+    help="Value of another column beside the text; missing otherwise.",
 )
 @option(
     "-o",
@@ -51,10 +53,10 @@ from kerasnn.cli.options import State, assignment, command, option, print_json, 
     metavar="PATH",
     type=click.Path(),
     group="Output",
-    help="Folder of the pictures, else the current one; HTML file or its folder of texts, else none.",
+    help="Folder for the pictures (the current one otherwise), or HTML file for explained texts.",
 )
 @option("--json", "as_json", is_flag=True, group="Output", help="Print the result as JSON.")
-@option("--force", is_flag=True, group="Output", help="Replace pictures and pages that are there.")
+@option("--force", is_flag=True, group="Output", help="Replace existing pictures and pages.")
 @click.pass_context
 def explain(
     context: click.Context,
@@ -69,17 +71,17 @@ def explain(
     as_json: bool,
     force: bool,
 ) -> None:
-    """Show where in an image, or by which words of a text, a network sees what it says.
+    """Show which parts of an image, or which words of a text, a prediction rests on.
 
     RUN is the folder of a run or its model.kerasnn. DATA are images and folders of images, texts in
     quotes, a .txt file, or a table with all columns of the run.
 
-    A picture is drawn of each image: what in it speaks for the class (Grad-CAM; for networks without
-    convolutions the gradient), and the likeliest classes. Printed are, with tabs between them, the
-    path, the prediction, its probability, and the files.
+    A picture is drawn of each image: the regions that support the class (Grad-CAM; for networks without
+    convolutions the gradient), and the most probable classes. The path, the prediction, its
+    probability and the files are printed with tabs between them.
 
-    Of each text, the words are printed that push the prediction most, and by how much: what is lost
-    where the word is left out.
+    For each text, the words with the largest effect on the prediction are printed: the effect of a
+    word is how much the prediction changes when it is left out.
     """
     check_run(run)
     if not data and not list_layers:

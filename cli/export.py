@@ -31,7 +31,7 @@ def _formats() -> list[str]:
     required=True,
     choices=_formats,
     group="Output",
-    help="keras, saved_model, onnx or litert.",
+    help="Format: keras, saved_model, onnx or litert.",
 )
 @option(
     "-o",
@@ -39,15 +39,15 @@ def _formats() -> list[str]:
     metavar="PATH",
     type=click.Path(),
     group="Output",
-    help="Where the model goes; into the folder of the run otherwise.",
+    help="File or folder for the model; in the folder of the run otherwise.",
 )
 @option(
     "--int8",
     is_flag=True,
     group="Output",
-    help="Whole numbers of 8 bits, for LiteRT and networks of images alone.",
+    help="Quantize to 8-bit integers; for LiteRT and networks that take images alone.",
 )
-@option("--force", is_flag=True, group="Output", help="Replace what is there.")
+@option("--force", is_flag=True, group="Output", help="Replace an existing export.")
 @json_option
 @click.pass_context
 def export(

@@ -24,7 +24,7 @@ from kerasnn.cli.options import command, json_option, option, print_json, start_
     metavar="FILE",
     type=click.Path(),
     group="Size",
-    help="Say how large the network is for this table.",
+    help="Table for which the size of the network is computed.",
 )
 @option("--target", metavar="COLUMN", group="Size", help="Column to predict.")
 @json_option

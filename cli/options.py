@@ -104,9 +104,9 @@ def option(*names: str, **rest: Any) -> Callable[[Function], Function]:
 def common_options(function: Function) -> Function:
     """Add the options that all commands have."""
     for name, short, text in (
-        ("debug", None, "Show where an error happened."),
+        ("debug", None, "Show the traceback of an error."),
         ("verbose", "-v", "Say more."),
-        ("quiet", "-q", "Say nothing but errors and results asked for."),
+        ("quiet", "-q", "Print only errors and requested results."),
     ):
         names = [f"--{name}", *([short] if short else [])]
         function = option(*names, is_flag=True, expose_value=False, callback=_set_state, help=text)(

@@ -7,6 +7,7 @@ import click
 from kerasnn.cli.checks import check_rows_of, check_run, check_tables
 from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, option, start_keras
+from kerasnn.errors import quantity
 
 
 @command(
@@ -27,22 +28,32 @@ from kerasnn.cli.options import State, command, option, start_keras
     type=click.Path(),
     default="-",
     group="Output",
-    help="Where the predictions go; standard output otherwise.",
+    help="File for the predictions; standard output otherwise.",
 )
 @option(
     "--coverage",
     metavar="SHARE",
     type=float,
     group="Output",
-    help="Add intervals or sets that hold this share of the truth, such as 0.9.",
+    help="Add prediction intervals or sets with this coverage, such as 0.9.",
 )
-@option("--encoding", metavar="NAME", group="Data", help="Of a text file; as in training.")
-@option("--delimiter", metavar="TEXT", group="Data", help="Between the columns; as in training.")
+@option(
+    "--encoding",
+    metavar="NAME",
+    group="Data",
+    help="Encoding of a text file; that of the training otherwise.",
+)
+@option(
+    "--delimiter",
+    metavar="TEXT",
+    group="Data",
+    help="Character between the columns; that of the training otherwise.",
+)
 @option(
     "--strict",
     is_flag=True,
     group="Data",
-    help="Stop at an image that can't be read; its row is empty otherwise.",
+    help="Stop at an image that can't be read; otherwise its prediction is empty.",
 )
 @option(
     "--spreadsheet-safe",
@@ -50,7 +61,7 @@ from kerasnn.cli.options import State, command, option, start_keras
     group="Output",
     help="Put an apostrophe before texts that a spreadsheet would take for formulas.",
 )
-@option("--force", is_flag=True, group="Output", help="Replace the file.")
+@option("--force", is_flag=True, group="Output", help="Replace an existing file.")
 @click.pass_context
 def predict(
     context: click.Context,
@@ -102,4 +113,4 @@ def predict(
         spreadsheet_safe=spreadsheet_safe,
     )
     if output != "-" and not context.ensure_object(State).quiet:
-        click.echo(f"{done.n_rows:,} rows predicted in {output}", err=True)
+        click.echo(f"{quantity(done.n_rows, 'row')} predicted in {output}", err=True)

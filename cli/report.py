@@ -17,9 +17,9 @@ from kerasnn.cli.options import State, command, option, start_keras
     metavar="FILE",
     type=click.Path(),
     group="Output",
-    help="Where the page goes; report.html in the folder of the run otherwise.",
+    help="File for the page; report.html in the folder of the run otherwise.",
 )
-@option("--force", is_flag=True, group="Output", help="Replace the file.")
+@option("--force", is_flag=True, group="Output", help="Replace an existing file.")
 @click.pass_context
 def report(context: click.Context, run: str, *, output: str | None, force: bool) -> None:
     """Write the report of a run as one page for a browser.

@@ -72,7 +72,7 @@ def _rate(text: str) -> str:
     "--target",
     metavar="COLUMN",
     key="data.target",
-    help="Column to predict; for folders of images their class.",
+    help="Column to predict; in a folder of images, their class.",
 )
 @data_option(
     "--task",
@@ -96,8 +96,18 @@ def _rate(text: str) -> str:
     key="data.drop",
     help="Leave a column out. May be repeated.",
 )
-@data_option("--encoding", metavar="NAME", key="data.encoding", help="Of a text file.")
-@data_option("--delimiter", metavar="TEXT", key="data.delimiter", help="Between the columns.")
+@data_option(
+    "--encoding",
+    metavar="NAME",
+    key="data.encoding",
+    help="Encoding of text files, such as cp1252.",
+)
+@data_option(
+    "--delimiter",
+    metavar="TEXT",
+    key="data.delimiter",
+    help="Character between the columns, such as ';'.",
+)
 @data_option(
     "--strict",
     is_flag=True,
@@ -110,7 +120,7 @@ def _rate(text: str) -> str:
     type=click.Path(),
     metavar="FILE|FOLDER",
     key="data.validation",
-    help="Rows that pick the best epoch, in place of a share of DATA.",
+    help="Rows that choose the best epoch, in place of a share of DATA.",
 )
 @split_option(
     "--test",
@@ -130,20 +140,20 @@ def _rate(text: str) -> str:
     metavar="COLUMN",
     multiple=True,
     key="forecast.series",
-    help="Names the series that a row is a point of. May be repeated.",
+    help="Column that names the series of a row. May be repeated.",
 )
 @sequence_option(
     "--time",
     metavar="COLUMN",
     key="forecast.time",
-    help="Time of a row, by which the points of a series are ordered.",
+    help="Column of times, by which the points of a series are ordered.",
 )
 @forecast_option(
     "--horizon",
     type=click.IntRange(min=1),
     metavar="N",
     key="forecast.horizon",
-    help="Points in time to forecast ahead; without it, rows are predicted one by one.",
+    help="Number of time steps to forecast; without it, rows are predicted one by one.",
 )
 @forecast_option(
     "--targets",
@@ -156,33 +166,33 @@ def _rate(text: str) -> str:
     metavar="COLUMN",
     multiple=True,
     key="forecast.known",
-    help="Numbers that are known ahead too, such as holidays. May be repeated.",
+    help="Column whose future values are known, such as holidays. May be repeated.",
 )
 @forecast_option(
     "--history",
     type=click.IntRange(min=1),
     metavar="N",
     key="forecast.history",
-    help="Points in time to look back; by the horizon and the season otherwise.",
+    help="Number of past time steps that a forecast uses; chosen by the horizon and the season otherwise.",
 )
 @forecast_option(
     "--frequency",
     metavar="NAME",
     key="forecast.frequency",
-    help="Distance of the points in time, such as 15min, h, D, W or MS; found otherwise.",
+    help="Distance between time steps, such as 15min, h, D, W or MS; inferred otherwise.",
 )
 @forecast_option(
     "--season",
     type=click.IntRange(min=1),
     metavar="N",
     key="forecast.season",
-    help="Points in time of a season, 1 for none; found otherwise.",
+    help="Number of time steps of a season, 1 for none; inferred otherwise.",
 )
 @forecast_option(
     "--coverage",
     metavar="SHARE",
     key="forecast.coverage",
-    help="Share of future values that the intervals are to hold, such as 0.8.",
+    help="Coverage of the prediction intervals of a forecast, such as 0.8.",
 )
 @training_option(
     "--model",
@@ -201,7 +211,7 @@ def _rate(text: str) -> str:
     "--ensemble",
     metavar="N",
     key="run.ensemble",
-    help="Train so many networks, 1 to 64, and average them.",
+    help="Number of networks to train and average, 1 to 64.",
 )
 @training_option(
     "--set",
@@ -216,26 +226,26 @@ def _rate(text: str) -> str:
     "--batch-size",
     metavar="N",
     key="training.batch_size",
-    help="Rows a step.",
+    help="Number of rows of a training step.",
 )
 @training_option(
     "--learning-rate",
     type=_rate,
     metavar="RATE",
     key="training.learning_rate",
-    help="A number, or 'find' to look for one.",
+    help="Learning rate, or 'find' to search for one.",
 )
 @training_option(
     "--patience",
     metavar="N",
     key="training.patience",
-    help="Epochs without gain before training stops; 0 never stops early.",
+    help="Number of epochs without improvement before training stops; 0 never stops early.",
 )
 @training_option(
     "--augment",
     metavar="none|light|strong|NAME,…",
     key="training.augment",
-    help="How training images are changed at random; by the data otherwise.",
+    help="Random changes of training images; chosen by the data otherwise.",
 )
 @training_option(
     "--class-weight",
@@ -249,16 +259,16 @@ def _rate(text: str) -> str:
     type=duration,
     metavar="TIME",
     key="run.time_limit_s",
-    help="Stop after, such as 30s, 10m or 1h.",
+    help="Time limit, such as 30s, 10m or 1h.",
 )
 @run_option(
     "--memory",
     type=memory,
     metavar="SIZE",
     key="run.memory_gb",
-    help="For decoded images, such as 500MB or 2GB; what does not fit is kept on disk.",
+    help="Memory for decoded images, such as 500MB or 2GB; what does not fit is kept on disk.",
 )
-@run_option("--seed", metavar="N", key="run.seed", help="Of everything random.")
+@run_option("--seed", metavar="N", key="run.seed", help="Seed of all random numbers.")
 @run_option(
     "-c",
     "--config",
@@ -271,7 +281,7 @@ def _rate(text: str) -> str:
     type=click.Path(),
     metavar="RUN",
     shell_complete=complete_runs,
-    help="Go on with a run that was stopped.",
+    help="Folder of a stopped run to go on with.",
 )
 @run_option(
     "--output",
@@ -280,12 +290,12 @@ def _rate(text: str) -> str:
     key="run.output",
     help="Folder of the run; a new one in runs/ otherwise.",
 )
-@run_option("--force", is_flag=True, help="Replace a run that is in the folder.")
+@run_option("--force", is_flag=True, help="Replace an existing run in the folder.")
 @run_option(
     "--baselines/--no-baselines",
     default=None,
     key="run.baselines",
-    help="Score simple models on the same rows.",
+    help="Train and score simple models on the same rows.",
 )
 @run_option(
     "--tensorboard/--no-tensorboard",

@@ -56,7 +56,7 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="TIME",
     key="run.time_limit_s",
     group="Search",
-    help="For all trials and the last training, such as 30m or 2h.",
+    help="Time limit of all trials and the final training, such as 30m or 2h.",
 )
 @option("--trials", type=click.IntRange(min=1), metavar="N", group="Search", help="At most.")
 @option(
@@ -66,7 +66,7 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="KEY=SPACE",
     multiple=True,
     group="Search",
-    help='Where to look: "[0, 0.5]", "log [0.001, 0.1]", "whole [1, 4]" or "{64, 128}". '
+    help='Range to search: "[0, 0.5]", "log [0.001, 0.1]", "whole [1, 4]" or "{64, 128}". '
     "May be repeated.",
 )
 @option(
@@ -75,7 +75,7 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     shell_complete=complete_runs,
     metavar="RUN",
     group="Search",
-    help="Go on with a search that was stopped, or give it more trials or time.",
+    help="Folder of a search to go on with, with more trials or time if wanted.",
 )
 @shared_options
 @json_option

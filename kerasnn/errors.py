@@ -146,3 +146,12 @@ def _levels_to_caller() -> int:
             return level
         level, frame = level + 1, frame.f_back
     return level
+
+
+def quantity(number: int, singular: str, plural: str | None = None) -> str:
+    """A number and what it counts, in the singular or the plural.
+
+    >>> quantity(1, "row has", "rows have"), quantity(1_200, "cell")
+    ('1 row has', '1,200 cells')
+    """
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"

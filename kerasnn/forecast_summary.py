@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kerasnn.errors import quantity
+
 # Of the back-test.
 MOST_CANDIDATES = 8
 
@@ -40,8 +42,8 @@ def of_run(story: Mapping[str, Any]) -> list[str]:
         f"series    {count:,} of {data['origin']}, {first} to {last}",
         f"points    {points}",
         f"time      {forecast['time']}, frequency {forecast['frequency']}, {season}",
-        f"target    {', '.join(story['targets'])}: {forecast['horizon']:,} ahead from "
-        f"{forecast['history']:,} back",
+        f"target    {', '.join(story['targets'])}: {forecast['horizon']:,} steps ahead, from "
+        f"the last {forecast['history']:,}",
         *([f"columns   {'; '.join(helping)}"] if helping else []),
         f"training  {story['model']} of {story['parameters']:,} parameters in "
         f"{story['seconds']:.1f} s{best}, {story['stopped']}",
@@ -54,10 +56,10 @@ def of_candidates(story: Mapping[str, Any]) -> list[str]:
     if not rows:
         return []
     known = [row for row in rows if row["mean"] is not None]
-    lines = [f"back-test {len(rows):,} candidates, MASE:"]
+    lines = [f"back-test {quantity(len(rows), 'candidate')}, MASE:"]
     for row in known[:MOST_CANDIDATES]:
         lines.append(f"  {'>' if row['won'] else ' '} {row['mean']:7.4f}  {row['title']}")
     given_up = [row["title"] for row in rows if row["mean"] is None]
     more = len(known) - MOST_CANDIDATES
-    lines += [f"            and {more:,} more that are worse"] if more > 0 else []
-    return lines + ([f"            given up: {', '.join(given_up)}"] if given_up else [])
+    lines += [f"            and {more:,} more with larger errors"] if more > 0 else []
+    return lines + ([f"            stopped early: {', '.join(given_up)}"] if given_up else [])

@@ -113,12 +113,12 @@ def _scores(
     cautious = cautions(predictions, n_validation=n_validation, threshold=options.threshold)
     scores = replace(scores, notes=(*scores.notes, *cautious))
     if "validation" in learned.parts:
-        note = "in the end the network learned from the validation rows too"
-        note += ", as did the baselines" if compared else ""
+        note = "after the best epoch was chosen, the network was trained on the validation rows too"
+        note += ", and so were the baselines" if compared else ""
         scores = replace(scores, notes=(*scores.notes, note))
     if part == "test":
         return replace(scores, trust=trust(learned.predictor, predictions))
-    note = "there are no test rows: these are the validation rows, which picked the best epoch"
+    note = "there are no test rows: these are the validation rows, which chose the best epoch"
     note += " and the weights of the networks" if learned.average else ""
     return replace(scores, notes=(*scores.notes, note))
 

@@ -18,7 +18,7 @@ from kerasnn.data.kinds import USED_KINDS
 from kerasnn.data.labelsets import LabelSets
 from kerasnn.data.long_tables import LongTable
 from kerasnn.data.number_columns import check_numbers
-from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
+from kerasnn.errors import ConfigError, DataError, UnknownNameError, quantity, warn
 from kerasnn.signature import Kind, Task
 
 __all__ = ["USED_KINDS", "Column", "Kind", "Schema", "Target", "check_target", "describe", "infer"]
@@ -260,7 +260,7 @@ def _several_labels(
     found = labelsets.find(series)
     n_empty = labelsets.count_empty(series)
     if n_empty:
-        what = f"{n_empty:,} rows of the target are empty and taken to have no label"
+        what = f"{quantity(n_empty, 'row of the target is', 'rows of the target are')} empty and count as having no label"
         _note(what, notes, at=place(series), fix="write NA where the labels are not known")
     return Target(str(series.name), "multilabel", found.classes, "str", *found[1:])
 
@@ -301,7 +301,7 @@ def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None
     hashes = {name: repeats.cell_hashes(table[name]) for name in table.columns}
     n_repeats = repeats.count_repeats(repeats.row_hashes(hashes.values()))
     if n_repeats:
-        what = f"{n_repeats:,} of {len(table):,} rows repeat another one"
+        what = f"{n_repeats:,} of {len(table):,} rows {'repeats' if n_repeats == 1 else 'repeat'} another row"
         _note(what, notes, at=place(table), fix="remove them if they are copies")
     if schema.target.classes:
         another = "set of labels" if schema.target.task == "multilabel" else "class"
@@ -309,7 +309,7 @@ def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None
         labelled = repeats.row_hashes([features, hashes[schema.target.name]])
         n_conflicts = repeats.count_conflicts(features, labelled)
         if n_conflicts:
-            what = f"{n_conflicts:,} rows have the features of another row but another {another}"
+            what = f"{quantity(n_conflicts, 'row has', 'rows have')} the features of another row but another {another}"
             _note(what, notes, at=place(table), fix="no model can tell them apart")
 
 

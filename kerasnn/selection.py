@@ -284,7 +284,9 @@ def _told(members: tuple[Member, ...], epochs: int, facts: Facts, machine: Machi
     if facts.n_inputs > WIDE:
         told += ", too many to embed each number"
     told += f"; about {show_duration(_seconds(members, facts, machine, epochs))} on {machine}"
-    return told if facts.time_limit_s is None else f"{told} of {show_duration(facts.time_limit_s)}"
+    if facts.time_limit_s is None:
+        return told
+    return f"{told}, within the limit of {show_duration(facts.time_limit_s)}"
 
 
 def _count(number: int, what: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kerasnn.data import labels, labelsets, values
 from kerasnn.data.frames import Examples, keep_rows, place
-from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
+from kerasnn.errors import ConfigError, DataError, UnknownNameError, quantity, warn
 from kerasnn.recipes import SplitKind, SplitOptions
 from kerasnn.schema import Schema, check_target
 from kerasnn.signature import Task
@@ -68,7 +68,7 @@ def drop_unlabelled(examples: Examples, target: str, *, task: Task | None = None
     if not n_missing:
         return examples
     at = place(examples.frame[target])
-    what = f"{n_missing:,} of {n_rows:,} rows have no target"
+    what = f"{n_missing:,} of {n_rows:,} rows {'has' if n_missing == 1 else 'have'} no target"
     if n_missing > n_rows / 2:
         raise DataError(what, place=at, fix="fill it in, or choose another target")
     warn(f"{what} and are left out", place=at, fix="fill it in to learn from them")
@@ -248,7 +248,11 @@ def _times(series: pd.Series, schema: Schema) -> np.ndarray:
         missing = times == values.MISSING_DATE
     if missing.any():
         at = place(series, series.index[int(np.flatnonzero(missing)[0])])
-        raise DataError(f"{missing.sum():,} rows have no time", place=at, fix="fill it in")
+        raise DataError(
+            f"{quantity(int(missing.sum()), 'row has', 'rows have')} no time",
+            place=at,
+            fix="fill it in",
+        )
     return times
 
 

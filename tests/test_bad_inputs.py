@@ -196,13 +196,13 @@ REFUSED_TABLES = [
         11,
         "a cell too many",
         text((*ROWS[:7], (*ROWS[7], "more"), *ROWS[8:])),
-        "5 cells where the header has 4 ({path}:9) – mend the line",
+        "5 cells where the header has 4 ({path}:9) – correct the line",
     ),
     error(
         11,
         "a cell too few",
         text((*ROWS[:7], ROWS[7][:3], *ROWS[8:])),
-        "3 cells where the header has 4 ({path}:9) – mend the line",
+        "3 cells where the header has 4 ({path}:9) – correct the line",
     ),
     error(
         12,
@@ -399,9 +399,9 @@ TRAINED_TABLES = [
         30,
         "numbers and text",
         text(with_cells("age", {5: "old"})),
-        "numbers and text mixed: '20', 'old' ({path},age) – mend or empty the cells that are no "
+        "numbers and text mixed: '20', 'old' ({path},age) – correct or empty the cells that are not "
         "numbers",
-        "38 different texts in 60 rows say little ({path},age) – add --drop 'age' if it only "
+        "38 different texts in 60 rows are too many for useful categories ({path},age) – add --drop 'age' if it only "
         "names rows",
     ),
     warning(
@@ -422,7 +422,7 @@ TRAINED_TABLES = [
         32,
         "many categories",
         text(with_column("colour", lambda i, cell: f"k{i * 7919 % 40}")),
-        "40 different texts in 60 rows say little ({path},colour) – add --drop 'colour' if it "
+        "40 different texts in 60 rows are too many for useful categories ({path},colour) – add --drop 'colour' if it "
         "only names rows",
     ),
     warning(
@@ -455,7 +455,7 @@ TRAINED_TABLES = [
         39,
         "repeated rows",
         text(ROWS + ROWS[:3]),
-        "3 of 63 rows repeat another one ({path}) – remove them if they are copies",
+        "3 of 63 rows repeat another row ({path}) – remove them if they are copies",
     ),
     warning(
         40,
@@ -492,7 +492,7 @@ REFUSED_ROWS = [
         47,
         "text where numbers were",
         features(with_cells("age", {3: "old", 4: "older"})),
-        "not a number: 'old', 'older' ({path}:5,age) – mend the 2 such cells, or leave empty",
+        "not a number: 'old', 'older' ({path}:5,age) – correct these 2 cells, or leave them empty",
     ),
     error(50, "no header", "", "the file is empty ({path}) – check what wrote it"),
 ]
@@ -634,7 +634,7 @@ def test_faults_of_other_files_are_placed_there(
     rows = with_cells("age", {4: "old"})
     [_, line] = refusal(text([(*rows[0][:3], ""), *rows[1:]])).splitlines()
     what = f"not a number: 'old' ({path}:6,age)"  # 47
-    assert line == f"error: {what} – mend it, or leave empty"
+    assert line == f"error: {what} – correct it, or leave it empty"
     what = f"a target cell is missing or not among the classes: maybe ({path}:7,bought)"
     assert refusal(text(with_cells("bought", {5: "maybe"}))) == (
         f"error: {what} – use the labels no, yes\n"
@@ -1151,7 +1151,7 @@ READ = [
         "one pixel",
         encoded(PICTURE[:1, :1]),
         "an image of 1x1 pixels",
-        "check whether it is meant",
+        "check whether this is intended",
         same=np.broadcast_to(PICTURE[:1, :1], (8, 8, 3)),
     ),
     Picture(
@@ -1159,7 +1159,7 @@ READ = [
         "a strip",
         encoded(np.full((1, 64, 3), 90, dtype="uint8")),
         "an image of 1x64 pixels",
-        "check whether it is meant",
+        "check whether this is intended",
         same=np.full((8, 8, 3), 90, dtype="uint8"),
     ),
     Picture(66, "wrong extension", encoded(PICTURE, "BMP"), same=PICTURE, name="a.jpg"),

@@ -121,7 +121,7 @@ REFUSED = [
     Row(
         "a time that is text",
         cell(7, "day", "soon"),
-        ("error: not a date: 'soon' ({path}:9,day) – mend it, or leave empty",),
+        ("error: not a date: 'soon' ({path}:9,day) – correct it, or leave it empty",),
         (*ALL, "--time", "day"),
     ),
     Row(
@@ -235,7 +235,7 @@ REFUSED = [
     Row(
         "a target that is no number",
         cell(5, "sales", "many"),
-        ("error: not a number: 'many' ({path}:7,sales) – mend it, or leave empty",),
+        ("error: not a number: 'many' ({path}:7,sales) – correct it, or leave it empty",),
     ),
     Row(
         "a target that is infinite",
@@ -444,7 +444,7 @@ PREDICTED = [
     Row(
         "a target that is no number",
         lambda frame: cell(3, "sales", "many")(recent()),
-        ("error: not a number: 'many' ({path}:5,sales) – mend it, or leave empty",),
+        ("error: not a number: 'many' ({path}:5,sales) – correct it, or leave it empty",),
     ),
     Row(
         "no reading at all",

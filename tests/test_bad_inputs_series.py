@@ -93,14 +93,14 @@ REFUSED = [
         "a.ts",
         with_line(3, "1,2,3:a"),
         [],
-        "error: 1 channels where there should be 2 ({path}:6) – mend the line, or '@dimensions'",
+        "error: 1 channel where there should be 2 ({path}:6) – correct the line, or '@dimensions'",
     ),
     (
         "a class that is not named",
         "a.ts",
         with_line(3, "1,2:3,4:c"),
         [],
-        "error: the class 'c' is not one of '@classLabel': a, b ({path}:6) – mend the line, or "
+        "error: the class 'c' is not one of '@classLabel': a, b ({path}:6) – correct the line, or "
         "'@classLabel'",
     ),
     (
@@ -129,7 +129,7 @@ REFUSED = [
         "a.ts",
         with_line(0, "1,two:3,4:a"),
         [],
-        "error: not a number: 'two' ({path}:3) – mend it, or write ? for a missing reading",
+        "error: not a number: 'two' ({path}:3) – correct it, or write ? for a missing reading",
     ),
     (
         "an infinite reading",
@@ -263,7 +263,7 @@ GOES_ON = [
         "a.ts",
         with_line(2, "1,1,1:1,1,1:a"),
         [],
-        ["warning: 1 of 12 series never change ({path},series) – check what recorded them"],
+        ["warning: 1 of 12 series never changes ({path},series) – check what recorded them"],
     ),
     (
         "a series without readings",

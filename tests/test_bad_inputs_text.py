@@ -156,14 +156,14 @@ TRAINED = [
     Row(
         "missing texts",
         lambda i: ("", " ", "NA", "?", good(i), f"{good(i)} x")[i % 6],
-        ("warning: 36 of 60 rows repeat another one ({path}) – remove them if they are copies",),
+        ("warning: 36 of 60 rows repeat another row ({path}) – remove them if they are copies",),
     ),
     Row(
         "numbers more often than texts",
         lambda i: f"{i}.5" if i % 3 else good(i),
         (
             "warning: numbers and text mixed: '1.5', 'It fits me well, I love it 0' "
-            "({path},review) – mend or empty the cells that are no numbers",
+            "({path},review) – correct or empty the cells that are not numbers",
         ),
     ),
     Row("numbers among texts", lambda i: "3.5" if i == 7 else good(i)),

@@ -467,16 +467,16 @@ class TestTrust:
     def test_sentences(self) -> None:
         known = {"interval": (0.888, 0.912), "n_margins": 500.0, "curve": ()}
         assert Trust(0.9, 0.901, size=12.5, **known).sentences("regression") == [
-            "90 % intervals hold 90.1 % (95 % interval 88.8 % to 91.2 %) of the true values, "
-            "12.50 wide on average."
+            "The 90 % prediction intervals contain the true value in 90.1 % (95 % interval 88.8 % to "
+            "91.2 %) of the rows; mean width 12.50."
         ]
         errors = {"temperature": 1.5, "error": 0.012, "error_before": 0.05, "error_by_chance": 0.01}
         found = Trust(0.9, 0.901, size=1.25, least=("b", 0.7), **known, **errors)
         assert found.sentences("multiclass") == [
-            "90 % sets hold 90.1 % (95 % interval 88.8 % to 91.2 %) of the true classes, "
-            "1.25 classes on average. Least often: b, 70.0 %.",
-            "Calibration error 0.0120; 0.0500 before the temperature of 1.5, "
-            "0.0100 by chance alone.",
+            "The 90 % prediction sets contain the true class in 90.1 % (95 % interval 88.8 % to "
+            "91.2 %) of the rows; mean set size 1.25. Lowest coverage of a class: b, 70.0 %.",
+            "Calibration error 0.0120 (0.0500 before temperature scaling with T = 1.5; perfectly "
+            "calibrated probabilities would show about 0.0100 on this many rows).",
         ]
 
 
@@ -525,11 +525,11 @@ class TestRuns:
 
     def test_evaluate_says_what_they_hold(self, folder: Path) -> None:
         done = CliRunner().invoke(commands, ["evaluate", str(folder)])
-        assert "90 % intervals hold " in done.stdout
+        assert "The 90 % prediction intervals contain " in done.stdout
         scores = kerasnn.load(folder).evaluate()
         assert scores.trust is not None
         assert scores.trust.n_margins == 180
-        assert "Intervals of 90 %" in (folder / "report.html").read_text()
+        assert "90 % prediction intervals" in (folder / "report.html").read_text()
         assert "<h3>Coverage</h3>" in (folder / "report.html").read_text()
 
     def test_a_network_that_learns_again_keeps_the_margins_of_before(self) -> None:

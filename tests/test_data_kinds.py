@@ -116,22 +116,28 @@ def test_columns_that_are_left_out(
         (
             cycle("1", "2", "3", "4", "abc"),
             "category",
-            ("numbers and text mixed: '1', 'abc'", "mend or empty the cells that are no numbers"),
+            (
+                "numbers and text mixed: '1', 'abc'",
+                "correct or empty the cells that are not numbers",
+            ),
         ),
         (
             cycle("1", "2", "-", "?", "5"),
             "number",
-            ("16 cells such as '-', '?' are read as missing", "nothing to do, if that is right"),
+            ("16 cells such as '-', '?' are read as missing", "ignore this if it is right"),
         ),
         (
             cycle("a", "b", "NA"),
             "category",
-            ("13 cells such as 'NA' are read as missing", "nothing to do, if that is right"),
+            ("13 cells such as 'NA' are read as missing", "ignore this if it is right"),
         ),
         (
             cycle(*[f"u{i}" for i in range(25)]),
             "category",
-            ("25 different texts in 40 rows say little", "pass drop=['k'] if it only names rows"),
+            (
+                "25 different texts in 40 rows are too many for useful categories",
+                "pass drop=['k'] if it only names rows",
+            ),
         ),
         (
             cycle("2020-01-31", "2020-02-01"),
@@ -295,7 +301,7 @@ def test_one_bad_cell_among_many_numbers_is_shown() -> None:
         number = cells[1] if position == 0 else cells[0]
         what = f"numbers and text mixed: '{number}', 'abc', left out"
         assert (found.kind, found.used, found.reason) == ("text", False, "numbers and text mixed")
-        assert found.findings == [(what, "mend or empty the cells that are no numbers")]
+        assert found.findings == [(what, "correct or empty the cells that are not numbers")]
 
 
 def test_objects_that_are_no_cells_become_text() -> None:

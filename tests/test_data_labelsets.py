@@ -184,7 +184,7 @@ def test_rows_that_contradict_each_other_are_counted_by_set() -> None:
     with pytest.warns(KerasnnWarning) as found:
         infer(read(frame), target="y", task="multilabel")
     said = [str(warning.message) for warning in found]
-    assert any("10 of 40 rows repeat another one" in text for text in said)
+    assert any("10 of 40 rows repeat another row" in text for text in said)
     assert any(
         "20 rows have the features of another row but another set of labels" in text
         for text in said

@@ -332,7 +332,7 @@ def test_too_much_that_cannot_be_read_is_an_error() -> None:
 
 
 def test_odd_shapes_are_warned_of() -> None:
-    line = "an image of 1x9 pixels (row 1, column 'image') – check whether it is meant"
+    line = "an image of 1x9 pixels (row 1, column 'image') – check whether this is intended"
     assert told(column(COLOUR, GREY[:1, :1].repeat(9, axis=1))) == [line]
     assert told(column(GREY[:1, :1], COLOUR, GREY[:1, :1])) == [
         "2 images of odd shapes, the first of 1x1 pixels (row 0, column 'image') – check whether "

@@ -83,19 +83,19 @@ def test_ts_files_of_values_and_without_labels(tmp_path: Path) -> None:
         ("@classLabel true a\n@data\n", "a header but no rows ({path}) – check what made it"),
         (
             "@data\n1,2\n3,x\n",
-            "not a number: 'x' ({path}:3) – mend it, or write ? for a missing reading",
+            "not a number: 'x' ({path}:3) – correct it, or write ? for a missing reading",
         ),
         (
             "@dimensions 2\n@classLabel true a\n@data\n1:2:3:a\n",
-            "3 channels where there should be 2 ({path}:4) – mend the line, or '@dimensions'",
+            "3 channels where there should be 2 ({path}:4) – correct the line, or '@dimensions'",
         ),
         (
             "@data\n1:2\n1:2:3\n",
-            "3 channels where there should be 2 ({path}:3) – mend the line, or '@dimensions'",
+            "3 channels where there should be 2 ({path}:3) – correct the line, or '@dimensions'",
         ),
         (
             "@classLabel true a b\n@data\n1,2:c\n",
-            "the class 'c' is not one of '@classLabel': a, b ({path}:3) – mend the line, or "
+            "the class 'c' is not one of '@classLabel': a, b ({path}:3) – correct the line, or "
             "'@classLabel'",
         ),
         ("@dimensions two\n@data\n1\n", "'two' dimensions ({path}:1) – give a whole number"),
@@ -222,8 +222,8 @@ def test_odd_columns_of_series() -> None:
     found, messages = columns_of([[1, 2], [1, 3], None, [2.0, 2.0]])
     assert found.used
     assert messages[:2] == [
-        "1 of 4 series have no reading (column 'x') – leave such rows out if they say nothing",
-        "1 of 4 series never change (column 'x') – check what recorded them",
+        "1 of 4 series has no reading (column 'x') – leave such rows out if they carry no information",
+        "1 of 4 series never changes (column 'x') – check what recorded them",
     ]
 
 

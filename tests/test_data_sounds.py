@@ -145,7 +145,7 @@ WHOLE = wav_bytes((tone() * 32_767).astype("int16"))
         ),
         (
             WHOLE[:24] + struct.pack("<I", 0) + WHOLE[28:],
-            "a damaged WAV file: 1 channels at 0 Hz – remove it, or save it again",
+            "a damaged WAV file: 1 channel at 0 Hz – remove it, or save it again",
         ),
         (WHOLE[:12] + WHOLE[36:], "a damaged WAV file – remove it, or save it again"),
         (

@@ -121,9 +121,7 @@ def test_what_is_no_number(text: str) -> None:
 def test_a_bad_cell_is_named() -> None:
     with pytest.raises(DataError) as caught:
         as_numbers(column(["1", "abc", "2", "x"], name="age"))
-    expected = (
-        "not a number: 'abc', 'x' (row 1, column 'age') – mend the 2 such cells, or leave empty"
-    )
+    expected = "not a number: 'abc', 'x' (row 1, column 'age') – correct these 2 cells, or leave them empty"
     assert str(caught.value) == expected
     with pytest.raises(DataError, match=r"^not a boolean: 'maybe' \(row 1, column 'x'\)"):
         as_booleans(column(["yes", "maybe"]))
@@ -137,7 +135,7 @@ def test_a_bad_cell_of_a_file_is_named_by_its_row(tmp_path: Any) -> None:
     part = read(path).frame.iloc[[1]]
     with pytest.raises(DataError) as caught:
         as_numbers(part["age"])
-    expected = f"not a number: 'old' ({path}:3,age) – mend it, or leave empty"
+    expected = f"not a number: 'old' ({path}:3,age) – correct it, or leave it empty"
     assert str(caught.value) == expected
 
 
@@ -275,9 +273,7 @@ def test_the_layout_of_training_is_kept() -> None:
     assert day_first.tolist() == [86_400]
     with pytest.raises(DataError) as caught:
         as_dates(column(["1970-01-02"], name="when"), layout="%d/%m/%Y")
-    expected = (
-        "not a date like %d/%m/%Y: '1970-01-02' (row 0, column 'when') – mend it, or leave empty"
-    )
+    expected = "not a date like %d/%m/%Y: '1970-01-02' (row 0, column 'when') – correct it, or leave it empty"
     assert str(caught.value) == expected
 
 

@@ -132,12 +132,12 @@ def test_summary() -> None:
     assert summary([], names) == []
     assert summary([exact, near, other], names) == [
         (
-            "2 images of the test part are also in the train part, 1 of them nearly (e.g. 9.png "
+            "2 images of the test part are also in the train part, 1 of them as near copies (e.g. 9.png "
             "and 0.png)",
             fix,
         ),
         (
-            "1 image of the validation part is nearly also in the train part (e.g. 5.png and 2.png)",
+            "1 image of the validation part is a near copy of one in the train part (e.g. 5.png and 2.png)",
             fix,
         ),
     ]

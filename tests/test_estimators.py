@@ -302,7 +302,7 @@ def test_weights_that_are_refused(weights: np.ndarray, message: str) -> None:
 
 
 def test_tables_that_are_refused() -> None:
-    with pytest.raises(DataError, match=r"^1 rows of 1 columns, too few to learn from$"):
+    with pytest.raises(DataError, match=r"^1 row of 1 column, too few to learn from$"):
         kerasnn.Classifier().fit(pd.DataFrame({"a": [1]}), [1])
     with pytest.raises(ValueError, match="could not convert string to float"):
         kerasnn.Classifier().fit(np.array([["a"], ["b"]], dtype=object), [0, 1])

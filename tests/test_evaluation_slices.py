@@ -122,11 +122,11 @@ def test_rare_values_have_no_score_of_their_own() -> None:
     words = np.where(np.arange(N_ROWS) < 20, np.arange(N_ROWS) // 5, 7).astype(str)
     found = slices(ROWS, series(words), column=Column("region", "category"))
     assert [part.label for part in found.slices] == ["7"]
-    assert found.notes == ("values too rare for scores of their own hold 20 rows",)
+    assert found.notes == ("too rare for scores of their own: the values of 20 rows",)
     assert found.worst is None
     assert found.summary == "No two slices of 'region' can be compared."
     most = slices(ROWS, series(REGION), max_slices=2)
-    assert most.notes == ("values too rare for scores of their own hold 50 rows",)
+    assert most.notes == ("too rare for scores of their own: the values of 50 rows",)
 
 
 def test_a_slice_of_one_class_has_no_area_and_is_not_the_worst() -> None:

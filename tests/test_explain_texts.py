@@ -188,7 +188,7 @@ def test_nothing_commands_the_terminal(run: Run) -> None:
 def test_empty_text_is_a_value(run: Run) -> None:
     lines = invoke(run.folder, " ").stdout.splitlines()
     assert lines[0].startswith("(no text)\t")
-    assert lines[1] == "  there is no word in it"
+    assert lines[1] == "  the text has no words"
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,8 @@ def test_scores_series_and_targets_are_listed(story: dict[str, Any]) -> None:
     page = Page(render(story))
     for words in ("All measures", "By series", "By target", "MASE", "seasonal naive"):
         assert words in page.text
-    assert "80 % is meant" in page.text
-    assert re.search(r"\d+ % of what came lies in the interval", page.text)
+    assert "80 % was asked for" in page.text
+    assert re.search(r"\d+ % of the true values lie in the interval", page.text)
 
 
 def test_a_solved_model_has_no_learning_curve(story: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ def test_unknown_truths_and_forecasts_without_intervals_are_drawn(story: dict[st
     picture = dict(story["pictures"][0])
     picture |= {"truth": [None] * 7, "low": None, "high": None, "baseline": None}
     (drawing,) = forecasts.pictures({**story, "pictures": [picture]})
-    assert "What came is not known." in drawing.sentence
+    assert "The true values are not known." in drawing.sentence
 
 
 def test_plain_numbers_as_times(story: dict[str, Any]) -> None:

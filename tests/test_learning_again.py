@@ -87,5 +87,5 @@ def test_a_run_says_so_and_its_baselines_learn_from_as_much() -> None:
     assert run.scores is not None
     (note,) = (note for note in run.scores.notes if "learned from" in note)
     assert note == (
-        "in the end the network learned from the validation rows too, as did the baselines"
+        "after the best epoch was chosen, the network was trained on the validation rows too, and so were the baselines"
     )

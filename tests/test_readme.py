@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_digits
 
+from kerasnn import models
 from kerasnn.cli.main import commands
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +27,7 @@ NUMBERS = re.compile(r"-?\d[\d,]*(\.\d+)?(e-\d+)?")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("readme")
-    for name in ("penguins.csv", "reviews.csv", "airline.csv"):
+    for name in ("diamonds.csv", "reviews.csv", "airline.csv"):
         (path / name).write_bytes((ROOT / "examples" / name).read_bytes())
     digits = load_digits()
     np.savez(path / "digits.npz", x=(digits.images * 15.9).astype("uint8"), y=digits.target)
@@ -91,6 +92,12 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "\ndemo:" in makefile
     assert "\ntest:" in makefile
+
+
+def test_every_model_of_the_zoo_is_listed() -> None:
+    table = TEXT.split("## The zoo")[1].split("All hyper-parameters")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == models.names()
 
 
 def test_commands_of_the_tables_exist() -> None:

@@ -215,7 +215,7 @@ def test_page_has_every_section(pages: dict[str, str], task: str) -> None:
     for title in [*own, *shared, "Gradients by layer", "Weights", "Activations"]:
         assert title in text
     assert ("Decision boundary" in text) == (task != "regression")
-    assert ("What is predicted where" in text) == (task == "regression")
+    assert ("Prediction by two columns" in text) == (task == "regression")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -369,14 +369,14 @@ def test_later_version_is_refused(stories: dict[str, dict[str, Any]]) -> None:
             [0.5, 0.9, 0.6, 0.5],
             2,
             "no gain",
-            "Best at epoch 2 of 4; after that validation got worse. "
-            "It ended early, as validation gained no more.",
+            "Best at epoch 2 of 4; after that the validation score got worse. "
+            "It stopped early, because the validation score no longer improved.",
         ),
         (
             [0.5, 0.9, 0.899, 0.898],
             2,
             "time limit",
-            "Best at epoch 2 of 4; after that validation got no better. "
+            "Best at epoch 2 of 4; after that the validation score got no better. "
             "It ended at the time limit.",
         ),
         (
@@ -384,7 +384,7 @@ def test_later_version_is_refused(stories: dict[str, dict[str, Any]]) -> None:
             2,
             "all epochs done",
             "Best at epoch 2 of 2; the last one, so more epochs might help. "
-            "It ran through all its epochs.",
+            "It trained for all its epochs.",
         ),
     ],
 )
@@ -427,11 +427,11 @@ def test_sentences_of_columns_and_layers(stories: dict[str, dict[str, Any]]) -> 
     story = stories["binary"]
     first = columns.drawings(story)[0].sentence
     assert first == (
-        f"‘{HOSTILE}’ matters most: shuffling it costs 0.2 in ROC AUC. "
+        f"‘{HOSTILE}’ is the most important: shuffling it worsens the ROC AUC by 0.2. "
         "1 column makes no clear difference on its own."
     )
     (gradients,) = inside.gradients(story)
-    assert "was pushed 500 times less than ‘head’" in gradients.sentence
+    assert "the gradient of ‘head’ was 500 times that of" in gradients.sentence
     weights, activations = inside.weights(story), inside.activations(story)
     assert weights is not None
     assert "they spread 3 times as wide at the end" in weights.sentence

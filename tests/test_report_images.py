@@ -104,9 +104,9 @@ def test_page_shows_images_in_every_section(run: Run) -> None:
     text = " ".join("".join(page(run).words).split())
     for title in [
         "Samples",
-        "What the network sees in training",
+        "Augmented training images",
         "The most confident ones",
-        "Where it looks",
+        "Important regions of the images",
         "First filters",
         "Activation maps",
     ]:
@@ -266,7 +266,7 @@ def test_images_in_two_parts_are_shown(tmp_path: Path) -> None:
     for pair in shared["pairs"]:
         assert pair["files"][0] == pair["files"][1]
         assert pair["parts"][0] != pair["parts"][1]
-    assert "a score on such rows flatters" in "".join(page(run).words)
+    assert "scores on such rows are too optimistic" in "".join(page(run).words)
 
 
 def test_cards_name_the_files(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_page_shows_texts_in_every_section(run: Run) -> None:
         "Length of ‘review’",
         "The worst mistakes",
         "The most confident ones",
-        "The most telling words",
+        "The most influential words",
         "Blue words speak for what was said",
         "logistic regression on TF-IDF",
     ]:

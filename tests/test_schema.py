@@ -110,7 +110,7 @@ def test_labels_that_are_one_number_stay_apart() -> None:
             {"y": ["abc", *map(str, X[1:])]},
             {},
             "the target has 40 different values in 40 rows (column 'y') – "
-            "for regression, mend cells such as 'abc'",
+            "for regression, correct cells such as 'abc'",
         ),
         (
             {"y": pd.date_range("2020", periods=N)},
@@ -121,7 +121,7 @@ def test_labels_that_are_one_number_stay_apart() -> None:
         (
             {"y": ["abc", *map(str, X[1:])]},
             {"task": "regression"},
-            "not a number: 'abc' (row 0, column 'y') – mend it, or leave empty",
+            "not a number: 'abc' (row 0, column 'y') – correct it, or leave it empty",
         ),
         (
             {"y": [np.inf, *X[1:]]},
@@ -203,7 +203,7 @@ def test_repeated_and_contradicting_rows_are_counted() -> None:
     with pytest.warns(KerasnnWarning) as caught:
         schema = infer(examples, target="y")
     assert [str(warning.message) for warning in caught] == [
-        "1 of 5 rows repeat another one – remove them if they are copies",
+        "1 of 5 rows repeats another row – remove them if they are copies",
         "2 rows have the features of another row but another class – no model can tell them apart",
     ]
     assert len(schema.notes) == 2

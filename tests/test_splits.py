@@ -192,7 +192,7 @@ def test_parts_from_files() -> None:
             4,
             {"t": ["2020-01-01", "2020-01-02", None, "2020-01-03"]},
             SplitOptions("time", "t"),
-            "1 rows have no time (row 2, column 't') – fill it in",
+            "1 row has no time (row 2, column 't') – fill it in",
         ),
         (
             3,

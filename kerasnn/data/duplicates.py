@@ -115,10 +115,11 @@ def summary(pairs: Sequence[Pair], names: Sequence[str]) -> list[tuple[str, str]
     for part_a, part_b in dict.fromkeys((pair.part_a, pair.part_b) for pair in pairs):
         shared = [pair for pair in pairs if (pair.part_a, pair.part_b) == (part_a, part_b)]
         near = sum(pair.kind == "near" for pair in shared)
-        are = "image of the {} part is" if len(shared) == 1 else "images of the {} part are"
-        what = f"{len(shared):,} {are.format(part_b)} also in the {part_a} part"
-        what += f", {near:,} of them nearly" if 0 < near < len(shared) else ""
-        what = what.replace("also in", "nearly also in") if near == len(shared) else what
+        is_one, is_near = len(shared) == 1, near == len(shared)
+        are = f"image of the {part_b} part is" if is_one else f"images of the {part_b} part are"
+        copies = "a near copy of one" if is_one else "near copies of some"
+        what = f"{len(shared):,} {are} {copies if is_near else 'also'} in the {part_a} part"
+        what += f", {near:,} of them as near copies" if 0 < near < len(shared) else ""
         first = shared[0]
         if names and names[first.row_a]:
             ours, theirs = printable(names[first.row_a]), printable(names[first.row_b])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from kerasnn.data.sources import Source, nul_error, text_stream
-from kerasnn.errors import DataError
+from kerasnn.errors import DataError, quantity
 
 
 def explain(source: Source, names: Sequence[str], encoding: str, delimiter: str) -> None:
@@ -109,10 +109,10 @@ def _check_records(lines: Iterator[str], origin: str, width: int, delimiter: str
             ) from None
         if record and width and len(record) != width:
             n_lines = reader.line_num - start + 1
-            what = f"{len(record)} cells where the header has {width}"
+            what = f"{quantity(len(record), 'cell')} where the header has {width}"
             if n_lines > 1:
                 what += f", over {n_lines} lines"
-            fix = "mend the line" if n_lines == 1 else "close the quote that opens here"
+            fix = "correct the line" if n_lines == 1 else "close the quote that opens here"
             raise DataError(what, place=f"{origin}:{start}", fix=fix)
 
 

@@ -12,7 +12,7 @@ from kerasnn.data import decoding
 from kerasnn.data.decoding import PictureError
 from kerasnn.data.folders import printable
 from kerasnn.data.frames import place
-from kerasnn.errors import warn
+from kerasnn.errors import quantity, warn
 
 
 @dataclass
@@ -49,7 +49,7 @@ def report_failed(
     if len(failed) == 1:
         what = f"{error.what}, {outcome}"
     else:
-        what = f"{len(failed):,} images can't be read and are {outcome}, the first: {error.what}"
+        what = f"{quantity(len(failed), 'image')} can't be read and {'is' if len(failed) == 1 else 'are'} {outcome}, the first: {error.what}"
     warn(what, place=error.place, fix=error.fix)
 
 
@@ -63,7 +63,7 @@ def report_odd(findings: Findings, series: pd.Series) -> None:
     for row, (height, width) in list(findings.odd.items())[:1]:
         more = len(findings.odd)
         what = f"{more:,} images of odd shapes, the first of" if more > 1 else "an image of"
-        fix = "check whether it is meant"
+        fix = "check whether this is intended"
         warn(f"{what} {height}x{width} pixels", place=_name(series, row), fix=fix)
 
 

@@ -143,7 +143,7 @@ def _many_fix(classes: Sequence[str]) -> str:
         return "a date can't be predicted; turn it into a number such as days"
     odd = [label for label in classes if numerals.parse(label) is None]
     if odd and len(odd) < 0.5 * len(classes):
-        return f"for regression, mend cells such as '{odd[0][:40]}'"
+        return f"for regression, correct cells such as '{odd[0][:40]}'"
     if not odd:
         return "for regression, leave the task out; else choose another target"
     if separated(classes) is not None:

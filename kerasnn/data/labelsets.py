@@ -174,7 +174,7 @@ def _of_cell(series: pd.Series, row: int, cell: Any, sets: LabelSets) -> tuple[s
         return tuple(filter(None, (_name(series, row, item) for item in cell)))
     if not _is_indicator(cell) or len(cell) != len(sets.classes):
         what = f"not a vector of {len(sets.classes)} numbers that are 0 or 1"
-        raise DataError(what, place=place(series, series.index[row]), fix="mend the target")
+        raise DataError(what, place=place(series, series.index[row]), fix="correct the target")
     return tuple(sets.classes[index] for index in np.flatnonzero(np.asarray(cell)))
 
 

@@ -45,11 +45,13 @@ def check_series(series: pd.Series, reason: str) -> Guess:
     findings = []
     if len(known) < len(cells):
         n_empty = len(cells) - len(known)
-        what = f"{n_empty:,} of {len(cells):,} series have no reading"
-        findings.append((what, "leave such rows out if they say nothing"))
+        what = (
+            f"{n_empty:,} of {len(cells):,} series {'has' if n_empty == 1 else 'have'} no reading"
+        )
+        findings.append((what, "leave such rows out if they carry no information"))
     still = sum(bool(np.nanmin(r) == np.nanmax(r)) for r in known if len(r) > 1)
     if still:
-        what = f"{still:,} of {len(cells):,} series never change"
+        what = f"{still:,} of {len(cells):,} series never {'changes' if still == 1 else 'change'}"
         findings.append((what, "check what recorded them"))
     return Guess("series", reason, findings=findings)
 

@@ -15,7 +15,7 @@ from kerasnn.data.frames import Examples, as_objects, keep_rows, place
 from kerasnn.data.image_columns import folder_of
 from kerasnn.data.sound_cells import Recording, layout_text, parse_layout
 from kerasnn.data.wav import SoundError
-from kerasnn.errors import warn
+from kerasnn.errors import quantity, warn
 
 # Longer sounds are cut where nothing else is said: a spectrogram of it is large already.
 MOST_SECONDS = 30.0
@@ -167,7 +167,7 @@ def _report_failed(failed: list[SoundError], n_rows: int, *, strict: bool, left_
     outcome = "left out" if left_out else "not predicted"
     what = f"{first.what}, {outcome}"
     if len(failed) > 1:
-        what = f"{len(failed):,} sounds can't be read and are {outcome}, the first: {first.what}"
+        what = f"{quantity(len(failed), 'sound')} can't be read and {'is' if len(failed) == 1 else 'are'} {outcome}, the first: {first.what}"
     warn(what, place=first.place, fix=first.fix)
 
 

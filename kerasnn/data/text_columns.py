@@ -14,7 +14,7 @@ from kerasnn.data.frames import place
 from kerasnn.data.guesses import MANY_ROWS, Guess, constant, empty, identifier, left_out
 from kerasnn.data.number_columns import of_numbers
 from kerasnn.data.scripts import count_words
-from kerasnn.errors import DataError
+from kerasnn.errors import DataError, quantity
 
 NEARLY_ALL = 0.95
 
@@ -41,8 +41,13 @@ def of_text(series: pd.Series, raw: pa.Array) -> Guess:
     if n_missing and found.kind != "constant" and not (found.kind == "text" and found.used):
         shown = ", ".join(f"'{marker}'" for marker in _markers(raw, dash=dash))
         if shown:
-            fix = "nothing to do, if that is right"
-            found.findings.append((f"{n_missing:,} cells such as {shown} are read as missing", fix))
+            fix = "ignore this if it is right"
+            found.findings.append(
+                (
+                    f"{quantity(n_missing, 'cell')} such as {shown} {'is' if n_missing == 1 else 'are'} read as missing",
+                    fix,
+                )
+            )
     return found
 
 
@@ -152,7 +157,7 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
             found.findings = findings + found.findings
             return found
         if share > 0.5 or (share > SELDOM and len(texts) > MANY_CATEGORIES):
-            what = f"{len(texts):,} different texts in {n_rows:,} rows say little"
+            what = f"{len(texts):,} different texts in {n_rows:,} rows are too many for useful categories"
             findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
     reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"
     return Guess("category", reason, findings=findings)
@@ -174,7 +179,7 @@ def _mixed(texts: list[str]) -> tuple[str, str] | None:
         return None
     number = next(text for text in texts if numerals.parse(text) is not None)
     what = f"numbers and text mixed: '{number}', '{other[:40]}'"
-    return what, "mend or empty the cells that are no numbers"
+    return what, "correct or empty the cells that are not numbers"
 
 
 def _units(sample: list[str]) -> list[tuple[str, str]]:

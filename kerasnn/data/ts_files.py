@@ -24,7 +24,7 @@ import pandas as pd
 from kerasnn.data.frames import as_objects
 from kerasnn.data.sources import Source
 from kerasnn.data.ts_header import Header, numbered_lines, read_header
-from kerasnn.errors import DataError
+from kerasnn.errors import DataError, quantity
 
 SERIES, LABEL = "series", "label"
 """Columns of the table that a file is."""
@@ -87,12 +87,12 @@ def _example(line: str, header: Header, place: str) -> tuple[Any, str]:
     parts = line.split(":")
     label = parts.pop().strip() if header.label != "none" else ""
     if header.channels and len(parts) != header.channels:
-        what = f"{len(parts)} channels where there should be {header.channels}"
-        raise DataError(what, place=place, fix="mend the line, or '@dimensions'")
+        what = f"{quantity(len(parts), 'channel')} where there should be {header.channels}"
+        raise DataError(what, place=place, fix="correct the line, or '@dimensions'")
     if header.classes and label not in header.classes:
         listed = ", ".join(header.classes[:10])
         what = f"the class '{label[:40]}' is not one of '@classLabel': {listed}"
-        raise DataError(what, place=place, fix="mend the line, or '@classLabel'")
+        raise DataError(what, place=place, fix="correct the line, or '@classLabel'")
     channels = [_channel(part, place) for part in parts]
     length = max(map(len, channels), default=0)
     readings = np.full((length, len(channels)), np.nan, dtype="float32")
@@ -116,5 +116,5 @@ def _reading(text: str, place: str) -> float:
     try:
         return float(text)
     except ValueError:
-        fix = "mend it, or write ? for a missing reading"
+        fix = "correct it, or write ? for a missing reading"
         raise DataError(f"not a number: '{text[:40]}'", place=place, fix=fix) from None

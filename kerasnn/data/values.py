@@ -214,7 +214,7 @@ def _check_known(
     where = place(series, series.index[rows[0]])
     different = dict.fromkeys(f"'{str(values[indices[row]])[:40]}'" for row in rows[:1000])
     shown = ", ".join(list(different)[:3])
-    fix = f"mend {'it' if len(rows) == 1 else f'the {len(rows):,} such cells'}, or leave empty"
+    fix = f"correct {'it' if len(rows) == 1 else f'these {len(rows):,} cells'}, or leave {'it' if len(rows) == 1 else 'them'} empty"
     raise DataError(f"not a {expected}: {shown}", place=where, fix=fix)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.errors import DataError
+from kerasnn.errors import DataError, quantity
 
 _PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 _BITS = {_PCM: (8, 16, 24, 32), _FLOAT: (32, 64), _A_LAW: (8,), _MU_LAW: (8,)}
@@ -108,7 +108,7 @@ def _form(body: bytes) -> _Form:
     if bits not in _BITS[tag]:
         raise SoundError(f"a WAV file of {bits} bits", fix="convert it to 16 bits")
     if not 1 <= channels <= MOST_CHANNELS or not 1 <= rate <= HIGHEST_RATE:
-        what = f"a damaged WAV file: {channels} channels at {rate} Hz"
+        what = f"a damaged WAV file: {quantity(channels, 'channel')} at {rate} Hz"
         raise SoundError(what, fix="remove it, or save it again")
     return _Form(tag, channels, rate, bits)
 

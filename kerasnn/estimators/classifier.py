@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from kerasnn.bundle import Bundle
 from kerasnn.config import AUTO
 from kerasnn.data.values import as_categories
-from kerasnn.errors import DataError
+from kerasnn.errors import DataError, quantity
 from kerasnn.estimators.base import Estimator
 from kerasnn.estimators.rows import Weights
 from kerasnn.estimators.saving import read_labels
@@ -136,7 +136,9 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def _read_target(self, name: str, labels: NDArray[Any]) -> tuple[Target, NDArray[Any]]:
         if pd.isna(labels).any():
             n_missing = int(pd.isna(labels).sum())
-            raise DataError(f"y has {n_missing:,} missing labels", fix="leave these rows out")
+            raise DataError(
+                f"y has {quantity(n_missing, 'missing label')}", fix="leave these rows out"
+            )
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)

@@ -16,7 +16,7 @@ from kerasnn.data import Examples
 from kerasnn.data.frames import as_cells, from_frame, keep_rows
 from kerasnn.data.inputs import as_frame, has_own_names
 from kerasnn.data.long_tables import SERIES
-from kerasnn.errors import DataError, UnknownNameError
+from kerasnn.errors import DataError, UnknownNameError, quantity
 from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema, Target, describe
 from kerasnn.signature import Kind
@@ -56,7 +56,8 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
     if names is not None:
         return frame.set_axis(list(names), axis=1)
     if len(frame) < 2 or not len(frame.columns):
-        raise DataError(f"{len(frame)} rows of {len(frame.columns)} columns, too few to learn from")
+        what = f"{quantity(len(frame), 'row')} of {quantity(len(frame.columns), 'column')}"
+        raise DataError(f"{what}, too few to learn from")
     return frame
 
 

@@ -300,7 +300,7 @@ def _boosting(judge: _Judge, train: _Rows, test: _Rows, note: str, *, seed: int)
 
     target = judge.preprocessor.schema.target
     if len(target.classes) > MAX_BOOSTED_CLASSES:
-        warn(f"no gradient boosting beside the network: {len(target.classes)} classes are too many")
+        warn(f"no gradient boosting as a baseline: {len(target.classes)} classes are too many")
         return []
     start = time.perf_counter()
     rounds = min(100, MAX_TREES // max(1, len(target.classes) if len(target.classes) > 2 else 1))

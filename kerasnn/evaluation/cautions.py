@@ -23,7 +23,7 @@ def cautions(predictions: Predictions, *, n_validation: int, threshold: str) -> 
     if n_validation < FEW_ROWS:
         rows = f"{n_validation} validation row{'s' if n_validation > 1 else ''}"
         found.append(
-            f"{rows} picked the best epoch, too few to be sure of it: add rows, or raise "
+            f"{rows} chose the best epoch, too few for a reliable choice: add rows, or raise "
             "`split.validation`"
         )
     if predictions.task == "binary" and threshold == "0.5" and len(predictions):
@@ -32,7 +32,7 @@ def cautions(predictions: Predictions, *, n_validation: int, threshold: str) -> 
         if 0 < share < RARE:
             label = predictions.classes[int(counts.argmin())]
             found.append(
-                f"{share:.1%} of the rows are '{label}', which is seldom likelier than not: "
-                "choose `run.threshold` by f1 or by costs such as fp=1,fn=20 to find more of them"
+                f"{share:.1%} of the rows are '{label}', which is rarely more probable "
+                "than 50 %: choose `run.threshold` by f1 or by costs such as fp=1,fn=20 to find more of them"
             )
     return found

@@ -15,9 +15,12 @@ def course(tuning: Mapping[str, Any]) -> str:
         tuning: The part of a story, as of `kerasnn.tuning.telling.tell`.
     """
     count = tuning["n_trials"]
-    given_up = f", {tuning['n_pruned']} of them given up early" if tuning["n_pruned"] else ""
+    given_up = f", {tuning['n_pruned']} of them stopped early" if tuning["n_pruned"] else ""
     failed = f", {tuning['n_failed']} failed" if tuning["n_failed"] else ""
-    ends = {"time limit": "; then the time was over", "interrupted": "; then it was interrupted"}
+    ends = {
+        "time limit": "; then the time limit was reached",
+        "interrupted": "; then it was interrupted",
+    }
     trials = f"{count} trial{'s' if count != 1 else ''}"
     return f"{trials}{given_up}{failed}{ends.get(tuning['stopped'], '')}"
 
@@ -35,8 +38,8 @@ def outcome(tuning: Mapping[str, Any]) -> list[str]:
             f"No trial was better than the defaults on the validation rows, {metric.title} {found}."
         ]
     on_validation = (
-        f"On the validation rows: {metric.title} {found}, {start} with the defaults; as the best "
-        "of several it flatters there."
+        f"On the validation rows: {metric.title} {found}, {start} with the defaults; there, the "
+        "best of several trials looks better than it is."
     )
     test = tuning["test"]
     return [on_validation, _on_test(test)] if test else [on_validation]

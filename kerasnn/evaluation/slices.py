@@ -135,7 +135,9 @@ def slices(
             _score(label, predictions.take(rows), chosen, seed=seed)
             for label, rows in kept[:max_slices]
         ),
-        (f"values too rare for scores of their own hold {sum(dropped):,} rows",) if dropped else (),
+        (f"too rare for scores of their own: the values of {sum(dropped):,} rows",)
+        if dropped
+        else (),
     )
 
 

@@ -74,19 +74,22 @@ class Trust:
     def sentences(self, task: str) -> list[str]:
         """What it says, for a terminal."""
         low, high = (_percent(bound) for bound in self.interval)
-        held = f"{_percent(self.held)} (95 % interval {low} to {high})"
-        what = {
-            "regression": f"of the true values, {format_in_unit(self.size)} wide on average",
-            "multilabel": f"of the rows' labels, {self.size:.2f} in doubt on average",
-        }.get(task, f"of the true classes, {self.size:.2f} classes on average")
-        name = "intervals" if task in ("regression", "multilabel") else "sets"
-        found = [f"{_percent(self.asked, 0)} {name} hold {held} {what}."]
+        rows = f"{_percent(self.held)} (95 % interval {low} to {high})"
+        name, truth, size = {
+            "regression": ("intervals", "true value", f"width {format_in_unit(self.size)}"),
+            "multilabel": ("sets", "true labels", f"number of undecided labels {self.size:.2f}"),
+        }.get(task, ("sets", "true class", f"set size {self.size:.2f}"))
+        asked = _percent(self.asked, 0)
+        found = [
+            f"The {asked} prediction {name} contain the {truth} in {rows} of the rows; mean {size}."
+        ]
         if self.least:
-            found[0] += f" Least often: {self.least[0]}, {_percent(self.least[1])}."
+            found[0] += f" Lowest coverage of a class: {self.least[0]}, {_percent(self.least[1])}."
         if self.error is not None and self.error_before is not None:
             found.append(
-                f"Calibration error {self.error:.4f}; {self.error_before:.4f} before the "
-                f"temperature of {self.temperature:.3g}, {self.error_by_chance:.4f} by chance alone."
+                f"Calibration error {self.error:.4f} ({self.error_before:.4f} before temperature "
+                f"scaling with T = {self.temperature:.3g}; perfectly calibrated probabilities would "
+                f"show about {self.error_by_chance:.4f} on this many rows)."
             )
         return found
 

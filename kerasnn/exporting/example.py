@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kerasnn.errors import quantity
 from kerasnn.preprocessing.dates import EPOCH_DAY
 
 if TYPE_CHECKING:
@@ -88,10 +89,10 @@ def contents(preprocessor: Preprocessor) -> str:
     if preprocessor.dates:
         lines.append("- of each date: mean and standard deviation of the training values")
     for vocabulary in preprocessor.vocabularies:
-        count = _count(len(vocabulary.words), "category", "categories")
+        count = quantity(len(vocabulary.words), "category", "categories")
         lines.append(f"- of `{vocabulary.name}`: {count} that {_rows(options.min_count)}")
     for text in preprocessor.texts:
-        count = _count(len(text.words), "token", "tokens")
+        count = quantity(len(text.words), "token", "tokens")
         lines.append(f"- of `{text.name}`: {count} that {_rows(options.min_token_count)}")
     if preprocessor.images or preprocessor.series or preprocessor.sounds:
         lines.append("- of images, series and sounds: mean and standard deviation of the values")
@@ -102,9 +103,5 @@ def _classes(preprocessor: Preprocessor) -> bool:
     return bool(preprocessor.schema.target.classes)
 
 
-def _count(number: int, one: str, several: str) -> str:
-    return f"{number:,} {one if number == 1 else several}"
-
-
 def _rows(fewest: int) -> str:
-    return f"occurred in at least {_count(fewest, 'training row', 'training rows')}"
+    return f"occurred in at least {quantity(fewest, 'training row', 'training rows')}"

@@ -140,8 +140,8 @@ def _note(found: Sequence[Leftover], *, many: bool, shared: bool, n_known: int) 
     apart = sum(each.apart for each in found)
     text = f"from {n_known:,} windows of which {apart:,} do not overlap, all steps together"
     if len(found) > 1:
-        text += "; most of them from the back-test, by models of less data"
-    return f"{text}; some of them picked the best epoch" if shared else text
+        text += "; most of them from the back-test, by models trained on less data"
+    return f"{text}; some of them chose the best epoch" if shared else text
 
 
 def windows_apart(track: NDArray[np.int64], at: NDArray[np.int64], horizon: int) -> int:

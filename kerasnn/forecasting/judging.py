@@ -62,7 +62,7 @@ def judge(learned: Learned, part: PartName, *, baselines: bool) -> Judged:
     return Judged(part, found, scores, tuple(compared))
 
 
-_NO_TEST = "there is no test part: this is the validation part, which picked the best epoch"
+_NO_TEST = "there is no test part: this is the validation part, which chose the best epoch"
 
 
 def _affordable(origins: Origins, learned: Learned) -> Origins:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.errors import ConfigError, warn
+from kerasnn.errors import ConfigError, quantity, warn
 from kerasnn.forecasting import calendar
 from kerasnn.forecasting.frequency import Frequency
 from kerasnn.forecasting.panel import Key, Panel, Track
@@ -355,7 +355,7 @@ def _logarithm(target: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN for what has none."""
     odd = target <= 0
     if odd.any():
-        what = f"{int(odd.sum()):,} readings are not above 0, as the logarithm needs"
+        what = f"{quantity(int(odd.sum()), 'reading is', 'readings are')} not above 0, as the logarithm needs"
         warn(what, fix="they are taken for missing")
     return np.log(np.where(odd, np.nan, target))
 

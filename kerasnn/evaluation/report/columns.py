@@ -76,14 +76,14 @@ def _importance_sentence(story: Story, metric: str) -> str:
     more = f" The {MAX_BARS} most important are shown." if len(found) > MAX_BARS else ""
     if len(found) == MAX_COLUMNS < story["data"]["n_used"]:
         more += (
-            f" Of {story['data']['n_used']:,} columns, the {len(found)} were shuffled that "
-            "predictions go along with most."
+            f" Of {story['data']['n_used']:,} columns, the {len(found)} that the predictions "
+            "depend on most were shuffled."
         )
     if not _is_clear(first):
-        return f"No column is clearly of use: shuffling any of them costs about nothing.{more}"
+        return f"No column is clearly useful: shuffling any of them hardly changes the score.{more}"
     sentence = (
-        f"‘{shorten(first['column'], 40)}’ matters most: shuffling it costs "
-        f"{figure_of(first['loss'])} in {metric}."
+        f"‘{shorten(first['column'], 40)}’ is the most important: shuffling it worsens the "
+        f"{metric} by {figure_of(first['loss'])}."
     )
     if idle == 1:
         sentence += " 1 column makes no clear difference on its own."
@@ -109,11 +109,16 @@ def _plane(boundary: Story, *, target: str) -> Drawing:
 
     name = shorten(target, 40)
     if boundary["classes"]:
-        sentence = f"Colour is the ‘{name}’ that the network finds likeliest, stronger where it is surer; dots are training rows."
+        sentence = (
+            f"The color shows the most probable ‘{name}’, stronger where its probability is higher; "
+            "the dots are training rows."
+        )
         return draw("Decision boundary", sentence, paint, size=(WIDTH, HEIGHT))
     low, high = figure_of(float(scores.min())), figure_of(float(scores.max()))
-    sentence = f"‘{name}’ as predicted, from {low} (cold) to {high} (warm); dots are training rows."
-    return draw("What is predicted where", sentence, paint, size=(WIDTH, HEIGHT))
+    sentence = (
+        f"‘{name}’ as predicted, from {low} (cold) to {high} (warm); the dots are training rows."
+    )
+    return draw("Prediction by two columns", sentence, paint, size=(WIDTH, HEIGHT))
 
 
 def class_colours(count: int) -> list[str]:

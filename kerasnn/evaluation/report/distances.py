@@ -40,11 +40,11 @@ def _against_truth(story: Story) -> Drawing:
         axes.set(xlabel=f"{target}, true", ylabel=f"{target}, predicted")
 
     if r2 is None:
-        sentence = "All true values are equal, so no share of their variation can be told."
+        sentence = "All true values are equal, so R² is not defined."
     elif r2 < 0:
-        sentence = "The predictions are worse than the mean of the true values would be."
+        sentence = "The predictions are worse than the mean of the true values (R² below 0)."
     else:
-        sentence = f"The network tells {percent(r2)} of the variation (R²)."
+        sentence = f"The network explains {percent(r2)} of the variance (R²)."
     if story["errors"]["n_left_out"]:
         sentence += f" {len(truth):,} random rows are shown."
     return draw("Predicted against true", sentence, paint)
@@ -85,7 +85,7 @@ def _course(story: Story) -> Drawing:
 
 
 def _course_sentence(spread: np.ndarray) -> str:
-    band = "Line: the median; band: the middle half."
+    band = "The line is the median, the band the middle half."
     if len(spread) < 3 or spread.min() <= 0 or spread.max() < 2 * spread.min():
         return f"The errors are about as large for small predictions as for large ones. {band}"
     ratio = spread.max() / spread.min()

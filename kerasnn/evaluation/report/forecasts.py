@@ -30,7 +30,7 @@ Story = dict[str, Any]
 WIDE, SHORT = (7.4, 3.1), (7.4, 2.3)
 MOST_ROWS = 30
 _PARTS = ("train", "validation", "calibration", "test")
-_WHY = {"usual": "a middling one", "worst": "the worst one", "latest": "the latest one"}
+_WHY = {"usual": "a typical one", "worst": "the worst one", "latest": "the latest one"}
 _TITLES = {"train": "training", "validation": "validation"}
 
 
@@ -58,7 +58,7 @@ def curves(story: Story) -> list[tuple[str, str, list[Drawing]]]:
     found: list[tuple[str, str, list[Drawing]]] = []
     for name, member in story["members"].items():
         if member["solved"]:
-            text = "Its weights are solved for in one step: there is nothing to see of a training."
+            text = "Its weights are computed in closed form, so there is no course of training to show."
             found.append((name, text, []))
             continue
         own = {"training": member, "stopped": member["stopped"], "config": story["config"]}
@@ -154,7 +154,7 @@ def race(scores: Story) -> list[Story]:
 
 def _note(name: str, scores: Story) -> str:
     if name == "coverage" and scores["nominal"]:
-        return f"{100 * scores['nominal']:g} % is meant"
+        return f"{100 * scores['nominal']:g} % was asked for"
     return "lower is better" if METRICS[name].direction == "lower" else ""
 
 
@@ -262,12 +262,12 @@ def _picture_sentence(
     known = np.isfinite(truth)
     start = f"From {picture['past_times'][-1]}."
     if not known.any():
-        return f"{start} What came is not known."
+        return f"{start} The true values are not known."
     error = figure_of(float(np.abs(truth - forecast)[known].mean()))
     text = f"{start} Off by {error} on average"
     if band:
         inside = ((truth >= band[0]) & (truth <= band[1]))[known].mean()
-        text += f"; {percent(float(inside))} of what came lies in the interval"
+        text += f"; {percent(float(inside))} of the true values lie in the interval"
     return f"{text}."
 
 
@@ -293,7 +293,7 @@ def _error_by_step(scores: Story) -> Drawing:
             f"{metric.title} is {metric.format(known[0])} for the first step and "
             f"{metric.format(known[-1])} for the last."
         )
-    return draw("Error by how far ahead", sentence, paint)
+    return draw("Error by forecast step", sentence, paint)
 
 
 def _coverage_by_step(scores: Story) -> Drawing:
@@ -301,7 +301,7 @@ def _coverage_by_step(scores: Story) -> Drawing:
     ahead = np.arange(1, len(shares) + 1)
 
     def paint(axes: Axes) -> None:
-        axes.axhline(nominal, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label="meant")
+        axes.axhline(nominal, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label="asked for")
         axes.plot(ahead, shares, color=ACCENT, marker="o", markersize=3, label="measured")
         axes.set(xlabel="points in time ahead", ylabel="share within")
         axes.set_ylim(0, 1.04)
@@ -310,5 +310,5 @@ def _coverage_by_step(scores: Story) -> Drawing:
         axes.legend(loc="lower left")
 
     whole = scores["values"]["coverage"]
-    sentence = f"The intervals hold {percent(whole)} of what came; {percent(nominal)} are meant."
-    return draw("Coverage by how far ahead", sentence, paint)
+    sentence = f"The intervals contain {percent(whole)} of the true values; {percent(nominal)} was asked for."
+    return draw("Coverage by forecast step", sentence, paint)

@@ -173,7 +173,7 @@ def _augmented(images: Story) -> Gallery | None:
         groups.append(Group("", "", tiles))
     what = "; ".join(f"{name}: {CHANGES.get(name, 'changed')}" for name in found["changes"])
     sentence = f"Training images are changed anew in each epoch. {what[:1].upper()}{what[1:]}."
-    return Gallery("What the network sees in training", sentence, groups, dense=True)
+    return Gallery("Augmented training images", sentence, groups, dense=True)
 
 
 def _shared(images: Story) -> Gallery | None:
@@ -191,12 +191,12 @@ def _shared(images: Story) -> Gallery | None:
         for pair in found["pairs"]
     ]
     count, exact = found["count"], found["exact"]
-    are = "image of a later part is in an earlier one too"
+    are = "image of a later part is also in an earlier one"
     if count > 1:
-        are = "images of a later part are in an earlier one too"
+        are = "images of a later part are also in an earlier one"
     near = f", {count - exact:,} of them nearly" if 0 < exact < count else ""
     are = are if exact else are.replace("is in", "is nearly in").replace("are in", "are nearly in")
-    sentence = f"{count:,} {are}{near}; a score on such rows flatters."
+    sentence = f"{count:,} {are}{near}; scores on such rows are too optimistic."
     return Gallery("Images in two parts", sentence, [Group("", "", tiles)])
 
 
@@ -205,11 +205,11 @@ def _worst(story: Story, images: Story) -> Gallery | None:
     if not cards:
         return None
     if story["task"] == "regression":
-        sentence = "Predicted and true values are furthest apart here."
+        sentence = "The rows with the largest difference between predicted and true value."
         return Gallery("The largest errors", sentence, [_cards(story, images, cards)])
-    sentence = "The network was surest of what is wrong here: the truth got the least probability."
+    sentence = "The rows whose true class got the lowest probability."
     if story["task"] == "multilabel":
-        sentence = "The labels of these images surprised the network most."
+        sentence = "The images whose true labels got the lowest probability."
     return Gallery("The worst mistakes", sentence, [_cards(story, images, cards)])
 
 
@@ -218,11 +218,13 @@ def _surest(story: Story, images: Story) -> Gallery | None:
     if not cards:
         return None
     if story["task"] == "regression":
-        sentence = "Predicted and true values are closest here."
+        sentence = "The rows with the smallest difference between predicted and true value."
         return Gallery("The smallest errors", sentence, [_cards(story, images, cards)])
-    sentence = "The network was surest of these, and right: of each class the first, then the next."
+    sentence = (
+        "Correct predictions with the highest probability: the first of each class, then the next."
+    )
     if story["task"] == "multilabel":
-        sentence = "The network was surest of these, and right in every label."
+        sentence = "Images with all labels right and the highest probability."
     return Gallery("The most confident ones", sentence, [_cards(story, images, cards)])
 
 
@@ -297,7 +299,7 @@ def _attention(story: Story, images: Story) -> Gallery | None:
         )
     if any("missed" in card for card in found["wrong"]):
         sentence += " In the wrong ones, the third picture shows what speaks for the truth."
-    return Gallery("Where it looks", sentence, groups)
+    return Gallery("Important regions of the images", sentence, groups)
 
 
 def _layer(found: Story) -> str:

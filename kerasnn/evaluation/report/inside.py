@@ -72,17 +72,17 @@ def gradients(story: Story) -> list[Drawing]:
 def _gradient_sentence(layers: list[Story]) -> str:
     last = {each["name"]: next(filter(None, reversed(each["gradient_norm"]))) for each in layers}
     if len(last) == 1:
-        return "How strongly the layer was pushed, on the same few rows each time."
+        return "The norm of the layer's gradient, on the same few rows each time."
     most, least = max(last, key=last.__getitem__), min(last, key=last.__getitem__)
     ratio = last[most] / last[least]
     if ratio < 100:
         return (
-            f"At the end every layer still learned: the strongest push, on ‘{shorten(most, 40)}’, "
-            f"was {ratio:.1f} times the weakest, on ‘{shorten(least, 40)}’."
+            f"At the end every layer still learned: the largest gradient, that of ‘{shorten(most, 40)}’, "
+            f"was {ratio:.1f} times the smallest, that of ‘{shorten(least, 40)}’."
         )
     return (
-        f"At the end ‘{shorten(least, 40)}’ was pushed {figure_of(ratio)} times less than "
-        f"‘{shorten(most, 40)}’: it may have stopped learning."
+        f"At the end the gradient of ‘{shorten(most, 40)}’ was {figure_of(ratio)} times that of "
+        f"‘{shorten(least, 40)}’, which may have stopped learning."
     )
 
 
@@ -96,13 +96,14 @@ def weights(story: Story) -> Panels | None:
         for each in layers
     }
     moved = max(growth, key=lambda name: abs(np.log(max(growth[name], 1e-12))))
-    sentence = "The weights of all layers spread about as widely at the end as at the start."
+    sentence = "The standard deviation of the weights is about the same at the end as at the start in all layers."
     if not 0.83 < growth[moved] < 1.2:
         way = "wider" if growth[moved] > 1 else "narrower"
         ratio = max(growth[moved], 1 / max(growth[moved], 1e-12))
         sentence = (
-            f"The weights of ‘{shorten(moved, 40)}’ changed most: they spread {ratio:.2g} times as "
-            f"{'wide' if way == 'wider' else 'narrow'} at the end as after the first epoch."
+            f"The weights of ‘{shorten(moved, 40)}’ changed most: their standard deviation is "
+            f"{ratio:.2g} times {'larger' if way == 'wider' else 'smaller'} at the end than after the "
+            "first epoch."
         )
     return _panels("Weights", sentence, layers, "weights", story["probes"]["epochs"])
 
@@ -116,15 +117,13 @@ def activations(story: Story) -> Panels | None:
     most = max(zeros, key=zeros.__getitem__)
     if zeros[most] >= MANY_ZEROS:
         sentence = (
-            f"{percent(zeros[most])} of what ‘{shorten(most, 40)}’ returns is 0: most of its units "
-            "are silent."
+            f"{percent(zeros[most])} of the outputs of ‘{shorten(most, 40)}’ are 0: most of its units "
+            "are inactive."
         )
     elif zeros[most] > 0.01:
-        sentence = (
-            f"No layer is silent; ‘{shorten(most, 40)}’ has the most zeros, {percent(zeros[most])}."
-        )
+        sentence = f"No layer is inactive; ‘{shorten(most, 40)}’ has the most zeros, {percent(zeros[most])}."
     else:
-        sentence = "No layer is silent: hardly any unit returns 0."
+        sentence = "No layer is inactive: hardly any output is 0."
     return _panels("Activations", sentence, layers, "activations", story["probes"]["epochs"])
 
 

@@ -27,8 +27,8 @@ Story = dict[str, Any]
 Series = list[tuple[float, float]]
 
 _ENDINGS = {
-    "all epochs done": "It ran through all its epochs.",
-    "no gain": "It ended early, as validation gained no more.",
+    "all epochs done": "It trained for all its epochs.",
+    "no gain": "It stopped early, because the validation score no longer improved.",
     "time limit": "It ended at the time limit.",
     "interrupted": "It was interrupted.",
     "diverged": "It ended because the loss was no longer finite.",
@@ -65,7 +65,7 @@ def summary(story: Story) -> str:
     if best == count:
         after = "the last one, so more epochs might help"
     else:
-        after = f"after that validation got {'worse' if _got_worse(training) else 'no better'}"
+        after = f"after that the validation score got {'worse' if _got_worse(training) else 'no better'}"
     return f"Best at epoch {best} of {count}; {after}. {ending}".strip()
 
 
@@ -143,7 +143,7 @@ def _measure(story: Story, name: str) -> Drawing:
     series = _series(training, name)
     values = [value for _, value in series]
     best = dict(series).get(training["best_epoch"])
-    sentence = f"On the validation rows it came to {metric_value(name, best)}"
+    sentence = f"On the validation rows it reached {metric_value(name, best)}"
     if len(values) > 1:
         sentence += f", from {metric_value(name, values[0])} after the first epoch"
 
@@ -163,9 +163,9 @@ def _rate(story: Story) -> Drawing:
     values = [value for _, value in series]
     schedule = (story["config"].get("training") or {}).get("schedule", "")
     peak = f"{max(values):.2g}" if values else "–"
-    sentence = f"The step size peaked at {peak} and ended at {values[-1]:.2g}" if values else ""
+    sentence = f"The learning rate peaked at {peak} and ended at {values[-1]:.2g}" if values else ""
     if len(set(values)) == 1:
-        sentence = f"The step size was {peak} all along"
+        sentence = f"The learning rate was {peak} throughout"
     if schedule:
         sentence += f" (schedule: {str(schedule).replace('_', ' ')})"
 
@@ -200,7 +200,7 @@ def _sweep(sweep: Story) -> Drawing:
         axes.set_ylabel("loss, smoothed")
 
     sentence = (
-        f"The rate rose with every step until the loss did; {chosen:.2g} was chosen, a third of "
-        "the rate at which the loss was lowest."
+        f"The learning rate was raised with every step until the loss rose; {chosen:.2g} was chosen, a "
+        "third of the rate at which the loss was lowest."
     )
     return draw("Learning-rate finder", sentence, paint)

@@ -86,7 +86,9 @@ def _cell(axes: Axes, at: tuple[int, int], counts: np.ndarray, shares: np.ndarra
 
 def _confusion_sentence(confusion: Story) -> str:
     more = confusion["left_out"]
-    shown = f" Shown are the classes with the most mistakes; {more} more are not." if more else ""
+    shown = (
+        f" Only the classes with the most mistakes are shown; {more} more are not." if more else ""
+    )
     if not confusion["worst"]:
         return f"No mistake on these rows.{shown}"
     worst = confusion["worst"][0]
@@ -141,12 +143,12 @@ def _roc(story: Story) -> Drawing:
         label = shorten(curves[0][1]["label"], 40)
         sentence = (
             f"A random row of ‘{label}’ scores above a random other row {percent(area)} of the "
-            "time (ROC AUC); the dot is where the network decides."
+            "time (ROC AUC); the dot marks the decision threshold."
         )
     else:
         sentence = (
-            f"Each {_one_of(story)} against the rest; mean ROC AUC {metric_value('auc', area)}. The dots are where the "
-            f"network decides.{_hidden(story)}"
+            f"Each {_one_of(story)} against the rest; mean ROC AUC {metric_value('auc', area)}. The dots "
+            f"mark the decisions.{_hidden(story)}"
         )
     return draw("ROC curve", sentence, paint)
 
@@ -177,16 +179,16 @@ def _precision_sentence(story: Story, curves: list[tuple[str, Story]]) -> str:
         known = [each for _, each in curves if each["at"]["recall"] is not None]
         worst = min(known, key=lambda each: each["at"]["recall"])
         return (
-            f"‘{shorten(worst['label'], 40)}’ is found least often: "
-            f"{percent(worst['at']['recall'])} of its rows.{_hidden(story)}"
+            f"‘{shorten(worst['label'], 40)}’ has the lowest recall: "
+            f"{percent(worst['at']['recall'])} of its rows are found.{_hidden(story)}"
         )
     curve = curves[0][1]
     label, at = shorten(curve["label"], 40), curve["at"]
     if at["precision"] is None:
-        return f"No row was decided to be ‘{label}’; a lower threshold would find some."
+        return f"No row was predicted as ‘{label}’; a lower threshold would find some."
     return (
-        f"Of the rows called ‘{label}’, {percent(at['precision'])} are; of those that are, "
-        f"{percent(at['recall'])} are found."
+        f"{percent(at['precision'])} of the rows predicted as ‘{label}’ are ‘{label}’ (precision); "
+        f"{percent(at['recall'])} of the rows that are ‘{label}’ are found (recall)."
     )
 
 
@@ -204,7 +206,7 @@ def _calibration(story: Story) -> Drawing:
         axes.scatter(probability, frequency, 6 + 50 * count / count.max(), color=ACCENT, zorder=3)
         alone = _is_each_on_its_own(story)
         seen = "probability" if alone else "probability of the decided class"
-        axes.set(xlabel=f"{seen}, as predicted", ylabel="share that came true")
+        axes.set(xlabel=f"{seen}, as predicted", ylabel="observed frequency")
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
 
     return draw("Calibration", _calibration_sentence(story, probability, frequency, count), paint)
@@ -216,20 +218,20 @@ def _calibration_sentence(
     off = float(np.abs(probability - frequency) @ count / count.sum())
     excess = float((probability - frequency) @ count / count.sum())
     if off < 0.03:
-        verdict = "they can be read as they are"
+        verdict = "they are well calibrated"
     elif _is_each_on_its_own(story):
-        verdict = f"on the whole they are too {'high' if excess > 0 else 'low'}"
+        verdict = f"overall they are too {'high' if excess > 0 else 'low'}"
     else:
-        verdict = f"the network is too {'sure' if excess > 0 else 'cautious'}"
+        verdict = f"the network is {'overconfident' if excess > 0 else 'underconfident'}"
     rows = "labels of rows" if story["task"] == "multilabel" else "rows"
     trust, more = story["scores"].get("trust"), ""
     if trust:
         before, chance = percent(trust["error_before"]), percent(trust["error_by_chance"])
         more = (
-            f" Before the temperature of {trust['temperature']:.3g} they were off by {before}; "
-            f"exact ones would be by {chance}."
+            f" Before temperature scaling (T = {trust['temperature']:.3g}) it was {before}; "
+            f"perfectly calibrated probabilities would show about {chance} on this many rows."
         )
     return (
-        f"Probabilities are off by {percent(off)} on average; {verdict}.{more} Bars show how many {rows} "
-        "there are."
+        f"The probabilities differ from the observed frequencies by {percent(off)} on average: "
+        f"{verdict}.{more} The bars show the number of {rows}."
     )

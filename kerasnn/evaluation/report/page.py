@@ -215,7 +215,7 @@ def _split(story: Story) -> str:
     text = _SPLITS[kind].format(column=column) if kind in _SPLITS else kind
     own = [name for name in ("validation", "test") if (story["config"].get("data") or {}).get(name)]
     if own:
-        text += f"; the {' and '.join(own)} rows were given apart"
+        text += f"; the {' and '.join(own)} rows were given separately"
     return text
 
 

@@ -127,13 +127,19 @@ def _sentence(told: Story) -> str:
 
 def _mistakes(story: Story, told: Story) -> list[Traces]:
     titles = {
-        "worst": ("The worst mistakes", "The network was surest of what is wrong here."),
-        "surest": ("The most confident ones", "The network was surest of these, and right."),
+        "worst": ("The worst mistakes", "Wrong predictions with the highest probability."),
+        "surest": ("The most confident ones", "Correct predictions with the highest probability."),
     }
     if story["task"] == "regression":
         titles = {
-            "worst": ("The largest errors", "Predicted and true values are furthest apart here."),
-            "surest": ("The smallest errors", "Predicted and true values are closest here."),
+            "worst": (
+                "The largest errors",
+                "The rows with the largest difference between predicted and true value.",
+            ),
+            "surest": (
+                "The smallest errors",
+                "The rows with the smallest difference between predicted and true value.",
+            ),
         }
     found = []
     for part, (title, sentence) in titles.items():

@@ -177,20 +177,26 @@ def signed(effect: float) -> str:
 def _worst(story: Story, texts: Story) -> Shelf | None:
     if not texts["worst"]:
         return None
-    title, sentence = "The worst mistakes", "The network was surest of what is wrong here."
+    title, sentence = "The worst mistakes", "Wrong predictions with the highest probability."
     if story["task"] == "regression":
-        title, sentence = "The largest errors", "Predicted and true values are furthest apart here."
+        title, sentence = (
+            "The largest errors",
+            "The rows with the largest difference between predicted and true value.",
+        )
     elif story["task"] == "multilabel":
-        sentence = "The labels of these rows surprised the network most."
+        sentence = "The rows whose true labels got the lowest probability."
     return _shelf(story, title, sentence, texts["worst"])
 
 
 def _surest(story: Story, texts: Story) -> Shelf | None:
     if not texts["surest"]:
         return None
-    title, sentence = "The most confident ones", "The network was surest of these, and right."
+    title, sentence = "The most confident ones", "Correct predictions with the highest probability."
     if story["task"] == "regression":
-        title, sentence = "The smallest errors", "Predicted and true values are closest here."
+        title, sentence = (
+            "The smallest errors",
+            "The rows with the smallest difference between predicted and true value.",
+        )
     return _shelf(story, title, sentence, texts["surest"])
 
 
@@ -215,10 +221,10 @@ def _said(story: Story, card: Story) -> str:
     """What is true and what was said of a row, in a line."""
     truth, decided = _shown(card["truth"]), _shown(card["decided"])
     if story["task"] == "regression":
-        return f"true {truth}, said {decided}"
+        return f"true {truth}, predicted {decided}"
     if story["task"] == "multilabel":
         about = f"; the words: for {_shown(card['about'])}"
-        return f"true: {truth}; said: {decided}{about}"
+        return f"true: {truth}; predicted: {decided}{about}"
     if truth == decided:
         return f"{decided}, {percent(card['probability'])}"
     return (
@@ -247,10 +253,10 @@ def _telling(story: Story, column: Story) -> Glossary | None:
     what = f"the {'log-odds of a class' if story['task'] != 'regression' else 'value'}"
     sentence = (
         f"How much {what} {'lose' if story['task'] != 'regression' else 'changes'} where a word of "
-        f"‘{shorten(column['name'], 40)}’ is left out of a text, on average over held-back texts; "
-        "on the right, in how many of these it is."
+        f"‘{shorten(column['name'], 40)}’ is left out of a text, on average over held-out texts; "
+        "the number on the right is how many of them contain it."
     )
-    return Glossary("The most telling words", sentence, groups)
+    return Glossary("The most influential words", sentence, groups)
 
 
 def _group_title(story: Story, group: Story) -> str:
@@ -292,10 +298,10 @@ def _length_sentence(column: Story) -> str:
 def _coverage_sentence(column: Story) -> str:
     told, unit = column["coverage"], column["unit"]
     if not told["unknown"]:
-        return f"The vocabulary of {told['vocabulary']:,} {unit} knows all of the held-back texts."
+        return f"The vocabulary of {told['vocabulary']:,} {unit} covers all tokens of the held-out texts."
     found = (
-        f"The vocabulary of {told['vocabulary']:,} {unit} knows {percent(1 - told['unknown'])} of "
-        "the held-back texts"
+        f"The vocabulary of {told['vocabulary']:,} {unit} covers {percent(1 - told['unknown'])} of "
+        "the tokens of the held-out texts"
     )
     words = ", ".join(f"‘{shorten(word, 24)}’" for word, _ in told["frequent"][:5])
     return f"{found}; most often missing are {words}." if words else f"{found}."

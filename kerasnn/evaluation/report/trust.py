@@ -52,7 +52,7 @@ def _promises(story: Story, trust: Story) -> Drawing:
         )
         low = min(asked[0], held.min())
         axes.set(xlim=(asked[0] - 0.01, 1.01), ylim=(low - 0.02, 1.02))
-        axes.set(xlabel="share that was asked", ylabel="share that is held")
+        axes.set(xlabel="coverage asked for", ylabel="coverage on these rows")
 
     return draw("Coverage", _promises_sentence(story, trust), paint)
 
@@ -60,23 +60,23 @@ def _promises(story: Story, trust: Story) -> Drawing:
 def _promises_sentence(story: Story, trust: Story) -> str:
     asked, held, (low, high) = trust["asked"], trust["held"], trust["interval"]
     off = held - asked
-    name = "Sets" if trust["sizes"] else "Intervals"
-    of = {"regression": "true values", "multilabel": "rows’ labels"}.get(
-        story["task"], "true classes"
+    name = "intervals" if story["task"] == "regression" else "sets"
+    truth = {"regression": "true value", "multilabel": "true labels"}.get(
+        story["task"], "true class"
     )
     sentence = (
-        f"{name} of {percent(asked)} hold {_exactly(held)} of the {of} "
+        f"The {percent(asked)} prediction {name} contain the {truth} in {_exactly(held)} of the rows "
         f"(95 % interval {_exactly(low)} to {_exactly(high)})."
     )
     if abs(off) <= _by_chance(story, asked):
-        sentence += " They keep what they promise."
+        sentence += " This agrees with the coverage that was asked for."
     elif off > 0 and trust["sizes"] and trust["size"] <= 1:
-        sentence += " No set is empty, and the likeliest class alone is right more often."
+        sentence += " This is more than was asked for: no set is empty, and the most probable class alone is right more often."
     elif off > 0:
-        sentence += " They hold more than they promise."
+        sentence += " This is more than was asked for."
     else:
-        sentence += " They hold less: these rows are unlike the validation rows."
-    return sentence + " Grey: what chance would do."
+        sentence += " This is less than was asked for: these rows differ from the validation rows."
+    return sentence + " The grey band is the range that chance explains."
 
 
 def _by_chance(story: Story, share: Any) -> Any:
@@ -118,7 +118,7 @@ def _sets(trust: Story) -> Drawing:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("share of the rows")
 
-    return draw(f"Sets of {percent(trust['asked'])}", _sets_sentence(trust), paint)
+    return draw(f"{percent(trust['asked'])} prediction sets", _sets_sentence(trust), paint)
 
 
 def _classes(size: int) -> str:
@@ -128,10 +128,12 @@ def _classes(size: int) -> str:
 
 
 def _sets_sentence(trust: Story) -> str:
-    sentence = f"A set has {figure_of(trust['size'])} classes on average; it always has one."
+    sentence = f"The mean set size is {figure_of(trust['size'])}; no set is empty."
     if trust["least"]:
         label, share = trust["least"]
-        sentence += f" Held least often is ‘{shorten(label, 40)}’: {percent(share)}."
+        sentence += (
+            f" The class with the lowest coverage is ‘{shorten(label, 40)}’: {percent(share)}."
+        )
     return sentence
 
 
@@ -162,11 +164,11 @@ def _intervals(story: Story, trust: Story) -> Drawing:
         axes.axhline(0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set(xlabel=f"{target}, predicted", ylabel="predicted − true", ylim=(-most, most))
 
-    sentence = f"On average {figure_of(trust['size'])} wide"
+    sentence = f"The mean width is {figure_of(trust['size'])}"
     if reach.max() > 1.5 * reach.min():
         ends = (figure_of(2 * float(each)) for each in (reach.min(), reach.max()))
-        sentence += ", from {} to {}: wider where errors are larger".format(*ends)
-    sentence += ". Rows outside are coloured."
+        sentence += "; it ranges from {} to {}, wider where errors are larger".format(*ends)
+    sentence += ". Colored points lie outside their interval."
     if not shown.all():
-        sentence += f" {int((~shown).sum())} of {len(off)} rows are beyond the picture."
-    return draw(f"Intervals of {percent(trust['asked'])}", sentence, paint)
+        sentence += f" {int((~shown).sum())} of {len(off)} rows lie outside the plotted range."
+    return draw(f"{percent(trust['asked'])} prediction intervals", sentence, paint)
