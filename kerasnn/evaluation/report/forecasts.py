@@ -235,7 +235,7 @@ def _picture(story: Story, picture: Story) -> Drawing:
             truth,
             color=WARM,
             linewidth=1.3,
-            label="what came",
+            label="true values",
             marker=_marker(times),
             markersize=3,
         )

@@ -242,7 +242,9 @@ def _pairs(images: Story) -> Gallery | None:
     ]
     if not groups:
         return None
-    sentence = "What is true → what it was most often taken for, with the surest of these mistakes."
+    sentence = (
+        "True class → predicted class of the most common mistakes, with the most confident of them."
+    )
     return Gallery("Confused pairs", sentence, groups)
 
 
