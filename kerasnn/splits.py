@@ -233,7 +233,7 @@ def _by_time(series: pd.Series, schema: Schema, options: SplitOptions) -> Parts:
     ]
     if not 0 < starts[0] < starts[1]:
         n = len(np.unique(times))
-        what = f"{n:,} different times, too few or too uneven for the split"
+        what = f"{quantity(n, 'different time')}, too few or too uneven for the split"
         raise DataError(what, place=place(series), fix="split by 'random'")
     return _parts(*np.split(order, starts))
 

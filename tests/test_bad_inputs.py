@@ -401,14 +401,14 @@ TRAINED_TABLES = [
         text(with_cells("age", {5: "old"})),
         "numbers and text mixed: '20', 'old' ({path},age) – correct or empty the cells that are not "
         "numbers",
-        "38 different texts in 60 rows are too many for useful categories ({path},age) – add --drop 'age' if it only "
-        "names rows",
+        "38 different texts in 60 rows are too many for useful categories ({path},age) – add "
+        "--drop 'age' if it only names rows",
     ),
     warning(
         31,
         "missing-value markers",
         text(with_cells("age", {5: "NA", 6: "?", 7: "-"})),
-        "3 cells such as '-', '?', 'NA' are read as missing ({path},age) – nothing to do, if that "
+        "3 cells such as '-', '?', 'NA' are read as missing ({path},age) – ignore this if it "
         "is right",
     ),
     warning(
@@ -422,8 +422,8 @@ TRAINED_TABLES = [
         32,
         "many categories",
         text(with_column("colour", lambda i, cell: f"k{i * 7919 % 40}")),
-        "40 different texts in 60 rows are too many for useful categories ({path},colour) – add --drop 'colour' if it "
-        "only names rows",
+        "40 different texts in 60 rows are too many for useful categories ({path},colour) – add "
+        "--drop 'colour' if it only names rows",
     ),
     warning(
         33,

@@ -336,7 +336,7 @@ def test_odd_shapes_are_warned_of() -> None:
     assert told(column(COLOUR, GREY[:1, :1].repeat(9, axis=1))) == [line]
     assert told(column(GREY[:1, :1], COLOUR, GREY[:1, :1])) == [
         "2 images of odd shapes, the first of 1x1 pixels (row 0, column 'image') – check whether "
-        "it is meant"
+        "this is intended"
     ]
     # Where all are strips, none is odd.
     assert told(column(np.zeros((2, 40), "uint8")), "2x40x1") == []

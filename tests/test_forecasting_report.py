@@ -105,7 +105,7 @@ def test_scores_series_and_targets_are_listed(story: dict[str, Any]) -> None:
 def test_a_solved_model_has_no_learning_curve(story: dict[str, Any]) -> None:
     ((name, text, drawings),) = forecasts.curves(story)
     assert name == "ridge_nlinear"
-    assert "solved for in one step" in text
+    assert "computed in closed form" in text
     assert drawings == []
 
 

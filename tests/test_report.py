@@ -434,14 +434,14 @@ def test_sentences_of_columns_and_layers(stories: dict[str, dict[str, Any]]) -> 
     assert "the gradient of ‘head’ was 500 times that of" in gradients.sentence
     weights, activations = inside.weights(story), inside.activations(story)
     assert weights is not None
-    assert "they spread 3 times as wide at the end" in weights.sentence
+    assert "their standard deviation is 3 times larger at the end" in weights.sentence
     assert activations is not None
     assert "‘relu’ has the most zeros, 50 %" in activations.sentence
     silent = probes()
     silent["layers"][1]["activations"][-1]["zeros"] = 0.97
     found = inside.activations({"probes": silent})
     assert found is not None
-    assert found.sentence.startswith("97.0 % of what ‘relu’ returns is 0")
+    assert found.sentence.startswith("97.0 % of the outputs of ‘relu’ are 0")
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_parts_from_files() -> None:
             9,
             {"t": ["2020-01-01"] * 9},
             SplitOptions("time", "t"),
-            "1 different times, too few or too uneven for the split (column 't') – "
+            "1 different time, too few or too uneven for the split (column 't') – "
             "split by 'random'",
         ),
         (
