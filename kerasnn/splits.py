@@ -71,7 +71,7 @@ def drop_unlabelled(examples: Examples, target: str, *, task: Task | None = None
     what = f"{n_missing:,} of {n_rows:,} rows {'has' if n_missing == 1 else 'have'} no target"
     if n_missing > n_rows / 2:
         raise DataError(what, place=at, fix="fill it in, or choose another target")
-    warn(f"{what} and are left out", place=at, fix="fill it in to learn from them")
+    warn(f"{what} and {'is' if n_missing == 1 else 'are'} left out", place=at, fix="fill it in to learn from them")
     return keep_rows(examples, np.flatnonzero(~missing))
 
 

@@ -273,7 +273,7 @@ def test_rows_without_a_target_are_dropped_with_a_count(tmp_path: Any) -> None:
 
 
 def test_numbers_and_signs_as_targets() -> None:
-    with pytest.warns(KerasnnWarning, match="^1 of 3 rows have no target"):
+    with pytest.warns(KerasnnWarning, match="^1 of 3 rows has no target and is left out"):
         drop_unlabelled(read({"x": [1, 2, 3], "y": ["1", "-", "2"]}), "y")
     signs = read({"x": [1, 2], "y": ["+", "-"]})
     assert drop_unlabelled(signs, "y") is signs
