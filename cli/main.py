@@ -25,6 +25,7 @@ from typing import Any, NoReturn, TextIO
 import click
 from click.shell_completion import shell_complete
 
+from kerasnn import phases
 from kerasnn.cli import wording
 from kerasnn.cli.options import Command, State, common_options
 from kerasnn.errors import KerasnnError, KerasnnWarning, ResourceError, UnknownNameError
@@ -215,6 +216,7 @@ def main() -> None:
     def terminate(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    phases.mark_start()
     # TensorFlow's native code writes to stderr before anything can be asked of it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     signal.signal(signal.SIGTERM, terminate)

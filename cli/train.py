@@ -259,7 +259,7 @@ def _rate(text: str) -> str:
     type=duration,
     metavar="TIME",
     key="run.time_limit_s",
-    help="Time limit, such as 30s, 10m or 1h.",
+    help="Time limit of the whole run, such as 30s, 10m or 1h.",
 )
 @run_option(
     "--memory",

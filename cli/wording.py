@@ -15,6 +15,7 @@ _OPTIONS = (
     (r"set `forecast\.horizon` to how", "say with --horizon how"),
     (r"with `columns`", "with --column NAME=KIND"),
     (r"set `(image_size|sample_rate|sound_seconds)`", r"add --set \1=N"),
+    (r"raise `run\.time_limit_s`", "give a longer --time-limit"),
     (r"set `horizon`", "add --horizon N"),
     (r"override its kind", "add --column NAME=KIND"),
     (r"pass `beside`", "add --beside NAME=VALUE"),

@@ -119,6 +119,17 @@ class RunFolder:
             fix = "set `run.ensemble` as it was, or start a new run"
             raise ConfigError("the run has trained networks to average", fix=fix)
 
+    def trained(self) -> tuple[float, bool]:
+        """Seconds of training so far, and whether it had ended by itself."""
+        seconds, stopped = 0.0, []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", KerasnnWarning)
+            for each in (self.checkpoints, *self.checkpoints.members()):
+                if found := each.load():
+                    seconds += float(found.metadata["progress"]["seconds"])
+                    stopped.append(found.metadata["progress"]["stopped"])
+        return seconds, bool(stopped) and not {"", "interrupted", "time limit"} & {*stopped}
+
     def check_members(self, fingerprints: Sequence[dict[str, Any]]) -> None:
         """As `check`, of the networks that are averaged; there may be more of them than before."""
         if self.checkpoints.exist():

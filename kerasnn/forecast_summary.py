@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasnn.errors import quantity
+from kerasnn.summary import of_time
 
 # Of the back-test.
 MOST_CANDIDATES = 8
@@ -46,7 +47,7 @@ def of_run(story: Mapping[str, Any]) -> list[str]:
         f"the last {forecast['history']:,}",
         *([f"columns   {'; '.join(helping)}"] if helping else []),
         f"training  {story['model']} of {story['parameters']:,} parameters in "
-        f"{story['seconds']:.1f} s{best}, {story['stopped']}",
+        f"{of_time(story)}{best}, {story['stopped']}",
     ]
 
 

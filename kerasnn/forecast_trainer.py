@@ -6,9 +6,9 @@ import gzip
 import json
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -35,6 +35,7 @@ from kerasnn.forecasting.learning import Learned, Lesson
 from kerasnn.forecasting.parts import PartName
 from kerasnn.forecasting.selecting import Choice, Row, choose
 from kerasnn.forecasting.story import Told, tell
+from kerasnn.phases import Phases
 from kerasnn.progress import ProgressBar
 from kerasnn.settings import Settings
 from kerasnn.training.fitting import Watcher
@@ -46,6 +47,7 @@ def train_forecaster(
     settings: Settings,
     sources: Mapping[str, Any],
     noted: Sequence[str],
+    phases: Phases,
     *,
     resume: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -57,12 +59,13 @@ def train_forecaster(
         settings: With a horizon above 0.
         sources: What ``data``, ``validation`` and ``test`` are read from, if not from files.
         noted: Grows by the warnings that are raised.
+        phases: Of the run, which is reading.
         resume: As for `kerasnn.train`.
         force: Likewise.
         progress: Likewise.
     """
-    started = time.perf_counter()
     table, config = read_series(settings, sources)
+    phases.end("reading")
     if config.run.tensorboard:
         check_installed()
     choice = None
@@ -72,18 +75,26 @@ def train_forecaster(
         config = choice.config
     folder = open_folder(config, resume=resume, force=force)
     choice = choice or _choice_of(folder, config)
+    phases.end("back-test")
     with folder.locked() if folder else ExitStack():
         fingerprint = folder.circumstances(config, table.digest()) if folder else None
         if folder and fingerprint:
             folder.check(fingerprint)
             _begin(folder, config, table, choice)
         lesson = learning.prepare(table.panel, table.parts, config)
-        learned, members = _learn(lesson, config, choice, folder, fingerprint, progress=progress)
-        told = Told(choice.told(), members, time.perf_counter() - started, noted)
+        budget = phases.training_budget(config.run.time_limit_s)
+        timed = replace(config, run=replace(config.run, time_limit_s=budget))
+        learned, members = _learn(lesson, timed, choice, folder, fingerprint, progress=progress)
+        learned = replace(learned, config=replace(learned.config, run=config.run))
+        phases.end("training")
+        told = Told(choice.told(), members, phases.elapsed, noted)
         run = _judged(table, learned, told)
         if folder:
             run.folder = folder.path
             _finish(folder, run, learned)
+    phases.end("report")
+    seconds = {"seconds": phases.elapsed, "phases": phases.to_dict()}
+    run.bundle = replace(run.bundle, report={**run.bundle.report, **seconds})
     return run
 
 

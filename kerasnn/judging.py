@@ -28,6 +28,7 @@ from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.traces import traces
 from kerasnn.evaluation.trust import trust
 from kerasnn.learning import Learned
+from kerasnn.phases import Phases
 from kerasnn.predicting import predict_labelled
 from kerasnn.run import Run
 from kerasnn.table import Table
@@ -35,7 +36,7 @@ from kerasnn.training.probes import Probes
 
 
 def judge(
-    table: Table, learned: Learned, probes: Probes | None, noted: list[str], *, seconds: float
+    table: Table, learned: Learned, probes: Probes | None, noted: list[str], *, phases: Phases
 ) -> Run:
     """A run in memory: scores on the test rows, or else the validation rows, and its story.
 
@@ -44,13 +45,13 @@ def judge(
         learned: What came of the training.
         probes: What was seen in the network meanwhile; without them, less is looked into.
         noted: Warnings so far, which the report lists.
-        seconds: That reading and training took.
+        phases: Of the run, which has trained.
     """
     config, predictor = learned.config, learned.predictor
     stopped = learned.fitted.progress.stopped
     part = "test" if len(table.parts.test) else "validation"
     predictions = predict_labelled(predictor, table.rows(part))
-    compared = _baselines(table, learned, part)
+    compared = _baselines(table, learned, part, phases.left(config.run.time_limit_s))
     scores = _scores(table, learned, part, predictions, compared)
     story = _story(table, learned, predictions, scores)
     extra: dict[str, Any] = {
@@ -66,7 +67,10 @@ def judge(
             look_inside=probes is not None and stopped != "interrupted",
         ),
     }
-    report = stories.tell(**story, **extra, seconds=seconds, warnings=noted)
+    phases.end("report")
+    phases.move("report", "baselines", sum(each.seconds for each in compared))
+    report = stories.tell(**story, **extra, seconds=phases.elapsed, warnings=noted)
+    report["phases"] = phases.to_dict()
     if learned.sweep:
         report["sweep"] = learned.sweep.to_dict()
     bundle = Bundle(
@@ -90,13 +94,16 @@ def judge(
     return Run(bundle, scores, None, stopped, held_back, kept)
 
 
-def _baselines(table: Table, learned: Learned, part: str) -> Sequence[Baseline]:
+def _baselines(
+    table: Table, learned: Learned, part: str, time_limit_s: float | None
+) -> Sequence[Baseline]:
     """On the rows of a part; an interrupted run has none, because somebody waits."""
     options, interrupted = learned.config.run, learned.fitted.progress.stopped == "interrupted"
     if not options.baselines or interrupted:
         return ()
     train, rows = table.rows(*learned.parts), table.rows(part)
-    return fit_baselines(learned.predictor.preprocessor, train, rows, seed=options.seed)
+    known, seed = learned.predictor.preprocessor, options.seed
+    return fit_baselines(known, train, rows, seed=seed, time_limit_s=time_limit_s)
 
 
 def _scores(

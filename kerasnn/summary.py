@@ -147,9 +147,18 @@ def of_tuning(story: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def of_time(story: Mapping[str, Any]) -> str:
+    """How many seconds passed, and in which phases those that count."""
+    phases = story.get("phases") or {}
+    shown = ", ".join(
+        f"{name} {seconds:.0f} s" for name, seconds in phases.items() if seconds >= 0.5
+    )
+    return f"{story['seconds']:.0f} s in all" + (f" ({shown})" if shown else "")
+
+
 def of_training(story: Mapping[str, Any], parameters: int) -> str:
     """Which network was trained, for how long, and why it ended."""
-    training, seconds = story["training"], f"{story['seconds']:.0f} s in all"
+    training, seconds = story["training"], of_time(story)
     if story.get("members"):
         cut = f" ({story['stopped']})" if story["stopped"] in ("interrupted", "time limit") else ""
         return f"network   {story['model']} averaged, {parameters:,} parameters{cut}, {seconds}"

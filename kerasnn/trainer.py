@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from kerasnn import average_plan, averaging, layers, models
 from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitor_for
-from kerasnn.errors import ConfigError, KerasnnWarning
+from kerasnn.errors import ConfigError, KerasnnWarning, warn
 from kerasnn.folder import RunFolder, hash_table, open_folder, resumed_settings
 from kerasnn.judging import judge
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
+from kerasnn.phases import Phases
 from kerasnn.progress import ProgressBar, announce
 from kerasnn.recipes import ForecastOptions
 from kerasnn.run import Run
@@ -106,7 +106,7 @@ def train(
         force: Replace a run that is in the folder.
         resume: Folder of a run that was stopped, or that is to have more epochs.
         seed: Of everything random, 0 to 2³² − 1.
-        time_limit_s: Seconds of training at most.
+        time_limit_s: Maximum number of seconds of the run: reading, training, baselines, report.
         baselines: Whether simple models are scored on the same rows.
         tensorboard: Whether logs for TensorBoard are written.
         ensemble: Networks that are trained one after the other and averaged, 1 to 64; of the same
@@ -120,7 +120,7 @@ def train(
         ConfigError: An argument is wrong.
         StorageError: The folder can't be written; this is found out before the training.
     """
-    started = perf_counter()
+    phases = Phases.begin()
     sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
     settings = collect(
         {
@@ -160,7 +160,7 @@ def train(
             from kerasnn.forecast_trainer import train_forecaster
 
             how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
-            return train_forecaster(settings, sources, noted, **how)
+            return train_forecaster(settings, sources, noted, phases, **how)
         _check_no_forecast(settings)
         average_plan.check(settings)
         table, chosen = read_table(settings, sources)
@@ -172,7 +172,15 @@ def train(
         if folder and resume is not None:
             chosen = folder.recall_choice(chosen)
         with folder.locked() if folder else ExitStack():
-            return train_on(table, chosen, folder, noted, progress=progress, started=started)
+            return train_on(
+                table,
+                chosen,
+                folder,
+                noted,
+                progress=progress,
+                phases=phases,
+                resumes=resume is not None,
+            )
 
 
 def train_on(
@@ -182,7 +190,8 @@ def train_on(
     noted: list[str],
     *,
     progress: bool,
-    started: float,
+    phases: Phases,
+    resumes: bool = False,
     tell: Callable[[Run], Mapping[str, Any]] | None = None,
 ) -> Run:
     """Train, score and write everything down.
@@ -193,26 +202,57 @@ def train_on(
         folder: Locked; None for a run in memory.
         noted: Warnings so far, which the report lists.
         progress: Whether a progress bar is shown.
-        started: When the run began, of `time.perf_counter`.
+        phases: Of the run, which is reading.
+        resumes: Whether an earlier run goes on.
         tell: What the report is to say besides, from the run before it is written.
     """
     train = _learn_average if average_plan.is_several(config) else _learn_one
-    learned, probes = train(table, config, folder, progress=progress)
-    seconds = perf_counter() - started
-    run = judge(table, learned, probes, noted, seconds=seconds)
+    limit = config.run.time_limit_s
+    phases.end("reading")
+    timed = replace(config, run=replace(config.run, time_limit_s=phases.training_budget(limit)))
+    if resumes and folder:
+        _tell_of_resume(folder, config, timed.run.time_limit_s, progress=progress)
+    learned, probes = train(table, config, timed, folder, progress=progress)
+    learned = replace(learned, config=replace(learned.config, run=config.run))
+    phases.end("training")
+    run = judge(table, learned, probes, noted, phases=phases)
     if tell:
         run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
     if folder:
         folder.finish(run, learned)
         run.folder = folder.path
         run.report()
+    phases.end("report")
+    told = {"seconds": phases.elapsed, "phases": phases.to_dict()}
+    run.bundle = replace(run.bundle, report={**run.bundle.report, **told})
     return run
 
 
+def _tell_of_resume(
+    folder: RunFolder, config: Config, budget: float | None, *, progress: bool
+) -> None:
+    """Say how much of the time limit is left to train, and if nothing is, how to go on."""
+    trained, ended = folder.trained()
+    limit = config.run.time_limit_s
+    if ended and progress:
+        announce("the training had ended by itself; more epochs or more patience let it go on")
+    if limit is None or budget is None or ended:
+        return
+    if (left := budget - trained) <= 0:
+        what = f"nothing more is trained: of the time limit of {limit:.0f} s, {trained:.0f} s were"
+        what += " spent on training before, and reading and the report take the rest"
+        warn(what, fix="raise `run.time_limit_s`")
+    elif progress:
+        announce(
+            f"resumed: {trained:.0f} s were trained before; {left:.0f} s of the time limit of "
+            f"{limit:.0f} s are left to train"
+        )
+
+
 def _learn_one(
-    table: Table, config: Config, folder: RunFolder | None, *, progress: bool
+    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[Learned, Probes | None]:
-    """A trained network, and what was seen in it meanwhile."""
+    """A trained network, and what was seen in it; ``timed`` says how long the training may take."""
     fingerprint = folder.fingerprint(config, table) if folder else None
     if folder and fingerprint:
         folder.check(fingerprint)
@@ -223,7 +263,7 @@ def _learn_one(
     try:
         learned = learn(
             lesson,
-            config,
+            timed,
             checkpoints=folder.checkpoints if folder else None,
             fingerprint=fingerprint,
             watchers=(*watchers, probes) if probes else watchers,
@@ -235,7 +275,7 @@ def _learn_one(
 
 
 def _learn_average(
-    table: Table, config: Config, folder: RunFolder | None, *, progress: bool
+    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[Learned, Probes | None]:
     """Several trained networks as one, and what was seen in the first of them."""
     plans = average_plan.plan(config)
@@ -258,7 +298,7 @@ def _learn_average(
 
     averaged = averaging.learn_average(
         table,
-        config,
+        timed,
         checkpoints=folder.checkpoints if folder else None,
         fingerprint=fingerprint,
         watch=watch,

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from kerasnn import models, storage
@@ -22,6 +21,7 @@ from kerasnn.deciding import monitored
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
 from kerasnn.folder import BUNDLE, RunFolder, open_folder
 from kerasnn.learning import Learned
+from kerasnn.phases import Phases
 from kerasnn.predictor import Predictor
 from kerasnn.progress import SearchBar
 from kerasnn.run import Run
@@ -286,7 +286,7 @@ class _Sitting:
             self.folder,
             noted,
             progress=self.progress,
-            started=perf_counter(),
+            phases=Phases(),
             tell=tell,
         )
 
