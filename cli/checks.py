@@ -163,16 +163,17 @@ def check_decision(
         check_decides(schema.target)
 
 
-def _empty(path: str | None, *, encoding: str | None, delimiter: str | None) -> Any:
+def _empty(path: str | None, *, encoding: str | None, delimiter: str | None, **_: Any) -> Any:
     """A frame with the columns of a file and no rows; None where they don't stand at its beginning."""
     if path is None:
         return None
     import pandas as pd
 
+    from kerasnn.data.encodings import AUTO
     from kerasnn.data.frames import with_origin
     from kerasnn.data.reading import read_names
 
-    names = read_names(path, encoding=encoding or "utf-8", delimiter=delimiter)
+    names = read_names(path, encoding=encoding or AUTO, delimiter=delimiter)
     if names is None:
         return None
     frame = pd.DataFrame({name: pd.Series(dtype="str") for name in names})

@@ -10,6 +10,7 @@ _OPTIONS = (
     (r"pass drop=\['(.*?)'\]", r"add --drop '\1'"),
     (r"split by '(\w+)'", r"add --split \1"),
     (r"set `training\.batch_size` to (\d+)", r"add --batch-size \1"),
+    (r"set `data\.infinite` to 'missing'", "add --set data.infinite=missing"),
     (r"pass series='(.*?)'", r"add --series '\1'"),
     (r"as `(time|series)`", r"with --\1"),
     (r"set `forecast\.horizon` to how", "say with --horizon how"),

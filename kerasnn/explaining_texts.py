@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import new_rows
-from kerasnn.data import sources
+from kerasnn.data import encodings, sources
 from kerasnn.data.frames import with_origin
 from kerasnn.errors import ConfigError, DataError, StorageError, UnknownNameError, warn
 from kerasnn.storage import write_atomically
@@ -87,6 +87,7 @@ def _is_path(data: Any) -> bool:
 
 def _content(path: Path, encoding: str) -> str:
     try:
+        encoding = encodings.resolve(sources.Source(path, str(path), "delimited"), encoding)
         return path.read_text(encoding="utf-8-sig" if encoding == "utf-8" else encoding)
     except UnicodeDecodeError:
         fix = "save it as UTF-8"

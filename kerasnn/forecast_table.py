@@ -94,7 +94,12 @@ def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesT
     settings = settings.with_default_model(DEFAULT_MODEL)
     config = settings.resolve()
     read = {
-        name: data.read(source, encoding=config.data.encoding, delimiter=config.data.delimiter)
+        name: data.read(
+            source,
+            encoding=config.data.encoding,
+            delimiter=config.data.delimiter,
+            infinite=config.data.infinite,
+        )
         for name, source in _given(settings, sources).items()
     }
     # What the columns are is decided by the rows to learn from alone.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from kerasnn import new_rows
 from kerasnn.data import folders
+from kerasnn.data.encodings import AUTO
 from kerasnn.data.frames import place
 from kerasnn.errors import warn
 from kerasnn.evaluation.predictions import Predictions
@@ -174,7 +175,7 @@ def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
 def text_format(
     config: Mapping[str, Any], encoding: str | None, delimiter: str | None
 ) -> dict[str, Any]:
-    """How text files are read: as is said now, else as in the training.
+    """How tables are read: as is said now, else as in the training.
 
     Args:
         config: Of the run, by section.
@@ -183,6 +184,7 @@ def text_format(
     """
     known = config.get("data", {})
     return {
-        "encoding": encoding or str(known.get("encoding") or "utf-8"),
+        "encoding": encoding or str(known.get("encoding") or AUTO),
         "delimiter": delimiter or known.get("delimiter"),
+        "infinite": known.get("infinite") or "error",
     }

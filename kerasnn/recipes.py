@@ -24,6 +24,7 @@ Regularization = Literal["constant", "flat_cos"]
 Loss = Literal["auto", "mse", "mae", "huber", "quantile", "crossentropy", "focal"]
 Tokens = Literal["auto", "words", "characters"]
 Transform = Literal["auto", "none", "log"]
+Infinite = Literal["error", "missing"]
 SplitKind = Literal["auto", "random", "stratified", "group", "time", "column"]
 
 
@@ -39,8 +40,9 @@ class DataOptions:
         task: What kind of prediction; None infers it from the target.
         columns: Kind of a column, by name, where the inferred one is wrong.
         drop: Columns that are left out.
-        encoding: Of text files.
-        delimiter: Of text files; None finds it.
+        encoding: Encoding of text files; ``auto`` is UTF-8 where it can be, else Windows-1252.
+        delimiter: What stands between the cells of text files; None finds it.
+        infinite: Whether infinite numbers are an error or missing cells.
         strict: Whether an image that can't be read is an error; it is left out otherwise.
     """
 
@@ -51,8 +53,9 @@ class DataOptions:
     task: Task | None = None
     columns: Mapping[str, Kind] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
-    encoding: str = "utf-8"
+    encoding: str = "auto"
     delimiter: str | None = None
+    infinite: Infinite = "error"
     strict: bool = False
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from kerasnn.data import kinds, labels, labelsets, repeats, values
+from kerasnn.data import kinds, labels, labelsets, numerals, repeats, values
 from kerasnn.data.frames import Examples, place
 from kerasnn.data.kinds import USED_KINDS
 from kerasnn.data.labelsets import LabelSets
@@ -34,7 +34,7 @@ class Column:
         reason: Why the kind was chosen, or why the column is left out, in a few words.
         used: Whether the network sees the column.
         layout: How its cells are read, in training and ever after: the decimal sign of numbers
-            (``.`` or ``,``), the layout of dates (``ISO8601`` or as of ``strptime``), the height,
+            (``.`` or ``,``) and their unit behind it (``. kg``), ``duration``, the layout of dates (``ISO8601`` or as of ``strptime``), the height,
             width and channels of images (``32x32x3``), what texts are cut into (``words`` or
             ``characters``).
     """
@@ -57,6 +57,8 @@ class Target:
         label_type: How labels are given back in Python: ``"str"``, ``"int"``, ``"float"`` or ``"bool"``.
         separator: Between the labels of a cell of a multilabel target; else empty.
         indicators: Whether the cells of a multilabel target are vectors of 0 and 1.
+        layout: How the cells of a regression target are read, as of a `Column`; empty if the cells
+            decide.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Target:
     label_type: Literal["str", "int", "float", "bool"] = "str"
     separator: str = ""
     indicators: bool = False
+    layout: str = ""
 
     @property
     def sets(self) -> LabelSets:
@@ -228,9 +231,11 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
     if task == "multilabel" or labelsets.are_lists(series):
         return _several_labels(series, task, notes)
     numbers = labels.numbers_or_none(series)
-    if task == "regression":
-        _check_regression(series, values.as_numbers(series))
-        return Target(name, "regression")
+    layout = labels.layout_of(series) or ""
+    if task == "regression" or (task is None and layout == numerals.DURATION):
+        _check_regression(series, values.as_numbers(series, layout=layout))
+        _note_layout(series, layout, notes)
+        return Target(name, "regression", layout=layout)
     found = values.as_categories(series)
     classes, label_type = labels.classes_of(found)
     is_inferred = task is None
@@ -239,7 +244,8 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
         if task == "regression":
             assert numbers is not None
             _check_regression(series, numbers)
-            return Target(name, "regression")
+            _note_layout(series, layout, notes)
+            return Target(name, "regression", layout=layout)
     labels.check_classes(series, classes, len(series))
     if is_inferred:
         _note_separators(series, classes, notes)
@@ -249,6 +255,16 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
         what = f"the target has {len(classes):,} classes, too many for the task 'binary'"
         raise DataError(what, place=place(series), fix="leave the task out, or merge classes")
     return Target(name, task, classes, label_type)  # type: ignore[arg-type]
+
+
+def _note_layout(series: pd.Series, layout: str, notes: list[str]) -> None:
+    """Say how a target with units or durations is read."""
+    if pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
+        known = [str(cell).strip() for cell in series.dropna().unique()]
+        what = numerals.described(known, layout) if len(layout) > 1 else None
+        if what is not None:
+            fix = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
+            _note(what, notes, at=place(series), fix=fix)
 
 
 def _several_labels(

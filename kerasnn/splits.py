@@ -71,7 +71,11 @@ def drop_unlabelled(examples: Examples, target: str, *, task: Task | None = None
     what = f"{n_missing:,} of {n_rows:,} rows {'has' if n_missing == 1 else 'have'} no target"
     if n_missing > n_rows / 2:
         raise DataError(what, place=at, fix="fill it in, or choose another target")
-    warn(f"{what} and {'is' if n_missing == 1 else 'are'} left out", place=at, fix="fill it in to learn from them")
+    warn(
+        f"{what} and {'is' if n_missing == 1 else 'are'} left out",
+        place=at,
+        fix="fill it in to learn from them",
+    )
     return keep_rows(examples, np.flatnonzero(~missing))
 
 
@@ -164,12 +168,11 @@ def _parts(train: np.ndarray, validation: np.ndarray, test: np.ndarray) -> Parts
 def _stratified(series: pd.Series, options: SplitOptions, random: np.random.Generator) -> Parts:
     classes, codes = np.unique(values.as_categories(series).astype(str), return_inverse=True)
     counts = np.bincount(codes)
-    if counts.min() < 2:
-        rare = classes[counts.argmin()]
-        row = series.index[int(np.flatnonzero(codes == counts.argmin())[0])]
-        fix = "add rows, merge it with another class, or split by 'random'"
-        raise DataError(f"class '{rare}' has one row only", place=place(series, row), fix=fix)
     shuffled = random.permutation(len(codes))
+    if (counts - 1).sum() < (2 if options.test else 1):
+        # No class has rows to spare.
+        return _cut(shuffled, options)
+    _note_single_rows(series, classes[counts == 1])
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     validation, test = _sizes(len(codes), options)
     # One row of each class is kept for training, and one row at all for validation.
@@ -181,6 +184,16 @@ def _stratified(series: pd.Series, options: SplitOptions, random: np.random.Gene
     is_test = rank < limit_test
     is_validation = ~is_test & (rank < limit_test + np.repeat(n_validation, counts))
     return _parts(order[~is_test & ~is_validation], order[is_validation], order[is_test])
+
+
+def _note_single_rows(series: pd.Series, classes: Sequence[str]) -> None:
+    if not len(classes):
+        return
+    shown = ", ".join(f"'{name}'" for name in classes[:3]) + (", …" if len(classes) > 3 else "")
+    one = f"class {shown} has one row only, which trains"
+    several = f"{len(classes):,} classes have one row each, which trains: {shown}"
+    what = one if len(classes) == 1 else several
+    warn(what, place=place(series), fix="add rows, or no score tells how well they are predicted")
 
 
 def _allot(counts: np.ndarray, total: int, most: np.ndarray) -> np.ndarray:

@@ -8,11 +8,12 @@ from textwrap import shorten
 from typing import Any
 
 from kerasnn.data import series_cells, sound_cells
+from kerasnn.data.numerals import DURATION
 from kerasnn.data.pictures import describe_layout
 from kerasnn.evaluation import membership
 from kerasnn.evaluation.searching import course, outcome, shown
 from kerasnn.evaluation.stages import sentence
-from kerasnn.schema import Schema
+from kerasnn.schema import Schema, Target
 
 
 def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[str]:
@@ -88,8 +89,16 @@ def of_columns(schema: Schema) -> str:
     if schema.target.classes:
         of = "labels" if schema.target.task == "multilabel" else "classes"
         target += f" of {len(schema.target.classes)} {of}"
+    target += _doubt(schema.target)
     unused = f"; left out: {', '.join(left_out)}" if left_out else ""
     return f"columns   {used}{unused}\ntarget    {target}"
+
+
+def _doubt(target: Target) -> str:
+    """How to have the other task, where the target is numbers that may be either."""
+    if target.task == "multiclass" and target.label_type == "int":
+        return f" ({target.classes[0]} … {target.classes[-1]}; add --task regression if quantities)"
+    return " (in seconds)" if target.layout == DURATION else ""
 
 
 def _images(schema: Schema) -> list[str]:

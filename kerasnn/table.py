@@ -73,10 +73,13 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         folders.check_has_classes(given["data"])
         raise ConfigError("no target", fix="name the column to be predicted as `target`")
     target = options.target
+    text_form: dict[str, Any] = {
+        "encoding": options.encoding,
+        "delimiter": options.delimiter,
+        "infinite": options.infinite,
+    }
     read = {
-        name: data.read(source, encoding=options.encoding, delimiter=options.delimiter)
-        for name, source in given.items()
-        if source is not None
+        name: data.read(source, **text_form) for name, source in given.items() if source is not None
     }
     long = _long_table(read["data"], settings, options)
     if long:

@@ -150,47 +150,17 @@ REFUSED_TABLES = [
     ),
     error(
         8,
-        "Latin-1",
-        LATIN,
-        "not UTF-8 text (byte 0xFC) ({path}:12,colour) – save it as UTF-8, or add "
-        "--encoding 'latin-1'",
-    ),
-    error(
-        8,
-        "Latin-1 after lone CRs",
-        LATIN.replace(b"\n", b"\r", 3),
-        "not UTF-8 text (byte 0xFC) ({path}:12,colour) – save it as UTF-8, or add "
-        "--encoding 'latin-1'",
+        "Cyrillic",
+        text(with_cells("colour", {10: "красный"})).encode("cp1251"),
+        r"neither UTF-8 nor Western European text, such as '\xea\xf0\xe0\xf1\xed\xfb\xe9' "
+        "({path}:12) – add --encoding 'NAME', such as 'cp1251' or 'shift_jis'; or save it as UTF-8",
     ),
     error(
         9,
-        "NUL byte",
-        text().replace("green", "gre\0n", 1),
-        "a NUL byte ({path}:3) – the file is binary or damaged; write it again",
-    ),
-    error(
-        9,
-        "NUL byte far in",
-        text(ROWS * 20 + with_cells("colour", {3: "\0"})),
-        "a NUL byte ({path}:1205,colour) – the file is binary or damaged; write it again",
-    ),
-    error(
-        10,
-        "semicolons",
-        text(separator=";"),
-        "one column only when split at ',' ({path}:1) – add --delimiter ';'",
-    ),
-    error(
-        10,
-        "tabs",
-        text(separator="\t"),
-        r"one column only when split at ',' ({path}:1) – add --delimiter '\t'",
-    ),
-    error(
-        9,
-        "NUL byte after lone CRs",
-        text().replace("\n", "\r", 3).replace("blue", "bl\0ue", 2),
-        "a NUL byte ({path}:4) – the file is binary or damaged; write it again",
+        "binary",
+        bytes(range(256)) * 40,
+        "a binary file or a damaged one, not text ({path}) – name a table as text, such as CSV, "
+        "or a Parquet file",
     ),
     error(
         11,
@@ -259,13 +229,6 @@ REFUSED_TABLES = [
         text(with_column("bought", lambda i, cell: "yes")),
         "the target has one class only: 'yes' ({path},bought) – add rows of another class",
     ),
-    error(
-        24,
-        "class of one row",
-        text(with_cells("bought", {5: "maybe"})),
-        "class 'maybe' has one row only ({path}:7,bought) – add rows, merge it with another "
-        "class, or add --split random",
-    ),
     error(25, "one row", text(ROWS[:1]), "1 row, too few to learn from ({path}) – add rows"),
     error(
         26,
@@ -277,7 +240,7 @@ REFUSED_TABLES = [
         29,
         "infinite cells",
         text(with_cells("age", {5: "inf", 9: "-inf"})),
-        "infinite or too large: inf, -inf ({path}:7,age) – leave such cells empty",
+        "infinite or too large: inf, -inf ({path}:7,age) – leave such cells empty, or add --set data.infinite=missing",
     ),
     error(
         34,
@@ -289,7 +252,7 @@ REFUSED_TABLES = [
     error(
         38,
         "text of its own in each row as target",
-        text(with_column("bought", lambda i, cell: f"{i * 31} EUR")),
+        text(with_column("bought", lambda i, cell: f"{i * 31} of them")),
         "the target has 60 different values in 60 rows ({path},bought) – for regression, make "
         "them numbers; else choose another target",
     ),
@@ -342,6 +305,32 @@ REFUSED_TABLES = [
 ]
 SEPARATORS = "write plain numbers, if that is wrong"
 TRAINED_TABLES = [
+    warning(
+        24,
+        "class of one row",
+        text(with_cells("bought", {5: "maybe"})),
+        "class 'maybe' has one row only, which trains ({path},bought) – add rows, or no score "
+        "tells how well they are predicted",
+    ),
+    warning(
+        8,
+        "Windows-1252",
+        LATIN,
+        "not UTF-8, read as Windows-1252 text, such as 'grün' ({path}:12) – if that is wrong, "
+        "add --encoding 'NAME', such as 'latin-1'",
+    ),
+    warning(
+        9,
+        "NUL byte",
+        text().replace("green", "gre\0n", 1),
+        "a control character is read as a space ({path}:3) – check what wrote the file",
+    ),
+    warning(
+        10,
+        "semicolons",
+        text(separator=";"),
+        "the cells are split at ';', not at ',' ({path}:1) – if that is wrong, add --delimiter ','",
+    ),
     Row(
         5,
         "no header",
@@ -448,8 +437,8 @@ TRAINED_TABLES = [
         37,
         "units",
         text(with_column("size", lambda i, cell: f"{cell} kg")),
-        "numbers with a unit, such as '0.50 kg', are read as text ({path},size) – remove 'kg' "
-        "from the cells",
+        "numbers with a unit: '0.50 kg' is read as 0.5 ({path},size) – if that is wrong, add "
+        "--column 'size=category'",
     ),
     warning(
         39,

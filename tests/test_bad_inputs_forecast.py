@@ -240,7 +240,9 @@ REFUSED = [
     Row(
         "a target that is infinite",
         cell(5, "sales", "inf"),
-        ("error: infinite or too large: inf ({path}:7,sales) – leave such cells empty",),
+        (
+            "error: infinite or too large: inf ({path}:7,sales) – leave such cells empty, or add --set data.infinite=missing",
+        ),
     ),
     Row(
         "a target without a value",

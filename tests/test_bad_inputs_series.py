@@ -146,14 +146,6 @@ REFUSED = [
         "error: the target has one class only: 'a' ({path},label) – add rows of another class",
     ),
     (
-        "one series of a class",
-        "a.ts",
-        ts([line[:-1] + "ab"[i == 4] for i, line in enumerate(GOOD)]),
-        [],
-        "error: class 'b' has one row only ({path}:7,label) – add rows, merge it with another class, "
-        "or add --split random",
-    ),
-    (
         "unequal channels in lists",
         "a.jsonl",
         json_lines(put(5, [[1.0], [2.0]])),

@@ -119,8 +119,9 @@ REFUSED = [
         good,
         (
             "error: not UTF-8 text (byte 0xE9) ({path}:2,review) – save it as UTF-8, or add "
-            "--encoding 'latin-1'",
+            "--encoding 'cp1252'",
         ),
+        ("--encoding", "utf-8"),
         content="review,said\nc'est été,no\n".encode("latin-1"),
     ),
     Row(
@@ -218,9 +219,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         ("", "the file is empty ({path}) – check what wrote it"),
         (
-            b"review,size\nfine,1\nc'est \xe9t\xe9,2\n",
-            "not UTF-8 text (byte 0xE9) ({path}:3,review) – save it as UTF-8, or add --encoding "
-            "'latin-1'",
+            b"review,size\nfine,1\nc'est \xe9t\xe9 \x81,2\n",
+            r"neither UTF-8 nor Western European text, such as '\xe9t\xe9' ({path}:3) – add "
+            "--encoding 'NAME', such as 'cp1251' or 'shift_jis'; or save it as UTF-8",
         ),
     ],
 )

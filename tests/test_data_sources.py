@@ -39,8 +39,9 @@ def write(folder: Path, name: str, content: bytes) -> str:
         ),
         (
             "z.csv",
-            b"a,b\n1,\0\n",
-            "a NUL byte ({}:2) – the file is binary or damaged; write it again",
+            b"a,b\n1,\0\1\2\3\4\5\6\7\0\n",
+            "a binary file or a damaged one, not text ({}) – name a table as text, such as CSV, or "
+            "a Parquet file",
         ),
         (
             "g.csv",

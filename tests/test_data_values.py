@@ -86,7 +86,7 @@ def test_columns_without_a_value() -> None:
     ],
 )
 def test_separators(cells: list[str], sign: str, expected: list[float]) -> None:
-    assert as_numbers(column(cells), decimal=sign).tolist() == expected
+    assert as_numbers(column(cells), layout=sign).tolist() == expected
 
 
 numbers = st.floats(-1e9, 1e9).map(lambda value: round(value, 4))
@@ -110,12 +110,43 @@ def test_python_floats_come_back(cells: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["abc", "1,2,3", "1.2.3", "1_000", "0x1F", "1 2", "--1", "1,", "e5", "12 kg"]
+    "text", ["abc", "1,2,3", "1.2.3", "1_000", "0x1F", "1 2", "--1", "1,", "e5", "2 x 3"]
 )
 def test_what_is_no_number(text: str) -> None:
     assert numerals.parse(text) is None
     with pytest.raises(DataError, match=r"^not a number: '"):
         as_numbers(column(["1", text]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "layout", "expected"),
+    [
+        (["€24.08", "1,200 €", "-€3"], ". €", [24.08, 1200, -3]),
+        (["1.200,5 KG", "3"], ", kg", [1200.5, 3]),
+        (["1 days 02:03:04", "-1 days +02:03:04", "5"], "duration", [93784, -79016, 5]),
+        (["2:30 PM", "12:00 am"], "", [52200, 0]),
+        ([dt.timedelta(seconds=90), None], "", [90, np.nan]),
+        ([dt.time(1, 2, 3), dt.time(0)], "duration", [3723, 0]),
+    ],
+)
+def test_units_and_durations(cells: list[Any], layout: str, expected: list[float]) -> None:
+    np.testing.assert_array_equal(as_numbers(column(cells), layout=layout), expected)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_of_any_resolution_are_seconds(unit: str) -> None:
+    spans = pd.to_timedelta(pd.Series([90, None]), unit="s").astype(f"timedelta64[{unit}]")
+    np.testing.assert_array_equal(as_numbers(spans), [90, np.nan])
+
+
+def test_other_units_are_refused() -> None:
+    for layout, text, expected in (
+        (". kg", "3 lb", "number with the unit 'kg'"),
+        (".", "3 kg", "number"),
+        ("duration", "soon", "duration"),
+    ):
+        with pytest.raises(DataError, match=rf"^not a {expected}: '{text}' "):
+            as_numbers(column(["1", text]), layout=layout)
 
 
 def test_a_bad_cell_is_named() -> None:

@@ -126,7 +126,7 @@ def test_labels_that_are_one_number_stay_apart() -> None:
         (
             {"y": [np.inf, *X[1:]]},
             {},
-            "infinite or too large: inf (row 0, column 'y') – leave such cells empty",
+            "infinite or too large: inf (row 0, column 'y') – leave such cells empty, or set `data.infinite` to 'missing'",
         ),
         (
             {"y": cycle("a", "b", "c")},

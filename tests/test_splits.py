@@ -246,14 +246,21 @@ def test_splits_that_can_not_be(
     assert str(caught.value) == message
 
 
-def test_a_class_with_one_row_is_refused() -> None:
+def test_the_only_row_of_a_class_trains() -> None:
     examples = table(9, y=["a", "b", "b", "c"] + ["a"] * 5)
-    with pytest.raises(DataError) as caught:
-        split(examples, classes("a", "b", "c"), SplitOptions(), seed=0)
-    expected = "class 'c' has one row only (row 3, column 'y') – "
-    expected += "add rows, merge it with another class, or split by 'random'"
-    assert str(caught.value) == expected
-    check(split(examples, classes("a", "b", "c"), SplitOptions("random"), seed=0), 9)
+    for seed in range(5):
+        with pytest.warns(KerasnnWarning) as caught:
+            parts = split(examples, classes("a", "b", "c"), SplitOptions(), seed=seed)
+        check(parts, 9)
+        assert 3 in parts.train
+    fix = "add rows, or no score tells how well they are predicted"
+    expected = f"class 'c' has one row only, which trains (column 'y') – {fix}"
+    assert [str(each.message) for each in caught] == [expected]
+
+
+def test_classes_of_one_row_each_are_drawn_at_random() -> None:
+    examples = table(4, y=["a", "b", "c", "d"])
+    check(split(examples, classes("a", "b", "c", "d"), SplitOptions(), seed=0), 4)
 
 
 def test_rows_without_a_target_are_dropped_with_a_count(tmp_path: Any) -> None:

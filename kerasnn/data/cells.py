@@ -18,13 +18,13 @@ MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "?", "#N/A", "<
 """Text that stands for a missing value in any column. A lone ``-`` does so too where the column
 is not made of categories."""
 
-Form = Literal["numbers", "booleans", "dates", "text"]
+Form = Literal["numbers", "booleans", "dates", "durations", "text"]
 
 _BLANKS = " \t\r\n\f\v\u00a0"
 
 
 def to_arrow(series: pd.Series) -> pa.Array:
-    """Numbers, booleans, timestamps or text; anything else becomes text.
+    """Numbers, booleans, timestamps, durations or text; anything else becomes text.
 
     A column of Python objects of several types becomes text too, each as JSON would write it.
     """
@@ -64,6 +64,8 @@ def form_of(array: pa.Array) -> Form | None:
         return "numbers"
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return "dates"
+    if pa.types.is_duration(kind) or pa.types.is_time(kind):
+        return "durations"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "text"
     return None

@@ -84,6 +84,19 @@ def parse_each(texts: Sequence[str], layout: str) -> tuple[np.ndarray, np.ndarra
     return to_seconds(parsed), known
 
 
+def is_layout(layout: str) -> bool:
+    """Whether dates can be read with a layout; others come from damaged bundles alone.
+
+    >>> is_layout("%d.%m.%Y"), is_layout("%d%d")
+    (True, False)
+    """
+    try:
+        parse_each(["x"], layout)
+    except (ValueError, re.error):
+        return False
+    return True
+
+
 def offset_of(text: object) -> str:
     """The offset from UTC that a time is written with; empty where it has none.
 

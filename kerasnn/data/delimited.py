@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -17,21 +16,31 @@ from pyarrow import csv as arrow_csv
 from kerasnn.data import faults
 from kerasnn.data.frames import column_names
 from kerasnn.data.sources import Source, text_stream
+from kerasnn.data.text_bytes import TextBytes
 from kerasnn.errors import ConfigError, DataError, warn
 
 BLOCK_BYTES = 4 << 20
 
+_LOOKED_AT = 6
 _CANDIDATES = (",", ";", "\t", "|")
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the first lines tell: the column names, the delimiter, and whether rows follow."""
+    """What the first lines tell.
+
+    Args:
+        names: Names of the columns.
+        delimiter: What stands between cells.
+        has_rows: Whether rows follow.
+        skipped: Number of empty lines above the header.
+    """
 
     names: list[str]
     delimiter: str
     has_rows: bool
+    skipped: int = 0
 
 
 def layout(source: Source, *, encoding: str, delimiter: str | None) -> Layout:
@@ -41,51 +50,76 @@ def layout(source: Source, *, encoding: str, delimiter: str | None) -> Layout:
     if delimiter is not None and (len(delimiter) != 1 or ord(delimiter) > 127):
         fix = "pass one such as ',' or '\\t'"
         raise ConfigError(f"`delimiter` must be one ASCII character; got {delimiter!r}", fix=fix)
-    chosen = delimiter or ("\t" if source.suffix in (".tsv", ".tab") else ",")
-    lines = _first_records(source, encoding, chosen)
+    default = "\t" if source.suffix in (".tsv", ".tab") else ","
+    lines, skipped = _first_records(source, encoding, delimiter or default)
     if not lines:
         raise DataError("the file is empty", place=source.origin, fix="check what wrote it")
-    _check_delimiter(lines, source, chosen)
-    header, rows = lines[0], lines[1:]
+    better = _better_delimiter(lines, source, encoding, delimiter or default)
+    if better and delimiter:
+        what = f"one column only when split at {delimiter!r}"
+        raise DataError(what, place=f"{source.origin}:1", fix=f"pass delimiter={better!r}")
+    if better:
+        what = f"the cells are split at {better!r}, not at {default!r}"
+        fix = f"if that is wrong, pass delimiter={default!r}"
+        warn(what, place=f"{source.origin}:1", fix=fix)
+        lines, skipped = _first_records(source, encoding, better)
+    chosen = better or delimiter or default
+    header, rows = lines[0], [record for record in lines[1:] if record]
     if not rows:
         faults.explain(source, header, encoding, chosen)
     names = column_names(header, f"{source.origin}:1")
     _check_header(header, rows, f"{source.origin}:1")
-    return Layout(names, chosen, bool(rows))
+    return Layout(names, chosen, bool(rows) or (len(names) == 1 < len(lines)), skipped)
 
 
 def tables(source: Source, found: Layout, *, encoding: str, at_once: bool) -> Iterator[pa.Table]:
     """All rows as text columns, at once or in blocks of some megabytes."""
     with source.open() as stream:
-        watched = _Watched(stream)
+        watched, n_empty = TextBytes(stream, encoding), 0
         try:
-            if at_once:
-                yield arrow_csv.read_csv(watched, **_options(found, encoding))
-            else:
-                with arrow_csv.open_csv(watched, **_options(found, encoding)) as reader:
-                    for batch in reader:
-                        yield pa.Table.from_batches([batch])
+            for table in _parsed(watched, found, encoding, at_once=at_once):
+                n_empty += table[0].null_count
+                yield table
         except (pa.ArrowInvalid, UnicodeError) as error:
             faults.explain(source, found.names, encoding, found.delimiter)
             # Arrow says that an object straddles two blocks.
             too_long = "straddl" in str(error)
             what = f"a row of more than {BLOCK_BYTES:,} bytes" if too_long else str(error)
             raise DataError(what, place=source.origin, fix="check what wrote it") from None
-    # Arrow takes a last quote that never closes, and NUL bytes, without a word.
-    wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
-    if watched.quotes % 2 or (watched.nul and not wide):
+    # Arrow takes a last quote that never closes without a word.
+    if watched.n_quotes % 2:
         faults.explain(source, found.names, encoding, found.delimiter)
+    watched.report(source.origin)
+    if len(found.names) == 1 and n_empty:
+        what = "an empty line is a row" if n_empty == 1 else f"{n_empty:,} empty lines are rows"
+        fix = "remove such lines if they are none"
+        warn(f"{what} with a missing cell", place=source.origin, fix=fix)
+
+
+def _parsed(
+    stream: TextBytes, found: Layout, encoding: str, *, at_once: bool
+) -> Iterator[pa.Table]:
+    if at_once:
+        yield arrow_csv.read_csv(stream, **_options(found, encoding))
+        return
+    with arrow_csv.open_csv(stream, **_options(found, encoding)) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
 
 
 def _options(found: Layout, encoding: str) -> dict[str, Any]:
+    # An empty line of a single column is a row, which its prediction must stay beside.
+    is_single = len(found.names) == 1
     return {
         "read_options": arrow_csv.ReadOptions(
             column_names=found.names,
-            skip_rows_after_names=1,
+            skip_rows_after_names=1 + found.skipped,
             block_size=BLOCK_BYTES,
             encoding="utf8" if codecs.lookup(encoding).name == "utf-8" else encoding,
         ),
-        "parse_options": arrow_csv.ParseOptions(delimiter=found.delimiter, newlines_in_values=True),
+        "parse_options": arrow_csv.ParseOptions(
+            delimiter=found.delimiter, newlines_in_values=True, ignore_empty_lines=not is_single
+        ),
         "convert_options": arrow_csv.ConvertOptions(
             column_types={name: pa.string() for name in found.names},
             strings_can_be_null=True,
@@ -94,45 +128,38 @@ def _options(found: Layout, encoding: str) -> dict[str, Any]:
     }
 
 
-class _Watched(io.RawIOBase):
-    """A stream that counts the quotes that pass and notices NUL bytes."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self.stream, self.quotes, self.nul = stream, 0, False
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        block = self.stream.read(size)
-        self.quotes += block.count(b'"')
-        self.nul = self.nul or b"\0" in block
-        return block
-
-
-def _first_records(source: Source, encoding: str, delimiter: str) -> list[list[str]]:
+def _first_records(source: Source, encoding: str, delimiter: str) -> tuple[list[list[str]], int]:
+    """The header and some records, empty lines as empty ones, and the number of those above it."""
+    skipped = 0
     with source.open() as stream, faults.large_cells():
         try:
             with text_stream(stream, encoding) as text:
                 reader = csv.reader(text, delimiter=delimiter)
-                return list(islice((record for record in reader if record), 6))
+                for record in reader:
+                    if record:
+                        return [record, *islice(reader, _LOOKED_AT)], skipped
+                    skipped += 1
         except UnicodeError:
             faults.explain(source, [], encoding, delimiter)
             raise
+        except csv.Error:
+            raise faults.long_cell_error(source.origin) from None
+    return [], skipped
 
 
-def _check_delimiter(lines: list[list[str]], source: Source, delimiter: str) -> None:
+def _better_delimiter(
+    lines: list[list[str]], source: Source, encoding: str, delimiter: str
+) -> str | None:
+    """The one that divides the first lines into equally many columns, where this one does not."""
     if len(lines[0]) > 1:
-        return
+        return None
     for candidate in _CANDIDATES:
-        counts = {line[0].count(candidate) if line else 0 for line in lines[:1]}
-        agrees = all(delimiter.join(line).count(candidate) in counts for line in lines)
-        if candidate != delimiter and 0 not in counts and agrees:
-            raise DataError(
-                f"one column only when split at {delimiter!r}",
-                place=f"{source.origin}:1",
-                fix=f"pass delimiter={candidate!r}",
-            )
+        if candidate == delimiter or candidate not in lines[0][0]:
+            continue
+        records, _ = _first_records(source, encoding, candidate)
+        if len({len(record) for record in records if record}) == 1 and len(records[0]) > 1:
+            return candidate
+    return None
 
 
 def _check_header(header: list[str], rows: list[list[str]], place: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from kerasnn.data.sources import Source, nul_error, text_stream
+from kerasnn.data.encodings import is_wide
+from kerasnn.data.sources import Source, text_stream
+from kerasnn.data.text_bytes import LONGEST_LINE, TextBytes
 from kerasnn.errors import DataError, quantity
 
 
@@ -33,15 +35,21 @@ def explain(source: Source, names: Sequence[str], encoding: str, delimiter: str)
 def encoding_error(place: str, encoding: str, byte: int | None = None) -> DataError:
     """The error for text that is not in the encoding it is read with."""
     shown = f" (byte 0x{byte:02X})" if byte is not None else ""
-    better = "latin-1" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else "utf-8"
+    better = "cp1252" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else "utf-8"
     fix = f"save it as UTF-8, or pass encoding='{better}'"
     return DataError(f"not {encoding.upper()} text{shown}", place=place, fix=fix)
 
 
+def long_cell_error(place: str) -> DataError:
+    """The error for a cell, mostly one of an unclosed quote, that is longer than any text."""
+    what = f"a cell of more than {LONGEST_LINE >> 20} MiB"
+    return DataError(what, place=place, fix="check for an unclosed quote")
+
+
 @contextmanager
 def large_cells() -> Iterator[None]:
-    """The csv module with no limit on the size of a cell."""
-    before = csv.field_size_limit(2**31 - 1)
+    """The csv module with the limit of a line as that of a cell."""
+    before = csv.field_size_limit(LONGEST_LINE)
     try:
         yield
     finally:
@@ -54,7 +62,7 @@ def check_bytes(
     header: Callable[[bytes], Sequence[str]] | None = None,
     delimiter: str = ",",
 ) -> None:
-    """Raise for the first line with a NUL byte or text that is not in the encoding.
+    """Raise for the first line with text that is not in the encoding.
 
     Args:
         source: The file.
@@ -62,12 +70,13 @@ def check_bytes(
         header: From the first line to the column names, where the lines have columns.
         delimiter: Between cells.
     """
-    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+    if is_wide(encoding):
         return
     names: Sequence[str] = []
     with source.open() as stream:
         # A file may end some of its lines with CR alone.
-        lines = (piece for line in stream for piece in line.splitlines(keepends=True))
+        bounded = io.BufferedReader(TextBytes(stream, encoding))
+        lines = (piece for line in bounded for piece in line.splitlines(keepends=True))
         for number, line in enumerate(lines, 1):
             if number == 1 and header:
                 names = header(line)
@@ -77,7 +86,7 @@ def check_bytes(
             column = len(_cells(line[:fault], "latin-1", delimiter)) - 1
             name = f",{names[column]}" if column < len(names) and number > 1 else ""
             place = f"{source.origin}:{number}{name}"
-            raise encoding_error(place, encoding, line[fault]) if line[fault] else nul_error(place)
+            raise encoding_error(place, encoding, line[fault])
 
 
 def _fault(line: bytes, encoding: str) -> int | None:
@@ -86,7 +95,7 @@ def _fault(line: bytes, encoding: str) -> int | None:
         line.decode(encoding)
     except UnicodeDecodeError as error:
         return error.start
-    return line.index(b"\0") if b"\0" in line else None
+    return None
 
 
 def _cells(line: bytes, encoding: str, delimiter: str) -> list[str]:
@@ -117,6 +126,8 @@ def _check_records(lines: Iterator[str], origin: str, width: int, delimiter: str
 
 
 def _quote_error(error: str, start: str, end: str) -> DataError:
+    if "field larger than field limit" in error:
+        return long_cell_error(start)
     if "unexpected end of data" in error:
         return DataError("a quote that is never closed", place=start, fix="close or remove it")
     fix = 'double a quote inside a cell: ""'

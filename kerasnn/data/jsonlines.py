@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def frames(
     """All rows at once, or pieces of at most ``rows`` rows; nothing for a file without any."""
     columns: dict[str, list[Any]] = {key: [] for key in keys}
     count = 0
-    for record in _records(source, encoding):
+    for record in _records(source, encoding, origin=source.origin):
         for key, cells in columns.items():
             cells.append(record.get(key))
         count += 1
@@ -42,10 +43,10 @@ def frames(
         yield pd.DataFrame(columns).rename(columns=keys)
 
 
-def _records(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
+def _records(source: Source, encoding: str, *, origin: str = "") -> Iterator[dict[str, Any]]:
     with source.open() as stream:
         try:
-            with text_stream(stream, encoding) as lines:
+            with text_stream(stream, encoding, origin=origin) as lines:
                 for number, line in enumerate(lines, 1):
                     if line.strip():
                         yield _record(line.rstrip(), f"{source.origin}:{number}")
@@ -57,18 +58,29 @@ def _records(source: Source, encoding: str) -> Iterator[dict[str, Any]]:
 def _record(line: str, place: str) -> dict[str, Any]:
     try:
         record = json.loads(line, object_pairs_hook=_object)
+        if _SURROGATE.search(line):
+            # Half of a surrogate pair is no character.
+            plain = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
+            record = json.loads(plain)
     except json.JSONDecodeError as error:
         what = f"not JSON: {error.msg} at character {error.colno}"
         raise DataError(what, place=place, fix="write one JSON object a line") from None
     except _RepeatedKeyError as error:
         fix = "give each key once"
         raise DataError(f"repeated key '{error}'", place=place, fix=fix) from None
+    except ValueError:
+        # Python reads no whole number of more than 4,300 digits.
+        what, fix = "a whole number of thousands of digits", "write it as text"
+        raise DataError(what, place=place, fix=fix) from None
     except RecursionError:
         raise DataError("JSON nested too deeply", place=place, fix="flatten it") from None
     if not isinstance(record, dict):
         what = f"a JSON {type(record).__name__} where an object is meant"
         raise DataError(what, place=place, fix="write one JSON object a line")
     return {key.strip(): value for key, value in record.items()}
+
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _RepeatedKeyError(Exception):

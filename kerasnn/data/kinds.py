@@ -54,6 +54,11 @@ def guess(series: pd.Series) -> Guess:
         return of_text(series, array)
     if array.null_count == len(array):
         return empty()
+    if form == "durations":
+        found = of_numbers(series, values.as_numbers(series), whole=False)
+        if found.kind == "number":
+            found.reason, found.layout = "durations in seconds", numerals.DURATION
+        return found
     if form == "numbers":
         return of_numbers(series, values.as_numbers(series), whole=pa.types.is_integer(array.type))
     n_distinct = pc.count_distinct(array).as_py()
@@ -138,10 +143,11 @@ def _cut(series: pd.Series, most: int) -> list[tuple[str, str]]:
 
 def _sign_of(series: pd.Series) -> str:
     array = cells.to_arrow(series)
-    if cells.form_of(array) != "text":
-        return "."
+    form = cells.form_of(array)
+    if form != "text":
+        return numerals.DURATION if form == "durations" else "."
     texts, _ = cells.distinct(cells.text_cells(array, dash=True))
-    return numerals.decimal_sign(texts) or "."
+    return numerals.find_layout(texts) or numerals.decimal_sign(texts) or "."
 
 
 def _date_layout(series: pd.Series) -> str:

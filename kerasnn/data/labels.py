@@ -18,6 +18,12 @@ from kerasnn.signature import Task
 LabelType = Literal["str", "int", "float", "bool"]
 
 MAX_WHOLE_CLASSES = 20
+MAX_CODES = 1_000
+"""Most whole numbers that may be classes, the latter where they are 0 … K - 1 or 1 … K."""
+FEW_CODES = 5
+"""So few whole numbers are classes, such as one to five stars, however rare some are."""
+OFTEN, OFTEN_ROWS = 0.25, 5
+"""The share of the mean frequency, and the rows, that each of many codes must have."""
 SEPARATORS = ("|", ";", ",")
 """What may stand between the labels of a cell; the first that a column has does."""
 
@@ -42,14 +48,21 @@ _NEGATIVE_FIRST = (
 
 def numbers_or_none(series: pd.Series) -> np.ndarray | None:
     """The target as numbers, if it is made of them."""
+    layout = layout_of(series)
+    return None if layout is None else values.as_numbers(series, layout=layout)
+
+
+def layout_of(series: pd.Series) -> str | None:
+    """How a target of numbers is read, empty for plain ones; None if it is made of others."""
     array = cells.to_arrow(series)
     form = cells.form_of(array)
-    if form == "text":
-        texts, _ = cells.distinct(cells.text_cells(array, dash=True))
-        sign = numerals.decimal_sign(texts) or ""
-        if not texts or any(numerals.parse(text, sign) is None for text in texts):
-            return None
-    return values.as_numbers(series) if form in ("numbers", "text") else None
+    if form == "durations":
+        return numerals.DURATION
+    if form != "text":
+        return "" if form == "numbers" else None
+    texts, _ = cells.distinct(cells.text_cells(array, dash=True))
+    layout = numerals.find_layout(texts) if texts else None
+    return "" if layout == "." else layout
 
 
 def is_missing(series: pd.Series) -> np.ndarray:
@@ -69,7 +82,11 @@ def _is_array(cell: object) -> bool:
 
 
 def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
-    """Classes for text and for few whole numbers in a row; else regression.
+    """Classes for text and for codes; regression for quantities.
+
+    Whole numbers are codes where there are two of them, or where up to 20 are close together, or
+    where they are 0 … K - 1 or 1 … K and all of them occur often. A count is none: its numbers are
+    the rarer, the farther they are from the most frequent one, and the rarest hardly occur.
 
     Args:
         numbers: The known values, if the target is made of numbers.
@@ -79,10 +96,29 @@ def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
     if numbers is None:
         return classes
     whole = bool((numbers == np.floor(numbers)).all())
-    if not whole or n_classes > MAX_WHOLE_CLASSES or len(numbers) < 3 * n_classes:
+    if not whole or len(numbers) < 3 * n_classes:
         return "regression"
+    if n_classes <= 2:
+        return classes
     span = numbers.max() - numbers.min() + 1
-    return classes if n_classes == 2 or span <= 2 * n_classes else "regression"
+    if n_classes <= MAX_WHOLE_CLASSES:
+        return classes if span <= 2 * n_classes and not _are_counts(numbers) else "regression"
+    are_codes = span == n_classes <= MAX_CODES and numbers.min() in (0, 1)
+    return classes if are_codes and _all_occur_often(numbers) else "regression"
+
+
+def _are_counts(numbers: np.ndarray) -> bool:
+    """Whether the frequencies fall on both sides of a peak, down to hardly any."""
+    frequencies = np.unique(numbers, return_counts=True)[1]
+    steps = np.sign(np.diff(frequencies))
+    falls = np.flatnonzero(steps < 0)
+    has_one_peak = not len(falls) or not (steps[falls[0] :] > 0).any()
+    return len(frequencies) > FEW_CODES and has_one_peak and not _all_occur_often(numbers)
+
+
+def _all_occur_often(numbers: np.ndarray) -> bool:
+    frequencies = np.unique(numbers, return_counts=True)[1]
+    return bool(frequencies.min() >= max(OFTEN_ROWS, OFTEN * frequencies.mean()))
 
 
 def classes_of(labels: np.ndarray) -> tuple[tuple[str, ...], LabelType]:
@@ -99,6 +135,8 @@ def classes_of(labels: np.ndarray) -> tuple[tuple[str, ...], LabelType]:
         return tuple(found), "bool"
     if all(_PLAIN.fullmatch(label) for label in found):
         ordered = tuple(sorted(found, key=float))
+        if float(ordered[-1]) > 2**53 or float(ordered[0]) < -(2**53):
+            return tuple(found), "str"
         whole = all(label.lstrip("+-").isdigit() for label in found)
         # Codes such as 007 and 7 are one number but two labels.
         if len({float(label) for label in found}) == len(found):

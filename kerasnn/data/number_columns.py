@@ -52,7 +52,10 @@ def check_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> lis
             else f"{len(rows):,} infinite cells: {shown}, …"
         )
         where = place(series, series.index[rows[0]])
-        raise DataError(what, place=where, fix="leave such cells empty")
+        fix = "leave such cells empty"
+        if np.isinf(numbers[rows]).all():
+            fix += ", or set `data.infinite` to 'missing'"
+        raise DataError(what, place=where, fix=fix)
     if not len(numbers) or np.isnan(numbers).all():
         return []
     largest = np.nanmax(np.abs(numbers))

@@ -1,4 +1,4 @@
-"""Numbers written as text: ``1234.5``, ``1,234.5``, ``1.234,5``, ``1 234,5``.
+"""Numbers written as text: ``1234.5``, ``1,234.5``, ``1.234,5``, ``12 %``, ``€5``, ``02:03:04``.
 
 A cell with one kind of separator before exactly three digits, ``1,234``, can be read in two ways;
 the decimal sign of its column settles it. Every other cell can be read in only one.
@@ -7,7 +7,7 @@ the decimal sign of its column settles it. Every other cell can be read in only 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 Decimal = Literal["", ".", ","]
@@ -21,10 +21,21 @@ _COMMA = re.compile(
     r"[-+]?([1-9]\d{0,2}((\.|[ '\u00a0\u202f])\d{3})(\3\d{3})*|\d*),\d+([eE][-+]?\d+)?"
 )
 _DOTTED = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+")
-_CURRENCY = r"[$€£¥₹]|USD|EUR|GBP|CHF|JPY|CNY|INR"
+_CURRENCY = r"[$€£¥₹₽₩]|USD|EUR|GBP|CHF|JPY|CNY|INR"
 _UNIT = re.compile(
-    rf"(?P<before>(?:{_CURRENCY})?)\s?[-+]?\d[\d.,']*\s?(?P<after>(?:[a-zA-Zµ°%€£²³/]{{1,6}})?)"
+    rf"(?P<sign>[-+]?)(?P<before>(?:{_CURRENCY})?)\s?(?P<number>[-+]?\d(?:[\d.,'\u00a0 ]*\d)?)"
+    r"\s?(?P<after>(?:[^\W\d_]|[$€£¥₹₽₩%‰°µ²³/]){0,12})"
 )
+_ORDINALS = frozenset(("st", "nd", "rd", "th"))
+_DURATION = re.compile(
+    r"(?:(?P<days>[-+]?\d{1,9}) ?days?,?(?: |$))?"
+    r"(?:(?P<sign>[-+]?)(?P<hours>\d{1,5}):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?"
+    r"(?: ?(?P<half>[ap])\.?m\.?)?)?",
+    re.IGNORECASE,
+)
+
+DURATION = "duration"
+"""The layout of a column of durations or times of day, which are read as seconds."""
 
 
 def parse(text: str, decimal: Decimal = "") -> float | None:
@@ -65,14 +76,97 @@ def has_separators(text: str) -> bool:
     return not _PLAIN.fullmatch(text)
 
 
-def unit(text: str) -> str:
-    """What is written around a number, such as ``kg`` or ``%``; empty if it is none.
+def split_unit(text: str) -> tuple[str, str]:
+    """A number and what is written around it, such as ``kg`` or ``%``; both empty if it is none.
 
-    >>> unit("12 kg"), unit("$5"), unit("B52x")
-    ('kg', '$', '')
+    >>> split_unit("12 kg"), split_unit("-$1,200"), split_unit("B52x")
+    (('12', 'kg'), ('-1,200', '$'), ('', ''))
     """
     found = _UNIT.fullmatch(text)
-    return (found["before"] or found["after"]) if found else ""
+    if not found or found["after"].lower() in _ORDINALS:
+        return "", ""
+    return found["sign"] + found["number"], found["before"] + found["after"]
+
+
+def seconds(text: str) -> float | None:
+    """The seconds of a duration or of a time of day; None if the text is neither.
+
+    >>> seconds("1 days 02:03:04"), seconds("02:03"), seconds("2:30 PM"), seconds("12")
+    (93784.0, 7380.0, 52200.0, None)
+    """
+    found = _DURATION.fullmatch(text)
+    if not found or (found["days"] is None and found["hours"] is None):
+        return None
+    hours = int(found["hours"] or 0)
+    if found["half"]:
+        if found["days"] or not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + (12 if found["half"] in "pP" else 0)
+    time = 3600 * hours + 60 * int(found["minutes"] or 0) + float(found["seconds"] or 0)
+    return 86_400.0 * int(found["days"] or 0) + (-time if found["sign"] == "-" else time)
+
+
+def find_layout(texts: Sequence[str]) -> str | None:
+    """How all of the texts can be read as numbers (`Column.layout`); None where they can't.
+
+    It is the decimal sign, with the unit behind it if at least half of the texts have it, or
+    `DURATION`.
+
+    >>> find_layout(["1,5", "2"]), find_layout(["1.5 kg", "2 kg"]), find_layout(["02:03", "1 day"])
+    (',', '. kg', 'duration')
+    """
+    if all(parse(text) is not None for text in texts):
+        sign = decimal_sign(texts)
+        return None if sign is None else sign or "."
+    if all(seconds(text) is not None for text in texts):
+        return DURATION
+    parts = [("", "") if parse(text) is not None else split_unit(text) for text in texts]
+    numbers = [number or text for (number, _), text in zip(parts, texts, strict=True)]
+    units = [unit for _, unit in parts if unit]
+    if 2 * len(units) < len(texts) or len({unit.casefold() for unit in units}) != 1:
+        return None
+    layout = find_layout(numbers)
+    return f"{layout} {units[0]}" if layout in (".", ",") else None
+
+
+def parse_as(text: str, layout: str) -> float | None:
+    """A number by the layout of its column; None if the text is none.
+
+    >>> parse_as("1.234,5 €", ", €"), parse_as("$5", ", €"), parse_as("01:00", DURATION)
+    (1234.5, None, 3600.0)
+    """
+    number = parse(text, decimal_of(layout))
+    if layout == DURATION:
+        return number if number is not None else seconds(text)
+    if number is not None or len(layout) < 3:
+        return number
+    without, unit = split_unit(text)
+    return parse(without, decimal_of(layout)) if unit.casefold() == unit_of(layout) else None
+
+
+def described(texts: Sequence[str], layout: str) -> str | None:
+    """What texts are read as, by an example; None where all are plain numbers.
+
+    >>> described(["12 kg"], ". kg"), described(["00:01"], DURATION), described(["1"], ".")
+    ("numbers with a unit: '12 kg' is read as 12", "durations or times: '00:01' is read as 60 seconds", None)
+    """
+    shown = next((text for text in texts if parse(text) is None), None)
+    if shown is None:
+        return None
+    number = parse_as(shown, layout) or 0.0
+    if layout == DURATION:
+        return f"durations or times: '{shown}' is read as {number:.12g} seconds"
+    return f"numbers with a unit: '{shown}' is read as {number:.12g}"
+
+
+def decimal_of(layout: str) -> Decimal:
+    """The decimal sign of a layout; empty if it has none."""
+    return "," if layout.startswith(",") else "." if layout.startswith(".") else ""
+
+
+def unit_of(layout: str) -> str:
+    """The unit of a layout in lower case, or none."""
+    return layout[2:].casefold() if decimal_of(layout) else ""
 
 
 def _sign(text: str) -> str:

@@ -48,8 +48,10 @@ def _opened(source: Source) -> Iterator[Any]:
             unpacked.seek(0)
             with parquet.ParquetFile(unpacked) as file:
                 yield file
-    except (pa.ArrowException, OSError) as error:
-        what = f"not a readable Parquet file: {str(error).splitlines()[0].split('. ')[0]}"
+    except DataError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        what = f"not a readable Parquet file: {_reason(error)}"
         raise DataError(what, place=source.origin, fix="write or download it again") from None
 
 
@@ -58,6 +60,15 @@ def _columns(file: Any) -> list[str]:
 
 
 def _frame(table: pa.Table, names: list[str]) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+    # Damaged text is found here, or by nobody; what pandas noted about the table is not needed.
+    table.validate(full=True)
+    frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas(ignore_metadata=True)
     frame.columns = pd.Index(names)
     return frame
+
+
+def _reason(error: Exception) -> str:
+    """The first sentence of an error of Arrow, or of what could not be decoded."""
+    if isinstance(error, ValueError) and not isinstance(error, pa.ArrowException):
+        return "text that is no UTF-8"
+    return ((str(error).splitlines() or [""])[0].split(". ")[0] or "it is damaged")[:200]

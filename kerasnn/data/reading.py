@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from kerasnn.data import arrays, delimited, folders, jsonlines, parquet, ts_files
+from kerasnn.data import arrays, delimited, encodings, folders, jsonlines, parquet, ts_files
 from kerasnn.data.frames import (
     Examples,
     check_rows,
@@ -19,14 +19,22 @@ from kerasnn.data.frames import (
     slices,
     with_origin,
 )
+from kerasnn.data.infinite import without_infinite
 from kerasnn.data.inputs import as_frame
 from kerasnn.data.sources import Source, locate
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
+from kerasnn.recipes import Infinite
 
 CHUNK_ROWS, IMAGES_AT_ONCE = 65_536, 4_096
 
 
-def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) -> Examples:
+def read(
+    source: Any,
+    *,
+    encoding: str = encodings.AUTO,
+    delimiter: str | None = None,
+    infinite: Infinite = "error",
+) -> Examples:
     """Read a whole table.
 
     Args:
@@ -34,8 +42,9 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
             with images or series ``x``; to a ``.ts`` file of series; to a folder of images or
             sounds, or one of these; a list of the latter; ``-`` for
             standard input; or a table in memory, of any kind that `kerasnn.data.inputs` knows.
-        encoding: Of a text file.
-        delimiter: Between the cells of a text file; a tab for ``.tsv``, else a comma.
+        encoding: Encoding of a text file; ``auto`` finds it.
+        delimiter: What stands between the cells of a text file; None finds it.
+        infinite: Whether infinite numbers are left for the checks to refuse, or missing cells.
 
     Raises:
         DataError: If it is not a table; names the file and line.
@@ -47,18 +56,18 @@ def read(source: Any, *, encoding: str = "utf-8", delimiter: str | None = None) 
     if given is not None:
         frame = from_frame(given)
         check_rows(frame, None, allow_empty=False)
-        return Examples(frame, "the table")
+        return Examples(_finite(frame, infinite), "the table")
     if folders.is_media_source(source):
         return Examples(_media(source, encoding, allow_empty=False), _called(source))
     located = _locate(source, encoding)
     pieces = _pieces(located, encoding=encoding, delimiter=delimiter, rows=None)
     [frame] = list(pieces)
     check_rows(frame, located.origin, allow_empty=False)
-    return Examples(frame, located.origin)
+    return Examples(_finite(frame, infinite), located.origin)
 
 
 def read_names(
-    source: Any, *, encoding: str = "utf-8", delimiter: str | None = None
+    source: Any, *, encoding: str = encodings.AUTO, delimiter: str | None = None
 ) -> list[str] | None:
     """The names of the columns, where they stand at the beginning of a file; else None.
 
@@ -81,14 +90,16 @@ def read_names(
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", KerasnnWarning)
+        encoding = encodings.resolve(located, encoding, quiet=True)
         return delimited.layout(located, encoding=encoding, delimiter=delimiter).names
 
 
 def read_chunks(
     source: Any,
     *,
-    encoding: str = "utf-8",
+    encoding: str = encodings.AUTO,
     delimiter: str | None = None,
+    infinite: Infinite = "error",
     chunk_rows: int = CHUNK_ROWS,
     allow_empty: bool = False,
 ) -> Iterator[pd.DataFrame]:
@@ -98,6 +109,7 @@ def read_chunks(
         source: As for `read`.
         encoding: As for `read`.
         delimiter: As for `read`.
+        infinite: As for `read`.
         chunk_rows: Largest number of rows of a piece; >= 1.
         allow_empty: Give one piece without rows for a table without rows, instead of an error.
 
@@ -110,7 +122,7 @@ def read_chunks(
     if given is not None:
         frame = from_frame(given)
         check_rows(frame, None, allow_empty=allow_empty)
-        yield from slices(frame, chunk_rows)
+        yield from slices(_finite(frame, infinite), chunk_rows)
         return
     if folders.is_media_source(source):
         files = _media(source, encoding, allow_empty=allow_empty)
@@ -122,7 +134,11 @@ def read_chunks(
         chunk_rows = min(chunk_rows, IMAGES_AT_ONCE)
     for piece in _pieces(located, encoding=encoding, delimiter=delimiter, rows=chunk_rows):
         check_rows(piece, located.origin, allow_empty=allow_empty)
-        yield piece
+        yield _finite(piece, infinite)
+
+
+def _finite(frame: pd.DataFrame, infinite: Infinite) -> pd.DataFrame:
+    return without_infinite(frame) if infinite == "missing" else frame
 
 
 def _media(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:
@@ -176,6 +192,8 @@ def _pieces(
     source: Source, *, encoding: str, delimiter: str | None, rows: int | None
 ) -> Iterator[pd.DataFrame]:
     """One frame with all rows, or frames of at most ``rows``; one without rows if there are none."""
+    if source.format in ("delimited", "json_lines", "series"):
+        encoding = encodings.resolve(source, encoding)
     first_row = {"delimited": 2, "arrays": 0}.get(source.format, 1)
     if source.format == "series":
         first_row = ts_files.first_row(source, encoding=encoding)

@@ -12,6 +12,7 @@ import io
 import os
 import re
 import shutil
+import stat
 import sys
 import tempfile
 import weakref
@@ -23,7 +24,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from kerasnn.data import folders, foreign
-from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError, UnknownNameError
+from kerasnn.data.encodings import AUTO, check_encoding, is_wide
+from kerasnn.data.text_bytes import (
+    LONGEST_LINE,
+    LongLineError,
+    TextBytes,
+    binary_error,
+    count_controls,
+    is_binary,
+)
+from kerasnn.errors import ConfigError, DataError, KerasnnError, StorageError
 
 Format = Literal[
     "delimited", "json_lines", "parquet", "arrays", "series", "image", "sound", "folder"
@@ -90,9 +100,13 @@ class Source:
             raise DataError(
                 "damaged gzip file", place=self.origin, fix="download or compress it again"
             ) from None
+        except LongLineError:
+            what = f"a line of more than {LONGEST_LINE >> 20} MiB"
+            fix = "check what wrote it; a table has shorter lines"
+            raise DataError(what, place=self.origin, fix=fix) from None
 
 
-def check_source(source: str | os.PathLike[str], *, encoding: str | None = "utf-8") -> None:
+def check_source(source: str | os.PathLike[str], *, encoding: str | None = AUTO) -> None:
     """Raise if ``source`` can't be a table: missing, empty, or of another format.
 
     Args:
@@ -104,7 +118,7 @@ def check_source(source: str | os.PathLike[str], *, encoding: str | None = "utf-
     """
     if encoding is not None:
         check_encoding(encoding)
-    if os.fspath(source) != "-":
+    if os.fspath(source) != "-" and not _is_pipe(Path(source)):
         _check_file(Path(source), os.fspath(source), encoding)
 
 
@@ -120,32 +134,37 @@ def names_file(text: str) -> bool:
     return has_known_ending or bool(_FILE_NAME.fullmatch(text))
 
 
-def locate(source: str | os.PathLike[str], *, encoding: str = "utf-8") -> Source:
+def locate(source: str | os.PathLike[str], *, encoding: str = AUTO) -> Source:
     """Check a path, or set standard input aside, and say how it is to be parsed."""
     check_encoding(encoding)
-    if os.fspath(source) != "-":
-        return _check_file(Path(source), os.fspath(source), encoding)
-    spooled = _Spool()
-    return _check_file(Path(spooled.name), "standard input", encoding, keep=spooled)
-
-
-def check_encoding(encoding: str) -> None:
-    """Raise if Python does not know the encoding."""
-    try:
-        # Python also has codecs, such as hex, that are none of text.
-        "".encode(encoding)
-    except (LookupError, ValueError):
-        choices = ["utf-8", "utf-16", "latin-1", "cp1252"]
-        raise UnknownNameError("encoding", encoding, choices) from None
+    name = os.fspath(source)
+    if name == "-":
+        spooled = _Spool(_standard_input())
+        return _check_file(Path(spooled.name), "standard input", encoding, keep=spooled)
+    if _is_pipe(Path(name)):
+        with open(name, "rb") as pipe:
+            spooled = _Spool(pipe)
+        return _check_file(Path(spooled.name), name, encoding, keep=spooled)
+    return _check_file(Path(name), name, encoding)
 
 
 @contextmanager
-def text_stream(stream: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
-    """Decode with line ends as they are; a UTF-8 byte order mark is skipped."""
+def text_stream(stream: BinaryIO, encoding: str, *, origin: str = "") -> Iterator[io.TextIOWrapper]:
+    """Decode with line ends as they are; a UTF-8 byte order mark is skipped.
+
+    Args:
+        stream: Bytes of the file.
+        encoding: Encoding of the text.
+        origin: Name of the file, to warn of its control characters at the end; quiet if empty.
+    """
     is_utf8 = codecs.lookup(encoding).name == "utf-8"
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig" if is_utf8 else encoding, newline="")
+    watched = TextBytes(stream, encoding)
+    buffer = io.BufferedReader(watched, 1 << 16)
+    text = io.TextIOWrapper(buffer, encoding="utf-8-sig" if is_utf8 else encoding, newline="")
     try:
         yield text
+        if origin:
+            watched.report(origin)
     finally:
         text.detach()
 
@@ -235,7 +254,7 @@ def _misnamed(name: str, origin: str, what: str, suffix: str, *, really: bool) -
 
 
 def _check_text(head: bytes, origin: str, encoding: str) -> None:
-    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+    if encoding != AUTO and is_wide(encoding):
         return
     for mark, name in _MARKS:
         if head.startswith(mark):
@@ -246,8 +265,8 @@ def _check_text(head: bytes, origin: str, encoding: str) -> None:
             half = head[offset::2]
             if half.count(0) > 0.7 * len(half):
                 raise _wide(name, origin)
-        row = len(head[: head.index(b"\0") + 1].splitlines())
-        raise nul_error(f"{origin}:{row}")
+    if is_binary(count_controls(head), len(head)):
+        raise binary_error(origin)
 
 
 def _wide(name: str, origin: str) -> DataError:
@@ -256,26 +275,43 @@ def _wide(name: str, origin: str) -> DataError:
     )
 
 
-def nul_error(place: str) -> DataError:
-    """The error for a NUL byte, which no text has."""
-    fix = "the file is binary or damaged; write it again"
-    return DataError("a NUL byte", place=place, fix=fix)
-
-
 def _suffix(path: Path) -> str:
     return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
 
 
 class _Spool:
-    """Standard input in a temporary file: errors can be located, and Parquet needs to seek."""
+    """A stream in a temporary file: errors can be located, and Parquet needs to seek.
 
-    def __init__(self) -> None:
-        if sys.stdin is None or sys.stdin.closed:
-            raise ConfigError("there is no standard input", fix="name a file")
+    Args:
+        stream: What is read once, to its end.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
         handle, self.name = tempfile.mkstemp(prefix="kerasnn-")
         weakref.finalize(self, os.unlink, self.name)
         with open(handle, "wb") as file:
-            if hasattr(sys.stdin, "buffer"):
-                shutil.copyfileobj(sys.stdin.buffer, file, 1 << 20)
-            else:
-                file.write(sys.stdin.read().encode())
+            shutil.copyfileobj(stream, file, 1 << 20)
+
+
+def _standard_input() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.closed:
+        raise ConfigError("there is no standard input", fix="name a file")
+    if hasattr(sys.stdin, "buffer"):
+        return sys.stdin.buffer
+    return io.BytesIO(sys.stdin.read().encode())
+
+
+def _is_pipe(path: Path) -> bool:
+    """Whether a path is a named pipe, such as the shell makes of ``<(command)``.
+
+    Raises:
+        DataError: It is a device or a socket.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        fix = "give the path of a file, or - for standard input"
+        raise DataError("a device where a file is meant", place=os.fspath(path), fix=fix)
+    return stat.S_ISFIFO(mode)

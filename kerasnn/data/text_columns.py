@@ -23,7 +23,9 @@ _SAMPLE = 1_000
 # So many categories that each is in few rows hardly say anything about new ones.
 MANY_CATEGORIES, SELDOM = 10_000, 0.2
 _CODE = re.compile(r"\d{5,}")
-_ORDINAL = ("st", "nd", "rd", "th")
+# Phone numbers, account numbers, plates: parts with a digit in each, or of a few capitals.
+_CODE_PART = r"(?:[A-Z(]{1,3}[.)/-]?|[!-~]*\d[!-~]*)"
+_CODES = re.compile(rf"{_CODE_PART}(?: {_CODE_PART}){{1,6}}")
 
 
 def of_text(series: pd.Series, raw: pa.Array) -> Guess:
@@ -85,6 +87,9 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     date = _dates_of_text(series, known)
     if date is not None:
         return date
+    number = _numbers_with_units(series, known) if share < 1 else None
+    if number is not None:
+        return number
     found = _of_strings(series, texts, indices)
     mixed = _mixed(known) if share >= 0.5 else None
     if mixed and found.kind == "identifier":
@@ -104,13 +109,32 @@ def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
         what = f"numbers with a decimal comma and with a decimal point: '{comma}', '{point}'"
         raise DataError(what, place=place(series), fix="write them in one way")
     layout = sign or "."
-    numbers = values.as_numbers(series, decimal=layout)
+    numbers = values.as_numbers(series, layout=layout)
     found = of_numbers(series, numbers, whole=bool((numbers == np.floor(numbers)).all()))
     separated = next((text for text in texts if numerals.has_separators(text)), None)
     if found.used and separated is not None:
         number = numerals.parse(separated, layout)
         what = f"numbers with separators: '{separated}' is read as {number:.12g}"
         found.findings.insert(0, (what, "write plain numbers, if that is wrong"))
+    found.layout = layout
+    return found
+
+
+def _numbers_with_units(series: pd.Series, texts: list[str]) -> Guess | None:
+    """Durations, times of day, and numbers with the same unit around them."""
+    if numerals.find_layout(texts[:20]) is None:
+        return None
+    layout = numerals.find_layout(texts)
+    if layout is None:
+        return None
+    numbers = values.as_numbers(series, layout=layout)
+    found = of_numbers(series, numbers, whole=False)
+    if found.used:
+        is_duration = layout == numerals.DURATION
+        found.reason = "durations in seconds" if is_duration else f"numbers in {layout[2:]}"
+        what = numerals.described(texts, layout) or found.reason
+        fix = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
+        found.findings.insert(0, (what, fix))
     found.layout = layout
     return found
 
@@ -149,6 +173,13 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
     words = float(n_words @ counts) / n_rows
     findings = cut_texts(texts, values.LONGEST_CATEGORY)
     if n_rows >= MANY_ROWS:
+        n_codes = sum(counts[i] for i, text in enumerate(texts) if is_code(text))
+        if words >= 2 and share > 0.5 and n_codes > NEARLY_ALL * n_rows:
+            found = identifier(f"{len(texts):,} different codes such as '{texts[0][:20]}'")
+            found.findings = [
+                (found.findings[0][0], f"pass columns={{'{series.name}': 'text'}} if not")
+            ]
+            return found
         if (words >= 2 and share > 0.5) or (words >= 5 and share > 0.1):
             cut = cut_texts(texts, values.LONGEST_TEXT)
             return Guess("text", f"free text, {words:.0f} words a cell", findings=cut)
@@ -161,6 +192,15 @@ def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gue
             findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
     reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"
     return Guess("category", reason, findings=findings)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text of several parts is made of digits, signs and a few capitals alone.
+
+    >>> is_code("+49 156 5722882"), is_code("DE89 3704 0044"), is_code("3 green apples")
+    (True, True, False)
+    """
+    return bool(_CODES.fullmatch(text)) and any(c.isdigit() for c in text)
 
 
 def cut_texts(texts: list[str], most: int) -> list[tuple[str, str]]:
@@ -183,13 +223,14 @@ def _mixed(texts: list[str]) -> tuple[str, str] | None:
 
 
 def _units(sample: list[str]) -> list[tuple[str, str]]:
-    """Numbers each of which has the same unit around it."""
-    units = [unit for text in sample if (unit := numerals.unit(text))]
+    """Numbers nearly all of which have the same unit around them."""
+    units = [unit for text in sample if (unit := numerals.split_unit(text)[1])]
     common = max(set(units), key=units.count, default="")
-    if common and common not in _ORDINAL and units.count(common) >= 0.9 * len(sample) > 1:
-        shown = next(text for text in sample if numerals.unit(text) == common)
-        what = f"numbers with a unit, such as '{shown}', are read as text"
-        return [(what, f"remove '{common}' from the cells")]
+    if common and units.count(common) >= 0.9 * len(sample) > 1:
+        shown = next(text for text in sample if numerals.split_unit(text)[1] == common)
+        other = next(text for text in sample if numerals.split_unit(text)[1] != common)
+        what = f"numbers with the unit of '{shown}' and others, such as '{other[:40]}', are text"
+        return [(what, "mend or empty the cells that are others")]
     return []
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from kerasnn.data import faults
+from kerasnn.data import encodings, faults
+from kerasnn.data.encodings import AUTO
 from kerasnn.data.sources import Source, text_stream
 from kerasnn.errors import DataError
 
@@ -31,11 +32,11 @@ class Header:
     first_line: int = 0
 
 
-def label_kind(path: str, *, encoding: str = "utf-8") -> LabelKind | None:
+def label_kind(path: str, *, encoding: str = AUTO) -> LabelKind | None:
     """What a file says that its labels are; None where it can't be read."""
     source = Source(Path(path), path, "series", path.lower().endswith(".gz"))
     try:
-        return read_header(source, encoding).label
+        return read_header(source, encodings.resolve(source, encoding, quiet=True)).label
     except (DataError, OSError):
         return None
 

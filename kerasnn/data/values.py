@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 from kerasnn.data import cells, dates, numerals
 from kerasnn.data.dates import MISSING_DATE
 from kerasnn.data.frames import place
-from kerasnn.data.numerals import Decimal
 from kerasnn.errors import DataError
 
 __all__ = [
@@ -37,16 +36,17 @@ LONGEST_TEXT = 100_000
 TRUTHS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "on": 1.0, "1": 1.0, "1.0": 1.0}
 FALSEHOODS = {"false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0, "off": 0.0, "0": 0.0, "0.0": 0.0}
 _BOOLEANS = TRUTHS | FALSEHOODS
-_INTEGRAL = re.compile(r"([-+]?\d+)\.0*")
+_INTEGRAL = re.compile(r"\+?(-?)0*(\d+)\.0*")
 
 
-def as_numbers(series: pd.Series, *, decimal: str = "") -> np.ndarray:
+def as_numbers(series: pd.Series, *, layout: str = "") -> np.ndarray:
     """Read numbers.
 
     Args:
-        series: Numbers, booleans, or text with or without separated thousands and decimal comma.
-        decimal: The column's decimal sign (`Column.layout`), for text that can be read in two
-            ways, such as ``1,234``; if empty, the other cells of ``series`` decide.
+        series: Numbers, booleans, durations or times of day (in seconds), or text: numbers with or
+            without separated thousands, decimal comma and unit, or durations.
+        layout: Layout of the column (`Column.layout`), which tells how to read ``1,234`` and which
+            unit may stand around a number; if empty, the cells of ``series`` decide.
 
     Shape:
         float64, (n,); NaN is missing.
@@ -58,15 +58,17 @@ def as_numbers(series: pd.Series, *, decimal: str = "") -> np.ndarray:
     form = cells.form_of(array)
     if form in ("numbers", "booleans"):
         return _floats(array.cast(pa.float64(), safe=False))
+    if form == "durations":
+        return _durations(array)
     if form == "dates":
         _refuse(series, "number", array)
     array = cells.text_cells(array, dash=True)
     try:
-        return (
-            _floats(array.cast(pa.float64())) if decimal != "," else _parsed(series, array, decimal)
-        )
+        if not layout.startswith(","):
+            return _floats(array.cast(pa.float64()))
     except pa.ArrowInvalid:
-        return _parsed(series, array, decimal)
+        pass
+    return _parsed(series, array, layout)
 
 
 def as_booleans(series: pd.Series) -> np.ndarray:
@@ -173,15 +175,22 @@ def _floats(array: pa.Array) -> np.ndarray:
     return np.array(array.fill_null(np.nan), dtype=np.float64)
 
 
-def _parsed(series: pd.Series, array: pa.Array, decimal: str) -> np.ndarray:
+def _parsed(series: pd.Series, array: pa.Array, layout: str) -> np.ndarray:
     values, indices = cells.distinct(array)
-    sign: Decimal | None = "," if decimal == "," else "." if decimal == "." else None
-    if sign is None:
-        sign = numerals.decimal_sign(values) or ""
-    read = np.array([numerals.parse(value, sign) for value in values], float)
-    is_nan = np.array([numerals.parse(value, sign) is None for value in values], bool)
-    _check_known(series, values, indices, ~is_nan, "number")
-    return cells.spread(read, indices, np.nan)
+    layout = layout or numerals.find_layout(values) or numerals.decimal_sign(values) or ""
+    parsed = [numerals.parse_as(value, layout) for value in values]
+    known = np.array([number is not None for number in parsed], bool)
+    unit = layout[2:] if numerals.unit_of(layout) else ""
+    expected = f"number with the unit '{unit}'" if unit else "number"
+    expected = "duration" if layout == numerals.DURATION else expected
+    _check_known(series, values, indices, known, expected)
+    return cells.spread(np.array(parsed, float), indices, np.nan)
+
+
+def _durations(array: pa.Array) -> np.ndarray:
+    per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[array.type.unit]
+    whole = pa.int32() if array.type.bit_width == 32 else pa.int64()
+    return _floats(array.cast(whole).cast(pa.float64(), safe=False)) / per_second
 
 
 def _seconds(array: pa.Array) -> np.ndarray:
@@ -201,7 +210,8 @@ def _category(value: object) -> str:
     if value.lower() in ("true", "false"):
         return value.lower()
     integral = _INTEGRAL.fullmatch(value)
-    return str(int(integral[1])) if integral else value
+    # Python makes no int of more than 4,300 digits.
+    return (integral[1] if integral[2] != "0" else "") + integral[2] if integral else value
 
 
 def _check_known(

@@ -25,7 +25,6 @@ from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.estimators.rows import (
     Weights,
     are_series,
-    divide,
     free_name,
     make_schema,
     read_rows,
@@ -43,6 +42,7 @@ from kerasnn.progress import ProgressBar
 from kerasnn.schema import Target
 from kerasnn.settings import Settings, collect
 from kerasnn.signature import Kind
+from kerasnn.splits import split
 from kerasnn.table import Table, decoded
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
@@ -131,7 +131,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         config = resolve(settings, schema, frame)
         frame[name] = cells
         examples, schema = decoded(Examples(frame, "X"), schema, config)
-        parts = divide(examples, schema, config.split, seed=config.run.seed)
+        parts = split(examples, schema, config.split, seed=config.run.seed)
         table = Table(examples, schema, parts)
         config = adapt(config, table.rows("train"), table.rows("validation"), schema)
         return self._keep(self._learn(table, config, self._weigh(labels, weights)))

@@ -12,15 +12,12 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from kerasnn.data import Examples
-from kerasnn.data.frames import as_cells, from_frame, keep_rows
+from kerasnn.data.frames import as_cells, from_frame
 from kerasnn.data.inputs import as_frame, has_own_names
 from kerasnn.data.long_tables import SERIES
 from kerasnn.errors import DataError, UnknownNameError, quantity
-from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema, Target, describe
 from kerasnn.signature import Kind
-from kerasnn.splits import Parts, split
 
 Weights = NDArray[np.float64]
 
@@ -146,22 +143,6 @@ def make_schema(frame: pd.DataFrame, target: Target, *, kinds: Mapping[str, Kind
         fix = "give a column a kind with `columns`"
         raise DataError(f"no column is left to learn from: {left_out}", fix=fix)
     return replace(schema, notes=tuple(notes))
-
-
-def divide(examples: Examples, schema: Schema, options: SplitOptions, *, seed: int) -> Parts:
-    """Split as `kerasnn.splits.split`; the only row of a class trains."""
-    if not schema.target.classes:
-        return split(examples, schema, options, seed=seed)
-    labels = examples.frame[schema.target.name]
-    alone = np.asarray(labels.map(labels.value_counts()) == 1)
-    if not alone.any():
-        return split(examples, schema, options, seed=seed)
-    others = np.flatnonzero(~alone)
-    if len(others) < 2:
-        return split(examples, schema, replace(options, kind="random"), seed=seed)
-    parts = split(keep_rows(examples, others), schema, options, seed=seed)
-    train = np.sort(np.concatenate([others[parts.train], np.flatnonzero(alone)]))
-    return Parts(train, others[parts.validation], others[parts.test])
 
 
 def free_name(wanted: object, taken: Sequence[str]) -> str:

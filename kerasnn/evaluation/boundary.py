@@ -69,12 +69,12 @@ def decision_boundary(
 
 
 def _numbers(frame: pd.DataFrame, column: Column) -> np.ndarray:
-    return as_numbers(frame[column.name], decimal=column.layout)
+    return as_numbers(frame[column.name], layout=column.layout)
 
 
 def _cells(values: np.ndarray, column: Column) -> Any:
     """Numbers as the column writes them: text where its decimal sign is a comma."""
-    if column.layout != ",":
+    if not column.layout.startswith(","):
         return values
     return [repr(float(value)).replace(".", ",") for value in values]
 

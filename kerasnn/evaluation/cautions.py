@@ -26,6 +26,13 @@ def cautions(predictions: Predictions, *, n_validation: int, threshold: str) -> 
             f"{rows} chose the best epoch, too few for a reliable choice: add rows, or raise "
             "`split.validation`"
         )
+    if predictions.task in ("binary", "multiclass") and len(predictions):
+        counts = class_counts(predictions)
+        absent = [f"'{predictions.classes[code]}'" for code in (counts == 0).nonzero()[0]]
+        if absent:
+            shown = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
+            several = f"{len(absent):,} classes have no row here and are" if absent[1:] else ""
+            found.append(f"{several or 'A class has no row here and is'} not scored: {shown}")
     if predictions.task == "binary" and threshold == "0.5" and len(predictions):
         counts = class_counts(predictions)
         share = counts.min() / counts.sum()

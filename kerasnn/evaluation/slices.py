@@ -156,22 +156,23 @@ def _parts(
     """Label and row numbers of each slice."""
     guess = column or kinds.guess(series)
     if guess.kind == "number":
-        numbers = as_numbers(series, decimal=guess.layout)
+        numbers = as_numbers(series, layout=guess.layout)
         missing = np.isnan(numbers)
         if len(np.unique(numbers[~missing])) > FEW_VALUES:
             return _ranges(numbers, missing, n_bins=n_bins, dates=False)
     elif guess.kind == "date":
         seconds = as_dates(series, layout=guess.layout)
         return _ranges(seconds, seconds == MISSING_DATE, n_bins=n_bins, dates=True)
-    return _categories(series, in_order=guess.kind == "number")
+    return _categories(series, layout=guess.layout if guess.kind == "number" else None)
 
 
-def _categories(series: pd.Series, *, in_order: bool) -> Iterator[tuple[str, np.ndarray]]:
+def _categories(series: pd.Series, *, layout: str | None) -> Iterator[tuple[str, np.ndarray]]:
     codes, labels = pd.factorize(as_categories(series))  # -1 for None
     counts = np.bincount(codes[codes >= 0], minlength=len(labels))
     order = np.argsort(-counts, kind="stable")
-    if in_order:
-        order = np.argsort(as_numbers(pd.Series(labels, name=series.name)), kind="stable")
+    if layout is not None:
+        numbers = as_numbers(pd.Series(labels, name=series.name), layout=layout)
+        order = np.argsort(numbers, kind="stable")
     for code in [*order, -1]:
         rows = np.flatnonzero(codes == code)
         if len(rows):

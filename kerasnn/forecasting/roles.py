@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data import cells, kinds
+from kerasnn.data.dates import ISO, is_layout
 from kerasnn.data.frames import origin_of, place
 from kerasnn.data.guesses import Guess
 from kerasnn.data.number_columns import check_numbers
@@ -103,6 +104,7 @@ class Roles:
             and isinstance(layouts, Mapping)
             and all(isinstance(text, str) for text in (*layouts, *layouts.values()))
             and data["targets"]
+            and is_layout(layouts.get(data["time"], "") or ISO)
         ):
             raise ModelRefusedError("the columns of the forecast are malformed")
         named = {key: tuple(data[key]) for key in several}
@@ -112,7 +114,7 @@ class Roles:
         layout = self.layouts.get(str(series.name), "")
         if layout == _BOOLEAN:
             return as_booleans(series)
-        numbers: NDArray[np.float64] = as_numbers(series, decimal=layout)
+        numbers: NDArray[np.float64] = as_numbers(series, layout=layout)
         check_numbers(series, numbers, whole=False)
         return numbers
 

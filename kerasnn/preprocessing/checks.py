@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from kerasnn.data import series_cells, sound_cells
+from kerasnn.data import dates, series_cells, sound_cells
 from kerasnn.data.cells import MARKERS
 from kerasnn.data.labels import SEPARATORS
 from kerasnn.data.pictures import layout_text
@@ -106,6 +106,7 @@ def _is_column(column: Column) -> bool:
         all(isinstance(text, str) for text in texts)
         and column.kind in get_args(Kind)
         and isinstance(column.used, bool)
+        and (column.kind != "date" or not column.layout or dates.is_layout(column.layout))
         and (column.kind in USED_KINDS or not column.used)
     )
 
@@ -125,6 +126,7 @@ def _is_target(target: Target) -> bool:
     least, most = {"binary": (2, 2), "regression": (0, 0)}.get(target.task, (2, math.inf))
     return (
         isinstance(target.name, str)
+        and isinstance(target.layout, str)
         and target.task in get_args(Task)
         and target.label_type in ("str", "int", "float", "bool")
         and least <= len(classes) <= most

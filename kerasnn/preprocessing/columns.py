@@ -59,7 +59,7 @@ def read_column(series: pd.Series, column: Column) -> Any:
         return as_dates(series, layout=column.layout)
     if column.kind == "boolean":
         return as_booleans(series).astype("float32")
-    values = as_numbers(series, decimal=column.layout)
+    values = as_numbers(series, layout=column.layout)
     _check_finite(series, values)
     numbers: NDArray[np.float32] = np.clip(values, -LARGEST, LARGEST).astype("float32")
     return numbers

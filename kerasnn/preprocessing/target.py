@@ -69,7 +69,7 @@ class TargetCoder:
         Raises:
             DataError: A cell is missing or infinite.
         """
-        values = as_numbers(series)
+        values = as_numbers(series, layout=self.target.layout)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             what = f"{_cells(len(bad))} missing or infinite"
