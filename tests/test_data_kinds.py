@@ -218,7 +218,7 @@ def test_columns_that_are_left_out(
             "category",
             (
                 "numbers with the unit of '0 kg' and others, such as '3 lb', are text",
-                "mend or empty the cells that are others",
+                "correct or empty the cells that are others",
             ),
         ),
         (

@@ -230,7 +230,7 @@ def _units(sample: list[str]) -> list[tuple[str, str]]:
         shown = next(text for text in sample if numerals.split_unit(text)[1] == common)
         other = next(text for text in sample if numerals.split_unit(text)[1] != common)
         what = f"numbers with the unit of '{shown}' and others, such as '{other[:40]}', are text"
-        return [(what, "mend or empty the cells that are others")]
+        return [(what, "correct or empty the cells that are others")]
     return []
 
 
