@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -135,6 +137,42 @@ def test_tensorflow_is_quiet_in_python(tmp_path: Path) -> None:
     code = "import kerasnn; from kerasnn import Signature; kerasnn.load\n"
     code += "kerasnn.models.mlp(Signature.table(numbers=1, classes=2), width=4)"
     assert run_python(code, tmp_path).stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--target nope", "unknown target column 'nope' (t.csv) – choose from a, b, y"),
+        ("--target y --drop c", "unknown column 'c' – choose from a, b, y"),
+        ("--target y --split group:id", "unknown split column 'id' – choose from a, b, y"),
+        ("--target y --series id", "unknown column 'id' (t.csv) – choose from a, b, y"),
+        ("--target y --horizon 3 --known c", "unknown column 'c' – choose from a, b, y"),
+        ("--target y --model mlp --set widht=3", "unknown key 'widht' – did you mean 'width'?"),
+    ],
+)
+def test_names_are_checked_before_keras(
+    options: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(**named: object) -> None:
+        raise AssertionError("Keras is started")
+
+    monkeypatch.setattr("kerasnn.backend.start_keras", start)
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
+    assert error_of("train", "t.csv", *options.split()) == message
+
+
+@pytest.mark.slow
+def test_a_wrong_target_takes_at_most_a_second_and_a_half(tmp_path: Path) -> None:
+    (tmp_path / "wrong.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")
+    code = "import sys; sys.argv = ['kerasnn', 'train', 'wrong.csv', '--target', 'nope']\n"
+    code += "from kerasnn.cli.main import main; main()"
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        assert run_python(code, tmp_path).returncode == 2
+        times.append(time.perf_counter() - begin)
+    assert statistics.median(times) <= 1.5
 
 
 def test_dir_has_public_names_alone() -> None:
