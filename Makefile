@@ -5,12 +5,13 @@ BIN = $(VENV)/bin
 # What a wheel is built from; `build/` would keep files that no longer exist.
 SOURCES = setup.cfg pyproject.toml $(shell find kerasnn cli models -name '*.py' -o -name '*.html' -o -name '*.css')
 
-.PHONY: help demo test slow check docs install bench clean
+.PHONY: help demo test slow fuzz check docs install bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then train, evaluate, predict and export on real data"
 	@echo "make test     install with everything into $(VENV), then run the tests"
 	@echo "make slow     the tests that take minutes"
+	@echo "make fuzz     20,000 damaged and hostile bundles and runs; FUZZ='--seed 1' for others"
 	@echo "make check    lint, format, types and the import contract"
 	@echo "make docs     the documentation as a site, in build/docs"
 	@echo "make install  an editable installation with everything in $(VENV)"
@@ -26,6 +27,11 @@ test: $(VENV)/.developed
 
 slow: $(VENV)/.developed
 	$(BIN)/python -m pytest -m slow
+
+FUZZ = --cases 20000 --seed 0
+
+fuzz: $(VENV)/.developed
+	cd tests && $(abspath $(BIN))/python -m fuzz $(FUZZ)
 
 # Type checkers and import-linter see the mapped packages only in an installed copy.
 check: $(VENV)/.developed

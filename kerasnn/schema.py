@@ -106,8 +106,8 @@ class Schema:
         target = data["target"]
         return cls(
             tuple(Column(**column) for column in data["columns"]),
-            Target(**{**target, "classes": tuple(target["classes"])}),
-            tuple(data["notes"]),
+            Target(**{**target, "classes": tuple(target.get("classes", ()))}),
+            tuple(data.get("notes", ())),
             LongTable.from_dict(data["long"]) if data.get("long") else None,
         )
 

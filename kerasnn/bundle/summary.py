@@ -134,4 +134,4 @@ def _schema(data: Any) -> Schema:
     if not isinstance(data, dict) or "schema" not in data:
         raise ModelRefusedError(f"{files.PREPROCESSING} is malformed")
     conform(data["schema"], Schema, place="the schema")
-    return Schema.from_dict({"notes": [], **data["schema"]})
+    return Schema.from_dict(data["schema"])

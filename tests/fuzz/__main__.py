@@ -24,7 +24,7 @@ from typing import Any
 
 MEMORY = 6 * 2**30
 # Seconds without a word, the start included, after which a worker is killed.
-SILENT = 120.0
+SILENT = 600.0
 BAD = ("unexpected", "not finite", "hang")
 
 

@@ -1,0 +1,34 @@
+"""Changed bundles and runs are refused, or predict finite numbers; `make fuzz` tries many more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from fuzz import mutations
+from fuzz.cases import Cases
+
+CASES = 200
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    return Cases(seed=11, folder=tmp_path_factory.mktemp("fuzz"))
+
+
+def test_nothing_unexpected_comes_of_changes(cases: Cases) -> None:
+    outcomes = [cases.run(case) for case in range(CASES)]
+    assert [each for each in outcomes if each.kind not in ("refused", "loaded")] == []
+    counts = Counter(each.kind for each in outcomes)
+    # Changes that are only refused would try little of what a load does.
+    assert counts["refused"] > CASES / 3
+    assert counts["loaded"] > CASES / 20
+
+
+def test_a_case_is_equal_each_time(cases: Cases) -> None:
+    assert cases.run(7) == cases.run(7)
+    data = {"a": [1, 2.5, "x", None], "b": {"c": True}}
+    edited = [mutations.edit(Random(number), data) for number in range(50)]
+    assert edited == [mutations.edit(Random(number), data) for number in range(50)]
+    assert sum(each != data for each in edited) > 40
