@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -188,7 +189,9 @@ class _Cached:
             is_main = threading.current_thread() is threading.main_thread()
             key = name, signature, tuple(sorted(values.items())), is_main
             if key not in self.networks:
-                self.networks[key] = build(name, signature, **values)
+                # The members of a network become parts of it.
+                with patch.object(models, "build", build):
+                    self.networks[key] = build(name, signature, **values)
             return self.networks[key]
 
         def trace_once(network: keras.Model, **values: Any) -> Any:

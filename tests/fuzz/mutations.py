@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import struct
@@ -77,10 +78,14 @@ def edit(random: Random, data: Any) -> Any:
     for _ in range(random.randint(1, MOST_EDITS)):
         places = list(_places(data))
         if not places:
-            return random.choice(ODD)
+            return _odd(random)
         container, key = random.choice(places)
         _EDITS[random.randrange(len(_EDITS))](random, container, key, places)
     return data
+
+
+def _odd(random: Random) -> Any:
+    return copy.deepcopy(random.choice(ODD))
 
 
 def _places(data: Any) -> Any:
@@ -93,7 +98,7 @@ def _places(data: Any) -> Any:
 
 
 def _replace(random: Random, container: Any, key: Any, _: Any) -> None:
-    container[key] = random.choice(ODD)
+    container[key] = _odd(random)
 
 
 def _near(random: Random, container: Any, key: Any, _: Any) -> None:
@@ -111,9 +116,9 @@ def _near(random: Random, container: Any, key: Any, _: Any) -> None:
     elif isinstance(value, list):
         container[key] = random.choice((value[:-1], value + value, value[::-1], [*value, 0]))
     elif isinstance(value, dict):
-        container[key] = value | {random.choice(("a", "", *value)): random.choice(ODD)}
+        container[key] = value | {random.choice(("a", "", *value)): _odd(random)}
     else:
-        container[key] = random.choice(ODD)
+        container[key] = _odd(random)
 
 
 def _remove(_: Random, container: Any, key: Any, __: Any) -> None:
