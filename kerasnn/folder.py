@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -39,9 +40,10 @@ from kerasnn.data.folders import PART_NAMES
 from kerasnn.data.frames import as_objects
 from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.data.sound_cells import Recording
-from kerasnn.errors import ConfigError, DataError, KerasnnWarning
+from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.evaluation.reference import Reference
 from kerasnn.learning import Learned
+from kerasnn.plain import loads
 from kerasnn.selection import Choice
 from kerasnn.settings import Settings, collect
 from kerasnn.table import Table, read_table
@@ -58,9 +60,10 @@ CONFIG, BUNDLE, HELD_BACK, SPLIT = (
     "held_back.parquet",
     "split.csv.gz",
 )
-CHOICE = "choice.json"
+CHOICE, MOST_CHOICE = "choice.json", 1 << 20
 # To evaluate the run again; see `kerasnn.evaluation.reference`.
 REFERENCE, MOST_REFERENCE = "reference.npz", 1 << 31
+MOST_HELD_BACK = 1 << 34
 # Of a forecast: the candidates, and what the one that was chosen left over.
 BACKTEST = "backtest.npz"
 FILES = (
@@ -160,8 +163,9 @@ class RunFolder:
     def recall_choice(self, config: Config) -> Config:
         """With the reason for the model that the run began with, which now is a named one."""
         try:
-            found = Choice.from_dict(json.loads((self.path / CHOICE).read_text()))
-        except (OSError, ValueError, KeyError):
+            content = storage.read_file(self.path / CHOICE, most=MOST_CHOICE, below=self.path)
+            found = Choice.from_dict(loads(content, place=CHOICE))
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             # No more than a sentence is lost.
             return config
         return replace(config, choice=found) if found.model == config.model.name else config
@@ -224,14 +228,13 @@ class RunFolder:
         try:
             known = (self.path / "data.sha256").read_text()
             return hash_files({**config["data"], "source": os.fspath(path)}) == known
-        except (OSError, KeyError):
+        except (OSError, KeyError, ValueError):
             return False
 
     def read_held_back(self) -> dict[str, pd.DataFrame]:
         """Raw rows of the validation and the test part, as far as the folder has them."""
-        try:
-            frame = pd.read_parquet(self.path / HELD_BACK)
-        except OSError:
+        frame = self.read_held_back_frame()
+        if frame is None:
             return {}
         parts = frame.pop(PART_COLUMN)
         return {
@@ -249,16 +252,28 @@ class RunFolder:
                 # The training told already.
                 warnings.simplefilter("ignore", KerasnnWarning)
                 table, _ = read_table(collect(config=self.path / CONFIG), {})
-        except (OSError, DataError, ConfigError):
+        except (OSError, ValueError, LookupError, TypeError):
             return None
         return table.rows(*parts)
 
     def read_held_back_frame(self) -> pd.DataFrame | None:
-        """All rows that were held back, as they were written; None where there are none."""
-        try:
-            return pd.read_parquet(self.path / HELD_BACK)
-        except OSError:
+        """All rows that were held back, as they were written; None where there are none.
+
+        Raises:
+            ModelRefusedError: They are damaged.
+        """
+        path = self.path / HELD_BACK
+        if storage.kind_of(path, below=self.path) is None:
             return None
+        content = storage.read_file(path, most=MOST_HELD_BACK, below=self.path)
+        try:
+            frame = pd.read_parquet(io.BytesIO(content))
+            frame[PART_COLUMN]
+        # Arrow's errors are of many kinds.
+        except (OSError, ValueError, TypeError, LookupError, NotImplementedError, AttributeError):
+            fix = "evaluate with a table, or train again"
+            raise ModelRefusedError("it is damaged", place=os.fspath(path), fix=fix) from None
+        return frame
 
     def fingerprint(self, config: Config, table: Table) -> dict[str, Any]:
         """What must be equal for a resumed run to end with the same bits."""
