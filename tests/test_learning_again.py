@@ -85,7 +85,7 @@ def test_a_run_says_so_and_its_baselines_learn_from_as_much() -> None:
         reviews(), target="liked", columns={"review": "text"}, set={"epochs": 1, "buckets": 64}
     )
     assert run.scores is not None
-    (note,) = (note for note in run.scores.notes if "learned from" in note)
+    (note,) = (note for note in run.scores.notes if "was trained on" in note)
     assert note == (
         "after the best epoch was chosen, the network was trained on the validation rows too, and so were the baselines"
     )
