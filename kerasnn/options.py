@@ -79,6 +79,7 @@ RANGES = {
     "preprocessing.min_token_count": Range("[1, inf)"),
     "preprocessing.token_buckets": Range("[0, 10000000]"),
     "preprocessing.text_length": Range("[0, 100000]"),
+    "preprocessing.text_limit": Range("[1, 25000]"),
     "preprocessing.series_length": Range("[0, 1000000]"),
     "preprocessing.sample_rate": Range("[0, 384000]"),
     "preprocessing.sound_seconds": Range("[0, 600]"),

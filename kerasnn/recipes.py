@@ -106,6 +106,8 @@ class PreprocessingOptions:
         min_token_count: A token seen in fewer training rows is treated as unknown; >= 1.
         token_buckets: Codes that unknown tokens are hashed to; 0 has one code for all of them.
         text_length: Most tokens of a text, behind which it is cut; 0 goes by the training rows.
+        text_limit: Most words that ``text_length`` goes up to by the training rows, and a quarter
+            of the most characters.
         lower_case: Whether texts are read in lower case.
         series_length: Most points in time of a series, likewise; 0 goes by the training rows.
         sample_rate: Samples a second that sounds are brought to; 0 goes by the training rows.
@@ -134,6 +136,7 @@ class PreprocessingOptions:
     min_token_count: int = 2
     token_buckets: int = 0
     text_length: int = 0
+    text_limit: int = 512
     lower_case: bool = True
     series_length: int = 0
     sample_rate: int = 0

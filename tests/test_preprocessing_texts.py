@@ -15,13 +15,14 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
+import kerasnn
 from kerasnn.data.scripts import SPACELESS
 from kerasnn.data.values import as_texts
-from kerasnn.errors import ModelRefusedError
+from kerasnn.errors import KerasnnWarning, ModelRefusedError
 from kerasnn.exporting.plain_tokens import SPACELESS as PLAIN_SPACELESS
 from kerasnn.exporting.plain_tokens import Tokens, siphash
 from kerasnn.exporting.texts import NASTY
-from kerasnn.preprocessing import Preprocessor, tokens
+from kerasnn.preprocessing import Preprocessor, texts, tokens
 from kerasnn.preprocessing.texts import TextColumn
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import Column, Schema, Target
@@ -175,6 +176,7 @@ def test_unknown_tokens_may_be_told_apart() -> None:
 
 
 @pytest.mark.parametrize(("unit", "most"), [("words", 512), ("characters", 2_048)])
+@pytest.mark.filterwarnings("ignore:100.0% of the texts")
 def test_length_goes_by_the_training_rows(unit: str, most: int) -> None:
     options = PreprocessingOptions()
     word = "a " if unit == "words" else "a"
@@ -185,6 +187,52 @@ def test_length_goes_by_the_training_rows(unit: str, most: int) -> None:
     assert TextColumn.fit("t", [], options, unit=unit).length == 1
     given = TextColumn.fit("t", ["a b"], PreprocessingOptions(text_length=9), unit=unit)
     assert given.length == 9
+
+
+def test_length_covers_most_texts_as_far_as_the_limit_and_the_memory_allow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    long = np.array([2_000] * 90 + [6_000] * 10)
+    assert texts.choose_length(long, "words", limit=8_192) == 6_000
+    assert texts.choose_length(long, "words", limit=4_000) == 4_000
+    assert texts.choose_length(long, "characters", limit=1_000) == 4_000
+    # A few long ones don't make all others as long.
+    few = np.array([200] * 97 + [6_000] * 3)
+    assert texts.choose_length(few, "words", limit=8_192) == 512
+    monkeypatch.setattr(texts, "MOST_CODES", 100_000)
+    assert texts.choose_length(long, "words", limit=8_192) == 1_000
+
+
+def test_what_is_cut_is_said() -> None:
+    cells = ["a " * 300] * 7 + ["a " * 900] * 3
+    options = PreprocessingOptions(text_limit=600)
+    with pytest.warns(KerasnnWarning) as caught:
+        assert TextColumn.fit("notes", cells, options, unit="words").length == 600
+    assert [str(warning.message) for warning in caught] == [
+        "30.0% of the texts are longer than 600 words and cut there, with 18.8% of all words "
+        "(column 'notes') – set `text_length` for another length"
+    ]
+    # What was chosen by hand is not warned of, and neither is what is read whole.
+    TextColumn.fit("notes", cells, PreprocessingOptions(text_length=5), unit="words")
+    TextColumn.fit("notes", cells, PreprocessingOptions(text_limit=900), unit="words")
+
+
+def test_evidence_at_the_end_of_long_documents_is_read() -> None:
+    draw = np.random.default_rng(0)
+    filler = [f"w{i}" for i in range(300)]
+    labels = np.arange(80) % 2
+    documents = [
+        " ".join([*draw.choice(filler, 900), *(["wonderful"] if label else ["dreadful"]) * 100])
+        for label in labels
+    ]
+    table = {"text": documents, "y": np.where(labels, "good", "bad")}
+    settings = {"epochs": 20, "tokens": "words"}
+    run = kerasnn.train(
+        table, target="y", model="bag_of_ngrams", seed=0, baselines=False, set=settings
+    )
+    assert run.predictor.preprocessor.texts[0].length == 1_000
+    assert run.scores is not None
+    assert run.scores.values["accuracy"] == 1.0
 
 
 def test_longer_texts_are_cut_at_their_end() -> None:

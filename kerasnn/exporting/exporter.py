@@ -16,6 +16,7 @@ from kerasnn import exporting
 from kerasnn.errors import ConfigError, ExportError, KerasnnError, StorageError
 from kerasnn.exporting import formats, int8, texts
 from kerasnn.exporting.page import page
+from kerasnn.exporting.page_check import check_page
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.serving import serving_model
 from kerasnn.exporting.verify import check, nasty_rows
@@ -138,7 +139,8 @@ def _write(
     with quiet():
         found.write(model, path)
         difference = check(predictor, found.load(path), frame, strings=found.STRINGS)
-    text = page(predictor, model, path.name, format)
+        text = page(predictor, model, path.name, format)
+        check_page(text, predictor, path)
     return ExportResult(path, format, difference, len(frame), path), text
 
 
@@ -149,7 +151,8 @@ def _write_int8(predictor: Predictor, path: Path, held: int8.HeldBack) -> tuple[
         int8.write(model, path, predictor.preprocessor, held)
         loaded = formats.get("litert").load(path)
         scores, difference = int8.measure(predictor, loaded, held.test)
-    text = page(predictor, model, path.name, "litert", int8=scores)
+        text = page(predictor, model, path.name, "litert", int8=scores)
+        check_page(text, predictor, path, is_rounded=True)
     return ExportResult(path, "litert", difference, len(held.test), path, scores), text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from kerasnn.exporting import formats, plain_tokens, sequences
 from kerasnn.exporting.example import contents, example_row
 from kerasnn.exporting.markdown import code, plain
+from kerasnn.exporting.plain_media import IMPORTS, read_image, read_sound
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
 from kerasnn.preprocessing.graph import input_names
@@ -126,10 +128,14 @@ def _snippet(
     names = input_names([column.name for column in preprocessor.schema.features])
     cells = example_row(preprocessor)
     whole = sequences.shapes(preprocessor)
+    sounds = {sound.name: sound for sound in preprocessor.sounds}
     lines = []
     for column, key in names.items():
         if column in columns:
             cell = _image(columns[column], key, found, own_size=own_size)
+        elif column in sounds:
+            read = f'read_sound("{key}.wav", {sounds[column].rate}, {sounds[column].samples})[None]'
+            cell = found.ARRAYS["readings"].format(cell=read)
         elif column in whole:
             cell = sequences.example(whole[column], found.ARRAYS["readings"])
         elif column in coded:
@@ -141,7 +147,10 @@ def _snippet(
     text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
     if coded:
         text = _with_tokens(text, name, hashed=any(t.buckets for t in preprocessor.texts))
-    return _with_imports(text, modules, takes_images=bool(columns), takes_arrays=bool(whole))
+    readers = [
+        reader for reader, is_needed in ((read_image, columns), (read_sound, sounds)) if is_needed
+    ]
+    return _with_imports(text, modules, readers, takes_arrays=bool(whole))
 
 
 def _with_tokens(text: str, name: str, *, hashed: bool) -> str:
@@ -157,12 +166,15 @@ def _with_tokens(text: str, name: str, *, hashed: bool) -> str:
     return f"{head}\nimport json\n{imports}\n\n{source}\n\n{read}\n{body}"
 
 
-def _with_imports(text: str, modules: list[str], *, takes_images: bool, takes_arrays: bool) -> str:
-    """The example with what else has to be imported: layers of kerasnn, and what reads images."""
+def _with_imports(
+    text: str, modules: list[str], readers: Sequence[Callable[..., Any]], *, takes_arrays: bool
+) -> str:
+    """The example with what reads images and sounds, and with all that has to be imported."""
     head, body = text.split("\n\n", 1)
     lines = set(head.splitlines())
-    if takes_images:
-        lines |= {"import numpy as np", "from PIL import Image, ImageOps"}
+    for reader in readers:
+        lines |= set(IMPORTS[reader])
+        body = f"\n{inspect.getsource(reader)}\n\n{body}"
     if takes_arrays:
         lines |= {"import numpy as np"}
     own = [f"import {module}  # noqa: F401" for module in modules]
@@ -172,12 +184,8 @@ def _with_imports(text: str, modules: list[str], *, takes_images: bool, takes_ar
 
 def _image(column: ImageColumn, key: str, found: formats.Format, *, own_size: bool) -> str:
     """Python that makes the runtime's array of the image in a file, as kerasnn reads it."""
-    text = f'ImageOps.exif_transpose(Image.open("{key}.png"))'
-    text += f'.convert("{"L" if column.channels == 1 else "RGB"}")'
-    if own_size:
-        text += f".resize(({column.width}, {column.height}), Image.BILINEAR)"
-    text = found.ARRAYS["image"].format(cell=text)
-    return text.replace("[None]", "[None, :, :, None]") if column.channels == 1 else text
+    size = f", size=({column.width}, {column.height})" if own_size else ""
+    return found.ARRAYS["image"].format(cell=f'read_image("{key}.png", {column.channels}{size})')
 
 
 def _cell(cell: Any, found: formats.Format) -> str:
@@ -228,8 +236,8 @@ def _image_meaning(image: ImageColumn, *, own_size: bool) -> tuple[str, str]:
 
 
 _IMAGE_RULE = (
-    "kerasnn reads images turned as their camera says, and transparent ones on white; each runtime "
-    "gets decoded pixels."
+    "kerasnn reads images turned as their camera says, transparent ones on white, and 16 bits as 8; "
+    "each runtime gets decoded pixels. `read_image` above does the same."
 )
 _CODE_RULE = (
     "Codes are 0 behind the end of a text, 1 for what training did not know, and the place in the "

@@ -50,7 +50,7 @@ def compare(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: boo
     expected = np.concatenate([expected, expected[len(frame) - count :]])
     if found.shape != expected.shape or not np.isfinite(found).all():
         raise ExportError(f"the exported model returns {_describe(found, expected)}")
-    return float(_distance(predictor, expected, found).max(initial=0.0))
+    return float(distance(predictor, expected, found).max(initial=0.0))
 
 
 def check(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: bool = False) -> float:
@@ -157,9 +157,10 @@ def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> p
     return pd.DataFrame(columns)[names]
 
 
-def _distance(
+def distance(
     predictor: Predictor, expected: NDArray[Any], found: NDArray[Any]
 ) -> NDArray[np.float64]:
+    """How far outputs are apart: of a regression in standard deviations of the target."""
     apart: NDArray[np.float64] = np.abs(found.astype("float64") - expected)
     preprocessor = predictor.preprocessor
     if preprocessor.schema.target.task != "regression":

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnn.errors import warn
 from kerasnn.preprocessing import tokens
 from kerasnn.preprocessing.checks import LONGEST_TOKEN
 from kerasnn.preprocessing.tokens import Coder, Texts
@@ -18,9 +19,13 @@ from kerasnn.recipes import PreprocessingOptions
 from kerasnn.signature import Text, Unit
 
 FIRST_CODE = 2
-# Share of the training texts that are read to their end, and the most tokens that are read.
-READ_WHOLE = 0.995
-MOST_READ = {"words": 512, "characters": 2_048}
+# Share of the training texts that are read to their end: nearly all where that costs little, and
+# most where a few long ones would make all others as long.
+READ_WHOLE, READ_MOSTLY = 0.995, 0.95
+SHORT: dict[Unit, int] = {"words": 512, "characters": 2_048}
+CHARACTERS_OF_WORD = 4
+# Codes of all training texts together, of 4 bytes each.
+MOST_CODES = 250_000_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,9 @@ class TextColumn:
         ]
         # The order of code points is that of UTF-8's bytes and of Python's texts.
         words = sorted(frequent, key=lambda word: (-counts[word], word))[: options.max_tokens]
-        length = options.text_length or _length(lengths, MOST_READ[unit])
+        length = options.text_length or choose_length(lengths, unit, limit=options.text_limit)
+        if not options.text_length:
+            _warn_of_cut(name, lengths, length, unit)
         return cls(name, unit, tuple(words), length, options.lower_case, options.token_buckets)
 
     @classmethod
@@ -124,8 +131,35 @@ def _as_text(words: NDArray[Any]) -> list[str]:
     return [chr(code) for code in words]
 
 
-def _length(lengths: NDArray[np.int64], most: int) -> int:
+def choose_length(lengths: NDArray[np.int64], unit: Unit, *, limit: int) -> int:
+    """How many tokens of a text are read, by the lengths of the training texts.
+
+    Args:
+        lengths: Tokens of each training text.
+        unit: What a token is.
+        limit: Most words, and a quarter of the most characters; see `PreprocessingOptions`.
+
+    >>> choose_length(np.array([40] * 900 + [3_000] * 100), "words", limit=8_192)
+    3000
+    >>> choose_length(np.array([40] * 990 + [3_000] * 10), "words", limit=8_192)
+    512
+    """
     if not len(lengths):
         return 1
-    longest = np.quantile(lengths, READ_WHOLE, method="higher")
-    return int(np.clip(longest, 1, most))
+    nearly_all, most = np.quantile(lengths, (READ_WHOLE, READ_MOSTLY), method="higher")
+    length = max(min(nearly_all, SHORT[unit]), most)
+    at_most = limit * (CHARACTERS_OF_WORD if unit == "characters" else 1)
+    return int(np.clip(length, 1, max(1, min(at_most, MOST_CODES // len(lengths)))))
+
+
+def _warn_of_cut(name: str, lengths: NDArray[np.int64], length: int, unit: Unit) -> None:
+    """Say how much of the training texts is not read, where that is more than a little."""
+    n_cut = int((lengths > length).sum())
+    if n_cut <= (1 - READ_WHOLE) * len(lengths):
+        return
+    beyond = np.maximum(lengths - length, 0).sum() / lengths.sum()
+    what = (
+        f"{n_cut / len(lengths):.1%} of the texts are longer than {length:,} {unit} and cut there, "
+        f"with {beyond:.1%} of all {unit}"
+    )
+    warn(what, place=f"column '{name}'", fix="set `text_length` for another length")

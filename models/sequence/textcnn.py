@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 RECIPE = Recipe(epochs=30, learning_rate=1e-3, patience=5)
-PREPROCESSING = PreprocessingOptions(tokens="words")
+PREPROCESSING = PreprocessingOptions(tokens="words", text_limit=2_048)
 
 LENGTHS = (3, 4, 5)
 

@@ -28,7 +28,8 @@ RECIPE = Recipe(
     patience=4,
 )
 REFIT = True
-PREPROCESSING = PreprocessingOptions()
+# A bag has no weights for places, so only time and memory bound the length of a text.
+PREPROCESSING = PreprocessingOptions(text_limit=8_192)
 
 
 def bag_of_ngrams(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 RECIPE = Recipe(epochs=30, learning_rate=5e-3, weight_decay=0.0, clip_norm=0.0, patience=4)
-PREPROCESSING = PreprocessingOptions()
+PREPROCESSING = PreprocessingOptions(text_limit=8_192)
 
 
 def fasttext(

@@ -1,0 +1,188 @@
+"""Whether the Python on the page of an exported model does what kerasnn does, from files on.
+
+Only code that `kerasnn.exporting.page` has just written is run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn import data
+from kerasnn.data import wav
+from kerasnn.errors import ExportError
+from kerasnn.exporting import images, sequences, texts
+from kerasnn.exporting.example import example_row
+from kerasnn.exporting.verify import LARGEST_DIFFERENCE, distance
+from kerasnn.preprocessing.graph import input_names
+
+if TYPE_CHECKING:
+    from kerasnn.predictor import Predictor
+    from kerasnn.preprocessing import Preprocessor
+    from kerasnn.preprocessing.images import ImageColumn
+    from kerasnn.preprocessing.sounds import SoundColumn
+    from kerasnn.schema import Column
+
+# Sorts of files of each column: as many runs of the code.
+N_FILES = 5
+TABLE = "rows.csv"
+_ROW = "\nrow = {"
+
+
+def check_page(page: str, predictor: Predictor, model: Path, *, is_rounded: bool = False) -> int:
+    """Run the Python of a page on files, and compare with the predictor on the same files.
+
+    Args:
+        page: Markdown.
+        predictor: The original.
+        model: Where the exported model is; files are written beside it.
+        is_rounded: Whether the model is one in 8 bits, whose outputs are only looked at.
+
+    Returns:
+        How many rows were compared.
+
+    Raises:
+        ExportError: The code fails, or its outputs differ.
+    """
+    preprocessor, folder = predictor.preprocessor, model.parent
+    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None, "each page has an example"
+    media = _media(preprocessor)
+    code = found[1]
+    for name in (model.name, f"{model.name}{texts.SUFFIX}", *media.values()):
+        code = code.replace(f'"{name}"', json.dumps(str(folder / name)))
+    head, tail = code.split(_ROW, 1)
+    if preprocessor.texts:
+        (folder / f"{model.name}{texts.SUFFIX}").write_bytes(texts.dumps(preprocessor))
+    printed: list[Any] = []
+    space: dict[str, Any] = {"print": printed.append}
+    n_runs = N_FILES if media else 1
+    _run(head, space)
+    for number in range(n_runs):
+        _write_files(preprocessor, media, folder, number)
+        _run(_ROW + tail, space)
+        expected = predictor.scores(_row_of(preprocessor, media, folder)).reshape(1, -1)
+        output = np.asarray(printed[-1])
+        if output.shape != expected.shape or not np.isfinite(output).all():
+            raise ExportError(f"the example of the page returns the shape {output.shape}")
+        apart = float(distance(predictor, expected, output).max(initial=0.0))
+        if apart > LARGEST_DIFFERENCE and not is_rounded:
+            what = f"the example of the page differs from the original by {apart:.1e}"
+            raise ExportError(what, fix="use another format, and report the network")
+    return n_runs
+
+
+def _run(code: str, space: dict[str, Any]) -> None:
+    try:
+        exec(compile(code, "the page", "exec"), space)  # only text of kerasnn's own
+    except Exception as error:
+        what = f"the example of the page fails: {type(error).__name__}: {error}"
+        raise ExportError(what[:300]) from error
+
+
+def _media(preprocessor: Preprocessor) -> dict[str, str]:
+    """Names of the files that the example reads, by column."""
+    names = input_names([column.name for column in preprocessor.schema.features])
+    pictures = {column.name: f"{names[column.name]}.png" for column in preprocessor.images}
+    return {**pictures, **{c.name: f"{names[c.name]}.wav" for c in preprocessor.sounds}}
+
+
+def _write_files(
+    preprocessor: Preprocessor, media: Mapping[str, str], folder: Path, number: int
+) -> None:
+    random = np.random.default_rng(number)
+    for column in preprocessor.images:
+        (folder / media[column.name]).write_bytes(_image_file(column, number, random))
+    for sound in preprocessor.sounds:
+        (folder / media[sound.name]).write_bytes(_sound_file(sound, number, random))
+
+
+def _row_of(preprocessor: Preprocessor, media: Mapping[str, str], folder: Path) -> pd.DataFrame:
+    """The row of the example, as kerasnn reads it from a CSV file."""
+    example = example_row(preprocessor)
+    cells = {}
+    for column in preprocessor.schema.features:
+        if column.kind != "series":
+            cell = media.get(column.name)
+            cells[column.name] = _text_of(example[column.name], column) if cell is None else cell
+    path = folder / TABLE
+    if not cells:
+        frame = pd.DataFrame(index=range(1))
+    else:
+        pd.DataFrame([cells]).to_csv(path, index=False)
+        frame = data.read(path).frame
+    shapes = sequences.shapes(preprocessor)
+    for series in preprocessor.series:
+        readings = np.random.default_rng(0).uniform(-1, 1, shapes[series.name])
+        frame[series.name] = pd.Series([readings.astype("float32")], dtype=object)
+    return frame
+
+
+def _text_of(cell: Any, column: Column) -> str:
+    """A cell as a file of the training has it."""
+    if column.kind == "boolean":
+        return "true" if cell else "false"
+    if column.kind == "date":
+        layout = "%Y-%m-%dT%H:%M:%S" if column.layout in ("", "ISO8601") else column.layout
+        return pd.Timestamp(int(cell), unit="s").strftime(layout)
+    if column.kind == "number":
+        text = repr(float(cell))
+        return text.replace(".", ",") if column.layout == "," else text
+    return str(cell)
+
+
+def _image_file(column: ImageColumn, number: int, random: np.random.Generator) -> bytes:
+    """Plain, half-transparent, in 16 bits, with a palette, or held sideways."""
+    from PIL import Image
+
+    (pixels,) = images.made_up(column, 1, random)
+    plain = Image.fromarray(pixels[..., 0] if column.channels == 1 else pixels)
+    stream, options = io.BytesIO(), {}
+    if number == 1:
+        plain = plain.convert("RGBA")
+        alpha = random.integers(0, 256, (plain.height, plain.width)).astype("uint8")
+        plain.putalpha(Image.fromarray(alpha))
+    elif number == 2:
+        deep = random.integers(0, 65_536, (plain.height, plain.width)).astype("uint16")
+        plain = Image.fromarray(deep)
+    elif number == 3:
+        plain = plain.convert("P")
+        options = {"transparency": 0}
+    elif number == 4:
+        options = {"exif": Image.Exif()}
+        options["exif"][0x0112] = 6
+    plain.save(stream, "PNG", **options)
+    return stream.getvalue()
+
+
+def _sound_file(column: SoundColumn, number: int, random: np.random.Generator) -> bytes:
+    """In 16 bits, as floats, of two channels, at another rate, and in 24 bits."""
+    n_samples = max(1, min(column.samples, column.rate))
+    samples = random.uniform(-0.9, 0.9, n_samples).astype("float32")
+    if number == 1:
+        return wav.encode(samples, column.rate)
+    if number == 4:
+        whole = (samples * (2**23 - 1)).astype("<i4")
+        return _pcm(whole.view("u1").reshape(-1, 4)[:, :3].tobytes(), column.rate, 1, 24)
+    rate = column.rate * 2 if number == 3 else column.rate
+    content = (samples * 32_767).astype("<i2")
+    if number == 2:
+        both = np.stack([content, content[::-1]], axis=1)
+        return _pcm(both.tobytes(), rate, 2, 16)
+    return _pcm(content.tobytes(), rate, 1, 16)
+
+
+def _pcm(content: bytes, rate: int, channels: int, bits: int) -> bytes:
+    step = channels * bits // 8
+    form = struct.pack("<HHIIHH", 1, channels, rate, rate * step, step, bits)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    body += b"data" + struct.pack("<I", len(content)) + content
+    return b"RIFF" + struct.pack("<I", len(body)) + body
