@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from time import perf_counter
 from typing import Any
 
 from tqdm import tqdm
@@ -10,10 +11,24 @@ from tqdm import tqdm
 from kerasnn.training.engine import Engine
 from kerasnn.training.fitting import Row
 
+# Where there is no terminal, a run says how far it is when it has been silent for so long.
+SILENT_S = 30.0
+
 
 def announce(text: str) -> None:
     """A line for who waits."""
     print(text, file=sys.stderr, flush=True)
+
+
+def announce_phase(text: str, *, started: float) -> None:
+    """A line about the next phase of a run that takes long, where no bar can be shown.
+
+    Args:
+        text: What is done next.
+        started: When the run began, of `time.perf_counter`.
+    """
+    if not sys.stderr.isatty() and perf_counter() - started >= SILENT_S:
+        announce(text)
 
 
 class ProgressBar:
@@ -26,7 +41,8 @@ class ProgressBar:
     """
 
     def __init__(self, *, epochs: int, monitor: str, title: str = "training") -> None:
-        self.monitor = monitor
+        self.monitor, self.title, self.epochs = monitor, title, epochs
+        self._last_line = perf_counter()
         self._bar = tqdm(total=epochs, unit="epoch", file=sys.stderr, disable=None, leave=False)
         self._bar.set_description(title)
 
@@ -41,6 +57,10 @@ class ProgressBar:
         self._bar.set_postfix(shown, refresh=False)
         self._bar.n = row["epoch"]
         self._bar.refresh()
+        if self._bar.disable and perf_counter() - self._last_line >= SILENT_S:
+            self._last_line = perf_counter()
+            values = ", ".join(f"{name} {value}" for name, value in shown.items())
+            announce(f"{self.title}: epoch {row['epoch']:g} of {self.epochs}, {values}")
 
     def close(self) -> None:
         """Take the bar away."""

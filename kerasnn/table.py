@@ -29,7 +29,7 @@ from kerasnn.data.long_tables import LongTable
 from kerasnn.errors import ConfigError, warn
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
 from kerasnn.recipes import DataOptions, SplitOptions
-from kerasnn.schema import Schema, infer
+from kerasnn.schema import Column, Schema, infer
 from kerasnn.settings import Settings
 from kerasnn.signature import Kind
 from kerasnn.splits import Parts, drop_unlabelled, split
@@ -100,7 +100,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     schema = replace(schema, long=long)
     config = resolve(settings, schema, read["data"].frame, given=read.keys())
     read, schema = _with_pictures(read, schema, config)
-    read = _with_recordings(read, schema, config)
+    read, schema = _with_recordings(read, schema, config)
     if schema.target.task == "multilabel":
         read = {name: _with_plain_labels(examples, schema) for name, examples in read.items()}
     _check_others(read, schema)
@@ -185,7 +185,8 @@ def decoded(
     """
     strict = replace(config, data=replace(config.data, strict=True))
     read, schema = _with_pictures({"data": examples}, schema, strict)
-    return _with_recordings(read, schema, strict)["data"], schema
+    read, schema = _with_recordings(read, schema, strict)
+    return read["data"], schema
 
 
 def _with_pictures(
@@ -214,8 +215,10 @@ def _with_pictures(
             name: replace(examples, frame=frame)
             for (name, examples), frame in zip(read.items(), frames, strict=True)
         }
+        reason = _reason(column, read["data"])
         columns = tuple(
-            replace(each, layout=layout) if each is column else each for each in schema.columns
+            replace(each, layout=layout, reason=reason) if each is column else each
+            for each in schema.columns
         )
         schema = replace(schema, columns=columns)
     return read, schema
@@ -223,7 +226,7 @@ def _with_pictures(
 
 def _with_recordings(
     read: dict[str, data.Examples], schema: Schema, config: Config
-) -> dict[str, data.Examples]:
+) -> tuple[dict[str, data.Examples], Schema]:
     """Decode the sounds of all parts, once; rows whose sound can't be read are left out."""
     for column in schema.features:
         if column.kind != "sound":
@@ -240,7 +243,20 @@ def _with_recordings(
             name: replace(examples, frame=frame)
             for (name, examples), frame in zip(read.items(), frames, strict=True)
         }
-    return read
+        reason = _reason(column, read["data"])
+        columns = tuple(
+            replace(each, reason=reason) if each is column else each for each in schema.columns
+        )
+        schema = replace(schema, columns=columns)
+    return read, schema
+
+
+def _reason(column: Column, examples: data.Examples) -> str:
+    """Why a column is one of images or sounds, with the number of those that could be read."""
+    if not column.reason.endswith(f"{column.kind} files"):
+        return column.reason
+    paths = {cell.origin for cell in examples.frame[column.name]}
+    return f"{len(paths):,} {column.kind} files"
 
 
 def _shared_images(examples: data.Examples, schema: Schema, parts: Parts) -> tuple[Pair, ...]:

@@ -23,7 +23,7 @@ from kerasnn.folder import RunFolder, hash_table, open_folder, resumed_settings
 from kerasnn.judging import judge
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.phases import Phases
-from kerasnn.progress import ProgressBar, announce
+from kerasnn.progress import ProgressBar, announce, announce_phase
 from kerasnn.recipes import ForecastOptions
 from kerasnn.run import Run
 from kerasnn.settings import Settings, collect, of_rows
@@ -212,9 +212,14 @@ def train_on(
     timed = replace(config, run=replace(config.run, time_limit_s=phases.training_budget(limit)))
     if resumes and folder:
         _tell_of_resume(folder, config, timed.run.time_limit_s, progress=progress)
+    if progress:
+        n_rows = len(table.parts.train)
+        announce_phase(f"training on {n_rows:,} rows", started=phases.started)
     learned, probes = train(table, config, timed, folder, progress=progress)
     learned = replace(learned, config=replace(learned.config, run=config.run))
     phases.end("training")
+    if progress:
+        announce_phase("scoring, with the baselines", started=phases.started)
     run = judge(table, learned, probes, noted, phases=phases)
     if tell:
         run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})

@@ -164,3 +164,38 @@ def test_a_report_is_a_file(run: ForecastRun, tmp_path: Path) -> None:
     assert "<!doctype html>" in path.read_text(encoding="utf-8")
     with pytest.raises(kerasnn.errors.ConfigError, match="exists"):
         run.report(tmp_path / "page.html")
+
+
+def test_the_coming_forecast_is_on_the_page(run: ForecastRun, story: dict[str, Any]) -> None:
+    coming = story["coming"]
+    assert [each["target"] for each in coming][:1] == ["y"]
+    first = coming[0]
+    assert first["past_times"][-1] == "2021-06-28"
+    assert first["times"][0] == "2021-06-29"
+    assert len(first["times"]) == len(first["prediction"]) == 7
+    expected = run.predict(table())
+    own = expected[expected["s"] == first["series"]]
+    name = "prediction:y" if "prediction:y" in own else "prediction"
+    np.testing.assert_allclose(first["prediction"], own[name], rtol=1e-4)
+    assert "What is to come" in Page(render(story)).text
+    sentence = forecasts.coming(story)[0].sentence
+    assert sentence.startswith("From 2021-06-28, the end of the data. 2021-07-05: ")
+
+
+def test_forecasts_of_counts_are_never_below_0(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    counts = random.poisson(0.7, 150) * (np.arange(150) % 7 < 3)
+    days = pd.date_range("2021-03-01", periods=150, freq="D")
+    frame = pd.DataFrame({"day": days, "sold": counts, "degrees": random.normal(0, 5, 150)})
+    run = kerasnn.train(
+        frame, target="sold", targets=["sold", "degrees"], horizon=7, model="nlinear", seed=0
+    )
+    assert run.forecaster.preprocessor.non_negative == ("sold",)
+    found = run.predict(frame)
+    of_counts = [name for name in found if name.endswith(":sold")]
+    assert len(of_counts) == 4
+    assert (found[of_counts] >= 0).all(axis=None)
+    assert (found[of_counts] == 0).any(axis=None)
+    assert (found.filter(like=":degrees") < 0).any(axis=None)
+    result = run.export("keras", tmp_path / "m.keras")
+    assert result.largest_difference <= 1e-5

@@ -34,6 +34,7 @@ from kerasnn.exporting.markdown import code, plain
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.verify import LARGEST_DIFFERENCE
 from kerasnn.forecasting import calendar
+from kerasnn.forecasting.floors import least_values
 from kerasnn.forecasting.preprocessor import FURTHEST, SeriesScale
 from kerasnn.forecasting.windows import Origins
 from kerasnn.forward import check_finite
@@ -125,6 +126,8 @@ def serving_model(forecaster: Forecaster) -> keras.Model:
     values = values * ops.expand_dims(deviation, -1) + ops.expand_dims(mean, -1)
     if fitted.transform == "log":
         values = ops.exp(ops.minimum(values, 88.0))
+    elif fitted.non_negative:
+        values = ops.maximum(values, least_values(fitted.roles.targets, fitted.non_negative))
     return keras.Model(inputs, {OUTPUT: values})
 
 

@@ -49,6 +49,7 @@ def rebuilt(cls: type[ForecastPreprocessor], data: Any) -> ForecastPreprocessor:
             tuple(NumberColumn.from_dict(column) for column in data["numbers"]),
             tuple(Vocabulary.from_dict(column) for column in data["vocabularies"]),
             tuple(data["quantiles"]),
+            tuple(data["non_negative"]),
         )
         claims = list(_claims(found))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -86,6 +87,7 @@ def _claims(found: ForecastPreprocessor) -> Iterator[tuple[bool, str]]:
     levels = found.quantiles
     yield are_floats(levels) and all(0 < level < 1 for level in levels), "the quantiles"
     yield list(levels) == sorted(set(levels)), "the quantiles"
+    yield set(found.non_negative) <= set(roles.targets), "the targets that are not negative"
     keys = [scale.key for scale in found.scales]
     yield len(set(keys)) == len(keys) >= 1, "the series"
     n_targets = len(roles.targets)

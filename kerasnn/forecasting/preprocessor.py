@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from kerasnn.errors import ConfigError, quantity, warn
 from kerasnn.forecasting import calendar
+from kerasnn.forecasting.floors import find_non_negative, least_values
 from kerasnn.forecasting.frequency import Frequency
 from kerasnn.forecasting.panel import Key, Panel, Track
 from kerasnn.forecasting.parts import Parts
@@ -91,6 +92,7 @@ class ForecastPreprocessor:
         numbers: That never change in a series.
         vocabularies: Likewise.
         quantiles: Levels that the network forecasts; none for one value.
+        non_negative: Targets that are counts or amounts, whose forecasts are never below 0.
     """
 
     roles: Roles
@@ -106,6 +108,7 @@ class ForecastPreprocessor:
     numbers: tuple[NumberColumn, ...] = ()
     vocabularies: tuple[Vocabulary, ...] = ()
     quantiles: tuple[float, ...] = ()
+    non_negative: tuple[str, ...] = ()
 
     @classmethod
     def fit(
@@ -164,6 +167,7 @@ class ForecastPreprocessor:
                 for name, column in zip(roles.words, words, strict=True)
             ),
             quantiles=tuple(quantiles),
+            non_negative=find_non_negative(roles.targets, train),
         )
 
     @cached_property
@@ -271,6 +275,9 @@ class ForecastPreprocessor:
         deviation = np.array([scale.deviation for scale in scales])[:, None, :, None]
         values = np.clip(scaled, -FURTHEST, FURTHEST) * deviation + mean
         decoded: NDArray[np.float64] = values
+        least = least_values(self.roles.targets, self.non_negative)
+        if least is not None and self.transform == "none":
+            decoded = np.maximum(values, least)
         return np.exp(np.minimum(values, 700.0)) if self.transform == "log" else decoded
 
     def to_dict(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from kerasnn.forecasting.learning import CLOSED_FORM, Learned
 from kerasnn.forecasting.metrics import bounds
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import PartName, Parts
+from kerasnn.forecasting.windows import Origins
 
 VERSION = 1
 MAX_WARNINGS = 50
@@ -75,6 +76,7 @@ def tell(learned: Learned, judged: Judged, told: Told, *, origin: str) -> dict[s
         courses(panel, lesson.parts, i) for i in range(min(len(panel), MOST_COURSES))
     ]
     story["pictures"] = pictures(panel, lesson.preprocessor.season, judged)
+    story["coming"] = coming(learned)
     return {**plain(story), "scores": scores.to_dict() if scores else None}
 
 
@@ -199,6 +201,41 @@ def pictures(panel: Panel, season: int, judged: Judged) -> list[dict[str, Any]]:
         }
         for row, target, why in _chosen(found)
     ]
+
+
+def coming(learned: Learned) -> list[dict[str, Any]]:
+    """Forecasts from the end of the first few series on, beyond what is known."""
+    lesson, fitted = learned.lesson, learned.lesson.preprocessor
+    panel = lesson.prepared.panel
+    numbers = [
+        i
+        for i, track in enumerate(panel.tracks)
+        if track.end and all_known(track.known[track.end :], fitted.horizon)
+    ][:MOST_COURSES]
+    if not numbers:
+        return []
+    ends = np.array([panel.tracks[i].end - 1 for i in numbers], np.int64)
+    where = Origins(np.array(numbers, np.int64), ends)
+    found = learned.forecaster.forecasts(lesson.prepared, where)
+    length = int(np.clip(max(2 * fitted.horizon, 3 * fitted.season), 24, MOST_POINTS))
+    return [
+        {
+            "why": "coming",
+            "series": panel.tracks[number].name,
+            "target": target,
+            **_picture(panel, number, found, row, column, length),
+            "baseline": None,
+        }
+        for row, number in enumerate(numbers)
+        for column, target in enumerate(found.targets[:MOST_COURSES])
+    ]
+
+
+def all_known(ahead: NDArray[np.float64], horizon: int) -> bool:
+    """Whether what must be known ahead is, as far as a forecast reaches, (points, columns)."""
+    if not ahead.shape[1]:
+        return True
+    return len(ahead) >= horizon and bool(np.isfinite(ahead[:horizon]).all())
 
 
 def _chosen(found: Forecasts) -> list[tuple[int, int, str]]:

@@ -29,6 +29,7 @@ def context(story: Story) -> Story:
         "facts": _facts(story),
         "parts": _parts(story),
         "courses": forecasts.courses(story),
+        "coming": forecasts.coming(story),
         "pictures": forecasts.pictures(story),
         "steps": forecasts.steps(story) if scores else [],
         "measures": forecasts.measures(scores) if scores else [],

@@ -39,6 +39,11 @@ def courses(story: Story) -> list[Drawing]:
     return [_course(story, each) for each in story["courses"]]
 
 
+def coming(story: Story) -> list[Drawing]:
+    """Forecasts beyond the end of the data."""
+    return [_picture(story, each) for each in story.get("coming") or []]
+
+
 def pictures(story: Story) -> list[Drawing]:
     """Forecasts with the history before them and what came."""
     return [_picture(story, each) for each in story["pictures"]]
@@ -208,7 +213,8 @@ def _picture(story: Story, picture: Story) -> Drawing:
     past_times, times = _times(picture["past_times"]), _times(picture["times"])
     past, truth, forecast = (_numbers(picture[name]) for name in ("past", "truth", "prediction"))
     target = shorten(picture["target"], 26)
-    baseline, nominal = picture["baseline"], story["scores"]["nominal"]
+    baseline, nominal = picture["baseline"], story["config"]["forecast"]["coverage"]
+    is_coming = picture["why"] == "coming"
     band = None if picture["low"] is None else [_numbers(picture[n]) for n in ("low", "high")]
 
     def paint(axes: Axes) -> None:
@@ -230,15 +236,16 @@ def _picture(story: Story, picture: Story) -> Drawing:
         axes.plot(
             times, forecast, color=ACCENT, label="forecast", marker=_marker(times), markersize=3
         )
-        axes.plot(
-            times,
-            truth,
-            color=WARM,
-            linewidth=1.3,
-            label="true values",
-            marker=_marker(times),
-            markersize=3,
-        )
+        if not is_coming:
+            axes.plot(
+                times,
+                truth,
+                color=WARM,
+                linewidth=1.3,
+                label="true values",
+                marker=_marker(times),
+                markersize=3,
+            )
         axes.axvline(past_times[-1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         _time_axis(axes, times)
         axes.set_ylabel(target)
@@ -247,7 +254,7 @@ def _picture(story: Story, picture: Story) -> Drawing:
         axes.set_ylim(low, high + 0.3 * (high - low))
 
     where = f"{picture['series']}, {picture['target']}" if picture["series"] else picture["target"]
-    only = len(story["pictures"]) == 1
+    only = is_coming or len(story["pictures"]) == 1
     title = f"{shorten(where, 60)}{'' if only else ': ' + _WHY[picture['why']]}"
     return draw(title, _picture_sentence(picture, truth, forecast, band), paint, size=WIDE)
 
@@ -259,6 +266,10 @@ def _marker(times: NDArray[Any]) -> str:
 def _picture_sentence(
     picture: Story, truth: NDArray[Any], forecast: NDArray[Any], band: list[NDArray[Any]] | None
 ) -> str:
+    if picture["why"] == "coming":
+        last, value = picture["times"][-1], figure_of(float(forecast[-1]))
+        within = f", between {figure_of(band[0][-1])} and {figure_of(band[1][-1])}" if band else ""
+        return f"From {picture['past_times'][-1]}, the end of the data. {last}: {value}{within}."
     known = np.isfinite(truth)
     start = f"From {picture['past_times'][-1]}."
     if not known.any():
