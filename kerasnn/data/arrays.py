@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from kerasnn.data.frames import as_cells
 from kerasnn.data.series_cells import are_pixels
 from kerasnn.data.sources import Source
-from kerasnn.data.stored import free_memory
 from kerasnn.errors import DataError, ResourceError, warn
+from kerasnn.memory import free_memory
 
 IMAGES, LABELS = "x", "y"
 

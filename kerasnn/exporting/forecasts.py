@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from kerasnn.exporting.exporter import (
 )
 from kerasnn.exporting.formats import Run
 from kerasnn.exporting.markdown import code, plain
+from kerasnn.exporting.page_check import run_example
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.verify import LARGEST_DIFFERENCE
 from kerasnn.forecasting import calendar
@@ -92,8 +94,10 @@ def export(
         with quiet():
             found.write(model, part)
             difference = check(forecaster, found.load(part), raw, scales)
+            text = page(forecaster, path.name, format)
+            check_example(forecaster, text, part)
         move(part, path, folder)
-    write_atomically(card, page(forecaster, path.name, format).encode())
+    write_atomically(card, text.encode())
     return ExportResult(path, format, difference, len(scales), card)
 
 
@@ -228,6 +232,27 @@ def check(
             fix="use another format, and report the network",
         )
     return difference
+
+
+def check_example(forecaster: Forecaster, text: str, model: Path) -> None:
+    """Run the Python of a page, and compare with the original on the same windows.
+
+    Raises:
+        ExportError: The code fails, or its forecast differs.
+    """
+    row, output = run_example(text, model)
+    raw = {name: np.asarray(cells) for name, cells in row.items()}
+    scale = forecaster.preprocessor.scales[0]
+    if "mean" in raw:
+        mean, deviation = (tuple(raw[name][0].tolist()) for name in ("mean", "deviation"))
+        scale = replace(scale, mean=mean, deviation=deviation)
+    expected, found = reference(forecaster, raw, [scale]), np.asarray(output, "float64")
+    if found.shape != expected.shape or not np.isfinite(found).all():
+        raise ExportError(f"the example of the page returns the shape {found.shape}")
+    apart = float(_apart(forecaster.preprocessor, found, expected, [scale]).max())
+    if apart > LARGEST_DIFFERENCE:
+        what = f"the example of the page differs from the original by {apart:.1e} deviations"
+        raise ExportError(what, fix="use another format, and report the network")
 
 
 def _apart(

@@ -9,7 +9,7 @@ import io
 import json
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +53,9 @@ def check_page(page: str, predictor: Predictor, model: Path, *, is_rounded: bool
         ExportError: The code fails, or its outputs differ.
     """
     preprocessor, folder = predictor.preprocessor, model.parent
-    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
-    assert found is not None, "each page has an example"
     media = _media(preprocessor)
-    code = found[1]
-    for name in (model.name, f"{model.name}{texts.SUFFIX}", *media.values()):
-        code = code.replace(f'"{name}"', json.dumps(str(folder / name)))
-    head, tail = code.split(_ROW, 1)
+    files = (model.name, f"{model.name}{texts.SUFFIX}", *media.values())
+    head, tail = _code_of(page, folder, files).split(_ROW, 1)
     if preprocessor.texts:
         (folder / f"{model.name}{texts.SUFFIX}").write_bytes(texts.dumps(preprocessor))
     printed: list[Any] = []
@@ -78,6 +74,28 @@ def check_page(page: str, predictor: Predictor, model: Path, *, is_rounded: bool
             what = f"the example of the page differs from the original by {apart:.1e}"
             raise ExportError(what, fix="use another format, and report the network")
     return n_runs
+
+
+def run_example(page: str, model: Path) -> tuple[dict[str, Any], Any]:
+    """Run the Python of a page that reads no file but the model: its row, and what it prints.
+
+    Raises:
+        ExportError: The code fails.
+    """
+    printed: list[Any] = []
+    space: dict[str, Any] = {"print": printed.append}
+    _run(_code_of(page, model.parent, (model.name,)), space)
+    return dict(space["row"]), printed[-1]
+
+
+def _code_of(page: str, folder: Path, files: Sequence[str]) -> str:
+    """The Python of a page, its files in a folder."""
+    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None, "each page has an example"
+    code = found[1]
+    for name in files:
+        code = code.replace(f'"{name}"', json.dumps(str(folder / name)))
+    return code
 
 
 def _run(code: str, space: dict[str, Any]) -> None:
@@ -145,7 +163,8 @@ def _image_file(column: ImageColumn, number: int, random: np.random.Generator) -
 
     (pixels,) = images.made_up(column, 1, random)
     plain = Image.fromarray(pixels[..., 0] if column.channels == 1 else pixels)
-    stream, options = io.BytesIO(), {}
+    stream = io.BytesIO()
+    options: dict[str, Any] = {}
     if number == 1:
         plain = plain.convert("RGBA")
         alpha = random.integers(0, 256, (plain.height, plain.width)).astype("uint8")
