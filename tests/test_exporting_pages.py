@@ -95,7 +95,7 @@ def predictor_of(*columns: Column) -> Predictor:
             "sound": pd.Series(sounds, dtype=object),
             "size": RANDOM.normal(40.25, 9, N),
             "price": [f"{value:.2f}".replace(".", ",") for value in RANDOM.normal(8, 1, N)],
-            "city": RANDOM.choice(['Köln "am" Rhein', "東京, Japan"], N),
+            "city": RANDOM.choice(['Köln "am" ```Rhein', "東京, ```Japan"], N),
             "is new": RANDOM.choice(["yes", "no"], N),
             "day": pd.date_range("2020-01-01", periods=N).strftime("%d.%m.%Y"),
             "note": ["it fits", "too small, sadly"] * (N // 2),
@@ -183,6 +183,12 @@ def test_a_page_that_fails_says_why(tmp_path: Path) -> None:
     assert str(error.value) == (
         "the example of the page fails: ModuleNotFoundError: No module named 'nothing_of_that_name'"
     )
+
+
+def test_names_with_quotes_and_backticks_stay_text(tmp_path: Path) -> None:
+    predictor = predictor_of(Column("city", "category"))
+    result = exporting.export(predictor, tmp_path / 'a"```\\b.keras', format="keras")
+    assert result.path.exists()
 
 
 def test_the_page_of_a_table_with_texts_is_run(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from kerasnn.exporting.exporter import (
     work_folder,
 )
 from kerasnn.exporting.formats import Run
-from kerasnn.exporting.markdown import code, plain
+from kerasnn.exporting.markdown import code, literal, plain
 from kerasnn.exporting.page_check import run_example
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.verify import LARGEST_DIFFERENCE
@@ -362,7 +362,7 @@ def _snippet(fitted: ForecastPreprocessor, found: formats.Format, name: str) -> 
     for key, (shape, dtype) in input_shapes(fitted).items():
         cell = f'np.full({shape[1:]}, {_example(fitted, key):g}, "{dtype}")'
         lines.append(f'    "{key}": {found.ARRAYS["image"].format(cell=cell)},')
-    text = found.CALL.format(path=name, row="\n".join(lines), output=OUTPUT)
+    text = found.CALL.format(path=literal(name)[1:-1], row="\n".join(lines), output=OUTPUT)
     return text if "import numpy" in text else f"import numpy as np\n{text}"
 
 

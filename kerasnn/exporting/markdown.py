@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 _TICKS = re.compile(r"`+")
@@ -19,6 +20,15 @@ def code(text: str) -> str:
     longest = max(map(len, _TICKS.findall(line)), default=0)
     ticks = "`" * (longest + 1)
     return f"{ticks} {line} {ticks}" if longest or line != line.strip() else f"{ticks}{line}{ticks}"
+
+
+def literal(text: str) -> str:
+    r"""As a string of Python in a block of code, which no backticks in it end.
+
+    >>> literal('a`"b')
+    '"a\\u0060\\"b"'
+    """
+    return json.dumps(text, ensure_ascii=False).replace("`", r"\u0060")
 
 
 def plain(text: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasnn.exporting import formats, plain_tokens, sequences
 from kerasnn.exporting.example import contents, example_row
-from kerasnn.exporting.markdown import code, plain
+from kerasnn.exporting.markdown import code, literal, plain
 from kerasnn.exporting.plain_media import IMPORTS, read_image, read_sound
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
@@ -139,12 +139,13 @@ def _snippet(
         elif column in whole:
             cell = sequences.example(whole[column], found.ARRAYS["readings"])
         elif column in coded:
-            text = json.dumps(cells[column], ensure_ascii=False)
+            text = literal(cells[column])
             cell = found.ARRAYS["codes"].format(cell=f'tokens["{key}"]({text})')
         else:
             cell = _cell(cells[column], found)
         lines.append(f'    "{key}": {cell},')
-    text = found.CALL.format(path=name, row="\n".join(lines), output=output_name(preprocessor))
+    row, output = "\n".join(lines), output_name(preprocessor)
+    text = found.CALL.format(path=literal(name)[1:-1], row=row, output=output)
     if coded:
         text = _with_tokens(text, name, hashed=any(t.buckets for t in preprocessor.texts))
     readers = [
@@ -160,7 +161,7 @@ def _with_tokens(text: str, name: str, *, hashed: bool) -> str:
     if not hashed:
         source = source.split("\n\n\ndef siphash", 1)[0] + "\n"
     read = (
-        f'with open("{name}{SUFFIX}", encoding="utf-8") as file:\n'
+        f'with open({literal(name + SUFFIX)}, encoding="utf-8") as file:\n'
         "    tokens = {key: Tokens(**column) for key, column in json.load(file).items()}\n"
     )
     return f"{head}\nimport json\n{imports}\n\n{source}\n\n{read}\n{body}"
@@ -191,7 +192,7 @@ def _image(column: ImageColumn, key: str, found: formats.Format, *, own_size: bo
 def _cell(cell: Any, found: formats.Format) -> str:
     """One value as Python that makes the runtime's array of it."""
     if isinstance(cell, str):
-        return found.ARRAYS["text"].format(cell=json.dumps(str(cell), ensure_ascii=False))
+        return found.ARRAYS["text"].format(cell=literal(str(cell)))
     if isinstance(cell, np.integer):
         return found.ARRAYS["int64"].format(cell=int(cell))
     number = 'float("nan")' if np.isnan(cell) else str(cell)

@@ -6,7 +6,6 @@ Only code that `kerasnn.exporting.page` has just written is run.
 from __future__ import annotations
 
 import io
-import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from kerasnn.data import wav
 from kerasnn.errors import ExportError
 from kerasnn.exporting import images, sequences, texts
 from kerasnn.exporting.example import example_row
+from kerasnn.exporting.markdown import literal
 from kerasnn.exporting.verify import LARGEST_DIFFERENCE, distance
 from kerasnn.preprocessing.graph import input_names
 
@@ -94,7 +94,7 @@ def _code_of(page: str, folder: Path, files: Sequence[str]) -> str:
     assert found is not None, "each page has an example"
     code = found[1]
     for name in files:
-        code = code.replace(f'"{name}"', json.dumps(str(folder / name)))
+        code = code.replace(literal(name), literal(str(folder / name)))
     return code
 
 
