@@ -140,7 +140,7 @@ def test_train_predict_and_evaluate_a_matrix() -> None:
     expected = run.predict(pd.DataFrame(MATRIX, columns=["x0", "x1", "x2"]))
     for same_rows in (MATRIX, MATRIX.tolist(), OfArrow(pd.DataFrame(MATRIX).add_prefix("x"))):
         pd.testing.assert_frame_equal(run.predict(same_rows), expected)
-    scores = run.evaluate((MATRIX, LABELS))
+    scores = run.evaluate((MATRIX + 0.01, LABELS))
     assert scores.n_rows == 40
     with pytest.raises(DataError) as error:
         run.predict(MATRIX[:, :2])
