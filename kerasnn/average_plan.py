@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "average"
 # Options of the preprocessing that those of the run's model decide for all.
-SHARED = ("min_count", "max_categories", "scale_target", "text_limit")
+SHARED = ("min_count", "max_categories", "scale_target", "target_transform", "text_limit")
 
 
 def is_several(config: Config) -> bool:

@@ -43,7 +43,7 @@ def monitor_for(recipe: Recipe, preprocessor: Preprocessor, validation: Arrays) 
     metric = monitored(recipe, target.task)
     weights = np.ones(len(truth)) if validation.weights is None else validation.weights
     if target.task == "regression":
-        truth = preprocessor.decode(truth).reshape(-1)
+        truth = preprocessor.truth(truth)
 
     def measure(outputs: np.ndarray) -> float:
         if not np.isfinite(outputs).all():
@@ -166,12 +166,12 @@ def with_margins(
         return predictor
     usual = None
     if target.task == "regression":
-        truth = predictor.preprocessor.decode(truth).reshape(-1)
+        truth = predictor.preprocessor.truth(truth)
         rows = np.linspace(0, len(learned) - 1, min(len(learned), USUAL_ROWS)).astype(np.int64)
         inputs = {name: values[rows] for name, values in learned.inputs.items()}
         usual = (
             predictor.calibrated(predictor.outputs(inputs)),
-            predictor.preprocessor.decode(learned.target[rows]).reshape(-1),
+            predictor.preprocessor.truth(learned.target[rows]),
         )
     predictions = Predictions.from_scores(
         target.task, target.classes, truth=truth, scores=predictor.calibrated(outputs)

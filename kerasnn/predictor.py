@@ -163,10 +163,13 @@ class Predictor:
     def intervals(self, scores: NDArray[np.float64], coverage: float) -> NDArray[np.float64]:
         """Lower and upper ends around values (n,), (n, 2), in the unit of the target.
 
+        They are not below 0 where no training target was.
+
         Raises:
             ConfigError: As `margins_for`.
         """
-        return self.margins_for(coverage).interval(scores, coverage)
+        ends = self.margins_for(coverage).interval(scores, coverage)
+        return np.maximum(ends, 0.0) if self.preprocessor.coder.non_negative else ends
 
     def sets(self, scores: NDArray[np.float64], coverage: float) -> NDArray[np.bool_]:
         """Which classes are in the set of each row, (n, classes), from probabilities.

@@ -25,6 +25,7 @@ Loss = Literal["auto", "mse", "mae", "huber", "quantile", "crossentropy", "focal
 Tokens = Literal["auto", "words", "characters"]
 Transform = Literal["auto", "none", "log"]
 Infinite = Literal["error", "missing"]
+TargetTransformName = Literal["auto", "none", "log", "yeo_johnson", "quantile"]
 SplitKind = Literal["auto", "random", "stratified", "group", "time", "column"]
 
 
@@ -92,6 +93,8 @@ class PreprocessingOptions:
         min_count: A category seen in fewer training rows is treated as unknown; >= 1.
         max_categories: Vocabulary limit of a column; the rest is treated as unknown.
         scale_target: Whether a regression target is standardised.
+        target_transform: Monotone transform of a regression target, which predictions undo;
+            ``auto`` compares them on the validation rows if the target is heavy-tailed.
         number_embedding: What a network makes of each number: ``linear`` and ``piecewise_linear``
             (encoded by its quantiles) are vectors, ``periodic`` and ``pbld`` come from cosines.
         number_width: Width of these vectors; 0 is that of the embedding's paper.
@@ -124,6 +127,7 @@ class PreprocessingOptions:
     min_count: int = 2
     max_categories: int = 100_000
     scale_target: bool = True
+    target_transform: TargetTransformName = "auto"
     number_embedding: NumberEmbedding = "none"
     number_width: int = 0
     number_bins: int = 48

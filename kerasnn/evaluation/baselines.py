@@ -170,10 +170,8 @@ class _Judge:
         """From standardised values, or from probabilities of the classes of these codes."""
         target = self.preprocessor.schema.target
         if target.task == "regression":
-            decode = self.preprocessor.decode
-            return Predictions.from_scores(
-                target.task, (), truth=decode(self.target), scores=decode(outputs)
-            )
+            truth, scores = self.preprocessor.truth(self.target), self.preprocessor.decode(outputs)
+            return Predictions.from_scores(target.task, (), truth=truth, scores=scores)
         scores = np.zeros((len(outputs), len(target.classes)))
         scores[:, codes if codes is not None else slice(None)] = outputs
         return Predictions.from_scores(
@@ -186,9 +184,14 @@ def _constant(judge: _Judge, train: np.ndarray) -> Baseline:
     start = time.perf_counter()
     n_rows, target = len(judge.target), judge.preprocessor.schema.target
     if target.task == "regression":
-        outputs = np.full(n_rows, train.mean(dtype=np.float64))
-        name, title = "mean", "the mean"
-    elif target.task == "multilabel":
+        # In the target's unit: the mean of a logarithm would be another number.
+        mean = float(judge.preprocessor.truth(train).mean())
+        truth = judge.preprocessor.truth(judge.target)
+        predictions = Predictions.from_scores(
+            target.task, (), truth=truth, scores=np.full(n_rows, mean)
+        )
+        return Baseline("mean", "the mean", predictions, time.perf_counter() - start)
+    if target.task == "multilabel":
         outputs = np.tile(train.mean(axis=0, dtype=np.float64), (n_rows, 1))
         name, title = "frequencies", "the frequencies of the labels"
     else:

@@ -54,7 +54,7 @@ def decision_boundary(
     labelled = frame.iloc[shown].reset_index(drop=True)
     truth = predictor.preprocessor.target(labelled)
     if not target.classes:
-        truth = predictor.preprocessor.decode(truth).reshape(-1)
+        truth = predictor.preprocessor.truth(truth)
     return {
         "x": {"name": features[0].name, "values": axes[0].tolist()},
         "y": {"name": features[1].name, "values": axes[1].tolist()},

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kerasnn.exporting import images, texts
 from kerasnn.exporting.formats import Run
-from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.graph import input_names
 
 if TYPE_CHECKING:
@@ -130,11 +129,7 @@ def _finish(predictor: Predictor, outputs: Any) -> Any:
     """The decision's temperature and the link of the task."""
     task = predictor.preprocessor.schema.target.task
     if task == "regression":
-        coder = predictor.preprocessor.coder
-        # Without something in between, LiteRT's converter moves the mean into the last layer's
-        # bias, and each of its sums then rounds as coarsely as the target's unit.
-        outputs = ops.clip(outputs, -LARGEST, LARGEST)
-        return outputs * float(np.float32(coder.deviation)) + float(np.float32(coder.mean))
+        return predictor.preprocessor.coder.finish(ops, outputs)
     logits = outputs / float(predictor.decision.temperature)
     if task == "multiclass":
         return ops.softmax(logits, axis=-1)

@@ -166,10 +166,24 @@ def distance(
     if preprocessor.schema.target.task != "regression":
         return apart
     rounding = 2 * np.spacing(np.abs(expected).astype("float32")).astype("float64")
-    is_scaled = preprocessor.options.scale_target
-    unit = preprocessor.coder.deviation if is_scaled else float(expected.std()) or 1.0
+    unit = _unit(preprocessor, expected)
     beyond: NDArray[np.float64] = np.maximum(apart - rounding, 0) / unit
     return beyond
+
+
+def _unit(preprocessor: Preprocessor, expected: NDArray[Any]) -> Any:
+    """What a difference is a multiple of: a standard deviation of the target, where it is scaled.
+
+    Of a transformed target, how far the prediction moves with one of the network's output.
+    """
+    coder = preprocessor.coder
+    if not preprocessor.options.scale_target and coder.transform.name == "none":
+        return float(expected.std()) or 1.0
+    if coder.transform.name == "none":
+        return coder.deviation
+    values = np.clip(expected, coder.decode(np.array(-1e6)), coder.decode(np.array(1e6)))
+    scaled = coder.scaled(values.astype("float64"))
+    return np.maximum(coder.truth(scaled + 0.5) - coder.truth(scaled - 0.5), 1e-30)
 
 
 def _describe(found: NDArray[Any], expected: NDArray[Any]) -> str:

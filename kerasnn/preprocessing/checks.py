@@ -21,6 +21,7 @@ from kerasnn.errors import ModelRefusedError
 from kerasnn.options import RANGES
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.embeddings import are_edges, are_resolved
+from kerasnn.preprocessing.target_transforms import is_transform
 from kerasnn.recipes import PreprocessingOptions
 from kerasnn.schema import USED_KINDS, Column, Target
 from kerasnn.signature import Kind, Task, Unit
@@ -98,6 +99,10 @@ def _claims(preprocessor: Preprocessor) -> Iterator[tuple[bool, str]]:
     yield coder.target == schema.target, "two targets"
     yield are_floats([coder.mean, coder.deviation], limit=math.inf), "the target's scale"
     yield coder.deviation > 0, "the target's scale"
+    yield type(coder.non_negative) is bool, "the target's scale"
+    yield is_transform(coder.transform), "the target's transform"
+    plain = coder.target.task != "regression"
+    yield not plain or coder.transform.name == "none", "the target's transform"
 
 
 def _is_column(column: Column) -> bool:

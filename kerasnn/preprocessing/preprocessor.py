@@ -118,7 +118,12 @@ class Preprocessor:
             else:
                 numbers.append(NumberColumn.fit(column.name, values, options))
         target = schema.target
-        coder = TargetCoder.fit(target, frame[target.name], scale=options.scale_target)
+        coder = TargetCoder.fit(
+            target,
+            frame[target.name],
+            scale=options.scale_target,
+            transform=options.target_transform,
+        )
         fitted = cls(
             schema,
             options,
@@ -256,6 +261,10 @@ class Preprocessor:
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """A regression network's outputs in the unit of the target."""
         return self.coder.decode(outputs)
+
+    def truth(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
+        """An encoded regression target, (n,), in its unit; `decode` has the bounds of outputs."""
+        return self.coder.truth(encoded).reshape(-1)
 
     def build_inputs(self, *, strings: bool = False) -> dict[str, Tensor]:
         """A ``keras.Input`` for each feature column, by the column's name.

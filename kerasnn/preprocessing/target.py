@@ -1,8 +1,8 @@
-"""The target: labels become codes or zeros and ones, numbers are standardised, and all come back."""
+"""The target: labels become codes or zeros and ones, numbers are transformed and standardised."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from kerasnn.data import labelsets
 from kerasnn.data.frames import place
 from kerasnn.data.values import as_categories, as_numbers
 from kerasnn.errors import DataError
+from kerasnn.preprocessing.arithmetic import LARGEST, Namespace, Tensor
+from kerasnn.preprocessing.target_transforms import TargetTransform
+from kerasnn.recipes import TargetTransformName
 from kerasnn.schema import Target
 
 _SHOWN = 5
@@ -24,24 +27,53 @@ class TargetCoder:
 
     Args:
         target: The column, the task and the labels.
-        mean: Of a regression target, in its unit; 0 where it is not scaled.
+        mean: Mean of the transformed regression target; 0 where it is not scaled.
         deviation: Its standard deviation; 1 where it is not scaled or does not vary.
+        transform: Transform of a regression target, before it is scaled.
+        non_negative: Whether no training target was below 0: then no prediction is.
     """
 
     target: Target
     mean: float = 0.0
     deviation: float = 1.0
+    transform: TargetTransform = TargetTransform()
+    non_negative: bool = False
 
     @classmethod
-    def fit(cls, target: Target, series: pd.Series, *, scale: bool) -> TargetCoder:
-        """Learn the mean and the deviation of the training rows' regression target."""
-        if target.task != "regression" or not scale:
+    def fit(
+        cls,
+        target: Target,
+        series: pd.Series,
+        *,
+        scale: bool,
+        transform: TargetTransformName = "none",
+    ) -> TargetCoder:
+        """Learn the transform, the mean and the deviation of the training rows' target.
+
+        Args:
+            target: The column, the task and the labels.
+            series: Training cells.
+            scale: Whether a regression target is standardised.
+            transform: Transform of a regression target; ``auto`` is ``none`` here.
+
+        Raises:
+            ConfigError: The transform does not fit the targets.
+        """
+        if target.task != "regression":
             return cls(target)
         values = cls(target).values(series)
+        fitted = cls(
+            target,
+            transform=TargetTransform.fit(transform, values),
+            non_negative=bool(len(values)) and float(values.min()) >= 0,
+        )
+        if not scale:
+            return fitted
+        values = fitted.transform.forward(values)
         deviation = float(values.std()) if len(values) else 0.0
         if not deviation > 0 or not np.isfinite(deviation):
-            return cls(target, float(values[0]) if len(values) else 0.0)
-        return cls(target, float(values.mean()), deviation)
+            return replace(fitted, mean=float(values[0]) if len(values) else 0.0)
+        return replace(fitted, mean=float(values.mean()), deviation=deviation)
 
     def encode(self, series: pd.Series) -> NDArray[Any]:
         """int32 codes of labels, or the standardised float32 target.
@@ -55,7 +87,7 @@ class TargetCoder:
         if self.target.task == "multilabel":
             return labelsets.encode(series, self.target.sets)
         if self.target.task == "regression":
-            return ((self.values(series) - self.mean) / self.deviation).astype("float32")
+            return self.scaled(self.values(series)).astype("float32")
         codes = pd.Index(self.target.classes, dtype=object).get_indexer(
             pd.Index(as_categories(series), dtype=object)
         )
@@ -76,10 +108,39 @@ class TargetCoder:
             raise DataError(what, place=place(series, series.index[bad[0]]), fix="drop these rows")
         return values
 
+    def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """From a regression target in its own unit to what the network learns."""
+        scaled: NDArray[np.float64] = (self.transform.forward(values) - self.mean) / self.deviation
+        return scaled
+
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """From the standardised target back to its unit."""
+        """From outputs of a network to predictions in the unit of the target."""
         values: NDArray[np.float64] = np.asarray(outputs, dtype="float64")
-        return values * self.deviation + self.mean
+        decoded: NDArray[np.float64] = self.finish(np, values)
+        return decoded
+
+    def finish(self, xp: Namespace, outputs: Tensor) -> Tensor:
+        """`decode`, by NumPy or by ``keras.ops``.
+
+        Args:
+            xp: NumPy or ``keras.ops``.
+            outputs: Outputs of a network, (batch, 1).
+        """
+        if xp is np:
+            values = outputs * self.deviation + self.mean
+        else:
+            # Without something in between, LiteRT's converter moves the mean into the last layer's
+            # bias, and each of its sums then rounds as coarsely as the target's unit.
+            values = xp.clip(outputs, -LARGEST, LARGEST)
+            values = values * float(np.float32(self.deviation)) + float(np.float32(self.mean))
+        values = self.transform.predicted(xp, values)
+        return xp.maximum(values, 0.0) if self.non_negative else values
+
+    def truth(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
+        """From an encoded regression target back to its unit, without the bounds of predictions."""
+        values = np.asarray(encoded, dtype="float64") * self.deviation + self.mean
+        found: NDArray[np.float64] = self.transform.inverse(np, values)
+        return found
 
     def texts(self, decided: NDArray[Any]) -> NDArray[np.object_]:
         """Sets of labels as text, object (n,), from 0 and 1, (n, labels)."""
@@ -102,7 +163,9 @@ class TargetCoder:
     def from_dict(cls, data: dict[str, Any]) -> TargetCoder:
         """Rebuild from plain data, also after a trip through JSON."""
         target = Target(**{**data["target"], "classes": tuple(data["target"]["classes"])})
-        return cls(target, data["mean"], data["deviation"])
+        transform = TargetTransform.from_dict(data.get("transform", {}))
+        non_negative = data.get("non_negative", False)
+        return cls(target, data["mean"], data["deviation"], transform, non_negative)
 
 
 _TRUE = frozenset({"true", "1", "t", "yes", "y"})
