@@ -248,6 +248,13 @@ def _rate(text: str) -> str:
     help="Random changes of training images; chosen by the data otherwise.",
 )
 @training_option(
+    "--target-transform",
+    metavar="auto|none|log|yeo_johnson|quantile",
+    key="preprocessing.target_transform",
+    choices=lambda: _choices("preprocessing", "target_transform"),
+    help="Transform of a numeric target, which predictions undo; by the data otherwise.",
+)
+@training_option(
     "--class-weight",
     metavar="none|balanced",
     key="training.class_weight",

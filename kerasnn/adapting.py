@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from kerasnn.mirroring import mirrors
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.schema import Schema
+from kerasnn.target_choice import TargetChoice, choose_target
 from kerasnn.tokenising import choose_unit
 
 # Training images that tell whether a mirrored image still means the same.
@@ -30,7 +32,7 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
 
     Args:
         config: Its ``training.augment`` may be a preset, its ``training.epochs`` 0, its
-            ``preprocessing.tokens`` ``auto``.
+            ``preprocessing.tokens`` and ``preprocessing.target_transform`` ``auto``.
         train: The training rows, their images decoded.
         validation: The validation rows; what texts are cut into is chosen by them.
         schema: Of the table.
@@ -58,7 +60,12 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
     if texts and config.preprocessing.tokens == "auto":
         unit = choose_unit(train, validation, schema, config.preprocessing)
         decided["preprocessing.tokens"] = unit
-    return config.with_inferred(decided) if decided else config
+    chosen = TargetChoice()
+    if schema.target.task == "regression":
+        chosen = choose_target(train, validation, schema, config.preprocessing, config.training)
+        decided |= chosen.settings
+    config = config.with_inferred(decided) if decided else config
+    return replace(config, reasons=(*config.reasons, chosen.reason)) if chosen.reason else config
 
 
 def epochs_for(n_rows: int, *, sequences: bool = False) -> int:

@@ -312,11 +312,18 @@ def _membership(
             best_epoch=each.learned.fitted.progress.best_epoch,
             n_epochs=len(each.learned.fitted.history),
             seconds=round(each.seconds, 3),
+            schedule=_schedule(each.learned),
         )
         for each, share in zip(trained, shares, strict=True)
     ]
     metric = monitored(config.training, predictor.preprocessor.schema.target.task).name
     return Membership(metric, value(predictor, validation), tuple(members))
+
+
+def _schedule(learned: Learned) -> str:
+    """Shape of the learning rate; empty where no gradient step was taken."""
+    closed = learned.fitted.progress.stopped == "closed form"
+    return "" if closed else learned.config.training.schedule
 
 
 def _model(kept: Sequence[_Trained], ways: Sequence[int], shares: Sequence[float]) -> ModelOptions:

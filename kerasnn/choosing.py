@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from kerasnn import models
 from kerasnn.config import DEFAULT_PROFILE, Config
+from kerasnn.data.values import as_texts
 from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema
 from kerasnn.selection import (
@@ -22,6 +24,9 @@ from kerasnn.selection import (
 )
 from kerasnn.settings import Settings
 from kerasnn.training.surroundings import this_machine
+
+# Texts that tell how long the others are, and characters of a word with the space behind it.
+TEXTS_READ, CHARACTERS_A_WORD = 1_000, 6
 
 
 def resolve(
@@ -51,16 +56,22 @@ def resolve(
 
 
 def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: float) -> Choice:
-    """For a table of plain columns, of whose rows a share is trained on."""
+    """For a table of plain columns and texts, of whose rows a share is trained on."""
     epochs = settings.chosen.get("training.epochs")
-    categories = [column.name for column in schema.features if column.kind == "category"]
+    names = {
+        kind: [column.name for column in schema.features if column.kind == kind]
+        for kind in ("category", "text")
+    }
+    categories, texts = names["category"], names["text"]
     facts = Facts(
         n_rows=int(len(frame) * share + 1e-9),
-        n_numbers=len(schema.features) - len(categories),
+        n_numbers=len(schema.features) - len(categories) - len(texts),
         category_sizes=tuple(int(frame[name].nunique()) for name in categories),
         n_outputs=max(1, len(schema.target.classes)),
         time_limit_s=settings.run.time_limit_s,
         epochs=int(epochs.value) if epochs else 0,
+        n_texts=len(texts),
+        n_words=sum(_words(frame[name]) for name in texts),
     )
     wanted, profile = settings.hyperparameters, settings.profile
 
@@ -78,6 +89,13 @@ def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: floa
         profile=profile if "model.profile" in settings.chosen else None,
         fits=fits,
     )
+
+
+def _words(cells: pd.Series) -> float:
+    """About how many words a text has, by its length."""
+    rows = np.linspace(0, len(cells) - 1, min(len(cells), TEXTS_READ)).astype(np.int64)
+    lengths = [len(text) for text in as_texts(cells.iloc[rows])]
+    return float(np.mean(lengths)) / CHARACTERS_A_WORD if lengths else 0.0
 
 
 def _train_share(split: SplitOptions, given: Collection[str]) -> float:

@@ -60,6 +60,7 @@ class Config:
     Args:
         origins: Where each value came from, by dotted key such as ``training.epochs``.
         choice: Of the model, where the data made it.
+        reasons: Lines that say why the data decided something out of the ordinary.
     """
 
     data: DataOptions
@@ -71,6 +72,7 @@ class Config:
     run: RunOptions
     origins: Mapping[str, Origin]
     choice: Choice | None = None
+    reasons: tuple[str, ...] = ()
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write every value with its origin as a comment; the file is replaced at once."""

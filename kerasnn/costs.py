@@ -14,6 +14,8 @@ MEASURED_CORES = 2
 CORES_EXPONENT = 0.5
 # How much faster a GPU takes a row than these two cores.
 GPU_SPEED = 6.0
+# Microseconds of an epoch for a word of a text, which is looked up with the pair it begins.
+WORD_US = 1.0
 # Building, compiling and judging a network, whatever its rows.
 START_S = 8.0
 
@@ -60,7 +62,13 @@ class Cost:
     output_us: float
 
     def seconds(
-        self, n_rows: int, n_inputs: int, n_outputs: int, machine: Machine, epochs: int
+        self,
+        n_rows: int,
+        n_inputs: int,
+        n_outputs: int,
+        machine: Machine,
+        epochs: int,
+        n_words: float = 0,
     ) -> float:
         """Of a whole training.
 
@@ -70,16 +78,20 @@ class Cost:
             n_outputs: One a class, or one.
             machine: On which it runs.
             epochs: In place of the usual ones; 0 for these.
+            n_words: Words of a row's texts.
 
         >>> Cost(10, 50.0, 5.0, 1.0).seconds(10_000, 8, 3, Machine(cores=2), epochs=0)
         17.2
         """
         a_row = self.row_us + self.input_us * n_inputs + self.output_us * max(0, n_outputs - 1)
+        a_row += WORD_US * n_words
         return START_S + n_rows * (epochs or self.epochs) * a_row / 1e6 / machine.speed
 
 
 # By model and profile.
 COSTS: dict[tuple[str, str], Cost] = {
+    # It trains twice: once more with the validation rows.
+    ("bag_of_ngrams", "default"): Cost(epochs=40, row_us=5.0, input_us=0.1, output_us=5.0),
     ("linear", "default"): Cost(epochs=60, row_us=0.8, input_us=0.01, output_us=0.01),
     ("mlp", "default"): Cost(epochs=50, row_us=15.0, input_us=0.1, output_us=0.05),
     ("realmlp", "default"): Cost(epochs=64, row_us=18.0, input_us=0.3, output_us=0.05),

@@ -32,6 +32,7 @@ from kerasnn.phases import Phases
 from kerasnn.predicting import predict_labelled
 from kerasnn.run import Run
 from kerasnn.table import Table
+from kerasnn.target_choice import describe
 from kerasnn.training.probes import Probes
 
 
@@ -136,9 +137,13 @@ def _story(
     """What the report tells of the data, the training and the scores."""
     config, progress = learned.config, learned.fitted.progress
     frame, parts = table.examples.frame, table.parts
+    known = learned.predictor.preprocessor
+    schema, told = known.schema, describe(known.coder, table.rows("train"), config.training)
+    if told:
+        schema = replace(schema, notes=(*schema.notes, told))
     return {
         "examples_origin": table.examples.origin,
-        "schema": learned.predictor.preprocessor.schema,
+        "schema": schema,
         "n_rows": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
         "split": config.split.kind,
         "config": config.to_dict(),

@@ -20,6 +20,7 @@ from kerasnn.signature import Kind
 
 # The first kind that a column has tells.
 DEFAULTS: dict[Kind, str] = {"text": "bag_of_ngrams", "image": "airbench"}
+PLAIN_KINDS: tuple[Kind, ...] = ("number", "boolean", "category", "date")
 # Of fewer series than that, fixed convolutions with a solved layer say more than trained ones.
 FEW_SERIES = 1_000
 
@@ -46,6 +47,8 @@ class Facts:
         n_outputs: Classes or labels; 1 for a number.
         time_limit_s: Of the training; None has none.
         epochs: Chosen ones; 0 leaves them to the model.
+        n_texts: Columns of texts.
+        n_words: Words of all texts of a row, on average.
     """
 
     n_rows: int
@@ -54,6 +57,8 @@ class Facts:
     n_outputs: int = 1
     time_limit_s: float | None = None
     epochs: int = 0
+    n_texts: int = 0
+    n_words: float = 0.0
 
     @property
     def n_inputs(self) -> int:
@@ -120,6 +125,15 @@ PLANS = (
     Plan((Member("realmlp", "small"),), least=0.25),
     Plan((Member("mlp"),), least=0.0),
 )
+# For tables with texts. N-grams say most of what long texts say and little else, networks for tables
+# the other way round: of reviews with five columns, the average is better than each.
+_BAG = Member("bag_of_ngrams")
+TEXT_PLANS = (
+    Plan((_BAG, Member("realmlp"), Member("tabm", "small"))),
+    Plan((_BAG, Member("tabm", "small"))),
+    Plan((_BAG,), least=0.0),
+)
+WIDE_TEXT_PLANS = (Plan((_BAG, Member("mlp"))), Plan((_BAG,), least=0.0))
 WIDE_PLANS = (Plan((Member("mlp"),), least=0.0),)
 
 
@@ -179,16 +193,18 @@ class Choice:
 
 
 def choose_by_kinds(kinds: Iterable[Kind], n_rows: int) -> Choice | None:
-    """A network for texts where there are some, else for images, for series and sounds.
+    """A network for texts or images where there are some, else for series and sounds.
 
     Args:
         kinds: Of the columns that are used.
         n_rows: Of the table; few series are better told apart by another model than many.
 
     Returns:
-        None for a table of plain columns, which is for `choose`.
+        None for a table of plain columns, with texts or without, which is for `choose`.
     """
     found = set(kinds)
+    if found > {"text"} and found <= {"text", *PLAIN_KINDS}:
+        return None
     for kind, model in DEFAULTS.items():
         if kind in found:
             return Choice((Member(model),), f"{model}: there are {kind}s")
@@ -218,20 +234,24 @@ def choose(
         profile: That somebody chose for whatever is trained.
         fits: Whether a model is one to choose: it has the hyper-parameters that were chosen.
     """
-    plans = [each for each in _plans(facts) if all(fits(model) for model, _ in each.members)]
-    for plan in plans or PLANS[-1:]:
+    usual = _plans(facts)
+    plans = [each for each in usual if all(fits(model) for model, _ in each.members)]
+    for plan in plans or usual[-1:]:
         members = _members(plan, ensemble, profile)
         share = _affordable_share(members, facts, machine)
         if share >= plan.least:
             break
     epochs = 0
-    if share < 1 and not facts.epochs:
+    # A bag of n-grams commonly ends early, whatever was planned.
+    if share < 1 and not facts.epochs and not facts.n_texts:
         epochs = max(1, int(_cost(members[0]).epochs * share))
     reason = f"{_named(members, epochs)}: {_told(members, epochs, facts, machine)}"
     return Choice(members, reason, epochs, by_cost=True)
 
 
 def _plans(facts: Facts) -> tuple[Plan, ...]:
+    if facts.n_texts:
+        return WIDE_TEXT_PLANS if facts.n_inputs > WIDE else TEXT_PLANS
     if facts.n_inputs > WIDE:
         return WIDE_PLANS
     return tuple(each for each in PLANS if not 0 < each.most_rows < facts.n_rows)
@@ -250,7 +270,12 @@ def _cost(member: Member) -> Cost:
 def _seconds(members: tuple[Member, ...], facts: Facts, machine: Machine, epochs: int = 0) -> float:
     return sum(
         _cost(member).seconds(
-            facts.n_rows, facts.n_inputs, facts.n_outputs, machine, epochs or facts.epochs
+            facts.n_rows,
+            facts.n_inputs,
+            facts.n_outputs,
+            machine,
+            epochs or facts.epochs,
+            facts.n_words,
         )
         for member in members
     )
@@ -281,6 +306,8 @@ def _told(members: tuple[Member, ...], epochs: int, facts: Facts, machine: Machi
     """What the choice goes by."""
     columns = facts.n_numbers + len(facts.category_sizes)
     told = f"{_count(facts.n_rows, 'row')} and {_count(columns, 'column')}"
+    if facts.n_texts:
+        told += f" beside {_count(facts.n_texts, 'column')} of text"
     if facts.n_inputs > WIDE:
         told += ", too many to embed each number"
     told += f"; about {show_duration(_seconds(members, facts, machine, epochs))} on {machine}"

@@ -166,6 +166,9 @@ def train(
         table, chosen = read_table(settings, sources)
         if chosen.choice and chosen.choice.by_cost and progress:
             announce(f"auto chose {chosen.choice.reason}")
+        if progress:
+            for reason in chosen.reasons:
+                announce(reason)
         if chosen.run.tensorboard:
             check_installed()
         folder = open_folder(chosen, resume=resume, force=force)

@@ -227,23 +227,7 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> list[Baselin
     from sklearn.linear_model import LogisticRegression, Ridge
 
     start = time.perf_counter()
-    mean, deviation = train.numbers.mean(axis=0), train.numbers.std(axis=0)
-    deviation[deviation == 0] = 1.0
-    cardinalities = [
-        min(vocabulary.cardinality, MAX_ONE_HOT) for vocabulary in judge.preprocessor.vocabularies
-    ]
-    columns = [
-        _sparse((rows.numbers - mean) / deviation, rows.codes, cardinalities)
-        for rows in (train, test)
-    ]
-    if train.pixels.shape[1]:
-        middle = train.pixels.mean(axis=0)
-        columns = [
-            np.concatenate([known.toarray(), (rows.pixels - middle) * PIXEL_SCALE], axis=1)
-            for known, rows in zip(columns, (train, test), strict=True)
-        ]
-    if train.texts:
-        columns = _beside_texts(judge.preprocessor, columns, train, test)
+    columns = _columns(judge.preprocessor, train, test)
     if not columns[0].shape[1]:  # Texts without a word.
         return []
     regression = judge.preprocessor.schema.target.task == "regression"
@@ -264,6 +248,43 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> list[Baselin
             filter(None, [note, f"on images of at most {MAX_SIDE} × {MAX_SIDE} pixels"])
         )
     return [Baseline("linear", title, predictions, time.perf_counter() - start, note)]
+
+
+def design_matrices(
+    preprocessor: Preprocessor, train: pd.DataFrame, test: pd.DataFrame
+) -> tuple[Any, Any]:
+    """Rows as a linear model takes them, (n, any), dense or sparse.
+
+    Args:
+        preprocessor: Fitted columns, without embeddings of numbers.
+        train: Rows that the scales and weights of the columns are from.
+        test: Rows that are brought to the same columns.
+    """
+    known, others = (_Rows.of(preprocessor, part) for part in (train, test))
+    columns = _columns(preprocessor, known, others)
+    return columns[0], columns[1]
+
+
+def _columns(preprocessor: Preprocessor, train: _Rows, test: _Rows) -> list[Any]:
+    """Scaled numbers, one-hot categories, pixels and n-grams side by side, of both parts."""
+    mean, deviation = train.numbers.mean(axis=0), train.numbers.std(axis=0)
+    deviation[deviation == 0] = 1.0
+    cardinalities = [
+        min(vocabulary.cardinality, MAX_ONE_HOT) for vocabulary in preprocessor.vocabularies
+    ]
+    columns = [
+        _sparse((rows.numbers - mean) / deviation, rows.codes, cardinalities)
+        for rows in (train, test)
+    ]
+    if train.pixels.shape[1]:
+        middle = train.pixels.mean(axis=0)
+        columns = [
+            np.concatenate([known.toarray(), (rows.pixels - middle) * PIXEL_SCALE], axis=1)
+            for known, rows in zip(columns, (train, test), strict=True)
+        ]
+    if train.texts:
+        columns = _beside_texts(preprocessor, columns, train, test)
+    return columns
 
 
 def _beside_texts(

@@ -24,6 +24,7 @@ class Member:
         best_epoch: Whose weights it has.
         n_epochs: That it was trained for.
         seconds: Of its training, over all sittings.
+        schedule: Shape of its learning rate over the run.
     """
 
     title: str
@@ -33,6 +34,7 @@ class Member:
     best_epoch: int
     n_epochs: int
     seconds: float
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,24 @@ def cells(story: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     total = sum(each["seconds"] for each in story["members"])
     rows.append(["average", "", "", metric.format(story["value"]), "", f"{total:.0f}"])
     return head, rows
+
+
+def shown(story: Mapping[str, Any]) -> str:
+    """Which network the curves are of, and why that one.
+
+    Args:
+        story: As of `Membership.to_dict`.
+    """
+    weights = [each["weight"] for each in story["members"]]
+    equals = sum(weight == max(weights) for weight in weights)
+    number, name = story["heaviest"], story["members"][story["heaviest"] - 1]["title"]
+    if equals == 1:
+        why = "which has the largest weight"
+    elif equals == len(weights):
+        why = "the first of them; all have the same weight"
+    else:
+        why = f"the first of {equals} with the largest weight"
+    return f"What follows is network {number}, {name}, {why}."
 
 
 def lines(story: Mapping[str, Any]) -> list[str]:

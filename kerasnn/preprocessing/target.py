@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class TargetCoder:
     target: Target
     mean: float = 0.0
     deviation: float = 1.0
-    transform: TargetTransform = TargetTransform()
+    transform: TargetTransform = field(default_factory=TargetTransform)
     non_negative: bool = False
 
     @classmethod

@@ -133,7 +133,8 @@ class TargetTransform:
         scores, knots = (np.array(each, "float64") for each in (self.scores, self.knots))
         width = np.diff(scores)
         # The way that a value goes along each pair of knots; the first and the last have no end.
-        into = xp.clip(values - scores[:-1].astype("float32"), 0.0, width.astype("float32"))
+        into = xp.maximum(values - scores[:-1].astype("float32"), 0.0)
+        into = xp.minimum(into, width.astype("float32"))
         slopes = (np.diff(knots) / width).astype("float32")
         return xp.sum(into * slopes, axis=-1, keepdims=True) + float(np.float32(knots[0]))
 
@@ -219,7 +220,9 @@ def _knots(values: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
     ranks = (np.arange(count) + 0.5) / count
     quantiles = np.quantile(values, np.linspace(0, 1, count))
     # Apart by less, their slope would be no number of float32.
-    least = 1e-6 * max(float(np.abs(quantiles[[0, -1]]).max()) * 1e-6, float(np.ptp(quantiles)) * 1e-6)
+    least = 1e-6 * max(
+        float(np.abs(quantiles[[0, -1]]).max()) * 1e-6, float(np.ptp(quantiles)) * 1e-6
+    )
     starts = np.flatnonzero(np.diff(quantiles, prepend=-np.inf) > least)
     ends = np.append(starts[1:], count) - 1
     normal = NormalDist()

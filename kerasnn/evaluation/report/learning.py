@@ -161,22 +161,32 @@ def _rate(story: Story) -> Drawing:
     training = story["training"]
     series = _series(training, "learning_rate")
     values = [value for _, value in series]
-    schedule = (story["config"].get("training") or {}).get("schedule", "")
+    schedule = _schedule(story)
     peak = f"{max(values):.2g}" if values else "–"
     sentence = f"The learning rate peaked at {peak} and ended at {values[-1]:.2g}" if values else ""
     if len(set(values)) == 1:
         sentence = f"The learning rate was {peak} throughout"
     if schedule:
-        sentence += f" (schedule: {str(schedule).replace('_', ' ')})"
+        sentence += f" (schedule: {schedule.replace('_', ' ')})"
 
     def paint(axes: Axes) -> None:
         _line(axes, series, ACCENT, "learning rate")
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         scale(axes, values)
+        if len(set(values)) == 1:
+            # From 0, so that the line has a size; around itself it has none.
+            axes.set_ylim(0, 2 * values[0] or 1.0)
         whole_epochs(axes)
         axes.set_ylabel("learning rate")
 
     return draw("Learning rate", f"{sentence}.", paint)
+
+
+def _schedule(story: Story) -> str:
+    """That of the network that is shown: of an average, it is one of several."""
+    if members := story.get("members"):
+        return str(members["members"][members["heaviest"] - 1].get("schedule", ""))
+    return str((story["config"].get("training") or {}).get("schedule", ""))
 
 
 def _sweep(sweep: Story) -> Drawing:

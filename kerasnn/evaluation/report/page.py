@@ -275,7 +275,12 @@ def _members(story: Story) -> Story | None:
     if not story.get("members"):
         return None
     head, rows = membership.cells(story["members"])
-    return {"head": head, "rows": rows, "note": membership.NOTE}
+    return {
+        "head": head,
+        "rows": rows,
+        "note": membership.NOTE,
+        "shown": membership.shown(story["members"]),
+    }
 
 
 def _per_class(scores: Story) -> Story:
