@@ -274,7 +274,8 @@ def _weigh(predictors: Sequence[Predictor], trained: Sequence[_Trained]) -> list
     predictions = np.stack([_predictions(outputs[number][rows], task) for number in sound])
     weights = None if checked.weights is None else checked.weights[rows]
     judged = (predictions, checked.target[rows], weights)
-    if len(rows) < FEW_ROWS:
+    # Networks for tables are often far worse than n-grams, though few rows can't be sure of it.
+    if len(rows) < FEW_ROWS and not predictors[0].preprocessor.texts:
         found = even_weights(*judged)
     else:
         found = greedy_weights(*judged, rounds=max(PICKS, 2 * len(sound)))

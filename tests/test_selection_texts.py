@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 import kerasnn
 from kerasnn import choosing, models
+from kerasnn.averaging import _weigh
 from kerasnn.costs import COSTS, WORD_US, Machine
 from kerasnn.schema import Column, Schema, Target
 from kerasnn.selection import (
@@ -23,6 +25,7 @@ from kerasnn.selection import (
     choose_by_kinds,
 )
 from kerasnn.settings import collect
+from kerasnn.training.engine import Arrays
 
 TWO = Machine(cores=2)
 BAG = Member("bag_of_ngrams")
@@ -30,6 +33,9 @@ SCHEMA = Schema(
     (Column("a", "number"), Column("b", "category"), Column("note", "text")),
     Target("y", "binary", ("no", "yes")),
 )
+
+
+SCHEMA_OF_NUMBERS = Schema((Column("a", "number"),), Target("y", "regression"))
 
 
 def table(n_rows: int = 80) -> pd.DataFrame:
@@ -119,3 +125,24 @@ def test_a_run_and_an_estimator_average_them(tmp_path: Path) -> None:
     features = frame.drop(columns="y")
     estimator = kerasnn.Classifier(epochs=1, columns={"note": "text"}, random_state=0)
     assert estimator.fit(features, frame["y"]).bundle_.model == "average"
+
+
+def test_few_rows_weigh_networks_for_texts_too() -> None:
+    """Equal weights of all that is not surely worse cost the bag 2 points of AUC on 1,800 reviews."""
+    random = np.random.default_rng(3)
+    truth = random.normal(size=100).astype("float32")
+    checked = Arrays({}, truth, None)
+    trained = [SimpleNamespace(lesson=SimpleNamespace(validation=checked))] * 2
+    errors = (0.5 * random.normal(size=100), 0.6 * random.normal(size=100))
+
+    def weights(texts: tuple[str, ...]) -> list[float]:
+        known = SimpleNamespace(texts=texts, schema=SCHEMA_OF_NUMBERS)
+        predictors: Any = [
+            SimpleNamespace(preprocessor=known, outputs=lambda _, e=each: (truth + e)[:, None])
+            for each in errors
+        ]
+        return _weigh(predictors, trained)  # type: ignore[arg-type]
+
+    assert weights(()) == [0.5, 0.5]
+    first, second = weights(("note",))
+    assert first > second
