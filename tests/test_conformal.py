@@ -544,7 +544,7 @@ class TestRuns:
         how |= {"baselines": False, "set": {"epochs": 2, "buckets": 64, "tokens": "words"}}
         run = kerasnn.train(frame, target="liked", **how)
         assert run.scores is not None
-        assert any("learned from the validation rows" in note for note in run.scores.notes)
+        assert any("trained on the validation rows" in note for note in run.scores.notes)
         margins = run.predictor.decision.margins
         assert margins is not None
         assert margins.n_rows == 45

@@ -72,7 +72,7 @@ def test_few_windows_share_a_quantile_and_widths_grow() -> None:
     assert share == pytest.approx(0.8, abs=0.04)
     assert "312 windows of which 11 do not overlap" in found.note
     assert "back-test" in found.note
-    assert "picked the best epoch" in found.note
+    assert "chose the best epoch" in found.note
 
 
 def test_the_back_test_is_not_asked_where_there_is_enough() -> None:
