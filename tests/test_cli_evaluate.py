@@ -184,8 +184,8 @@ def test_wrong_rows_are_told_before_keras(
         result = invoke(verb, run, str(path), code=2)
         assert result.stderr.startswith("error: ")
         assert "'b'" in result.stderr
-    path.write_text("a;b;kind;answer\n1;2;u;no\n", encoding="utf-8")
-    assert "delimiter" in invoke("evaluate", run, str(path), code=2).stderr
+    result = invoke("evaluate", run, str(path), "--delimiter", "||", code=2)
+    assert result.stderr.startswith("error: `delimiter` must be one ASCII character; got '||'")
     result = invoke("predict", run, str(path), "--coverage", "2", code=2)
     assert result.stderr == "error: `coverage` must be in (0, 1); got 2 – write 0.9 for 90 %\n"
     result = invoke("predict", run, str(path), "--output", str(path), code=2)
