@@ -35,7 +35,7 @@ MAX_SIDE, MAX_IMAGES, IMAGES_AT_ONCE = 16, 10_000, 1_024
 # higher than without, in a tenth of the time.
 PIXEL_SCALE = 0.1 / 255
 CHARACTERS_A_WORD = 6
-# Of a row, a column and a class, to fit one of the larger baselines; measured on two cores.
+# Of a row, a column and a class, to fit one of the larger baselines: a rough guess, not measured.
 CELL_S = 1e-5
 
 
