@@ -1,4 +1,7 @@
-"""What the rows decide of a configuration: how texts are cut, images changed, and how often seen."""
+"""What the rows decide of a configuration: how texts are cut, images changed and how often seen.
+
+And how fast a network learns where it predicts a number.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,10 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
         augmentations.check(augment)
     if augment != config.training.augment:
         decided["training.augment"] = augment
+    if schema.target.task == "regression":
+        for_numbers = models.get(config.model.name).regression
+        prescribed = ("default", "model recipe")
+        decided |= {k: v for k, v in for_numbers.items() if config.origins.get(k) in prescribed}
     if not config.training.epochs:
         kind = models.data_of(config.model.name)
         if images or kind in ("image", "sequence"):

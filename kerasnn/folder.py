@@ -48,7 +48,7 @@ from kerasnn.selection import Choice
 from kerasnn.settings import Settings, collect
 from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
-from kerasnn.training.fitting import check_fingerprint
+from kerasnn.training.resuming import check_fingerprint
 
 if TYPE_CHECKING:
     from kerasnn.run import Run

@@ -54,7 +54,7 @@ class Forward:
         # one; a partial is one of its own.
         called = partial(_in_turn, Walk(network)) if _is_wide(network) else network
         outputs = partial(_mirrored, called, network) if mirror else partial(called, training=False)
-        self._call = tf.function(outputs, input_signature=[inputs])
+        self._call = tf.function(outputs, input_signature=[inputs], autograph=False)
 
     def __call__(self, inputs: Mapping[str, Any]) -> np.ndarray:
         """Inputs of (n, …) each, in memory or read by rows, to float32 outputs, (n, width).

@@ -33,6 +33,7 @@ from kerasnn.predicting import predict_labelled
 from kerasnn.run import Run
 from kerasnn.table import Table
 from kerasnn.target_choice import describe
+from kerasnn.training.failing import FAILED, FAILED_NOTE
 from kerasnn.training.probes import Probes
 
 
@@ -120,6 +121,8 @@ def _scores(
     n_validation = len(table.parts.validation)
     cautious = cautions(predictions, n_validation=n_validation, threshold=options.threshold)
     scores = replace(scores, notes=(*scores.notes, *cautious))
+    if learned.fitted.progress.stopped == FAILED:
+        scores = replace(scores, notes=(*scores.notes, FAILED_NOTE))
     if "validation" in learned.parts:
         note = "after the best epoch was chosen, the network was trained on the validation rows too"
         note += ", and so were the baselines" if compared else ""

@@ -26,8 +26,10 @@ from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.table import Table
+from kerasnn.training.affording import require_inputs, require_weights
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
+from kerasnn.training.failing import FAILED
 from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Row, Watcher, fit
 from kerasnn.training.losses import RowLoss, loss_function
@@ -148,6 +150,7 @@ def prepare_rows(
     """
     train, validation = table.rows("train"), table.rows("validation")
     preprocessor = fit_to(train)
+    require_inputs(preprocessor.signature, len(train) + len(validation))
     target = preprocessor.target(train)
     row_weights = class_weights(target, recipe)
     if weights is not None:
@@ -197,8 +200,11 @@ def _cut_head(lesson: Lesson, config: Config) -> Head:
 def build_network(config: Config, preprocessor: Preprocessor) -> keras.Model:
     """The network of a configuration, with the first weights that its seed gives."""
     name, values = config.model.name, config.model.hyperparameters
+    build = partial(models.build, name, preprocessor.signature, **values)
     with seeded(config.run.seed), precision(config.training):
-        return models.build(name, preprocessor.signature, **values)
+        require_weights(build, preprocessor.signature, values)
+    with seeded(config.run.seed), precision(config.training):
+        return build()
 
 
 def _augmenter(config: Config, signature: Signature, n_rows: int) -> Augmenter | None:
@@ -359,7 +365,7 @@ def learned_again(learned: Learned, lesson: Lesson) -> Learned:
     entry = models.get(config.model.name)
     if not (entry.closed_form or entry.refit) or known.on_disk or checked.on_disk:
         return learned
-    if learned.fitted.progress.stopped in ("interrupted", "time limit"):
+    if learned.fitted.progress.stopped in ("interrupted", "time limit", FAILED):
         return learned
     rows = _joined(known, checked)
     network = build_network(config, lesson.preprocessor)
@@ -397,13 +403,21 @@ def _trained_as_long(
         network,
         rows,
         checked,
-        recipe=replace(config.training, epochs=progress.best_epoch, patience=0),
+        recipe=replace(
+            config.training,
+            epochs=progress.best_epoch,
+            patience=0,
+            learning_rate=config.training.learning_rate * progress.rate_share,
+            batch_size=progress.batch_size or config.training.batch_size,
+        ),
         row_loss=row_loss,
         monitor=latest,
         seed=config.run.seed,
         time_limit_s=None if limit is None else max(limit - progress.seconds, 1.0),
+        second_try=False,
     )
-    return fitted.progress.epoch == progress.best_epoch
+    as_long = fitted.progress.epoch == progress.best_epoch
+    return as_long and fitted.progress.stopped != FAILED
 
 
 def _solved(lesson: Lesson, row_loss: RowLoss, monitor: Monitor) -> Fitted:

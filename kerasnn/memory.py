@@ -49,13 +49,14 @@ def rows_at_once(row_bytes: float, *, most: int, budget: float) -> int:
     return max(1, min(most, int(budget // max(row_bytes, 1))))
 
 
-def require(needed: float, what: str, *, fix: str) -> None:
+def require(needed: float, what: str, *, fix: str, place: str | None = None) -> None:
     """Refuse work that does not fit into memory, before anything of it is allocated.
 
     Args:
         needed: Bytes that it takes.
         what: Name of what takes them, in the plural.
         fix: What to do about it, as an imperative.
+        place: Name of the file or column, if it is of one.
 
     Raises:
         ResourceError: There is less.
@@ -63,7 +64,7 @@ def require(needed: float, what: str, *, fix: str) -> None:
     free = free_memory() * SHARE
     if needed > free:
         told = f"{what} need about {show(needed)} of memory and {show(free)} can be had"
-        raise ResourceError(told, fix=fix)
+        raise ResourceError(told, place=place, fix=fix)
 
 
 def unnamed_file(size: int) -> IO[bytes]:

@@ -265,6 +265,7 @@ class Entry:
             how much each of its members counts: called with the network, their inputs and target.
         profiles: Other sizes of it by name, such as ``small``: hyper-parameters, and keys of the
             configuration such as ``training.epochs``, that differ from the defaults.
+        regression: Keys of the configuration whose values differ where a number is to be predicted.
         search: Where tuning looks for each hyper-parameter or key, as text such as
             ``log [0.001, 0.1]``, ``whole [1, 4]`` or ``{relu, silu}``; see `kerasnn.tuning.spaces`.
     """
@@ -283,6 +284,7 @@ class Entry:
     refit: bool = False
     conclude: Callable[[keras.Model, Mapping[str, Any], Any], None] | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    regression: Mapping[str, Any] = field(default_factory=dict)
     search: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -350,6 +352,7 @@ def get(name: str) -> Entry:
         refit=getattr(module, "REFIT", False),
         conclude=getattr(module, "conclude", None),
         profiles=getattr(module, "PROFILES", {}),
+        regression=getattr(module, "REGRESSION", {}),
         search=getattr(module, "SEARCH", {}),
     )
 

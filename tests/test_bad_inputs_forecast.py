@@ -197,6 +197,24 @@ REFUSED = [
         ("--target", "sales", "--horizon", "60"),
     ),
     Row(
+        "a horizon as long as the series",
+        lambda frame: None,
+        (
+            "error: 80 points in time are too few for a horizon of 80 – give a shorter horizon or "
+            "more history: training, validation and test each need one",
+        ),
+        ("--target", "sales", "--horizon", "80"),
+    ),
+    Row(
+        "a horizon and a history far longer than the series",
+        lambda frame: None,
+        (
+            "error: 80 points in time are too few for a horizon of 99,999 – give a shorter horizon "
+            "or more history: training, validation and test each need one",
+        ),
+        ("--target", "sales", "--horizon", "99999", "--history", "99999"),
+    ),
+    Row(
         "a horizon of nothing",
         lambda frame: None,
         (

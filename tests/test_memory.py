@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from kerasnn import memory
+from kerasnn import data, memory
 from kerasnn.errors import ResourceError
+from kerasnn.evaluation import series_summaries
 
 MACHINE = memory._free_of_machine()
 
@@ -47,3 +49,34 @@ def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         "the series need about 3.2 GB of memory and 1.8 GB can be had – give fewer rows"
     )
     assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize("name", ["table.csv", "sounds"])
+def test_files_that_do_not_fit_are_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    if name == "table.csv":
+        path.write_text("a,b\n" + "1,2\n" * 500)
+    else:
+        for label in ("high", "low"):
+            (path / label).mkdir(parents=True)
+            for i in range(4):
+                content = b"\0" * 500
+                header = b"RIFF" + (36 + 500).to_bytes(4, "little") + b"WAVEfmt \x10\0\0\0\1\0\1\0"
+                header += (8000).to_bytes(4, "little") + (16000).to_bytes(4, "little")
+                header += b"\2\0\x10\0data" + (500).to_bytes(4, "little")
+                (path / label / f"{i}.wav").write_bytes(header + content)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1e6)
+    data.read(str(path))
+    monkeypatch.setattr(memory, "free_memory", lambda: 3e3)
+    with pytest.raises(ResourceError, match=r" need about 0 MB of memory and 0 MB can be had"):
+        data.read(str(path))
+
+
+def test_summaries_of_series_are_made_of_some_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(0).normal(size=(7, 30, 2)).astype("float32")
+    values[2, 20:] = np.nan
+    whole = series_summaries.of_series(values)
+    monkeypatch.setattr(series_summaries, "BYTES", 2 * 8 * 30 * 2)
+    np.testing.assert_array_equal(series_summaries.of_series(values), whole)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasnn.errors import DataError, KerasnnWarning
 from kerasnn.recipes import Recipe
 from kerasnn.signature import Output
 from kerasnn.training import fitting
@@ -249,32 +248,6 @@ def test_first_epoch_is_always_finished(monkeypatch: pytest.MonkeyPatch) -> None
     fitted = train(build(), scripted([1] * EPOCHS), watch, time_limit_s=1)
     assert fitted.progress.stopped == "time limit"
     assert fitted.progress.epoch == 1
-
-
-def test_loss_that_explodes_at_once_is_an_error() -> None:
-    options = {"optimizer": "sgd", "learning_rate": 1e30, "clip_norm": 0.0, "warmup": 0.0}
-    with pytest.raises(DataError) as caught:
-        train(build(), scripted([1] * EPOCHS), Watch(), schedule="constant", **options)
-    assert str(caught.value) == (
-        "the loss is not a finite number in the first epoch – "
-        "lower `training.learning_rate`, or scale the numbers"
-    )
-
-
-@pytest.mark.parametrize("broken", [math.inf, math.nan])
-def test_loss_that_explodes_later_keeps_the_best(broken: float) -> None:
-    def spoil(row: Row, engine: Engine) -> None:
-        if row["epoch"] == 2:
-            kernel = engine.network.trainable_variables[-2]
-            kernel.assign(np.full(kernel.shape, broken, "float32"))
-
-    network, watch = build(), Watch(end=spoil)
-    text = "the loss is not finite in epoch 3; the weights of the best epoch are kept"
-    with pytest.warns(KerasnnWarning, match=text):
-        fitted = train(network, scripted([2, 1]), watch)
-    assert fitted.progress.stopped == "diverged"
-    assert (fitted.progress.epoch, len(fitted.history)) == (2, 2)
-    assert holds(network, watch.judged[1])
 
 
 def interrupt(*_: object) -> None:

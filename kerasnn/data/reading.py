@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from kerasnn import memory
 from kerasnn.data import arrays, delimited, encodings, folders, jsonlines, parquet, ts_files
 from kerasnn.data.frames import (
     Examples,
@@ -26,6 +27,9 @@ from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.recipes import Infinite
 
 CHUNK_ROWS, IMAGES_AT_ONCE = 65_536, 4_096
+# At the least, what is read lies in memory twice, as it came and as cells; a compressed file is
+# several times as large.
+COPIES_OF_CELLS, EXPANSION = 2, 3
 
 
 def read(
@@ -58,8 +62,12 @@ def read(
         check_rows(frame, None, allow_empty=False)
         return Examples(_finite(frame, infinite), "the table")
     if folders.is_media_source(source):
-        return Examples(_media(source, encoding, allow_empty=False), _called(source))
+        files = _media(source, encoding, allow_empty=False)
+        if "sound" in files:
+            _require_memory_of_sounds(files["sound"].tolist())
+        return Examples(files, _called(source))
     located = _locate(source, encoding)
+    _require_memory(located)
     pieces = _pieces(located, encoding=encoding, delimiter=delimiter, rows=None)
     [frame] = list(pieces)
     check_rows(frame, located.origin, allow_empty=False)
@@ -139,6 +147,28 @@ def read_chunks(
 
 def _finite(frame: pd.DataFrame, infinite: Infinite) -> pd.DataFrame:
     return without_infinite(frame) if infinite == "missing" else frame
+
+
+def _require_memory(source: Source) -> None:
+    """Raise if all rows of a file surely do not fit into memory.
+
+    Raises:
+        ResourceError: They do not fit.
+    """
+    if source.format == "arrays":
+        # Which say themselves how large they are.
+        return
+    size = source.path.stat().st_size
+    needed = size * (EXPANSION if source.compressed else 1) * COPIES_OF_CELLS
+    fix = "give fewer rows, or a machine with more memory"
+    memory.require(needed, "the rows of the file", place=source.origin, fix=fix)
+
+
+def _require_memory_of_sounds(paths: Sequence[str]) -> None:
+    """Raise if the samples of files surely do not fit into memory, 2 bytes of which become 4."""
+    size = sum(os.path.getsize(path) for path in paths if os.path.isfile(path))
+    fix = "give fewer or shorter sounds"
+    memory.require(2 * size, f"the samples of {len(paths):,} sounds", fix=fix)
 
 
 def _media(source: Any, encoding: str, *, allow_empty: bool) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.mel import log_mel
+from kerasnn.memory import rows_at_once
 from kerasnn.preprocessing.preprocessor import Preprocessor
 
 # Equal pieces of a series whose means are told.
@@ -14,6 +15,8 @@ PIECES = 8
 MOST_CHANNELS = 32
 QUARTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 SOUNDS_AT_ONCE = 50
+# Series at once, and bytes of theirs.
+ROWS, BYTES = 10_000, 32 * 1024 * 1024
 
 
 def summaries(
@@ -38,6 +41,13 @@ def of_series(values: NDArray[np.float32]) -> NDArray[np.float64]:
     Shape:
         values: (n, length, channels), NaN where missing; returns (n, any)
     """
+    # In double precision, and several times over.
+    at_once = rows_at_once(8 * values[0].size if len(values) else 0, most=ROWS, budget=BYTES)
+    starts = range(0, max(len(values), 1), at_once)
+    return np.concatenate([_of_some(values[start : start + at_once]) for start in starts])
+
+
+def _of_some(values: NDArray[np.float32]) -> NDArray[np.float64]:
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0).astype("float64")
     count = known.sum(axis=1).astype("float64")

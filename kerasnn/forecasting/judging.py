@@ -16,6 +16,7 @@ from kerasnn.forecasting.learning import Learned, history_for
 from kerasnn.forecasting.parts import PartName
 from kerasnn.forecasting.scores import ForecastScores, score
 from kerasnn.forecasting.windows import Origins
+from kerasnn.training.failing import FAILED, FAILED_NOTE
 
 # Windows that are scored: more would say the same and fill the memory.
 MOST_NUMBERS = 100_000_000
@@ -57,6 +58,7 @@ def judge(learned: Learned, part: PartName, *, baselines: bool) -> Judged:
         compared = naive_baselines(lesson.prepared.panel, origins, found, logarithm=positive)
         compared += _ridge(learned, origins)
     notes = [] if part == "test" else [_NO_TEST]
+    notes += [FAILED_NOTE] if learned.fitted.progress.stopped == FAILED else []
     notes += [learned.forecaster.intervals.note] if learned.forecaster.intervals else []
     scores = score(found, compared, seed=config.run.seed, notes=notes)
     return Judged(part, found, scores, tuple(compared))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -21,6 +22,7 @@ from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared, che
 from kerasnn.forecasting.windows import MOST_BYTES, Origins, in_memory, origins
 from kerasnn.forward import Forward
 from kerasnn.recipes import ForecastOptions
+from kerasnn.training.affording import require_weights
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
@@ -173,8 +175,11 @@ def build_network(config: Config, preprocessor: ForecastPreprocessor) -> keras.M
     """
     name, values = config.model.name, config.model.hyperparameters
     _check_model(name)
+    build = partial(models.build, name, preprocessor.signature, **values)
     with seeded(config.run.seed), precision(config.training):
-        return models.build(name, preprocessor.signature, **values)
+        require_weights(build, preprocessor.signature, values)
+    with seeded(config.run.seed), precision(config.training):
+        return build()
 
 
 def learn(

@@ -90,6 +90,7 @@ def divide(
     starts = np.array([track.start for track in panel.tracks], np.int64)
     if not end.any():
         raise DataError("the targets have no value at all", fix="name another target")
+    _check_room(end, end, horizon)
     test = end
     if "test" in given:
         test = _from_file(given["test"], end)
@@ -124,7 +125,7 @@ def _validation_length(end: NDArray[np.int64], share: float, horizon: int) -> in
 
 def _cut(starts: NDArray[np.int64], end: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """Where the last points in time begin, counted back from the end of the latest series."""
-    latest = int((starts + end)[end > 0].max())
+    latest = int((starts + end).max(where=end > 0, initial=0))
     return np.clip(latest - length - starts, 0, end)
 
 

@@ -126,6 +126,12 @@ def _depth_first(network: keras.Model) -> list[Any]:
     return order
 
 
+def numbers_of_all(network: keras.Model) -> int:
+    """Numbers that all operations together make of a row."""
+    sizes = [_inner_size(each) + sum(map(_numbers, _outputs(each))) for each in network.operations]
+    return sum(sizes)
+
+
 def most_numbers(network: keras.Model) -> int:
     """Most numbers that an operation makes of a row."""
     sizes = [max(_inner_size(each), *map(_numbers, _outputs(each))) for each in network.operations]

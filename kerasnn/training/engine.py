@@ -99,6 +99,11 @@ def batch_size_for(n_rows: int) -> int:
     return 1024
 
 
+def wanted_batch(recipe: Recipe, n_rows: int) -> int:
+    """Rows a step that a recipe asks for, of which there are no more than rows."""
+    return min(recipe.batch_size or batch_size_for(n_rows), n_rows)
+
+
 def gains_from_xla(network: keras.Model) -> bool:
     """Whether XLA speeds a network up on a CPU: dense ones yes, convolutions and loops no."""
     slow = (keras.layers.RNN, keras.layers.Bidirectional)
@@ -131,7 +136,7 @@ class Engine:
         self.network, self.recipe, self.seed = network, recipe, seed
         self.augmenter = augmenter
         self.n_rows = len(rows)
-        self.batch_size = min(recipe.batch_size or batch_size_for(self.n_rows), self.n_rows)
+        self.batch_size = wanted_batch(recipe, self.n_rows)
         # The rows that do not fill a batch are others in each epoch.
         self.steps_per_epoch = self.n_rows // self.batch_size
         self.optimizer = build_optimizer(recipe, network.trainable_variables)

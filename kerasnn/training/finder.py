@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from kerasnn.recipes import Recipe
+from kerasnn.training.affording import affordable
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.losses import RowLoss
@@ -62,6 +63,7 @@ def find_learning_rate(
         seed: Of the order of the rows.
     """
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
+    recipe = affordable(network, recipe, len(rows))
     with deterministic():
         engine = Engine(network, rows, recipe=recipe, row_loss=row_loss, seed=seed)
         before = engine.read_state()

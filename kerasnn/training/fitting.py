@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,24 +13,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnn.errors import ConfigError, DataError, ModelRefusedError, ResourceError, warn
+from kerasnn.errors import DataError, ResourceError, warn
 from kerasnn.forward import Forward
-from kerasnn.plain import conform
 from kerasnn.recipes import Recipe
+from kerasnn.training import failing, resuming
+from kerasnn.training.affording import affordable
 from kerasnn.training.determinism import deterministic
-from kerasnn.training.engine import Arrays, Engine
+from kerasnn.training.engine import Arrays, Engine, wanted_batch
 from kerasnn.training.losses import RowLoss
 from kerasnn.training.schedules import learning_rates, regularization_shares
 from kerasnn.training.stopping import Monitor, Progress
 
 if TYPE_CHECKING:
     from kerasnn.training.augmentation import Augmenter
-    from kerasnn.training.checkpoints import Checkpoints
+    from kerasnn.training.checkpoints import Checkpoint, Checkpoints
 
 # Of the time since the last checkpoint, writing the next one may take this share.
 CHECKPOINT_SHARE = 0.05
 # Epochs of a sitting after which a time limit sets the horizon of the schedule.
 TIMED_EPOCHS = 2
+LOWER_RATE = "lower `training.learning_rate`, scale the numbers, or choose another model"
 
 Row = dict[str, float]
 
@@ -80,12 +82,18 @@ def fit(
     watchers: tuple[Watcher, ...] = (),
     augmenter: Augmenter | None = None,
     start_counts: bool = False,
+    second_try: bool = True,
 ) -> Fitted:
     """Train a network; afterwards it holds the weights of the best epoch.
 
     With checkpoints, a run that was killed goes on where it stood and ends with the same bits; one
     that had ended goes on when the recipe now asks for more epochs. Ctrl-C ends the training and
     keeps the best weights, if an epoch is done: see ``progress.stopped``.
+
+    A training fails if its loss explodes or is no number, or if the weights that it leaves predict
+    a constant, or worse than one. It is tried once more at a tenth of the learning rate, with a
+    warning: from the last epoch that was sound, or else from the start. If it fails again,
+    ``progress.stopped`` is ``diverged``.
 
     Args:
         network: Uncompiled; inputs by name, raw outputs.
@@ -101,20 +109,30 @@ def fit(
         watchers: Told what happens.
         augmenter: Changes training images at random; validation never sees it.
         start_counts: Whether the weights as they are compete with those of the epochs.
+        second_try: Whether a failed training is tried once more, and told of.
 
     Raises:
-        DataError: The loss is not finite in the first epoch.
+        DataError: The loss is not finite in the first epoch, at the lower rate too.
         ConfigError: There is a checkpoint of another fingerprint.
         ResourceError: Memory ran out.
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
     """
     with deterministic():
+        earlier = checkpoints.load() if checkpoints else None
+        before = resuming.batch_size_of(earlier)
+        # A resumed run takes steps as before, however much memory there is now.
+        chosen = affordable(network, recipe, len(train)) if before is None else recipe
+        if before:
+            chosen = replace(recipe, batch_size=before)
         engine = Engine(
-            network, train, recipe=recipe, row_loss=row_loss, seed=seed, augmenter=augmenter
+            network, train, recipe=chosen, row_loss=row_loss, seed=seed, augmenter=augmenter
         )
         sitting = _Sitting(engine, validation, recipe, monitor, time_limit_s, watchers)
         sitting.checkpoints, sitting.fingerprint = checkpoints, fingerprint or {}
-        sitting.restore()
+        sitting.start_counts, sitting.second_try = start_counts, second_try
+        sitting.restore(earlier)
+        if not earlier and chosen is not recipe:
+            sitting.tell_batch(wanted_batch(recipe, len(train)))
         if start_counts and not sitting.best:
             sitting.count_start()
         try:
@@ -125,6 +143,7 @@ def fit(
                 raise
         except _TimeLimitError:
             sitting.end("time limit")
+            sitting.tell_if_useless()
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             size = engine.batch_size
             fix = f"set `training.batch_size` to {max(1, size // 2)}"
@@ -162,8 +181,12 @@ class _Sitting:
         self.fingerprint: dict[str, Any] = {}
         self.fitted = Fitted(progress=Progress(horizon=recipe.epochs))
         self.best: list[np.ndarray] = []
+        self.start_counts, self.second_try = False, True
         self._forward = Forward(engine.network)
-        self._moment = self._now()
+        self._moment = self._start = self._now()
+        self._constant_loss = failing.constant_loss(
+            engine._rows.target, engine._row_loss, engine.network.output_shape[-1]
+        )
         self._began = self._saved = time.perf_counter()
         self._earlier = self._save_seconds = 0.0
         self._epoch_ends: list[float] = []
@@ -185,27 +208,41 @@ class _Sitting:
 
     def _go_back(self) -> None:
         self.engine.write_state(self._moment.state)
-        horizon = self.progress.horizon
-        self.fitted.progress = replace(self._moment.progress, horizon=horizon)
+        now = self.progress
+        self.fitted.progress = replace(
+            self._moment.progress,
+            horizon=now.horizon,
+            rate_share=now.rate_share,
+            batch_size=now.batch_size,
+            notes=now.notes,
+        )
         del self.fitted.history[self._moment.n_rows :]
         self.best = self._moment.best
 
-    def restore(self) -> None:
+    def tell_batch(self, wanted: int) -> None:
+        """Warn that memory allows smaller steps only."""
+        self.progress.batch_size = size = self.engine.batch_size
+        self._note(f"a step of {wanted:,} rows does not fit into memory: it has {size:,}")
+
+    def restore(self, found: Checkpoint | None) -> None:
         """Go on from a checkpoint, if there is one."""
-        found = self.checkpoints.load() if self.checkpoints else None
         if found is None:
             return
-        _check_form(found.metadata)
-        check_fingerprint(found.metadata["fingerprint"], self.fingerprint)
+        resuming.check_fingerprint(found.metadata["fingerprint"], self.fingerprint)
         self.fitted.history = [dict(row) for row in found.metadata["history"]]
-        self.fitted.progress = progress = Progress(**found.metadata["progress"])
+        self.fitted.progress = progress = Progress.from_dict(found.metadata["progress"])
+        for note in progress.notes:
+            warn(note)
         self.fitted.resumed_at, self._earlier = progress.epoch, progress.seconds
         if progress.stopped == "time limit":
             # There may be more time now.
             progress.horizon = self.recipe.epochs
         elif progress.horizon < found.metadata["epochs"]:
             self._laid_out = True
-        if self.recipe.epochs > progress.epoch and progress.stopped != "no gain":
+        if self.recipe.epochs > progress.epoch and progress.stopped not in (
+            "no gain",
+            failing.FAILED,
+        ):
             progress.stopped = ""
         if self.recipe.epochs != found.metadata["epochs"]:
             if progress.stopped == "no gain":
@@ -217,7 +254,7 @@ class _Sitting:
             n_best = sum(name.startswith("best.") for name in found.arrays)
             self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
         except (KeyError, ValueError, TypeError):
-            raise _of_another_network() from None
+            raise resuming.of_another_network() from None
         self._moment = self._now()
 
     def count_start(self) -> None:
@@ -232,31 +269,38 @@ class _Sitting:
         while not self.progress.stopped:
             if self.progress.epoch >= self.progress.horizon:
                 cut = self.progress.horizon < self.recipe.epochs
-                return self.end("time limit" if cut else "all epochs done")
-            self._one_epoch()
-            if self.progress.stopped:
-                return
+                self._conclude("time limit" if cut else "all epochs done")
+                continue
+            if not self._one_epoch():
+                continue
             if self.recipe.patience and self.progress.wait >= self.recipe.patience:
-                return self.end("no gain")
+                self._conclude("no gain")
+                continue
             self._fit_into_time()
             self._save_if_due()
 
-    def _one_epoch(self) -> None:
+    def _one_epoch(self) -> bool:
+        """Train for an epoch and validate; whether it is sound."""
         epoch, engine = self.progress.epoch, self.engine
         steps = engine.steps_per_epoch
         total = self.progress.horizon * steps
         where = {"first": epoch * steps, "count": steps, "total": total}
         rates = learning_rates(self.recipe, **where)
-        rates *= np.float32(self.progress.rate_factor)
+        rates *= np.float32(self.progress.rate_factor * self.progress.rate_share)
         shares = regularization_shares(self.recipe, **where)
         means = engine.run_epoch(epoch, rates, shares, on_call=self._on_call)
         row = {"epoch": epoch + 1, **means, "learning_rate": float(rates[-1])}
         # A gradient that is not finite leaves weights that are not, even where the loss is still.
         if not (math.isfinite(means["loss"]) and math.isfinite(means["gradient_norm"])):
-            return self._diverged()
+            self._fail(f"the loss is not finite in epoch {epoch + 1}", self._moment)
+            return False
+        if means["loss"] > failing.EXPLODED * self._constant_loss:
+            self._fail(f"the loss exploded in epoch {epoch + 1}", self._moment)
+            return False
         self._validate(row)
         for watcher in self.watchers:
             watcher.on_epoch(row, engine)
+        return True
 
     def _on_call(self, done: int) -> None:
         for watcher in self.watchers:
@@ -268,8 +312,7 @@ class _Sitting:
         judged = self.engine.weights_to_judge()
         with self._weights(judged):
             outputs = self._forward(self.validation.inputs)
-        losses = self.engine._row_loss(tf.constant(self.validation.target), tf.constant(outputs))
-        row["validation_loss"] = float(np.average(losses, weights=self.validation.weights))
+        row["validation_loss"] = self._mean_loss(outputs)
         row[self.monitor.name] = value = float(self.monitor.measure(outputs))
         self.fitted.history.append(row)
         if self.progress.observe(value, self.monitor):
@@ -292,16 +335,81 @@ class _Sitting:
         finally:
             _assign(variables, own)
 
-    def _diverged(self) -> None:
-        if not self.best:
+    def _conclude(self, why: str) -> None:
+        """End, if what the training leaves is of use."""
+        fault = self._fault()
+        if fault:
+            self._fail(fault, self._start)
+        else:
+            self.end(why)
+
+    def tell_if_useless(self) -> None:
+        """Warn of weights that are of no use, where there is no time for others."""
+        if self.second_try and (fault := self._fault()):
+            self._note(f"{fault}, and there is no time to train again", fix=LOWER_RATE)
+
+    def _fault(self) -> str:
+        """What is wrong with the best weights; nothing for sound ones."""
+        inputs, target = self.validation.inputs, self.validation.target
+        outputs = self._outputs(self.best or self.engine.weights_to_judge())
+        if failing.is_constant(outputs, target, inputs):
+            return "the network predicts the same for all validation rows"
+        if self.progress.epoch * self.engine.steps_per_epoch < failing.FEWEST_STEPS:
+            return ""
+        loss = self._mean_loss(outputs)
+        is_numeric = np.issubdtype(np.asarray(target[:1]).dtype, np.floating)
+        if not is_numeric or not loss > failing.USELESS * self._constant_loss:
+            return ""
+        start = self._outputs(self._start.state[: len(self.engine.network.variables)])
+        if loss <= self._mean_loss(start):
+            return ""
+        return f"the validation loss is {loss / self._constant_loss:,.0f} times that of a constant"
+
+    def _outputs(self, weights: list[np.ndarray]) -> np.ndarray:
+        """On the validation rows, of the network with other weights for a moment."""
+        variables = self.engine.network.variables
+        own = [variable.numpy() for variable in variables]
+        _assign(variables, weights)
+        try:
+            return self._forward(self.validation.inputs)
+        finally:
+            _assign(variables, own)
+
+    def _mean_loss(self, outputs: np.ndarray) -> float:
+        losses = self.engine._row_loss(tf.constant(self.validation.target), tf.constant(outputs))
+        return float(np.average(losses, weights=self.validation.weights))
+
+    def _fail(self, fault: str, back_to: _Moment) -> None:
+        """Try once more at a lower rate, from a moment that was sound; else end."""
+        is_first = self.progress.rate_share == 1 and self.second_try
+        if is_first and self.seconds <= self.limit / 2:
+            rate = self.recipe.learning_rate * failing.SECOND_RATE
+            where = "goes on from there" if back_to.n_rows else "starts again"
+            self._note(f"{fault}: training {where} with a tenth of the learning rate, {rate:.3g}")
+            self._moment = back_to
+            self.progress.rate_share = failing.SECOND_RATE
+            self.progress.horizon = self.recipe.epochs
+            self._go_back()
+            self._epoch_ends, self._laid_out = [], not math.isfinite(self.limit)
+            if self.start_counts and not self.best:
+                self.count_start()
+            return
+        if not (self.best or self.fitted.history or not self.second_try):
             raise DataError(
                 "the loss is not a finite number in the first epoch",
                 fix="lower `training.learning_rate`, or scale the numbers",
             )
-        epoch = self.progress.epoch + 1
-        warn(f"the loss is not finite in epoch {epoch}; the weights of the best epoch are kept")
+        again = ", at a tenth of the learning rate too" if self.progress.rate_share < 1 else ""
+        if self.second_try:
+            self._note(f"{fault}{again}: the training failed", fix=LOWER_RATE)
         self._go_back()
-        self.end("diverged")
+        self.end(failing.FAILED)
+
+    def _note(self, what: str, *, fix: str | None = None) -> None:
+        """Warn, now and when the run is resumed."""
+        note = f"{what} – {fix}" if fix else what
+        self.progress.notes = (*self.progress.notes, note)
+        warn(note)
 
     def _fit_into_time(self) -> None:
         """Once an epoch's cost is known, lay the schedule out for as many as there is time for."""
@@ -350,44 +458,6 @@ class _Sitting:
         self.checkpoints.save(arrays, metadata)
         self._saved = time.perf_counter()
         self._save_seconds = self._saved - began
-
-
-@dataclass(frozen=True)
-class _Metadata:
-    """What a checkpoint holds beside arrays."""
-
-    progress: Progress
-    history: tuple[Mapping[str, float], ...]
-    epochs: int
-    fingerprint: Mapping[str, Any]
-
-
-def _check_form(metadata: Mapping[str, Any]) -> None:
-    """Raise if what a checkpoint says of a run does not have the form that was written.
-
-    Raises:
-        ModelRefusedError: Say what is malformed.
-    """
-    conform(metadata, _Metadata, place="the checkpoint")
-
-
-def _of_another_network() -> ModelRefusedError:
-    fix = "train from the start"
-    return ModelRefusedError("the checkpoint is of another network", fix=fix)
-
-
-def check_fingerprint(before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Refuse to go on with a run under other circumstances.
-
-    Raises:
-        ConfigError: Say which differ.
-    """
-    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    if changed:
-        raise ConfigError(
-            f"the run can't go on as it began: {', '.join(changed)} changed",
-            fix="undo the change, or start a new run",
-        )
 
 
 def _assign(variables: list[Any], values: list[np.ndarray]) -> None:

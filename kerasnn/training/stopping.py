@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -45,6 +45,9 @@ class Progress:
         rate_factor: What ``plateau`` multiplies the rate by.
         seconds: Time trained, over all sittings.
         stopped: Why the run ended; empty while it goes on.
+        rate_share: What the rates are multiplied by since a training that failed was tried again.
+        batch_size: Number of rows a step, where memory allowed fewer than usual; else 0.
+        notes: What went wrong, one sentence each.
     """
 
     epoch: int = 0
@@ -56,6 +59,14 @@ class Progress:
     rate_factor: float = 1.0
     seconds: float = 0.0
     stopped: str = ""
+    rate_share: float = 1.0
+    batch_size: int = 0
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Progress:
+        """Rebuild from what `to_dict` gave, also after a trip through JSON."""
+        return cls(**{**data, "notes": tuple(data.get("notes", ()))})
 
     def observe(self, value: float, monitor: Monitor) -> bool:
         """Count one more epoch; returns whether it is the best so far."""

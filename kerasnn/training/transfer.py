@@ -206,6 +206,7 @@ def joined(first: Fitted, second: Fitted | None) -> Fitted:
             epoch=done + progress.epoch,
             horizon=done + progress.horizon,
             best_epoch=done + best if best else first.progress.best_epoch,
+            notes=(*first.progress.notes, *progress.notes),
         ),
         resumed_at=done + second.resumed_at if second.resumed_at else 0,
     )

@@ -28,7 +28,7 @@ from kerasnn.run import Run
 from kerasnn.settings import Settings, collect, of_rows
 from kerasnn.table import Table, read_table
 from kerasnn.trainer import noting_warnings, train_on
-from kerasnn.training.fitting import check_fingerprint
+from kerasnn.training.resuming import check_fingerprint
 from kerasnn.tuning import spaces as texts
 from kerasnn.tuning.derived import derive
 from kerasnn.tuning.spaces import Space

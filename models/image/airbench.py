@@ -28,6 +28,10 @@ RECIPE = Recipe(
     patience=0,
 )
 PREPROCESSING = PreprocessingOptions()
+# The rate of the paper is for classes: without clipping, a number diverges. On images of discs with
+# their radius as the target, 0.5, 0.1, 0.03 and 0.01 have a validation RMSE of 1.38, 0.75, 0.97 and
+# 1.74, where the targets deviate by 2.9.
+REGRESSION = {"training.learning_rate": 0.1, "training.clip_norm": 1.0}
 
 # Makes up for the norms' missing scale, and for the small logits.
 BIAS_RATE = 64.0

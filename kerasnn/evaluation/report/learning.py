@@ -31,7 +31,7 @@ _ENDINGS = {
     "no gain": "It stopped early, because the validation score no longer improved.",
     "time limit": "It ended at the time limit.",
     "interrupted": "It was interrupted.",
-    "diverged": "It ended because the loss was no longer finite.",
+    "diverged": "It failed, at a tenth of the learning rate too: see the warnings.",
 }
 
 
