@@ -60,7 +60,8 @@ def _shape(output: str) -> list[str]:
     """The lines without their numbers, progress, who wins, and the bars of an explanation."""
     lines = [PHASES.sub("", NUMBERS.sub("#", line)) for line in output.strip().splitlines()]
     lines = [" ".join(line.split()) for line in lines if "┃" not in line]
-    left_out = "The network", "The model", "warning:", "back-test:", "auto chose", "chosen"
+    told = "training on", "scoring", "network # of", "epoch #", "network # ("
+    left_out = "The network", "The model", "warning:", "back-test:", "auto chose", "chosen", *told
     return [line for line in lines if not line.startswith(left_out)]
 
 
