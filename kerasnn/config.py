@@ -74,10 +74,14 @@ class Config:
     choice: Choice | None = None
     reasons: tuple[str, ...] = ()
 
-    def write(self, path: str | os.PathLike[str]) -> None:
-        """Write every value with its origin as a comment; the file is replaced at once."""
+    def to_text(self) -> str:
+        """The text of a file with every value and its origin as a comment."""
         notes = {"model.name": self.choice.reason} if self.choice else {}
-        write_atomically(path, render(self.to_dict(), self.origins, notes).encode())
+        return render(self.to_dict(), self.origins, notes)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write `to_text` to a file, which is replaced at once."""
+        write_atomically(path, self.to_text().encode())
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Plain data, laid out like the file."""

@@ -6,14 +6,19 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import yaml
 
-from kerasnn.errors import ConfigError, UnknownNameError
+from kerasnn.errors import ConfigError, ModelRefusedError, UnknownNameError
 from kerasnn.options import SECTIONS, sections_of
+from kerasnn.storage import read_file
 
+# Sections hold keys, one of which holds columns; a value may be a list.
+DEEPEST = 8
+LARGEST, MOST_VALUES = 8 * 2**20, 200_000
 _HEADER = """\
 # Everything that this run used, and where each value came from.
 # To repeat it: kerasnn train --config config.yaml
@@ -21,27 +26,55 @@ _HEADER = """\
 
 
 class Value(NamedTuple):
-    """A value as it was written, with the line it stands on."""
+    """A value as it was written, with the line it stands on, and the comment behind it."""
 
     key: str
     value: Any
     place: str | None = None
+    comment: str = ""
 
 
-def read(path: str | os.PathLike[str]) -> list[Value]:
+class _Loader(yaml.SafeLoader):
+    """Bounded in what it makes: a file of a run may be a stranger's."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name, self._depth, self._count = name, 0, 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A node of the file, unless there are too many or it lies too deep."""
+        self._depth, self._count = self._depth + 1, self._count + 1
+        if self._depth > DEEPEST:
+            raise ConfigError(f"nested deeper than {DEEPEST} levels", place=self.name)
+        if self._count > MOST_VALUES:
+            raise ConfigError(f"more than {MOST_VALUES:,} names and values", place=self.name)
+        try:
+            node: yaml.Node | None = super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
+        return node
+
+
+def read(path: str | os.PathLike[str], *, below: Path | None = None) -> list[Value]:
     """Read the values of a file; their keys are dotted, and not checked yet.
+
+    Args:
+        path: Name of the file.
+        below: Folder of a run, below which no link is followed; None for a file of the user.
 
     Raises:
         ConfigError: There is no such file, or it is not YAML of sections and keys.
     """
     name = os.fspath(path)
     try:
-        with open(path, encoding="utf-8") as file:
-            root = yaml.compose(file, Loader=yaml.SafeLoader)
+        text = read_file(path, most=LARGEST, below=below).decode("utf-8")
+        root = _Loader(text, name).get_single_node()
     except FileNotFoundError:
         raise ConfigError(f"no such file '{name}'", fix="check the path") from None
-    except IsADirectoryError:
-        raise ConfigError(f"'{name}' is a folder", fix="give the file in it") from None
+    except ModelRefusedError as error:
+        if os.path.isdir(path):
+            raise ConfigError(f"'{name}' is a folder", fix="give the file in it") from None
+        raise ConfigError(error.what, place=name, fix="give a file of text") from None
     except UnicodeDecodeError:
         raise ConfigError(f"'{name}' is not UTF-8 text", fix="save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:
@@ -50,10 +83,10 @@ def read(path: str | os.PathLike[str]) -> list[Value]:
         raise ConfigError(f"not YAML: {error.problem}", place=place) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {error}", place=name) from None
-    return list(_values(root, name)) if root is not None else []
+    return list(_values(root, name, text)) if root is not None else []
 
 
-def _values(root: yaml.Node, file: str) -> Iterator[Value]:
+def _values(root: yaml.Node, file: str, text: str) -> Iterator[Value]:
     """The values of each section."""
     sections = [*SECTIONS, "model"]
     for section, place, node in _items(root, file, "the configuration"):
@@ -67,9 +100,11 @@ def _values(root: yaml.Node, file: str) -> Iterator[Value]:
         for name, name_place, value in _items(node, file, f"section '{section}'"):
             if (section, name) == ("data", "columns"):
                 for column, kind_place, kind in _items(value, file, "`data.columns`"):
-                    yield Value(f"data.columns.{column}", _plain(kind, file), kind_place)
+                    key, comment = f"data.columns.{column}", _comment(kind, text)
+                    yield Value(key, _plain(kind, file), kind_place, comment)
             else:
-                yield Value(f"{section}.{name}", _plain(value, file), name_place)
+                key, comment = f"{section}.{name}", _comment(value, text)
+                yield Value(key, _plain(value, file), name_place, comment)
 
 
 def _items(node: yaml.Node, file: str, what: str) -> Iterator[tuple[str, str, yaml.Node]]:
@@ -96,6 +131,12 @@ def _plain(node: yaml.Node, file: str) -> Any:
         if len(items) == len(node.value):
             return [item.value for item in items]
     raise ConfigError("a value must be a number, a text or a list", place=_place(node, file))
+
+
+def _comment(node: yaml.Node, text: str) -> str:
+    """What stands behind a value on its line."""
+    rest = text[node.end_mark.index :].split("\n", 1)[0]
+    return rest.partition("#")[2].strip()
 
 
 def _is_null(node: yaml.Node) -> bool:

@@ -30,6 +30,11 @@ MOST_LISTED = 12
 NEAREST = 8
 
 
+# Of each part of a message; a list of a hundred columns has its place in it.
+LONGEST = 4_000
+LONGEST_NAME = 200
+
+
 class KerasnnError(Exception):
     """One line of text: ``what (place) – fix``.
 
@@ -45,8 +50,16 @@ class KerasnnError(Exception):
         self.what = what
         self.place = place
         self.fix = fix
-        located = f"{what} ({place})" if place else what
-        super().__init__(f"{located} – {fix}" if fix else located)
+        what = _bounded(what)
+        located = f"{what} ({_bounded(place)})" if place else what
+        super().__init__(f"{located} – {_bounded(fix)}" if fix else located)
+
+
+def _bounded(text: str) -> str:
+    """A text from whose middle is left out what is too much for a line: names can be very long."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 class DataError(KerasnnError, ValueError):
@@ -79,7 +92,8 @@ class UnknownNameError(ConfigError):
     ) -> None:
         self.name = name
         self.choices = list(choices)
-        close = difflib.get_close_matches(str(name), self.choices, n=1)
+        name = str(name) if len(str(name)) <= LONGEST_NAME else f"{str(name)[:LONGEST_NAME]}…"
+        close = difflib.get_close_matches(name, self.choices, n=1)
         if meant or close:
             fix = f"did you mean '{meant or close[0]}'?"
         else:

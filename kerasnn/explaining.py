@@ -13,9 +13,8 @@ import pandas as pd
 
 from kerasnn import new_rows
 from kerasnn.data import folders
-from kerasnn.errors import ConfigError, StorageError
 from kerasnn.evaluation.explaining import Explanation, check, explain, names_of
-from kerasnn.storage import write_atomically
+from kerasnn.storage import check_output, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from kerasnn.predictor import Predictor
@@ -89,11 +88,9 @@ def explain_files(
     for piece in pieces:
         stems = [_stem(name, taken) for name in names_of(predictor, piece)]
         targets = [_targets(Path(folder), stem, layer) for stem in stems]
-        for path in (path for some in targets for path in some if not force):
-            if path.exists():
-                fix = "choose another folder, or force its replacement"
-                raise ConfigError(f"'{path}' exists", fix=fix)
-        _make(Path(folder))
+        for path in (path for some in targets for path in some):
+            check_output(path, force=force)
+        make_folder(folder)
         for each, paths in zip(
             explain(predictor, [piece], about=about, layer=layer), targets, strict=True
         ):
@@ -131,11 +128,3 @@ def _targets(folder: Path, stem: str, layer: str | None) -> list[Path]:
     if layer:
         names.append(f"{stem}-{layer.replace(os.sep, '-')}.png")
     return [folder / name for name in names]
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"cannot make the folder: {error.strerror}"
-        raise StorageError(what, place=str(folder), fix="choose another one") from None

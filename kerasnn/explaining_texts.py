@@ -15,7 +15,7 @@ from kerasnn import new_rows
 from kerasnn.data import encodings, sources
 from kerasnn.data.frames import with_origin
 from kerasnn.errors import ConfigError, DataError, StorageError, UnknownNameError, warn
-from kerasnn.storage import write_atomically
+from kerasnn.storage import check_output, make_folder, write_atomically
 
 if TYPE_CHECKING:
     from kerasnn.evaluation.text_explaining import TextExplanation
@@ -145,9 +145,7 @@ def page_path(output: str | os.PathLike[str], *, force: bool) -> Path:
     path = Path(output)
     if path.suffix.lower() not in (".html", ".htm"):
         path = path / PAGE
-    if path.exists() and not force:
-        fix = "choose another name, or force its replacement"
-        raise ConfigError(f"'{path}' exists", fix=fix)
+    check_output(path, force=force)
     return path
 
 
@@ -161,11 +159,7 @@ def explain_into(
     """
     from kerasnn.evaluation.report.explained import render
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f"cannot make the folder: {error.strerror}"
-        raise StorageError(what, place=str(path.parent), fix="choose another one") from None
+    make_folder(path.parent)
     done = []
     for each in explained:
         done.append(each)

@@ -15,8 +15,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import io
 import json
 import os
 import re
@@ -34,18 +32,20 @@ import pandas as pd
 from kerasnn import locks, storage
 from kerasnn.average_plan import folder_of
 from kerasnn.config import Config
+from kerasnn.config_file import LARGEST as LARGEST_CONFIG
 from kerasnn.config_file import with_value
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.folders import PART_NAMES
 from kerasnn.data.frames import as_objects
 from kerasnn.data.pictures import Picture, png_bytes
 from kerasnn.data.sound_cells import Recording
+from kerasnn.digests import hash_file, hash_files, hash_table
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.evaluation.reference import Reference
 from kerasnn.learning import Learned
-from kerasnn.plain import loads
+from kerasnn.plain import loads, shown
 from kerasnn.selection import Choice
-from kerasnn.settings import Settings, collect
+from kerasnn.settings import Settings, collect, of_run
 from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.resuming import check_fingerprint
@@ -60,14 +60,15 @@ CONFIG, BUNDLE, HELD_BACK, SPLIT = (
     "held_back.parquet",
     "split.csv.gz",
 )
-CHOICE, MOST_CHOICE = "choice.json", 1 << 20
+CHOICE = "choice.json"
 # To evaluate the run again; see `kerasnn.evaluation.reference`.
 REFERENCE, MOST_REFERENCE = "reference.npz", 1 << 31
-MOST_HELD_BACK = 1 << 34
+DIGEST = "data.sha256"
 # Of a forecast: the candidates, and what the one that was chosen left over.
 BACKTEST = "backtest.npz"
 FILES = (
     CONFIG,
+    DIGEST,
     CHOICE,
     REFERENCE,
     BACKTEST,
@@ -84,6 +85,13 @@ FILES = (
     "tuning/config.yaml",
     "tuning/defaults.kerasnn",
 )
+# Written before the configuration, which is the sign that a run has begun.
+_EARLY = (BACKTEST, locks.LOCK_NAME)
+_NAMES = frozenset(name.rpartition("/")[2] for name in FILES)
+_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OSError, NotImplementedError)
+# Of what is read again.
+LARGEST_NOTE, LARGEST_TABLE = 2**20, 16 * 2**30
+MOST_REASON = 500
 PART_COLUMN = "kerasnn:part"
 # What may differ when a run goes on: nothing of it changes what an epoch does.
 _FREE = {
@@ -141,43 +149,65 @@ class RunFolder:
         for number, fingerprint in enumerate(fingerprints, start=1):
             _check(self.checkpoints.of_member(folder_of(number)), fingerprint)
 
+    def write(self, name: str, content: bytes) -> None:
+        """Write one of the files, at once or not at all."""
+        storage.write_atomically(self.path / name, content, below=self.path)
+
+    def read(self, name: str, *, most: int = LARGEST_NOTE) -> bytes | None:
+        """The content of a file; None if it is not there.
+
+        Raises:
+            ModelRefusedError: It is no regular file, or has more bytes than ``most``.
+        """
+        try:
+            return storage.read_file(self.path / name, most=most, below=self.path)
+        except FileNotFoundError:
+            return None
+
+    def write_config(self, config: Config) -> None:
+        """Write the configuration, and what tells whether the data are still the same."""
+        self.write(CONFIG, config.to_text().encode())
+        if config.data.source not in (None, "-") and not storage.kind_of(self.path / DIGEST):
+            self.write(DIGEST, hash_files(config.to_dict()["data"]).encode())
+
     def begin(self, config: Config, table: Table) -> None:
         """Write what is known before the training."""
-        config.write(self.path / CONFIG)
+        self.write_config(config)
         if config.choice:
-            storage.write_atomically(
-                self.path / CHOICE, json.dumps(config.choice.to_dict()).encode()
-            )
+            self.write(CHOICE, json.dumps(config.choice.to_dict()).encode())
         parts = np.full(len(table.examples.frame), "train", dtype=object)
         parts[table.parts.validation] = "validation"
         parts[table.parts.test] = "test"
         rows = pd.DataFrame({"row": np.arange(len(parts)), "part": parts}).to_csv(index=False)
-        storage.write_atomically(self.path / SPLIT, gzip.compress(rows.encode(), mtime=0))
+        self.write(SPLIT, gzip.compress(rows.encode(), mtime=0))
         held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
         frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
         for name in frame.columns:
             frame[name] = _storable(frame[name])
         frame.attrs = {}
-        storage.write_atomically(self.path / HELD_BACK, _to_parquet(frame))
+        self.write(HELD_BACK, _to_parquet(frame))
 
     def recall_choice(self, config: Config) -> Config:
         """With the reason for the model that the run began with, which now is a named one."""
+        content = self.read(CHOICE)
+        if content is None:
+            return config
         try:
-            content = storage.read_file(self.path / CHOICE, most=MOST_CHOICE, below=self.path)
-            found = Choice.from_dict(loads(content, place=CHOICE))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            data = loads(content, place=CHOICE)
+            found = Choice.from_dict({**data, "reason": shown(data["reason"], limit=MOST_REASON)})
+        except (ValueError, LookupError, TypeError, AttributeError):
             # No more than a sentence is lost.
             return config
         return replace(config, choice=found) if found.model == config.model.name else config
 
     def finish(self, run: Run, learned: Learned) -> None:
         """Write what came out; the bundle last, as the sign that the rest is there."""
-        learned.config.write(self.path / CONFIG)
+        self.write_config(learned.config)
         history = pd.DataFrame(learned.history)
-        storage.write_atomically(self.path / "history.csv", history.to_csv(index=False).encode())
+        self.write("history.csv", history.to_csv(index=False).encode())
         self._write_scores(run)
         if run.reference:
-            storage.write_atomically(self.path / REFERENCE, run.reference.to_bytes())
+            self.write(REFERENCE, run.reference.to_bytes())
         self._write_predictions(run)
         run.bundle.save(self.path / BUNDLE)
 
@@ -188,9 +218,8 @@ class RunFolder:
             run: With this threshold.
             rule: By which it was chosen.
         """
-        text = (self.path / CONFIG).read_text(encoding="utf-8")
-        text = with_value(text, "run.threshold", rule, origin="argument")
-        storage.write_atomically(self.path / CONFIG, text.encode())
+        text = (self.read(CONFIG, most=LARGEST_CONFIG) or b"").decode()
+        self.write(CONFIG, with_value(text, "run.threshold", rule, origin="argument").encode())
         self._write_scores(run)
         self._write_predictions(run)
         run.bundle.save(self.path / BUNDLE)
@@ -198,7 +227,7 @@ class RunFolder:
     def _write_scores(self, run: Run) -> None:
         if run.scores:
             text = json.dumps(run.scores.to_dict(), indent=2, ensure_ascii=False)
-            storage.write_atomically(self.path / "scores.json", text.encode())
+            self.write("scores.json", text.encode())
 
     def _write_predictions(self, run: Run) -> None:
         try:
@@ -208,8 +237,7 @@ class RunFolder:
         if len(frame):
             table = run.predictor.predict(frame)
             table.insert(0, "truth", frame[run.predictor.preprocessor.schema.target.name])
-            content = table.to_csv(index=False).encode()
-            storage.write_atomically(self.path / "predictions.csv", content)
+            self.write("predictions.csv", table.to_csv(index=False).encode())
 
     def read_reference(self, target: Target) -> Reference | None:
         """What the run keeps for its evaluation; None if it keeps nothing.
@@ -217,17 +245,14 @@ class RunFolder:
         Raises:
             ModelRefusedError: It is damaged.
         """
-        path = self.path / REFERENCE
-        if storage.kind_of(path, below=self.path) is None:
-            return None
-        content = storage.read_file(path, most=MOST_REFERENCE, below=self.path)
-        return Reference.from_bytes(content, target)
+        content = self.read(REFERENCE, most=MOST_REFERENCE)
+        return None if content is None else Reference.from_bytes(content, target)
 
     def has_trained_on(self, path: str | os.PathLike[str], config: Mapping[str, Any]) -> bool:
         """Whether the run was trained on a file of this content."""
         try:
-            known = (self.path / "data.sha256").read_text()
-            return hash_files({**config["data"], "source": os.fspath(path)}) == known
+            digest = hash_files({**config["data"], "source": os.fspath(path)})
+            return digest.encode() == self.read(DIGEST)
         except (OSError, KeyError, ValueError):
             return False
 
@@ -246,12 +271,12 @@ class RunFolder:
     ) -> pd.DataFrame | None:
         """The rows of parts from where they were read; None if they can't be had any more."""
         try:
-            if hash_files(config["data"]) != (self.path / "data.sha256").read_text():
+            if hash_files(config["data"]).encode() != self.read(DIGEST):
                 return None
             with warnings.catch_warnings():
                 # The training told already.
                 warnings.simplefilter("ignore", KerasnnWarning)
-                table, _ = read_table(collect(config=self.path / CONFIG), {})
+                table, _ = read_table(of_run(self.path / CONFIG), {})
         except (OSError, ValueError, LookupError, TypeError):
             return None
         return table.rows(*parts)
@@ -260,19 +285,21 @@ class RunFolder:
         """All rows that were held back, as they were written; None where there are none.
 
         Raises:
-            ModelRefusedError: They are damaged.
+            ModelRefusedError: The file is damaged.
         """
         path = self.path / HELD_BACK
-        if storage.kind_of(path, below=self.path) is None:
-            return None
-        content = storage.read_file(path, most=MOST_HELD_BACK, below=self.path)
         try:
-            frame = pd.read_parquet(io.BytesIO(content))
-            frame[PART_COLUMN]
-        # Arrow's errors are of many kinds.
-        except (OSError, ValueError, TypeError, LookupError, NotImplementedError, AttributeError):
+            with storage.open_file(path, below=self.path, most=LARGEST_TABLE) as file:
+                frame = pd.read_parquet(file)
+        except FileNotFoundError:
+            return None
+        except _DAMAGE as error:
+            if isinstance(error, ModelRefusedError):
+                raise
+            frame = pd.DataFrame()
+        if PART_COLUMN not in frame.columns:
             fix = "evaluate with a table, or train again"
-            raise ModelRefusedError("it is damaged", place=os.fspath(path), fix=fix) from None
+            raise ModelRefusedError("it is damaged", place=str(path), fix=fix)
         return frame
 
     def fingerprint(self, config: Config, table: Table) -> dict[str, Any]:
@@ -293,7 +320,7 @@ class RunFolder:
         }
         return kept | {
             "the data": digest,
-            "the pretrained weights": _hash_of(config.training.pretrained),
+            "the pretrained weights": hash_file(config.training.pretrained),
             "keras": keras.__version__,
             "tensorflow": tf.__version__,
             "numpy": np.__version__,
@@ -305,7 +332,7 @@ class RunFolder:
 
 def _is_ours(name: str) -> bool:
     """Whether a run writes files of that name into its folder."""
-    return name in FILES
+    return name in _NAMES
 
 
 def _check(checkpoints: Checkpoints, fingerprint: dict[str, Any]) -> None:
@@ -340,14 +367,10 @@ def open_folder(
         return None
     path = Path(config.run.output) if config.run.output else _new_path(config)
     storage.check_writable(path)
-    if path.exists() and any(path.iterdir()):
+    if not is_free(path):
         _make_way(path, force=force)
-    path.mkdir(parents=True, exist_ok=True)
-    folder = RunFolder(path)
-    if config.data.source not in (None, "-"):
-        digest = hash_files(config.to_dict()["data"])
-        storage.write_atomically(path / "data.sha256", digest.encode())
-    return folder
+    storage.make_folder(path)
+    return RunFolder(path)
 
 
 def check_output(config: Config, *, force: bool) -> None:
@@ -361,8 +384,8 @@ def check_output(config: Config, *, force: bool) -> None:
         return
     path = Path(config.run.output) if config.run.output else _new_path(config)
     storage.check_writable(path)
-    if not force and path.exists() and any(path.iterdir()):
-        _make_way(path, force=False)
+    if not is_free(path):
+        _check_way(path, force=force)
 
 
 def resumed_settings(
@@ -370,7 +393,7 @@ def resumed_settings(
     config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None,
 ) -> Settings:
     """The settings of a run, with those on top that are given now."""
-    before = collect(config=_folder_of(run) / CONFIG)
+    before = of_run(_folder_of(run) / CONFIG)
     if config is None:
         return before
     now = config if isinstance(config, Settings) else collect(config=config)
@@ -380,7 +403,7 @@ def resumed_settings(
 def _folder_of(run: str | os.PathLike[str]) -> Path:
     path = Path(run)
     path = path.parent if path.name == BUNDLE else path
-    if not (path / CONFIG).is_file():
+    if storage.kind_of(path / CONFIG) is None:
         raise ConfigError(f"no run in '{path}'", fix="give the folder of a run")
     return path
 
@@ -399,18 +422,34 @@ def _new_path(config: Config) -> Path:
     return path
 
 
-def _make_way(path: Path, *, force: bool) -> None:
-    """Remove an earlier run's files, and nothing else."""
+def is_free(path: Path) -> bool:
+    """Whether there is nothing in a folder but what a run writes before it has begun."""
+    return all(
+        name in _EARLY or storage.is_leftover(name, _is_ours) for name in storage.list_folder(path)
+    )
+
+
+def _check_way(path: Path, *, force: bool) -> None:
     if not force:
         raise ConfigError(
             f"'{path}' is not empty", fix="choose another folder, or force its replacement"
         )
-    if not (path / CONFIG).is_file():
+    if storage.kind_of(path / CONFIG) != "file":
         raise ConfigError(f"'{path}' holds something else than a run", fix="choose another folder")
+
+
+def _make_way(path: Path, *, force: bool) -> None:
+    """Remove an earlier run's files, and nothing else.
+
+    Its configuration stays until that of the new run takes its place: without one, a folder in
+    which there is more, such as an export, could be neither replaced nor resumed.
+    """
+    _check_way(path, force=force)
     with locks.lock_folder(path, is_ours=_is_ours):
         _clear(RunFolder(path).checkpoints)
         for name in FILES:
-            (path / name).unlink(missing_ok=True)
+            if name != CONFIG:
+                storage.remove(path / name, below=path)
 
 
 def _clear(checkpoints: Checkpoints) -> None:
@@ -440,61 +479,9 @@ def write_report(
     from kerasnn.evaluation.report import render
 
     path = Path(output) if output is not None else (folder or Path()) / "report.html"
-    if output is not None and path.exists() and not force:
-        fix = "choose another name, or force its replacement"
-        raise ConfigError(f"'{path}' exists", fix=fix)
+    storage.check_output(path, force=force or output is None)
     storage.write_atomically(path, render(dict(story)).encode())
     return path
-
-
-def hash_files(data: Mapping[str, Any]) -> str:
-    """SHA-256 of the files that a run reads."""
-    digest = hashlib.sha256()
-    for name in ("source", "validation", "test"):
-        if data[name] is None or data[name] == "-":
-            continue
-        if os.path.isdir(data[name]):
-            digest.update(_listing(data[name]))
-        else:
-            with open(data[name], "rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def _hash_of(path: str | None) -> str | None:
-    """SHA-256 of a file: where it lies does not matter."""
-    if path is None:
-        return None
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _listing(folder: str) -> bytes:
-    """Names and sizes of all files in a folder: to read each of very many images takes too long."""
-    lines = []
-    for where, _, names in os.walk(folder, followlinks=False):
-        for name in names:
-            path = os.path.join(where, name)
-            size = os.lstat(path).st_size
-            lines.append(f"{os.path.relpath(path, folder)}\0{size}")
-    return "\n".join(sorted(lines)).encode("utf-8", "surrogateescape")
-
-
-def hash_table(table: Table) -> str:
-    """SHA-256 of all cells, and of which row is in which part."""
-    frame = table.examples.frame
-    digest = hashlib.sha256("\0".join(map(str, frame.columns)).encode())
-    for name in frame.columns:
-        cells = frame[name]
-        digests = _digests(cells)
-        if digests is not None:
-            digest.update(digests.tobytes())
-            continue
-        hashes = pd.util.hash_pandas_object(cells.astype(str), index=False)
-        digest.update(hashes.to_numpy().tobytes())
-    for part in (table.parts.train, table.parts.validation, table.parts.test):
-        digest.update(part.tobytes())
-    return digest.hexdigest()
 
 
 def _storable(series: pd.Series) -> pd.Series:
@@ -508,17 +495,6 @@ def _storable(series: pd.Series) -> pd.Series:
     if isinstance(first, np.ndarray):
         return as_objects([series_cells.as_lists(cell) for cell in series]).set_axis(series.index)
     return series
-
-
-def _digests(series: pd.Series) -> np.ndarray | None:
-    """64 bits of a hash of each image, sound or series, uint64 (n,); None for other cells."""
-    known = series.dropna() if series.dtype == object else series[:0]
-    first = known.iloc[0] if len(known) else None
-    if isinstance(first, Picture | Recording):
-        return np.array([cell.digest for cell in series], dtype=np.uint64)
-    if not isinstance(first, np.ndarray):
-        return None
-    return np.array([series_cells.digest(cell) for cell in series], dtype=np.uint64)
 
 
 def _to_parquet(frame: pd.DataFrame) -> bytes:

@@ -13,14 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from kerasnn import storage
 from kerasnn.bundle import ForecastBundle
 from kerasnn.config import Config
 from kerasnn.folder import (
     BACKTEST,
     BUNDLE,
-    CONFIG,
     HELD_BACK,
+    LARGEST_TABLE,
     SPLIT,
     RunFolder,
     check_output,
@@ -106,10 +105,8 @@ def _tell(row: Row) -> None:
 
 def _choice_of(folder: RunFolder | None, config: Config) -> Choice:
     """What was chosen when the run began."""
-    path = folder.path / BACKTEST if folder else None
-    if path is None or not path.is_file():
-        return Choice(config)
-    return Choice.from_bytes(path.read_bytes(), config)
+    content = folder.read(BACKTEST, most=LARGEST_TABLE) if folder else None
+    return Choice(config) if content is None else Choice.from_bytes(content, config)
 
 
 def _learn(
@@ -175,23 +172,23 @@ def _judged(table: SeriesTable, learned: Learned, told: Told) -> ForecastRun:
 def _begin(folder: RunFolder, config: Config, table: SeriesTable, choice: Choice) -> None:
     """Write what is known before the training."""
     if choice.rows or choice.leftover:
-        storage.write_atomically(folder.path / BACKTEST, choice.to_bytes())
-    config.write(folder.path / CONFIG)
+        folder.write(BACKTEST, choice.to_bytes())
+    folder.write_config(config)
     split = table.split().to_csv(index=False).encode()
-    storage.write_atomically(folder.path / SPLIT, gzip.compress(split, mtime=0))
+    folder.write(SPLIT, gzip.compress(split, mtime=0))
     held_back = table.held_back(config.forecast.history)
-    storage.write_atomically(folder.path / HELD_BACK, held_back.to_parquet(index=False))
+    folder.write(HELD_BACK, held_back.to_parquet(index=False))
 
 
 def _finish(folder: RunFolder, run: ForecastRun, learned: Learned) -> None:
     """Write what came out; the bundle last, as the sign that the rest is there."""
-    learned.config.write(folder.path / CONFIG)
+    folder.write_config(learned.config)
     history = pd.DataFrame(learned.fitted.history).to_csv(index=False).encode()
-    storage.write_atomically(folder.path / "history.csv", history)
+    folder.write("history.csv", history)
     if run.scores:
         text = json.dumps(run.scores.to_dict(), indent=2, ensure_ascii=False)
-        storage.write_atomically(folder.path / "scores.json", text.encode())
+        folder.write("scores.json", text.encode())
         predictions = run.predictions().to_csv(index=False, float_format="%.7g").encode()
-        storage.write_atomically(folder.path / "predictions.csv", predictions)
+        folder.write("predictions.csv", predictions)
     run.bundle.save(folder.path / BUNDLE)
     run.report()

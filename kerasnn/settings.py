@@ -13,8 +13,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from kerasnn.config import (
     AUTO,
@@ -257,6 +258,25 @@ def collect(
     return Settings(_without_auto({**base.chosen, **news}), base.bare | bare)
 
 
+def of_run(path: str | os.PathLike[str], *, below: Path | None = None) -> Settings:
+    """The settings of a run that goes on, from the file that it wrote.
+
+    Each value keeps the origin that it had. What the data said of themselves is left out: they say
+    it again, with the reasons.
+
+    Args:
+        path: Configuration in the folder of a run.
+        below: Folder of the run; the one of the file if None.
+    """
+    origins: dict[str, Origin] = {origin: origin for origin in get_args(Origin)}
+    chosen: dict[str, Setting] = {}
+    for each in read(path, below=below or Path(path).parent):
+        origin = origins.get(each.comment, "config file")
+        if not (origin == "inferred" and each.key.startswith("data.")):
+            chosen |= _checked([each], origin)
+    return Settings(_without_auto(chosen))
+
+
 def of_rows(data: Any, validation: Any, test: Any, split: str | None) -> dict[str, Any]:
     """What a run says of its rows, by dotted key, for `collect`.
 
@@ -310,7 +330,7 @@ def _items(value: object, what: str) -> list[tuple[str, Any]]:
 def _checked(values: list[Value], origin: Origin) -> dict[str, Setting]:
     """Check and convert each value."""
     chosen: dict[str, Setting] = {}
-    for key, value, place in values:
+    for key, value, place, _ in values:
         section = key.split(".", 1)[0]
         if key == "data.columns":
             items = [

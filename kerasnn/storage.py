@@ -50,16 +50,17 @@ def kind_of(path: AnyPath, *, below: Path | None = None) -> Kind | None:
         return None
 
 
-def open_file(path: AnyPath, *, below: Path | None = None) -> BinaryIO:
+def open_file(path: AnyPath, *, below: Path | None = None, most: int | None = None) -> BinaryIO:
     """Open a regular file to read it.
 
     Args:
         path: Name of the file; where it is the user's own (no ``below``), a link is followed.
         below: Folder of a run, below which no link is followed.
+        most: Number of bytes that the file may have.
 
     Raises:
         FileNotFoundError: There is nothing.
-        ModelRefusedError: It is something else than a file.
+        ModelRefusedError: It is something else than a file, or is larger.
     """
     try:
         if below is None:
@@ -72,10 +73,14 @@ def open_file(path: AnyPath, *, below: Path | None = None) -> BinaryIO:
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
             raise _not_a_file(path, kind_of(path, below=below)) from None
         raise
-    kind = _kind(os.fstat(handle))
-    if kind != "file":
+    found = os.fstat(handle)
+    if _kind(found) != "file":
         os.close(handle)
-        raise _not_a_file(path, kind)
+        raise _not_a_file(path, _kind(found))
+    if most is not None and found.st_size > most:
+        os.close(handle)
+        what = f"{Path(path).name} is larger than {most / 2**20:,.6g} MiB"
+        raise ModelRefusedError(what, place=os.fspath(path), fix="get it again from its maker")
     return os.fdopen(handle, "rb")
 
 
@@ -93,18 +98,13 @@ def read_file(path: AnyPath, *, most: int, below: Path | None = None) -> bytes:
         StorageError: It can't be read.
     """
     try:
-        with open_file(path, below=below) as file:
-            size = os.fstat(file.fileno()).st_size
-            content = file.read(size + 1) if size <= most else None
+        with open_file(path, below=below, most=most) as file:
+            return file.read(os.fstat(file.fileno()).st_size)
     except (FileNotFoundError, ModelRefusedError):
         raise
     except OSError as error:
         what = f"can't be read: {(error.strerror or str(error)).lower()}"
         raise StorageError(what, place=os.fspath(path), fix="check its permissions") from error
-    if content is None or len(content) > most:
-        what = f"{Path(path).name} is larger than {most / 2**20:,.6g} MiB"
-        raise ModelRefusedError(what, place=os.fspath(path), fix="get it again from its maker")
-    return content
 
 
 def check_output(path: AnyPath, *, force: bool) -> None:
@@ -119,7 +119,7 @@ def check_output(path: AnyPath, *, force: bool) -> None:
     if kind == "folder":
         raise ConfigError(f"'{os.fspath(path)}' is a folder", fix="give the name of a file")
     if kind != "file":
-        raise _not_replaced(path, kind)
+        raise not_replaced(path, kind)
     if not force:
         fix = "choose another name, or force its replacement"
         raise ConfigError(f"'{os.fspath(path)}' exists", fix=fix)
@@ -240,9 +240,8 @@ def make_folder(path: AnyPath, *, below: Path | None = None) -> None:
     except (StorageError, ModelRefusedError):
         raise
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        what, fix = f"the folder can't be made: {reason}", "choose another one"
-        raise StorageError(what, place=os.fspath(path), fix=fix) from error
+        what, fix = f"cannot make the folder: {error.strerror}", "choose another one"
+        raise StorageError(what, place=os.fspath(path), fix=fix) from None
 
 
 def list_folder(path: AnyPath, *, below: Path | None = None) -> list[str]:
@@ -256,6 +255,13 @@ def list_folder(path: AnyPath, *, below: Path | None = None) -> list[str]:
             return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def move_into(path: AnyPath, place: AnyPath) -> None:
+    """Give a file or folder another name on the same disk, which nothing or a file may have."""
+    os.replace(path, place)
+    with _parent_of(place, None) as (parent, _):
+        os.fsync(parent)
 
 
 def part_name(name: str) -> str:
@@ -375,10 +381,11 @@ def _check_replaceable(path: AnyPath, name: str, parent: int) -> None:
     except FileNotFoundError:
         return
     if kind != "file":
-        raise _not_replaced(path, kind)
+        raise not_replaced(path, kind)
 
 
-def _not_replaced(path: AnyPath, kind: Kind) -> ConfigError:
+def not_replaced(path: AnyPath, kind: Kind) -> ConfigError:
+    """The refusal of an output in whose place something else than a file is."""
     fix = "choose another name: only files are replaced"
     return ConfigError(f"'{os.fspath(path)}' is a {kind}", fix=fix)
 

@@ -18,8 +18,9 @@ from kerasnn import average_plan, averaging, layers, models
 from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitor_for
+from kerasnn.digests import hash_table
 from kerasnn.errors import ConfigError, KerasnnWarning, warn
-from kerasnn.folder import RunFolder, hash_table, open_folder, resumed_settings
+from kerasnn.folder import RunFolder, open_folder, resumed_settings
 from kerasnn.judging import judge
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.phases import Phases

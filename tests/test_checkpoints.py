@@ -166,7 +166,7 @@ def test_full_disk_leaves_the_old_generations(
 
 def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match="can't be made"):
+    with pytest.raises(StorageError, match="cannot make the folder"):
         Checkpoints(tmp_path / "file" / "checkpoints").save(STATE, {})
 
 

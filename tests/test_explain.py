@@ -167,7 +167,7 @@ def test_picture_that_is_there_is_kept(run: Run, folder: Path, tmp_path: Path) -
     there = tmp_path / "3-explained.png"
     there.write_text("mine")
     message = error(folder / "run", *paths, "--output", tmp_path)
-    assert message == f"'{there}' exists – choose another folder, or replace it with --force"
+    assert message == f"'{there}' exists – choose another name, or replace it with --force"
     assert [path.name for path in tmp_path.iterdir()] == ["3-explained.png"]
     assert there.read_text() == "mine"
     invoke(folder / "run", *paths, "--output", tmp_path, "--force")

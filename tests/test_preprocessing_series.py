@@ -16,11 +16,11 @@ from kerasnn.bundle import Bundle
 from kerasnn.data import read
 from kerasnn.data.frames import as_objects
 from kerasnn.data.sound_cells import Recording
+from kerasnn.digests import hash_table
 from kerasnn.errors import DataError, ModelRefusedError
 from kerasnn.evaluation.baselines import baselines
 from kerasnn.evaluation.series_summaries import PIECES, of_series, of_sounds
 from kerasnn.exporting import sequences
-from kerasnn.folder import hash_table
 from kerasnn.mel import log_mel
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.preprocessing.series import behind_end

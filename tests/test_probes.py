@@ -61,11 +61,11 @@ def test_distribution_is_numpys() -> None:
     values = np.array([[-1.0, 0.0, np.nan], [0.0, 3.0, np.inf]])
     finite = np.array([-1.0, 0.0, 0.0, 3.0])
     found = Distribution.of(values)
-    assert found.counts == np.histogram(finite, bins=BINS)[0].tolist()
+    assert list(found.counts) == np.histogram(finite, bins=BINS)[0].tolist()
     assert (found.low, found.high, found.zeros) == (-1.0, 3.0, 0.5)
     assert found.mean == pytest.approx(finite.mean())
     assert found.deviation == pytest.approx(finite.std(), rel=1e-5)
-    assert Distribution.of(np.array([np.nan])).counts == [0] * BINS
+    assert Distribution.of(np.array([np.nan])).counts == (0,) * BINS
 
 
 def test_gradient_norm_of_a_linear_network_is_numpys() -> None:
@@ -82,7 +82,8 @@ def test_gradient_norm_of_a_linear_network_is_numpys() -> None:
     assert head["weights"][0]["mean"] == pytest.approx(kernel.mean(), rel=1e-4)
     returned = x @ kernel + bias
     assert head["activations"][0]["mean"] == pytest.approx(returned.mean(), rel=1e-4)
-    assert head["activations"][0]["counts"] == np.histogram(np.float32(returned), BINS)[0].tolist()
+    counts = head["activations"][0]["counts"]
+    assert list(counts) == np.histogram(np.float32(returned), BINS)[0].tolist()
 
 
 def test_gradient_norm_of_an_embedding_adds_up_its_rows() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +23,8 @@ def anatomy(network: keras.Model) -> dict[str, Any]:
     """
     # A Sequential has no operations of its own; its layers are a chain.
     operations = getattr(network, "operations", None) or network.layers
-    described = [_describe(operation) for operation in operations[:MAX_OPERATIONS]]
+    names = _names(operations)
+    described = [_describe(operation, names) for operation in operations[:MAX_OPERATIONS]]
     return {
         "layers": described,
         "left_out": max(0, len(operations) - MAX_OPERATIONS),
@@ -29,14 +33,28 @@ def anatomy(network: keras.Model) -> dict[str, Any]:
     }
 
 
-def _describe(operation: Any) -> dict[str, Any]:
+def _names(operations: Sequence[Any]) -> dict[str, str]:
+    """Names that don't depend on what was built before: Keras numbers what it names itself."""
+    names, counts = {}, Counter[str]()
+    for operation in operations:
+        name = operation.name
+        # As Keras makes a name of a class.
+        kind = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", type(operation).__name__)
+        kind = re.sub("([a-z])([A-Z])", r"\1_\2", kind).lower()
+        if re.fullmatch(rf"{re.escape(kind)}(_\d+)?", name):
+            names[name] = f"{kind}_{counts[kind]}" if counts[kind] else kind
+            counts[kind] += 1
+    return names
+
+
+def _describe(operation: Any, names: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "name": operation.name,
+        "name": names.get(operation.name, operation.name),
         "type": type(operation).__name__,
         "detail": _detail(operation),
         "shape": _shape(operation),
         "parameters": _count(getattr(operation, "weights", [])),
-        "inputs": _inputs(operation),
+        "inputs": [names.get(name, name) for name in _inputs(operation)],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,10 @@ from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.scores import Scores, render_table
 from kerasnn.forecasting import metrics as of_forecasts
 from kerasnn.forecasting.scores import ForecastScores
+from kerasnn.plain import loads
+from kerasnn.storage import kind_of, read_file
 
+SCORES, LARGEST = "scores.json", 64 * 2**20
 AnyScores = Scores | ForecastScores
 
 
@@ -65,15 +67,14 @@ def read_scores(run: str | os.PathLike[str]) -> AnyScores:
         DataError: The run was not scored.
     """
     path = Path(run)
-    if (path / "scores.json").is_file():
-        text = (path / "scores.json").read_text(encoding="utf-8")
+    file = path / SCORES
+    if path.is_dir() and kind_of(file) is not None:
+        content = read_file(file, most=LARGEST, below=path)
         try:
-            return _scores(json.loads(text))
-        except (ValueError, KeyError, TypeError):
+            return _scores(loads(content, place=SCORES, finite=False))
+        except (ValueError, LookupError, TypeError, AttributeError):
             fix = "evaluate the run again"
-            raise DataError(
-                "not a file of scores", place=str(path / "scores.json"), fix=fix
-            ) from None
+            raise DataError("not a file of scores", place=str(file), fix=fix) from None
     from kerasnn.bundle import open_bundle
 
     scores = open_bundle(path).report.get("scores")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -20,7 +20,16 @@ from kerasnn.exporting.page_check import check_page
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.serving import serving_model
 from kerasnn.exporting.verify import check, nasty_rows
-from kerasnn.storage import check_writable, write_atomically
+from kerasnn.storage import (
+    check_output,
+    check_writable,
+    kind_of,
+    make_folder,
+    move_into,
+    not_replaced,
+    part_name,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     from kerasnn.predictor import Predictor
@@ -166,21 +175,29 @@ def check_path(path: Path, format: str, *, force: bool) -> None:
     suffix = exporting.suffix(format)
     if suffix and path.suffix != suffix:
         raise ConfigError(f"a {format} file ends in '{suffix}'; got '{path.name}'")
-    if not path.exists():
+    check_output(card_of(path, format), force=True)
+    kind = kind_of(path)
+    if kind is None:
         return
+    if kind not in ("file", "folder"):
+        raise not_replaced(path, kind)
     if not force:
         raise ConfigError("the file exists", place=str(path), fix="use `force` to replace it")
-    is_right = (path / "saved_model.pb").is_file() if not suffix else path.is_file()
-    if not is_right:
+    if kind != ("file" if suffix else "folder") or not (
+        suffix or kind_of(path / "saved_model.pb") == "file"
+    ):
         raise ConfigError("something else is there", place=str(path), fix="choose another path")
 
 
 @contextmanager
 def work_folder(path: Path) -> Iterator[Path]:
     """A folder on the same disk, so that what is in it can be moved in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        yield Path(folder)
+    folder = path.with_name(part_name(path.name))
+    make_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -200,6 +217,6 @@ def failing_as_export_error(title: str) -> Iterator[None]:
 
 def move(part: Path, path: Path, folder: Path) -> None:
     """Put the new model in place; of a folder, the old one has to go first."""
-    if path.is_dir():
-        os.rename(path, folder / "replaced")
-    os.replace(part, path)
+    if kind_of(path) == "folder":
+        move_into(path, folder / "replaced")
+    move_into(part, path)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import keras
 import numpy as np
@@ -45,6 +45,17 @@ class Watcher(Protocol):
 
     def on_epoch(self, row: Row, engine: Engine) -> None:
         """An epoch is done and validated."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A watcher whose state goes into the checkpoints."""
+
+    def state(self) -> dict[str, Any]:
+        """What it has seen, as plain data."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
 
 
 @dataclass
@@ -255,7 +266,13 @@ class _Sitting:
             self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
         except (KeyError, ValueError, TypeError):
             raise resuming.of_another_network() from None
+        for watcher in self._remembering():
+            if state := found.metadata["watchers"].get(type(watcher).__name__):
+                watcher.restore(state)
         self._moment = self._now()
+
+    def _remembering(self) -> list[Remembering]:
+        return [each for each in self.watchers if isinstance(each, Remembering)]
 
     def count_start(self) -> None:
         """Take the weights as they are for the best so far."""
@@ -454,6 +471,7 @@ class _Sitting:
             "history": self.fitted.history,
             "epochs": self.recipe.epochs,
             "fingerprint": self.fingerprint,
+            "watchers": {type(each).__name__: each.state() for each in self._remembering()},
         }
         self.checkpoints.save(arrays, metadata)
         self._saved = time.perf_counter()

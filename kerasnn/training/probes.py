@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from kerasnn.plain import conform
 from kerasnn.training.losses import RowLoss, loss_function
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Distribution:
 
     low: float
     high: float
-    counts: list[int]
+    counts: tuple[int, ...]
     mean: float
     deviation: float
     zeros: float
@@ -75,8 +76,8 @@ class Distribution:
         flat = np.asarray(values, np.float64).ravel()
         flat = flat[np.isfinite(flat)]
         if not len(flat):
-            return cls(0.0, 0.0, [0] * BINS, 0.0, 0.0, 0.0)
-        counts = np.histogram(flat, bins=BINS)[0].tolist()
+            return cls(0.0, 0.0, (0,) * BINS, 0.0, 0.0, 0.0)
+        counts = tuple(np.histogram(flat, bins=BINS)[0].tolist())
         figures = flat.min(), flat.max(), flat.mean(), flat.std(), np.mean(flat == 0)
         low, high, mean, deviation, zeros = (float(f"{figure:.6g}") for figure in figures)
         return cls(low, high, counts, mean, deviation, zeros)
@@ -156,7 +157,9 @@ class Probes:
         began, first = self._clock(), self._scope is None
         if self._scope is None:
             self._scope = _Scope(engine.network, self._inputs, self._target, self._row_loss)
-            self.traces = [LayerTrace(x.name, type(x).__name__) for x in self._scope.layers]
+            traces = [LayerTrace(x.name, type(x).__name__) for x in self._scope.layers]
+            if [x.name for x in traces] != [x.name for x in self.traces]:
+                self.epochs, self.traces = [], traces
         self._record(epoch, self._scope)
         if not first:
             self._cost = self._clock() - began
@@ -165,6 +168,29 @@ class Probes:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: ``epochs``, and ``layers`` with a `LayerTrace` each."""
         return {"epochs": list(self.epochs), "layers": [asdict(trace) for trace in self.traces]}
+
+    def state(self) -> dict[str, Any]:
+        """What a run that goes on needs of the epochs before, as plain data."""
+        return {**self.to_dict(), "stride": self._stride}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`.
+
+        Raises:
+            ModelRefusedError: It does not have the form of one.
+        """
+        conform(state, _State, place="the checkpoint's probes")
+        self.epochs, self._stride = list(state["epochs"]), max(state["stride"], 1)
+        self.traces = [
+            LayerTrace(
+                layer["name"],
+                layer["kind"],
+                list(layer["gradient_norm"]),
+                [_distribution(each) for each in layer["weights"]],
+                [_distribution(each) for each in layer["activations"]],
+            )
+            for layer in state["layers"]
+        ]
 
     def _is_affordable(self) -> bool:
         elapsed = self._clock() - self._began
@@ -190,6 +216,30 @@ class Probes:
         self.epochs = [self.epochs[index] for index in kept]
         for trace in self.traces:
             trace.keep(kept)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """The form of a `LayerTrace` in a state."""
+
+    name: str
+    kind: str
+    gradient_norm: tuple[float | None, ...]
+    weights: tuple[Distribution, ...]
+    activations: tuple[Distribution, ...]
+
+
+@dataclass(frozen=True)
+class _State:
+    """The form of what `Probes.state` returns."""
+
+    epochs: tuple[int, ...]
+    layers: tuple[_Layer, ...]
+    stride: int
+
+
+def _distribution(state: Mapping[str, Any]) -> Distribution:
+    return Distribution(**{**state, "counts": tuple(state["counts"])})
 
 
 class _Scope:

@@ -20,6 +20,7 @@ class _Metadata:
     history: tuple[Mapping[str, float], ...]
     epochs: int
     fingerprint: Mapping[str, Any]
+    watchers: Mapping[str, Any]
 
 
 def check_form(metadata: Mapping[str, Any]) -> None:

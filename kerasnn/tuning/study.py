@@ -14,7 +14,6 @@ Reference:
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,10 +29,12 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from kerasnn.errors import ModelRefusedError
+from kerasnn.plain import loads
+from kerasnn.storage import append, read_file
 from kerasnn.tuning.spaces import Space
 
 State = Literal["done", "pruned", "failed"]
@@ -42,6 +43,7 @@ COMPARED, WEIGHED = 4, 8
 # Of its epochs, the share that a trial has in any case.
 TRIED = 1 / 4
 _NAME = "kerasnn"
+LARGEST = 256 * 2**20
 _STATES: dict[State, TrialState] = {
     "done": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -203,38 +205,51 @@ def _distribution(space: Space) -> BaseDistribution:
     return FloatDistribution(space.low, space.high, log=space.log)
 
 
-def _storage(path: Path | None) -> BaseStorage:
-    if path is None:
-        return InMemoryStorage()
-    _mend(path)
-    # Optuna asks for a class of its own where two methods are enough.
-    lock: Any = _NoLock()
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+class Journal(BaseJournalBackend):
+    """The journal of a search in a file; the folder of the run is locked, so nobody else writes.
 
+    Args:
+        path: Name of the file, in a folder of the run.
+        run: Folder of the run, below which no link is followed.
 
-class _NoLock:
-    """The folder of the run is locked; a lock of the journal's own would outlive a kill."""
+    Raises:
+        ModelRefusedError: A line is damaged; the last one may be cut short, and is cut off then.
+    """
 
-    def acquire(self) -> bool:
-        return True
-
-    def release(self) -> None:
-        pass
-
-
-def _mend(path: Path) -> None:
-    """Cut off a line that was being written when the process died; others must be whole."""
-    content = path.read_bytes() if path.exists() else b""
-    kept = content[: content.rfind(b"\n") + 1]
-    for number, line in enumerate(kept.splitlines(), start=1):
+    def __init__(self, path: Path, run: Path) -> None:
+        self.path, self.run = path, run
         try:
-            entry = json.loads(line)
-        except ValueError:
-            entry = None
-        if not isinstance(entry, dict):
-            raise _damaged(f"{path}:{number}")
-    if len(kept) < len(content):
-        os.truncate(path, len(kept))
+            content = read_file(path, most=LARGEST, below=run)
+        except FileNotFoundError:
+            content = b""
+        # A line that was being written when the process died is written over.
+        self._size = content.rfind(b"\n") + 1
+        self._entries: list[dict[str, Any]] = []
+        for number, line in enumerate(content[: self._size].splitlines(), start=1):
+            try:
+                entry = loads(line, place=path.name, finite=False)
+            except ModelRefusedError:
+                entry = None
+            if not isinstance(entry, dict):
+                raise _damaged(f"{path}:{number}")
+            self._entries.append(entry)
+
+    def read_logs(self, log_number_from: int) -> list[dict[str, Any]]:
+        """The entries from a number on, counted from 0."""
+        return self._entries[log_number_from:]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write entries, which outlive the process from now on."""
+        lines = [json.dumps(log, separators=(",", ":")) for log in logs]
+        content = "".join(f"{line}\n" for line in lines).encode()
+        append(self.path, content, at=self._size, below=self.run)
+        self._size += len(content)
+        # As another process would read them.
+        self._entries += map(json.loads, lines)
+
+
+def _storage(path: Path | None) -> BaseStorage:
+    return InMemoryStorage() if path is None else JournalStorage(Journal(path, path.parent.parent))
 
 
 @contextmanager

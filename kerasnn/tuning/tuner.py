@@ -25,7 +25,7 @@ from kerasnn.phases import Phases
 from kerasnn.predictor import Predictor
 from kerasnn.progress import SearchBar
 from kerasnn.run import Run
-from kerasnn.settings import Settings, collect, of_rows
+from kerasnn.settings import Settings, collect, of_rows, of_run
 from kerasnn.table import Table, read_table
 from kerasnn.trainer import noting_warnings, train_on
 from kerasnn.training.resuming import check_fingerprint
@@ -167,9 +167,9 @@ def check_installed() -> None:
 def _resumed(run: str | os.PathLike[str], now: Settings) -> Settings:
     """The settings that a search began with, with those on top that are given now."""
     path = Path(run) / FOLDER / CONFIG
-    if not path.is_file():
+    if storage.kind_of(path, below=Path(run)) is None:
         raise ConfigError(f"no search in '{run}'", fix="give the folder of a search")
-    before = collect(config=path)
+    before = of_run(path, below=Path(run))
     return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
 
 
@@ -232,7 +232,7 @@ class _Sitting:
 
         if self.folder and spaces:
             self.folder.begin(self.config, self.table)
-            self._path.mkdir(exist_ok=True)
+            storage.make_folder(self._path, below=self.folder.path)
         metric = monitored(self.config.training, self.table.schema.target.task)
         journal = self._path / JOURNAL if self.folder else None
         seed = self.config.run.seed
@@ -273,7 +273,7 @@ class _Sitting:
         told = telling.tell(search, stopped=stopped)
         if self.folder:
             rows = telling.table(search.study, search.monitor).to_csv(index=False)
-            storage.write_atomically(self.folder.path / "tuning.csv", rows.encode())
+            self.folder.write("tuning.csv", rows.encode())
             self._clear_checkpoints(search.study, best.number)
         start = self._learned_by_start() if best.number > 1 else None
 
@@ -307,7 +307,7 @@ class _Sitting:
             study.note("circumstances", self._circumstances())
             study.note("search", {key: str(space) for key, space in spaces.items()})
             # As the sign that a search can go on, this is written last.
-            self.asked.write(self._path / CONFIG)
+            self.folder.write(f"{FOLDER}/{CONFIG}", self.asked.to_text().encode())
         return spaces
 
     def _go_on(self, study: Study, asked: Mapping[str, Space]) -> dict[str, Space]:
@@ -358,8 +358,8 @@ class _Sitting:
     def _clear_checkpoints(self, study: Study, best: int) -> None:
         """A last training that was killed goes on; of other values or once done, it begins anew."""
         assert self.folder
-        is_done = (self.folder.path / BUNDLE).exists()
+        is_done = storage.kind_of(self.folder.path / BUNDLE) is not None
         if is_done or study.notes.get("training") != best:
             self.folder.checkpoints.clear()
-        (self.folder.path / BUNDLE).unlink(missing_ok=True)
+        storage.remove(self.folder.path / BUNDLE)
         study.note("training", best)
