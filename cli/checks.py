@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasnn.data.folders import default_target, is_media_source
 from kerasnn.data.sources import check_source
 from kerasnn.errors import ConfigError, DataError, UnknownNameError
+from kerasnn.storage import open_file
 
 if TYPE_CHECKING:
     from kerasnn.schema import Schema
@@ -127,6 +129,9 @@ def check_column(
 ) -> None:
     """Raise if neither a table nor the rows that a run has held back have a column."""
     path = data if data is not None else os.path.join(run, HELD_BACK)
+    if data is None and os.path.isdir(run):
+        with suppress(FileNotFoundError):
+            open_file(path, below=Path(run)).close()
     frame = _empty(path, encoding=encoding, delimiter=delimiter)
     if frame is not None and name not in frame.columns:
         raise UnknownNameError("column", name, [c for c in frame.columns if c != PART_COLUMN])

@@ -19,6 +19,8 @@ from kerasnn.training import fitting
 from kerasnn.training.checkpoints import Checkpoints
 
 N_ROWS = 60
+# Keys of seconds.
+CLOCK = ("seconds", "phases")
 
 
 class KilledError(Exception):
@@ -70,7 +72,7 @@ def series() -> pd.DataFrame:
 def without_seconds(value: Any) -> Any:
     """The same without what a clock said."""
     if isinstance(value, dict):
-        return {key: without_seconds(each) for key, each in value.items() if key != "seconds"}
+        return {key: without_seconds(each) for key, each in value.items() if key not in CLOCK}
     return [without_seconds(each) for each in value] if isinstance(value, list) else value
 
 
