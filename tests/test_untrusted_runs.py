@@ -18,6 +18,7 @@ from click.testing import CliRunner
 import kerasnn
 from kerasnn.cli.main import commands
 from kerasnn.errors import KerasnnError
+from kerasnn.folder import RunFolder
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -121,12 +122,10 @@ def test_checkpoints_that_are_pipes_are_damaged(run: Path) -> None:
     assert "no checkpoint is intact" in refused("train", "--resume", run, "--epochs", "2")
 
 
-def test_a_digest_that_is_a_pipe_is_refused(run: Path, trained: Path) -> None:
+def test_a_digest_that_is_a_pipe_is_not_waited_for(run: Path) -> None:
     exchange(run, "data.sha256", os.mkfifo)
-    found = kerasnn.load(run)
-    found.bundle.config["run"]["baselines"] = True
-    with pytest.raises(KerasnnError, match=r"data\.sha256 is not a file"):
-        found.evaluate(trained / "table.csv")
+    config = kerasnn.load(run).bundle.config
+    assert RunFolder(run).read_train(config) is None
 
 
 @pytest.mark.parametrize("verb", ["predict", "report", "export"])
