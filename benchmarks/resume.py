@@ -4,7 +4,7 @@
 
 A run has dropout, shuffled rows, averaged weights, a cosine schedule and early stopping. SIGKILL
 comes at a random moment between the start of the run and its bundle, every fifth time in the midst of
-writing a checkpoint. A run counts as equal if its weights and its history are, bit for bit.
+writing a checkpoint. A run counts as equal if its whole bundle (but for seconds) and its history are.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import hashlib
+import json
 import random
 import shutil
 import subprocess
@@ -40,6 +41,7 @@ OPTIONS = {
 }
 CHECKPOINTS, CONFIG, BUNDLE = "checkpoints", "config.yaml", "model.kerasnn"
 POLL_S = 0.0005
+CLOCK = ("seconds", "phases", "probes")
 # The bundle is there, so the training is over.
 TOO_LATE = "too late"
 
@@ -89,12 +91,25 @@ def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 def outcome(run: Path) -> dict[str, str]:
-    """Hashes of what must be equal."""
+    """Hashes of what must be equal: all of the bundle but seconds, and the files beside it."""
     with zipfile.ZipFile(run / BUNDLE) as bundle:
-        weights = bundle.read("weights.safetensors")
-    history = (run / "history.csv").read_bytes()
-    contents = {"weights": weights, "history": history}
+        members = {name: bundle.read(name) for name in bundle.namelist()}
+    # It holds nothing but the digests of the others.
+    del members["manifest.json"]
+    for name in [name for name in members if name.endswith(".json")]:
+        plain = without_seconds(json.loads(members[name]))
+        members[name] = json.dumps(plain, sort_keys=True).encode()
+    # The folder of a run has another name than that of the other.
+    contents = {k: v.replace(run.name.encode(), b"run") for k, v in members.items()}
+    contents["history"] = (run / "history.csv").read_bytes()
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+
+
+def without_seconds(value: object) -> object:
+    """The same without what a clock said; which epochs are probed is decided by one, too."""
+    if isinstance(value, dict):
+        return {k: without_seconds(v) for k, v in value.items() if k not in CLOCK}
+    return [without_seconds(each) for each in value] if isinstance(value, list) else value
 
 
 def wait(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> bool:
