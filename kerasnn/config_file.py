@@ -82,7 +82,8 @@ def read(path: str | os.PathLike[str], *, below: Path | None = None) -> list[Val
         place = f"{name}:{mark.line + 1}" if mark else name
         raise ConfigError(f"not YAML: {error.problem}", place=place) from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}", place=name) from None
+        # The lines that follow say the place again.
+        raise ConfigError(f"not YAML: {str(error).splitlines()[0]}", place=name) from None
     return list(_values(root, name, text)) if root is not None else []
 
 

@@ -173,7 +173,10 @@ def test_inferred_values_are_checked_and_leave_the_original_alone() -> None:
         ("training:\n  [a]: 1\n", "a key must be a name ({}:2)"),
         ("- 1\n", "the configuration must be a mapping of names to values ({}:1)"),
         ("run:\n  seed: [1\n", "not YAML: expected ',' or ']', but got '<stream end>' ({}:3)"),
-        ("a: b\x00", "not YAML: unacceptable character #x0000: special characters are not allowed"),
+        (
+            "a: b\x00",
+            "not YAML: unacceptable character #x0000: special characters are not allowed ({})",
+        ),
         ("model:\n  name: mpl\n", "unknown model 'mpl' ({}:2) – did you mean 'mlp'?"),
         ("model:\n  widt: 3\n", "unknown key of model 'mlp' 'widt' ({}:2) – did you mean 'width'?"),
         ("model:\n  width: 0\n", "`width` must be at least 1; got 0 ({}:2)"),
