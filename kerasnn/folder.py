@@ -475,12 +475,27 @@ def write_report(
 
     Raises:
         ConfigError: The file exists.
+        ModelRefusedError: The page can't be drawn from what was stored.
     """
+    from jinja2 import TemplateError
+
     from kerasnn.evaluation.report import render
 
     path = Path(output) if output is not None else (folder or Path()) / "report.html"
     storage.check_output(path, force=force or output is None)
-    storage.write_atomically(path, render(dict(story)).encode())
+    try:
+        page = render(dict(story)).encode()
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        TemplateError,
+    ) as e:
+        what = f"the report can't be drawn from what was stored ({type(e).__name__})"
+        raise ModelRefusedError(what, fix="get the model again, or train it again") from e
+    storage.write_atomically(path, page)
     return path
 
 
