@@ -87,7 +87,7 @@ def without_formulas(frame: pd.DataFrame) -> pd.DataFrame:
     safe = frame.copy()
     for at, name in enumerate(frame.columns):
         if name in texts:
-            safe.isetitem(at, frame.iloc[:, at].map(_safe))
+            safe.isetitem(at, [_safe(value) for value in frame.iloc[:, at]])
     return safe.set_axis([_safe(name) for name in frame.columns], axis=1)
 
 
