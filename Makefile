@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 # What a wheel is built from; `build/` would keep files that no longer exist.
 SOURCES = setup.cfg pyproject.toml $(shell find kerasnn cli models -name '*.py' -o -name '*.html' -o -name '*.css')
 
-.PHONY: help demo test slow fuzz check docs install bench clean
+.PHONY: help demo test slow fuzz check bounds docs install bench clean
 
 help:
 	@echo "make demo     install into $(VENV), then train, evaluate, predict and export on real data"
@@ -13,6 +13,7 @@ help:
 	@echo "make slow     the tests that take minutes"
 	@echo "make fuzz     20,000 damaged and hostile bundles and runs; FUZZ='--seed 1' for others"
 	@echo "make check    lint, format, types and the import contract"
+	@echo "make bounds   the tests of every entrance with the lowest versions that setup.cfg allows"
 	@echo "make docs     the documentation as a site, in build/docs"
 	@echo "make install  an editable installation with everything in $(VENV)"
 	@echo "make bench    speed against Keras"
@@ -41,6 +42,22 @@ check: $(VENV)/.developed
 	$(BIN)/python -m pip install --quiet --no-deps --target build/site .
 	cd build/site && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml -p kerasnn
 	cd build/site && PYTHONPATH=. $(abspath $(BIN))/lint-imports --config ../../.importlinter
+
+# What every entrance needs: files, estimators, forecasts, exports, bundles, reports.
+BOUNDS_TESTS = tests/test_cli_runs.py tests/test_cli_train.py tests/test_data_*.py \
+	tests/test_estimators*.py tests/test_exporting*.py tests/test_forecasting_forecaster.py \
+	tests/test_bundle.py tests/test_report.py tests/test_evaluation_*.py tests/test_tune.py
+
+bounds: $(VENV)/.developed
+	mkdir -p build
+	$(BIN)/python -m uv pip compile --quiet --resolution lowest-direct --all-extras \
+		--no-annotate --python $(BIN)/python --output-file build/bounds.txt setup.cfg
+	sed -i '/^\(ruff\|mypy\|build\|sphinx\|furo\|myst-parser\|uv\|pytest\|hypothesis\)/d' build/bounds.txt
+	rm -rf build/bounds && $(PYTHON) -m venv build/bounds
+	$(BIN)/python -m uv pip install --quiet --python build/bounds/bin/python \
+		--requirements build/bounds.txt pytest pytest-timeout pytest-xdist hypothesis
+	$(BIN)/python -m uv pip install --quiet --python build/bounds/bin/python --no-deps --editable .
+	build/bounds/bin/python -m pytest -W ignore::DeprecationWarning --numprocesses auto --maxprocesses 8 $(BOUNDS_TESTS)
 
 docs: $(VENV)/.developed
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs

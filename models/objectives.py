@@ -15,7 +15,7 @@ Tensor = Any
 
 
 @keras.saving.register_keras_serializable("kerasnn")
-class QuantileLoss(keras.losses.Loss):
+class QuantileLoss(keras.losses.Loss):  # type: ignore[misc]
     """Quantile (pinball) loss: max(q e, (q − 1) e) of the error e = target − forecast.
 
     Args:

@@ -77,7 +77,8 @@ def calibration_error(predictions: Predictions) -> Measure:
 
     def measure(weights: np.ndarray) -> np.ndarray:
         weights = np.repeat(weights, each, axis=-1) if each > 1 else weights
-        return np.abs(gaps(weights)).sum(axis=-1) / weights.sum(axis=-1)
+        error: np.ndarray = np.abs(gaps(weights)).sum(axis=-1) / weights.sum(axis=-1)
+        return error
 
     return measure
 

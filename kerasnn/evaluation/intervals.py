@@ -144,7 +144,7 @@ def difference(
     """
     measures = {"ours": metric.prepare(ours), "theirs": metric.prepare(theirs)}
     whole = np.ones(len(ours))
-    value = metric.gain(measures["ours"](whole), measures["theirs"](whole))
+    value = metric.gain(float(measures["ours"](whole)), float(measures["theirs"](whole)))
     if too_costly(metric, ours):
         return Difference(value, None)
     drawn = resampled(measures, ours, resamples=n_resamples(ours), seed=seed)
