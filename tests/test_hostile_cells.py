@@ -102,4 +102,5 @@ def test_a_row_with_a_pipe_is_left_out_and_named(tmp_path: Path) -> None:
     frame = pd.DataFrame({"image": [good, pipe(tmp_path / "a.png"), good]}, dtype=object)
     with pytest.warns(UserWarning, match="a pipe where a file is meant"):
         seen, kept = readable(frame, {"image": "4x4x3"})
-    assert kept.tolist() == [0, 2] and len(seen) == 2
+    assert kept.tolist() == [0, 2]
+    assert len(seen) == 2
