@@ -52,7 +52,12 @@ class KerasnnError(Exception):
         self.fix = fix
         what = _bounded(what)
         located = f"{what} ({_bounded(place)})" if place else what
-        super().__init__(f"{located} – {_bounded(fix)}" if fix else located)
+        super().__init__(_one_line(f"{located} – {_bounded(fix)}" if fix else located))
+
+
+def _one_line(text: str) -> str:
+    """Names may hold characters that end a line or steer a terminal: these are spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _bounded(text: str) -> str:

@@ -9,6 +9,8 @@ import pytest
 from fuzz import mutations
 from fuzz.cases import Cases
 
+from kerasnn.errors import DataError
+
 CASES = 200
 
 
@@ -32,3 +34,8 @@ def test_a_case_is_equal_each_time(cases: Cases) -> None:
     edited = [mutations.edit(Random(number), data) for number in range(50)]
     assert edited == [mutations.edit(Random(number), data) for number in range(50)]
     assert sum(each != data for each in edited) > 40
+
+
+def test_names_in_data_do_not_break_the_line_of_an_error() -> None:
+    error = DataError("no column 'a\nb\x1b[2J\u202e'", place="c\rd", fix="add 'e\tf'")
+    assert str(error) == "no column 'a\\nb\\x1b[2J\\u202e' (c\\rd) – add 'e\\tf'"
