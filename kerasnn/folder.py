@@ -130,16 +130,23 @@ class RunFolder:
             fix = "set `run.ensemble` as it was, or start a new run"
             raise ConfigError("the run has trained networks to average", fix=fix)
 
-    def trained(self) -> tuple[float, bool]:
-        """Seconds of training so far, and whether it had ended by itself."""
-        seconds, stopped = 0.0, []
+    def trained(self, epochs: Sequence[int]) -> tuple[float, bool]:
+        """Seconds of training so far, and whether nothing is left to train.
+
+        Args:
+            epochs: Number of epochs that each network is to have now.
+        """
+        seconds, ended = 0.0, []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", KerasnnWarning)
-            for each in (self.checkpoints, *self.checkpoints.members()):
-                if found := each.load():
-                    seconds += float(found.metadata["progress"]["seconds"])
-                    stopped.append(found.metadata["progress"]["stopped"])
-        return seconds, bool(stopped) and not {"", "interrupted", "time limit"} & {*stopped}
+            stored = (self.checkpoints, *self.checkpoints.members())
+            found = [each for each in (one.load() for one in stored) if each]
+        for each, wanted in zip(found, epochs, strict=False):
+            progress = each.metadata["progress"]
+            seconds += float(progress["seconds"])
+            goes_on = progress["stopped"] in ("", "interrupted", "time limit")
+            ended.append(not goes_on and each.metadata["epochs"] == wanted)
+        return seconds, len(ended) == len(epochs) and all(ended)
 
     def check_members(self, fingerprints: Sequence[dict[str, Any]]) -> None:
         """As `check`, of the networks that are averaged; there may be more of them than before."""

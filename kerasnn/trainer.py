@@ -241,7 +241,8 @@ def _tell_of_resume(
     folder: RunFolder, config: Config, budget: float | None, *, progress: bool
 ) -> None:
     """Say how much of the time limit is left to train, and if nothing is, how to go on."""
-    trained, ended = folder.trained()
+    plans = average_plan.plan(config) if average_plan.is_several(config) else [config]
+    trained, ended = folder.trained([each.training.epochs for each in plans])
     limit = config.run.time_limit_s
     if ended and progress:
         announce("the training had ended by itself; more epochs or more patience let it go on")

@@ -263,8 +263,8 @@ GOES_ON = [
         with_line(2, "?,?:?,?:a"),
         [],
         [
-            "warning: 1 of 12 series have no reading ({path},series) – leave such rows out if they "
-            "say nothing"
+            "warning: 1 of 12 series has no reading ({path},series) – leave such rows out if they "
+            "carry no information"
         ],
     ),
     ("a series of one point", "a.ts", with_line(2, "1:2:a"), [], []),

@@ -42,7 +42,7 @@ def matrix(frame: pd.DataFrame) -> np.ndarray:
 
 def train(data: Any, **options: Any) -> kerasnn.Run:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*empty and taken to have no label.*")
+        warnings.filterwarnings("ignore", message=".*empty and count as having no label.*")
         return kerasnn.train(data, target="genres", **{**QUICK, **options})
 
 
