@@ -16,6 +16,7 @@ from itertools import cycle, islice
 from typing import Any, NamedTuple
 
 from kerasnn.costs import COSTS, START_S, Cost, Machine, show_duration
+from kerasnn.errors import quantity
 from kerasnn.signature import Kind
 
 # The first kind that a column has tells.
@@ -299,7 +300,7 @@ def _named(members: tuple[Member, ...], epochs: int) -> str:
     if len(members) > 1:
         count = f"{len(members)} networks " if len(members) > len(kinds) else ""
         names += f", {count}averaged"
-    return f"{names} for {epochs} epochs" if epochs else names
+    return f"{names} for {quantity(epochs, 'epoch')}" if epochs else names
 
 
 def _told(members: tuple[Member, ...], epochs: int, facts: Facts, machine: Machine) -> str:

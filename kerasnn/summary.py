@@ -97,7 +97,9 @@ def of_columns(schema: Schema) -> str:
 def _doubt(target: Target) -> str:
     """How to have the other task, where the target is numbers that may be either."""
     if target.task == "multiclass" and target.label_type == "int":
-        return f" ({target.classes[0]} … {target.classes[-1]}; add --task regression if quantities)"
+        return (
+            f" ({target.classes[0]} … {target.classes[-1]}; use --task regression for quantities)"
+        )
     return " (in seconds)" if target.layout == DURATION else ""
 
 

@@ -241,7 +241,7 @@ def test_broken_pipe_is_quiet() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_exit_with_130(number: signal.Signals, tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe.yaml"
+    pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     # A job in the background of a shell ignores SIGINT, and so would its child.
     code = (
@@ -249,7 +249,7 @@ def test_signals_exit_with_130(number: signal.Signals, tmp_path: Path) -> None:
         "from kerasnn.cli.main import main; main()"
     )
     # Opening the pipe waits until the command has opened its other end.
-    with start("train", "--config", str(pipe), code=code) as run, open(pipe, "w"):
+    with start("train", str(pipe), "--target", "y", code=code) as run, open(pipe, "w"):
         run.send_signal(number)
         output, errors = run.communicate()
     assert (run.returncode, output, errors.strip()) == (130, "", "error: interrupted")

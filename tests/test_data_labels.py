@@ -44,6 +44,8 @@ def counted(*frequencies: int, first: int = 0) -> np.ndarray:
         (counted(*[30] * 24, first=5), "regression"),  # begin at neither 0 nor 1
         (counted(*[30] * 23, 4), "regression"),
         (counted(*[30] * 24) / 2, "regression"),
+        (counted(*[30] * 9, first=-4), "regression"),  # good words minus bad words
+        (counted(50, 50, 50, first=-1), "multiclass"),  # worse, the same, better
     ],
 )
 def test_codes_that_all_occur_often_are_classes(numbers: np.ndarray, task: str) -> None:
@@ -56,7 +58,7 @@ def test_labels_of_a_file_of_arrays_are_classes_and_the_line_says_so(tmp_path: P
     schema = infer(read(tmp_path / "s.npz"), target="y")
     assert schema.target.task == "multiclass"
     assert len(schema.target.classes) == 24
-    line = "target    y, multiclass of 24 classes (0 … 23; add --task regression if quantities)"
+    line = "target    y, multiclass of 24 classes (0 … 23; use --task regression for quantities)"
     assert of_columns(replace(schema, columns=())).splitlines()[1] == line
 
 

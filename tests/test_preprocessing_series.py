@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,7 @@ def test_a_run_is_read_again(run: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["keras", "saved_model", "onnx", "litert"])
-def test_exports(format: str, run: Path, tmp_path: Path) -> None:
+def test_exports(format: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}.get(format, "keras"))
     ending = {"keras": ".keras", "onnx": ".onnx", "litert": ".tflite"}.get(format, "")
     result = kerasnn.load(run).export(format, tmp_path / f"model{ending}")
@@ -292,6 +293,11 @@ def test_exports(format: str, run: Path, tmp_path: Path) -> None:
     assert "(batch, 6, 2) | readings; NaN where one is missing, and behind the end" in card
     assert "(batch, 80) | samples from -1 to 1, 1,000 a second, of one channel" in card
     code = card.split("```python\n")[1].split("```")[0]
+    # The page reads the sound of its example from a file.
+    monkeypatch.chdir(tmp_path)
+    with wave.open("s.wav", "wb") as file:
+        file.setparams((1, 2, 1000, 0, "NONE", ""))
+        file.writeframes(np.arange(80, dtype="<i2").tobytes())
     exec(compile(code.replace('"model', f'"{tmp_path}/model'), "card", "exec"), {})
 
 

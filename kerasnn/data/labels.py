@@ -86,7 +86,8 @@ def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
 
     Whole numbers are codes where there are two of them, or where up to 20 are close together, or
     where they are 0 … K - 1 or 1 … K and all of them occur often. A count is none: its numbers are
-    the rarer, the farther they are from the most frequent one, and the rarest hardly occur.
+    the rarer, the farther they are from the most frequent one, and the rarest hardly occur. No code
+    is below -1.
 
     Args:
         numbers: The known values, if the target is made of numbers.
@@ -100,6 +101,8 @@ def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
         return "regression"
     if n_classes <= 2:
         return classes
+    if numbers.min() < -1:
+        return "regression"
     span = numbers.max() - numbers.min() + 1
     if n_classes <= MAX_WHOLE_CLASSES:
         return classes if span <= 2 * n_classes and not _are_counts(numbers) else "regression"

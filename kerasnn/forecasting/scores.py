@@ -226,6 +226,8 @@ def _verdict(values: Values, main: str, baselines: Mapping[str, BaselineScores])
         how = "beats" if (best.gain or 0) > 0 else "does not beat"
         every = "every baseline; the best is" if how == "beats" else "the best baseline,"
         return f"The model {how} {every} {best.title}: {figures}."
+    if math.isclose(float(best.gain or 0.0), 0.0, abs_tol=1e-6 * abs(values[main])):
+        return f"The model does not win: it forecasts like {best.title}, {figures}."
     figures += f" (95 % interval of the gain {metric.format_interval(best.gain_interval)})"
     low, high = best.gain_interval
     if low > 0:

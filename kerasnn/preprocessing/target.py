@@ -19,6 +19,8 @@ from kerasnn.recipes import TargetTransformName
 from kerasnn.schema import Target
 
 _SHOWN = 5
+# Values below this share of the largest one can't be told from 0 once they are float32.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,9 @@ class TargetCoder:
         """From an encoded regression target back to its unit, without the bounds of predictions."""
         values = np.asarray(encoded, dtype="float64") * self.deviation + self.mean
         found: NDArray[np.float64] = self.transform.inverse(np, values)
-        return found
+        # A 0 comes back as what float32 left of it, which relative errors must not divide by.
+        is_rounding = np.abs(found) <= ROUNDING * np.abs(found).max(initial=0.0)
+        return np.where(is_rounding, 0.0, found)
 
     def texts(self, decided: NDArray[Any]) -> NDArray[np.object_]:
         """Sets of labels as text, object (n,), from 0 and 1, (n, labels)."""
