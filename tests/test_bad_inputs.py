@@ -604,7 +604,8 @@ def test_names_and_cells_do_not_command_the_terminal(tmp_path: Path) -> None:  #
     path.write_text(text(header=("age", "size", "\x1b[31mcolour", "bought")), encoding="utf-8")
     what = f"unknown target column 'colour' ({path})"
     result = invoke("train", path, "--target", "colour", code=2)
-    assert result.stderr == rf"error: {what} – did you mean '\x1b[31mcolour'?" + "\n"
+    # The escape sign is left out when the file is read.
+    assert result.stderr == f"error: {what} – did you mean '[31mcolour'?\n"
 
 
 @pytest.mark.parametrize("part", ["validation", "test"])
