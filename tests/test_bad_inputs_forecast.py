@@ -115,7 +115,7 @@ REFUSED = [
     Row(
         "a time column that is not there",
         lambda frame: None,
-        ("error: unknown column 'date' – choose from day, sales",),
+        ("error: unknown column 'date' ({path}) – choose from day, sales",),
         (*ALL, "--time", "date"),
     ),
     Row(
