@@ -408,7 +408,7 @@ def test_the_commands_forecast(tmp_path: Path) -> None:
     try:
         done = runner.invoke(commands, [*arguments, "--output", "run", "--season", "7"])
         assert done.exit_code == 0, done.output
-        assert "sales: 4 ahead from 14 back" in done.stdout
+        assert "sales: 4 steps ahead, from the last 14" in done.stdout
         done = runner.invoke(commands, ["predict", "run", "sales.csv"])
         assert done.exit_code == 0, done.output
         assert done.stdout.startswith("shop,day,prediction,quantile:0.1,")

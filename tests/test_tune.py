@@ -191,7 +191,10 @@ def test_the_summary_compares_with_the_defaults(whole: Run) -> None:
     )
     text = run.summary()
     assert "search    3 trials" in text
-    assert "log loss 0.4000, 0.5000 with the defaults; as the best of several it flatters" in text
+    assert (
+        "log loss 0.4000, 0.5000 with the defaults; there, the best of several trials looks better "
+        "than it is."
+    ) in text
     assert (
         "On the test rows: ROC AUC 0.7000, 0.8000 with the defaults: clearly worse "
         "(95 % interval of the gain -0.2000 to -0.0500)."
