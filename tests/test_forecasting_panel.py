@@ -274,11 +274,9 @@ def test_a_role_is_given_once() -> None:
         panel_of(frame, time="dya")
 
 
-def parts_of(lengths: list[int], horizon: int, **options: Any) -> Any:
+def parts_of(lengths: list[int], horizon: int, start: str = "2020-01-01", **options: Any) -> Any:
     frames = [
-        pd.DataFrame(
-            {"day": pd.date_range("2020-01-01", periods=n), "s": f"s{i}", "y": np.arange(n)}
-        )
+        pd.DataFrame({"day": pd.date_range(start, periods=n), "s": f"s{i}", "y": np.arange(n)})
         for i, n in enumerate(lengths)
     ]
     given = options.pop("given", None)
@@ -292,6 +290,11 @@ def test_parts_are_in_the_order_of_time_and_do_not_overlap() -> None:
     bounds = [parts.bounds(p) for p in ("train", "validation", "calibration", "test")]
     assert [int(first[0]) for first, _ in bounds] == [0, 140, 155, 170]
     assert [int(stop[0]) for _, stop in bounds] == [140, 155, 170, 200]
+
+
+def test_times_before_1970_are_divided_like_others() -> None:
+    parts = parts_of([200], 10, start="1949-01-01")
+    assert [parts.validation.tolist(), parts.test.tolist()] == [[140], [170]]
 
 
 def test_all_series_are_cut_at_one_time() -> None:

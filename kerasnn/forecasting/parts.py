@@ -125,7 +125,8 @@ def _validation_length(end: NDArray[np.int64], share: float, horizon: int) -> in
 
 def _cut(starts: NDArray[np.int64], end: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """Where the last points in time begin, counted back from the end of the latest series."""
-    latest = int((starts + end).max(where=end > 0, initial=0))
+    # Starts are counted from 1970, so that those before it are negative.
+    latest = int((starts + end).max(where=end > 0, initial=int(starts.min())))
     return np.clip(latest - length - starts, 0, end)
 
 
