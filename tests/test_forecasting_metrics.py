@@ -154,7 +154,7 @@ def test_scores_beside_baselines() -> None:
     other = score(worse, [Baseline("better", "better", found)])
     assert other.verdict.startswith("The model does not win: better is better, MASE ")
     same = score(found, [Baseline("same", "same", found)])
-    assert same.verdict.startswith("The model does not clearly win: it and same are level, ")
+    assert same.verdict.startswith("The model does not win: it forecasts like same, ")
 
 
 def test_one_forecast_has_scores_without_intervals() -> None:

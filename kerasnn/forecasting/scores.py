@@ -215,7 +215,8 @@ def _compared(
 def _verdict(values: Values, main: str, baselines: Mapping[str, BaselineScores]) -> str:
     """Whether the model beats the best baseline, in one plain sentence."""
     known = {name: each for name, each in baselines.items() if each.gain is not None}
-    if not known or values[main] is None:
+    value = values[main]
+    if not known or value is None:
         return ""
     best = min(known.values(), key=lambda each: float(each.gain or 0.0))
     metric = METRICS[main]
@@ -226,7 +227,7 @@ def _verdict(values: Values, main: str, baselines: Mapping[str, BaselineScores])
         how = "beats" if (best.gain or 0) > 0 else "does not beat"
         every = "every baseline; the best is" if how == "beats" else "the best baseline,"
         return f"The model {how} {every} {best.title}: {figures}."
-    if math.isclose(float(best.gain or 0.0), 0.0, abs_tol=1e-6 * abs(values[main])):
+    if math.isclose(float(best.gain or 0.0), 0.0, abs_tol=1e-6 * abs(value)):
         return f"The model does not win: it forecasts like {best.title}, {figures}."
     figures += f" (95 % interval of the gain {metric.format_interval(best.gain_interval)})"
     low, high = best.gain_interval
