@@ -62,8 +62,8 @@ def check_names(settings: Settings, source: str | None) -> None:
     """Raise if a setting names no column of a file, by its first line.
 
     Args:
-        settings: What was chosen.
-        source: What is trained on; None where an earlier run says it.
+        settings: Chosen settings.
+        source: Path of the training data; None where an earlier run names it.
     """
     if settings.names_model:
         from kerasnn import models
@@ -102,7 +102,7 @@ def check_rows_of(
     Args:
         run: Folder or bundle.
         data: File of the table; None for rows of the run.
-        encoding: Of the table; None for that of the training, where it is not looked at.
+        encoding: Encoding of the table; None for that of the training data, which is not checked.
         delimiter: Likewise.
         target: Whether it needs the target too.
 
@@ -143,9 +143,9 @@ def check_decision(
     """Raise if the options of a decision are wrong, or the target has none.
 
     Args:
-        schema: Of the run; None if it forecasts.
+        schema: Schema of the run; None for a forecast.
         by: Column whose values are scored apart.
-        costs: As of `kerasnn.evaluation.calibration.parse_costs`.
+        costs: Costs of errors, from `kerasnn.evaluation.calibration.parse_costs`.
         threshold: ``f1`` or a number in [0, 1].
         save: Whether the threshold is kept.
     """

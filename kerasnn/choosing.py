@@ -35,7 +35,7 @@ def resolve(
     """The configuration of a named model, or of the one that suits the table.
 
     Args:
-        settings: What was chosen.
+        settings: Chosen settings.
         schema: Of the table.
         frame: Its rows, before they are divided.
         given: Parts that have rows of their own, ``validation`` and ``test``.

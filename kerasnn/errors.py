@@ -83,7 +83,7 @@ class UnknownNameError(ConfigError):
         name: The name received.
         choices: The names there are.
         place: Where the name was read, if anywhere.
-        meant: What is known to have the same meaning, and is suggested in place of the closest name.
+        meant: Name of the same meaning, suggested in place of the most similar name.
     """
 
     def __init__(

@@ -106,7 +106,7 @@ def pieces(images: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
     Args:
         images: An array of one or more images, a list of arrays or of images of Pillow, or a
             source that `kerasnn.data.read_chunks` knows.
-        schema: Of the training.
+        schema: Schema of the training data.
         form: Encoding and delimiter of text files.
     """
     return new_rows.pieces(images, schema, form)

@@ -58,7 +58,7 @@ def train_forecaster(
         settings: With a horizon above 0.
         sources: What ``data``, ``validation`` and ``test`` are read from, if not from files.
         noted: Grows by the warnings that are raised.
-        phases: Of the run, which is reading.
+        phases: Phases of the run, of which reading has begun.
         resume: As for `kerasnn.train`.
         force: Likewise.
         progress: Likewise.

@@ -81,7 +81,7 @@ def check_finite(values: np.ndarray) -> None:
     """Raise if a network returns NaN or infinity for some rows.
 
     Args:
-        values: What it returns, or what is made of it, (n, …).
+        values: Outputs of the network, or values computed from them, (n, …).
 
     Raises:
         ModelRefusedError: Says of how many.

@@ -47,7 +47,7 @@ def judge(
         learned: What came of the training.
         probes: What was seen in the network meanwhile; without them, less is looked into.
         noted: Warnings so far, which the report lists.
-        phases: Of the run, which has trained.
+        phases: Phases of the run, of which training has ended.
     """
     config, predictor = learned.config, learned.predictor
     stopped = learned.fitted.progress.stopped

@@ -44,7 +44,7 @@ def pieces(source: Any, schema: Schema, form: Mapping[str, Any]) -> Iterator[pd.
 
     Args:
         source: A table, or images.
-        schema: Of the training.
+        schema: Schema of the training data.
         form: Encoding and delimiter.
     """
     if schema.long:
@@ -64,7 +64,7 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
 
     Args:
         source: A table, or a folder of class folders.
-        schema: Of the training.
+        schema: Schema of the training data.
         form: Encoding and delimiter.
         strict: Whether an image that can't be read is an error.
     """

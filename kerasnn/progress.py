@@ -24,7 +24,7 @@ def announce_phase(text: str, *, started: float) -> None:
     """A line about the next phase of a run that takes long, where no bar can be shown.
 
     Args:
-        text: What is done next.
+        text: Name of the phase that begins.
         started: When the run began, of `time.perf_counter`.
     """
     if not sys.stderr.isatty() and perf_counter() - started >= SILENT_S:

@@ -42,7 +42,7 @@ class DataOptions:
         columns: Kind of a column, by name, where the inferred one is wrong.
         drop: Columns that are left out.
         encoding: Encoding of text files; ``auto`` is UTF-8 where it can be, else Windows-1252.
-        delimiter: What stands between the cells of text files; None finds it.
+        delimiter: Text between the cells of text files; None detects it.
         infinite: Whether infinite numbers are an error or missing cells.
         strict: Whether an image that can't be read is an error; it is left out otherwise.
     """

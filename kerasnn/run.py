@@ -50,7 +50,7 @@ class Run:
         scores: On the test rows; None where there were none.
         folder: Where it is kept; None for one in memory.
         stopped: Why the training ended.
-        reference: What it keeps for its evaluation; read from the folder when it is needed.
+        reference: Stored predictions for the evaluation; read from the folder when needed.
     """
 
     bundle: Bundle

@@ -112,7 +112,7 @@ class Text:
         name: Of the column.
         length: Most tokens of a text; >= 1.
         cardinality: Number of codes, both special codes counted; >= 2.
-        unit: What a token is.
+        unit: Kind of token: words or characters.
     """
 
     name: str

@@ -206,7 +206,7 @@ def train_on(
         folder: Locked; None for a run in memory.
         noted: Warnings so far, which the report lists.
         progress: Whether a progress bar is shown.
-        phases: Of the run, which is reading.
+        phases: Phases of the run, of which reading has begun.
         resumes: Whether an earlier run goes on.
         tell: What the report is to say besides, from the run before it is written.
     """

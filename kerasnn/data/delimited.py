@@ -32,7 +32,7 @@ class Layout:
 
     Args:
         names: Names of the columns.
-        delimiter: What stands between cells.
+        delimiter: Text between the cells of a row.
         has_rows: Whether rows follow.
         skipped: Number of empty lines above the header.
     """

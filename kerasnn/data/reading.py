@@ -47,7 +47,7 @@ def read(
             sounds, or one of these; a list of the latter; ``-`` for
             standard input; or a table in memory, of any kind that `kerasnn.data.inputs` knows.
         encoding: Encoding of a text file; ``auto`` finds it.
-        delimiter: What stands between the cells of a text file; None finds it.
+        delimiter: Text between the cells of a text file; None detects it.
         infinite: Whether infinite numbers are left for the checks to refuse, or missing cells.
 
     Raises:

@@ -283,7 +283,7 @@ class _Spool:
     """A stream in a temporary file: errors can be located, and Parquet needs to seek.
 
     Args:
-        stream: What is read once, to its end.
+        stream: Stream that is read once, to its end.
     """
 
     def __init__(self, stream: BinaryIO) -> None:

@@ -80,7 +80,7 @@ def cells(story: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Head and rows of a table; of very many members the heaviest are shown.
 
     Args:
-        story: As of `Membership.to_dict`.
+        story: Summary of the ensemble, from `Membership.to_dict`.
     """
     metric = METRICS[story["metric"]]
     arrow = "↑" if metric.direction == "higher" else "↓"
@@ -109,7 +109,7 @@ def shown(story: Mapping[str, Any]) -> str:
     """Which network the curves are of, and why that one.
 
     Args:
-        story: As of `Membership.to_dict`.
+        story: Summary of the ensemble, from `Membership.to_dict`.
     """
     weights = [each["weight"] for each in story["members"]]
     equals = sum(weight == max(weights) for weight in weights)

@@ -45,7 +45,7 @@ class Reference:
     Args:
         validation: Predictions on validation rows, made before any network learned from these;
             None for a regression.
-        truth: Of the rows of the scores: codes or values, (n,), or 0 and 1, (n, labels).
+        truth: Targets of the scored rows: codes or values, (n,), or 0 and 1, (n, labels).
         baselines: Simple models on the rows of the scores.
         parts: From whose rows the network has learned.
         rows: Hashes of these rows, uint64, ascending.
@@ -142,7 +142,7 @@ def reference(
     """The reference of a run that has just ended.
 
     Args:
-        preprocessor: Of the run.
+        preprocessor: Preprocessor of the run.
         validation: As of `Reference`.
         predictions: On the rows of the scores.
         baselines: On the same rows.

@@ -57,7 +57,7 @@ def choice(predictions: Predictions, rule: str, threshold: float, n_rows: int) -
     """Measure a threshold on rows.
 
     Args:
-        predictions: Of these rows, decided by it.
+        predictions: Predictions of these rows, decided by the threshold.
         rule: As of `ThresholdChoice`.
         threshold: Likewise.
         n_rows: Likewise.

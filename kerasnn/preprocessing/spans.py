@@ -54,7 +54,7 @@ def find_tokens(text: str, unit: Unit, *, lower_case: bool) -> list[Token]:
 
     Args:
         text: Its characters behind `LONGEST_TEXT` are not read.
-        unit: What a token is.
+        unit: Kind of token: words or characters.
         lower_case: Whether capitals are read as small letters.
 
     >>> find_tokens("It fits!", "words", lower_case=True)[1:]

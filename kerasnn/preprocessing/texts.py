@@ -34,7 +34,7 @@ class TextColumn:
 
     Args:
         name: Of the column.
-        unit: What a token is.
+        unit: Kind of token: words or characters.
         words: The vocabulary: the most frequent first, equals in the order of their code points;
             the first has code 2. Single characters where that is the unit.
         length: Most tokens of a text, behind which it is cut.
@@ -136,7 +136,7 @@ def choose_length(lengths: NDArray[np.int64], unit: Unit, *, limit: int) -> int:
 
     Args:
         lengths: Tokens of each training text.
-        unit: What a token is.
+        unit: Kind of token: words or characters.
         limit: Most words, and a quarter of the most characters; see `PreprocessingOptions`.
 
     >>> choose_length(np.array([40] * 900 + [3_000] * 100), "words", limit=8_192)

@@ -45,9 +45,9 @@ class Progress:
         rate_factor: What ``plateau`` multiplies the rate by.
         seconds: Time trained, over all sittings.
         stopped: Why the run ended; empty while it goes on.
-        rate_share: What the rates are multiplied by since a training that failed was tried again.
+        rate_share: Factor of the learning rates, below 1 after a failed training.
         batch_size: Number of rows a step, where memory allowed fewer than usual; else 0.
-        notes: What went wrong, one sentence each.
+        notes: Problems of the training, one sentence each.
     """
 
     epoch: int = 0
