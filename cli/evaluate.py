@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from kerasnn.cli.completions import complete_runs
-from kerasnn.cli.options import State, command, json_option, option, print_json, start_keras
+from kerasnn.cli.options import (
+    State,
+    command,
+    format_options,
+    json_option,
+    option,
+    print_json,
+    start_keras,
+)
 
 
 @command(
@@ -50,18 +58,7 @@ from kerasnn.cli.options import State, command, json_option, option, print_json,
     group="Scores",
     help="Exit with code 1 if a score is worse than this bound. May be repeated.",
 )
-@option(
-    "--encoding",
-    metavar="NAME",
-    group="Data",
-    help="Encoding of a text file; that of the training otherwise.",
-)
-@option(
-    "--delimiter",
-    metavar="TEXT",
-    group="Data",
-    help="Character between the columns; that of the training otherwise.",
-)
+@format_options
 @json_option
 @click.pass_context
 def evaluate(

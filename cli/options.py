@@ -115,6 +115,17 @@ def common_options(function: Function) -> Function:
     return function
 
 
+def format_options(function: Function) -> Function:
+    """Add the options that say how a text file of new rows is read."""
+    for name, metavar, what in (
+        ("--delimiter", "TEXT", "Character between the columns"),
+        ("--encoding", "NAME", "Encoding of a text file"),
+    ):
+        text = f"{what}; that of the training otherwise."
+        function = option(name, metavar=metavar, group="Data", help=text)(function)
+    return function
+
+
 json_option = option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 
 

@@ -6,7 +6,7 @@ import click
 
 from kerasnn.cli.checks import check_rows_of, check_run, check_tables
 from kerasnn.cli.completions import complete_runs
-from kerasnn.cli.options import State, command, option, start_keras
+from kerasnn.cli.options import State, command, format_options, option, start_keras
 from kerasnn.errors import quantity
 
 
@@ -37,18 +37,7 @@ from kerasnn.errors import quantity
     group="Output",
     help="Add prediction intervals or sets with this coverage, such as 0.9.",
 )
-@option(
-    "--encoding",
-    metavar="NAME",
-    group="Data",
-    help="Encoding of a text file; that of the training otherwise.",
-)
-@option(
-    "--delimiter",
-    metavar="TEXT",
-    group="Data",
-    help="Character between the columns; that of the training otherwise.",
-)
+@format_options
 @option(
     "--strict",
     is_flag=True,

@@ -88,7 +88,15 @@ FILES = (
 # Written before the configuration, which is the sign that a run has begun.
 _EARLY = (BACKTEST, locks.LOCK_NAME)
 _NAMES = frozenset(name.rpartition("/")[2] for name in FILES)
-_DAMAGE = (ValueError, TypeError, LookupError, AttributeError, OSError, NotImplementedError)
+# What pyarrow and pandas raise for a damaged Parquet file, by the place of the damage.
+_PARQUET_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    OSError,
+    NotImplementedError,
+)
 # Of what is read again.
 LARGEST_NOTE, LARGEST_TABLE = 2**20, 16 * 2**30
 MOST_REASON = 500
@@ -300,9 +308,9 @@ class RunFolder:
                 frame = pd.read_parquet(file)
         except FileNotFoundError:
             return None
-        except _DAMAGE as error:
-            if isinstance(error, ModelRefusedError):
-                raise
+        except ModelRefusedError:
+            raise
+        except _PARQUET_ERRORS:
             frame = pd.DataFrame()
         if PART_COLUMN not in frame.columns:
             fix = "evaluate with a table, or train again"
