@@ -107,7 +107,7 @@ def test_cautions() -> None:
     (note,) = cautions(uneven, n_validation=30, threshold="0.5")
     assert "2.0% of the rows are 'fraud'" in note
     (few,) = cautions(even, n_validation=1, threshold="0.5")
-    assert few.startswith("1 validation row chose the best epoch, too few for a reliable choice")
+    assert few.startswith("1 validation row is too few to choose the network")
     [absent] = cautions(predictions([0] * 9), n_validation=30, threshold="0.5")
     assert absent == "A class has no row here and is not scored: 'fraud'"
 
@@ -173,7 +173,7 @@ def test_few_rows_hold_back_more_and_say_that_they_are_few() -> None:
     assert run.bundle.config["split"]["validation"] == 0.25
     assert [len(run.held_back(part)) for part in ("train", "validation", "test")] == [60, 25, 15]
     assert run.scores
-    assert any("25 validation rows chose the best epoch" in note for note in run.scores.notes)
+    assert any("25 validation rows are too few" in note for note in run.scores.notes)
     assert trained(frame).bundle.config["split"]["validation"] == 0.15
 
 

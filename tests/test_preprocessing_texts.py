@@ -212,6 +212,9 @@ def test_what_is_cut_is_said() -> None:
         "30.0% of the texts are longer than 600 words and cut there, with 18.8% of all words "
         "(column 'notes') – set `text_length` for another length"
     ]
+    # A last word that is cut off is not worth a warning.
+    hardly = ["a " * 600] * 7 + ["a " * 601] * 3
+    TextColumn.fit("notes", hardly, PreprocessingOptions(text_limit=600), unit="words")
     # What was chosen by hand is not warned of, and neither is what is read whole.
     TextColumn.fit("notes", cells, PreprocessingOptions(text_length=5), unit="words")
     TextColumn.fit("notes", cells, PreprocessingOptions(text_limit=900), unit="words")

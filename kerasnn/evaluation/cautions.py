@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kerasnn.errors import quantity
 from kerasnn.evaluation.metrics import class_counts
 from kerasnn.evaluation.predictions import Predictions
 
@@ -15,16 +16,16 @@ def cautions(predictions: Predictions, *, n_validation: int, threshold: str) -> 
     """Notes beside the scores.
 
     Args:
-        predictions: Of the rows that are scored.
-        n_validation: Rows that picked the best epoch.
+        predictions: Predictions of the scored rows.
+        n_validation: Number of validation rows.
         threshold: The rule for the decision between two classes.
     """
     found = []
     if n_validation < FEW_ROWS:
-        rows = f"{n_validation} validation row{'s' if n_validation > 1 else ''}"
+        rows = quantity(n_validation, "validation row is", "validation rows are")
         found.append(
-            f"{rows} chose the best epoch, too few for a reliable choice: add rows, or raise "
-            "`split.validation`"
+            f"{rows} too few to choose the network and to calibrate it reliably: add rows, or "
+            "raise `split.validation`"
         )
     if predictions.task in ("binary", "multiclass") and len(predictions):
         counts = class_counts(predictions)

@@ -22,6 +22,8 @@ FIRST_CODE = 2
 # Share of the training texts that are read to their end: nearly all where that costs little, and
 # most where a few long ones would make all others as long.
 READ_WHOLE, READ_MOSTLY = 0.995, 0.95
+# Share of all tokens that may be cut off without a warning.
+SMALLEST_SHARE = 0.001
 SHORT: dict[Unit, int] = {"words": 512, "characters": 2_048}
 CHARACTERS_OF_WORD = 4
 # Codes of all training texts together, of 4 bytes each.
@@ -158,6 +160,8 @@ def _warn_of_cut(name: str, lengths: NDArray[np.int64], length: int, unit: Unit)
     if n_cut <= (1 - READ_WHOLE) * len(lengths):
         return
     beyond = np.maximum(lengths - length, 0).sum() / lengths.sum()
+    if beyond < SMALLEST_SHARE:
+        return
     what = (
         f"{n_cut / len(lengths):.1%} of the texts are longer than {length:,} {unit} and cut there, "
         f"with {beyond:.1%} of all {unit}"

@@ -56,7 +56,7 @@ def _importance(story: Story) -> Drawing:
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel(f"loss of {metric} when shuffled")
+        axes.set_xlabel(f"change of {metric} for the worse when shuffled")
 
     return draw(
         "Importance of the columns",
