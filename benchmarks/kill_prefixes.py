@@ -27,12 +27,12 @@ import numpy as np
 import pandas as pd
 
 import kerasnn
-from kerasnn import folder as folders
-from kerasnn import locks, storage
+from kerasnn import locks, run_paths, storage
 from kerasnn.bundle import read_members
 from kerasnn.config import Config
 from kerasnn.errors import KerasnnError
 from kerasnn.exporting.exporter import check_path
+from kerasnn.folder import RunFolder
 from kerasnn.settings import of_run
 from kerasnn.training import fitting
 
@@ -169,8 +169,8 @@ def state_of(run: Path, config: Config) -> str:
     """
     ways = []
     try:
-        folders.resumed_settings(run, None)
-        checkpoints = folders.RunFolder(run).checkpoints
+        run_paths.resumed_settings(run, None)
+        checkpoints = RunFolder(run).checkpoints
         for each in (checkpoints, *checkpoints.members()):
             each.load()
         if (run / "model.kerasnn").exists():
@@ -182,8 +182,8 @@ def state_of(run: Path, config: Config) -> str:
         with tempfile.TemporaryDirectory() as copy:
             trial = shutil.copytree(run, Path(copy) / "run")
             try:
-                folders.check_output(_with_output(config, trial), force=force)
-                folders.open_folder(_with_output(config, trial), resume=None, force=force)
+                run_paths.check_output(_with_output(config, trial), force=force)
+                run_paths.open_folder(_with_output(config, trial), resume=None, force=force)
                 ways.append(way)
                 break
             except KerasnnError as error:

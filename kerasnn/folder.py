@@ -17,7 +17,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -34,18 +33,14 @@ from kerasnn.average_plan import folder_of
 from kerasnn.config import Config
 from kerasnn.config_file import LARGEST as LARGEST_CONFIG
 from kerasnn.config_file import with_value
-from kerasnn.data import series_cells, sound_cells
-from kerasnn.data.folders import PART_NAMES
-from kerasnn.data.frames import as_objects
-from kerasnn.data.pictures import Picture, png_bytes
-from kerasnn.data.sound_cells import Recording
+from kerasnn.data.parquet_cells import storable, to_parquet
 from kerasnn.digests import hash_file, hash_files, hash_table
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.evaluation.reference import Reference
 from kerasnn.learning import Learned
 from kerasnn.plain import loads, shown
 from kerasnn.selection import Choice
-from kerasnn.settings import Settings, collect, of_run
+from kerasnn.settings import of_run
 from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.resuming import check_fingerprint
@@ -86,7 +81,7 @@ FILES = (
     "tuning/defaults.kerasnn",
 )
 # Written before the configuration, which is the sign that a run has begun.
-_EARLY = (BACKTEST, locks.LOCK_NAME)
+EARLY = (BACKTEST, locks.LOCK_NAME)
 _NAMES = frozenset(name.rpartition("/")[2] for name in FILES)
 # What pyarrow and pandas raise for a damaged Parquet file, by the place of the damage.
 _PARQUET_ERRORS = (
@@ -124,7 +119,7 @@ class RunFolder:
 
     def locked(self) -> AbstractContextManager[None]:
         """Be the only run that writes here."""
-        return locks.lock_folder(self.path, is_ours=_is_ours)
+        return locks.lock_folder(self.path, is_ours=is_ours)
 
     def check(self, fingerprint: dict[str, Any]) -> None:
         """Raise if the checkpoints are of other circumstances, before anything is written.
@@ -198,9 +193,9 @@ class RunFolder:
         held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
         frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
         for name in frame.columns:
-            frame[name] = _storable(frame[name])
+            frame[name] = storable(frame[name])
         frame.attrs = {}
-        self.write(HELD_BACK, _to_parquet(frame))
+        self.write(HELD_BACK, to_parquet(frame))
 
     def recall_choice(self, config: Config) -> Config:
         """With the reason for the model that the run began with, which now is a named one."""
@@ -345,7 +340,7 @@ class RunFolder:
         }
 
 
-def _is_ours(name: str) -> bool:
+def is_ours(name: str) -> bool:
     """Whether a run writes files of that name into its folder."""
     return name in _NAMES
 
@@ -362,115 +357,6 @@ def _check(checkpoints: Checkpoints, fingerprint: dict[str, Any]) -> None:
         # It is found again before it is compared.
         fingerprint = {**fingerprint, "training.learning_rate": before["training.learning_rate"]}
     check_fingerprint(before, fingerprint)
-
-
-def open_folder(
-    config: Config,
-    *,
-    resume: str | os.PathLike[str] | None,
-    force: bool,
-) -> RunFolder | None:
-    """The folder to write to, made if need be; None for a run in memory.
-
-    Raises:
-        StorageError: It can't be written.
-        ConfigError: There is a run in it already.
-    """
-    if resume is not None:
-        return RunFolder(_folder_of(resume))
-    if config.run.output is None and config.data.source is None:
-        return None
-    path = Path(config.run.output) if config.run.output else _new_path(config)
-    storage.check_writable(path)
-    if not is_free(path):
-        _make_way(path, force=force)
-    storage.make_folder(path)
-    return RunFolder(path)
-
-
-def check_output(config: Config, *, force: bool) -> None:
-    """Raise what `open_folder` will raise, before anything that takes long.
-
-    Raises:
-        StorageError: The folder can't be written.
-        ConfigError: There is a run in it already.
-    """
-    if config.run.output is None and config.data.source is None:
-        return
-    path = Path(config.run.output) if config.run.output else _new_path(config)
-    storage.check_writable(path)
-    if not is_free(path):
-        _check_way(path, force=force)
-
-
-def resumed_settings(
-    run: str | os.PathLike[str],
-    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None,
-) -> Settings:
-    """The settings of a run, with those on top that are given now."""
-    before = of_run(_folder_of(run) / CONFIG)
-    if config is None:
-        return before
-    now = config if isinstance(config, Settings) else collect(config=config)
-    return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
-
-
-def _folder_of(run: str | os.PathLike[str]) -> Path:
-    path = Path(run)
-    path = path.parent if path.name == BUNDLE else path
-    if storage.kind_of(path / CONFIG) is None:
-        raise ConfigError(f"no run in '{path}'", fix="give the folder of a run")
-    return path
-
-
-def _new_path(config: Config) -> Path:
-    """``runs/adult-mlp-1``, with the first number that is free."""
-    source = config.data.source or "table"
-    path = Path(source)
-    if path.name.lower() in PART_NAMES and path.is_dir():
-        path = path.resolve().parent
-    stem = "stdin" if source == "-" else path.name.split(".")[0]
-    stem = re.sub(r"[^\w-]+", "-", stem).strip("-") or "table"
-    number = 1
-    while (path := Path("runs") / f"{stem}-{config.model.name}-{number}").exists():
-        number += 1
-    return path
-
-
-def is_free(path: Path) -> bool:
-    """Whether there is nothing in a folder but what a run writes before it has begun."""
-    return all(
-        name in _EARLY or storage.is_leftover(name, _is_ours) for name in storage.list_folder(path)
-    )
-
-
-def _check_way(path: Path, *, force: bool) -> None:
-    if not force:
-        raise ConfigError(
-            f"'{path}' is not empty", fix="choose another folder, or force its replacement"
-        )
-    if storage.kind_of(path / CONFIG) != "file":
-        raise ConfigError(f"'{path}' holds something else than a run", fix="choose another folder")
-
-
-def _make_way(path: Path, *, force: bool) -> None:
-    """Remove an earlier run's files, and nothing else.
-
-    Its configuration stays until that of the new run takes its place: without one, a folder in
-    which there is more, such as an export, could be neither replaced nor resumed.
-    """
-    _check_way(path, force=force)
-    with locks.lock_folder(path, is_ours=_is_ours):
-        _clear(RunFolder(path).checkpoints)
-        for name in FILES:
-            if name != CONFIG:
-                storage.remove(path / name, below=path)
-
-
-def _clear(checkpoints: Checkpoints) -> None:
-    """Forget all checkpoints, those of the members of an average too."""
-    for each in (checkpoints, *checkpoints.members()):
-        each.clear()
 
 
 def write_report(
@@ -512,25 +398,3 @@ def write_report(
         raise ModelRefusedError(what, fix="get the model again, or train it again") from e
     storage.write_atomically(path, page)
     return path
-
-
-def _storable(series: pd.Series) -> pd.Series:
-    """Cells as Parquet can hold them, and as they can be read again."""
-    known = series.dropna() if series.dtype == object else series[:0]
-    first = known.iloc[0] if len(known) else None
-    if isinstance(first, Picture):
-        return series.map(png_bytes)
-    if isinstance(first, Recording):
-        return series.map(sound_cells.as_stored)
-    if isinstance(first, np.ndarray):
-        return as_objects([series_cells.as_lists(cell) for cell in series]).set_axis(series.index)
-    return series
-
-
-def _to_parquet(frame: pd.DataFrame) -> bytes:
-    """Columns of mixed Python objects, which Parquet has no type for, are written as text."""
-    try:
-        return frame.to_parquet(index=False)
-    except (TypeError, ValueError):
-        texts = {c: frame[c].astype("string") for c in frame.columns if frame[c].dtype == object}
-        return frame.assign(**texts).to_parquet(index=False)

@@ -22,8 +22,6 @@ from kerasnn.folder import (
     LARGEST_TABLE,
     SPLIT,
     RunFolder,
-    check_output,
-    open_folder,
 )
 from kerasnn.forecast_run import ForecastRun
 from kerasnn.forecast_table import SeriesTable, read_series
@@ -36,6 +34,7 @@ from kerasnn.forecasting.selecting import Choice, Row, choose
 from kerasnn.forecasting.story import Told, tell
 from kerasnn.phases import Phases
 from kerasnn.progress import ProgressBar
+from kerasnn.run_paths import check_output, open_folder
 from kerasnn.settings import Settings
 from kerasnn.training.fitting import Watcher
 from kerasnn.training.forecast_losses import forecast_monitor

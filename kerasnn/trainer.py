@@ -20,13 +20,14 @@ from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitor_for
 from kerasnn.digests import hash_table
 from kerasnn.errors import ConfigError, KerasnnWarning, warn
-from kerasnn.folder import RunFolder, open_folder, resumed_settings
+from kerasnn.folder import RunFolder
 from kerasnn.judging import judge
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
 from kerasnn.phases import Phases
 from kerasnn.progress import ProgressBar, announce, announce_phase
 from kerasnn.recipes import ForecastOptions
 from kerasnn.run import Run
+from kerasnn.run_paths import open_folder, resumed_settings
 from kerasnn.settings import Settings, collect, of_rows
 from kerasnn.table import Table, read_table
 from kerasnn.training.logs import TensorBoardLog, check_installed

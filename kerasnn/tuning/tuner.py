@@ -19,12 +19,13 @@ from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitored
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
-from kerasnn.folder import BUNDLE, RunFolder, open_folder
+from kerasnn.folder import BUNDLE, RunFolder
 from kerasnn.learning import Learned
 from kerasnn.phases import Phases
 from kerasnn.predictor import Predictor
 from kerasnn.progress import SearchBar
 from kerasnn.run import Run
+from kerasnn.run_paths import open_folder
 from kerasnn.settings import Settings, collect, of_rows, of_run
 from kerasnn.table import Table, read_table
 from kerasnn.trainer import noting_warnings, train_on
