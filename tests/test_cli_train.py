@@ -37,7 +37,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
-    Path("a.csv").write_text('a,b,y,"b,c",b=c,a:b\n1,2,3,4,5,6\n')
+    # Texts and dates at once, whichever a case says the columns are.
+    rows = "".join(f"2024-01-0{i},x{i},{i}.5,{i},u{i} v,{i}\n" for i in range(1, 9))
+    Path("a.csv").write_text(f'a,b,y,"b,c",b=c,a:b\n{rows}')
     return "a.csv"
 
 
