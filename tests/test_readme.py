@@ -23,7 +23,7 @@ BLOCKS = re.findall(r"<!-- run -->\n```(\w+)\n(.*?)```", TEXT, re.DOTALL)
 # Scores, seconds and epochs differ between machines by what their arithmetic rounds.
 NUMBERS = re.compile(r"-?\d[\d,]*(\.\d+)?(e-\d+)?")
 # Phases of less than half a second are not shown, so which are there depends on the machine.
-PHASES = re.compile(r" \((?:[a-z ]+ # s(?:, )?)+\)")
+PHASES = re.compile(r" \((\w[\w-]* # s(, )?)+\)")
 
 
 @pytest.fixture(scope="module")
