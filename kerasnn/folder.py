@@ -43,7 +43,7 @@ from kerasnn.selection import Choice
 from kerasnn.settings import of_run
 from kerasnn.table import Table, read_table
 from kerasnn.training.checkpoints import Checkpoints
-from kerasnn.training.resuming import check_fingerprint
+from kerasnn.training.resume import check_fingerprint
 
 if TYPE_CHECKING:
     from kerasnn.run import Run

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnn.errors import ModelRefusedError
-from kerasnn.layers.sizes import Walk, most_numbers, numbers_at_once
+from kerasnn.layers.memory_batches import Walk, most_numbers, numbers_at_once
 from kerasnn.processes import check_process
 
 BATCH_SIZE = 8192

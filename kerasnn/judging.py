@@ -33,7 +33,7 @@ from kerasnn.predicting import predict_labelled
 from kerasnn.run import Run
 from kerasnn.table import Table
 from kerasnn.target_choice import describe
-from kerasnn.training.failing import FAILED, FAILED_NOTE
+from kerasnn.training.divergence import FAILED, FAILED_NOTE
 from kerasnn.training.probes import Probes
 
 

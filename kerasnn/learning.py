@@ -26,10 +26,10 @@ from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.table import Table
-from kerasnn.training.affording import require_inputs, require_weights
+from kerasnn.training.batch_memory import require_inputs, require_weights
 from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.divergence import FAILED
 from kerasnn.training.engine import Arrays
-from kerasnn.training.failing import FAILED
 from kerasnn.training.finder import Sweep, find_learning_rate
 from kerasnn.training.fitting import Fitted, Row, Watcher, fit
 from kerasnn.training.losses import RowLoss, loss_function

@@ -113,7 +113,7 @@ class Run:
             DataError: The table lacks columns or the target, or holds unknown labels.
             ConfigError: The threshold does not fit the task.
         """
-        from kerasnn.evaluating import evaluate
+        from kerasnn.run_evaluation import evaluate
 
         form = self._format(encoding, delimiter)
         how: dict[str, Any] = {"by": by, "costs": costs, "threshold": threshold, "save": save}

@@ -86,7 +86,7 @@ def test_baselines_are_not_fitted_again(run: str, monkeypatch: pytest.MonkeyPatc
     def fail(*arguments: object, **named: object) -> None:
         raise AssertionError("fitted again")
 
-    monkeypatch.setattr("kerasnn.evaluating.baselines", fail)
+    monkeypatch.setattr("kerasnn.run_evaluation.baselines", fail)
     assert "decision threshold" in invoke("evaluate", run, "--threshold", "f1").stdout.lower()
 
 

@@ -16,7 +16,7 @@ from kerasnn.forward import (
     SMALLEST_BATCH,
     Forward,
 )
-from kerasnn.layers.sizes import numbers_at_once
+from kerasnn.layers.memory_batches import numbers_at_once
 from kerasnn.signature import Signature
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kerasnn import layers, mel, models
 from kerasnn.errors import ConfigError, ResourceError
 from kerasnn.forward import Forward
-from kerasnn.layers import ridge, rocket, sizes
+from kerasnn.layers import memory_batches, ridge, rocket
 from kerasnn.layers.series import before_end
 from kerasnn.signature import Series, Signature, Sound
 
@@ -238,26 +238,26 @@ def test_the_many_thresholds_of_rocket_do_not_lie_in_memory_at_once() -> None:
     network = models.build("minirocket", signature)
     part = keras.Model(network.input, network.get_layer("features").output)
     # What one kernel size gives of a row, 84 numbers at each place, and not 236 times as much.
-    assert 2618 * 84 < sizes.Walk(part).most_numbers() < 8 * 2618 * 84
-    assert sizes.numbers_at_once(part) > 100 * 2618 * 84
+    assert 2618 * 84 < memory_batches.Walk(part).most_numbers() < 8 * 2618 * 84
+    assert memory_batches.numbers_at_once(part) > 100 * 2618 * 84
     rows = Forward(network).batch_size
-    assert rows * sizes.Walk(network).most_numbers() * 4 <= 64 * 1024**2
+    assert rows * memory_batches.Walk(network).most_numbers() * 4 <= 64 * 1024**2
 
 
 def test_a_network_walked_through_is_the_network() -> None:
     model, inputs = rocket_model(60, 2, 84 * 8), padded_rows(60, 2, [60, 31])
     rocket.fit_rocket(model, inputs, seed=0)
-    np.testing.assert_array_equal(sizes.Walk(model)(inputs), model(inputs, training=False))
-    [found] = sizes.in_batches(model, inputs, np.arange(2), most=64)
+    np.testing.assert_array_equal(memory_batches.Walk(model)(inputs), model(inputs, training=False))
+    [found] = memory_batches.in_batches(model, inputs, np.arange(2), most=64)
     np.testing.assert_array_equal(found, model(inputs, training=False))
 
 
 def test_batches_go_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     model, inputs = rocket_model(60, 2, 84), padded_rows(60, 2, [60, 31, 8])
-    size = 4 * sizes.Walk(model).most_numbers()
+    size = 4 * memory_batches.Walk(model).most_numbers()
     for rows, batches in ((1, [1, 1, 1]), (2, [2, 1]), (3, [3])):
-        monkeypatch.setattr(sizes, "KEPT_BYTES", rows * size)
-        parts = sizes.in_batches(model, inputs, np.arange(3), most=64)
+        monkeypatch.setattr(memory_batches, "KEPT_BYTES", rows * size)
+        parts = memory_batches.in_batches(model, inputs, np.arange(3), most=64)
         assert [len(part) for part in parts] == batches
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
-from kerasnn.data import folders, foreign
+from kerasnn.data import folders, foreign_formats
 from kerasnn.data.encodings import AUTO, check_encoding, is_wide
 from kerasnn.data.text_bytes import (
     LONGEST_LINE,
@@ -202,7 +202,7 @@ def _check_file(path: Path, origin: str, encoding: str | None, *, keep: Any = No
 def _check_exists(path: Path, origin: str) -> None:
     if path.exists():
         return
-    foreign.check_not_url(origin)
+    foreign_formats.check_not_url(origin)
     if not path.parent.is_dir():
         fix = f"there is no folder '{path.parent}' either"
     else:
@@ -233,7 +233,7 @@ def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
         if not head.startswith(_ZIP):
             raise _misnamed(path.name, origin, "a file of NumPy arrays", ".npz", really=False)
         return "arrays"
-    foreign.check_content(head, origin)
+    foreign_formats.check_content(head, origin)
     form = _FORMATS.get(_suffix(path)) if named else None
     is_parquet = head.startswith(_PARQUET)
     if form is None:

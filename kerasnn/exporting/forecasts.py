@@ -36,7 +36,7 @@ from kerasnn.exporting.page_check import run_example
 from kerasnn.exporting.quiet import quiet
 from kerasnn.exporting.verify import LARGEST_DIFFERENCE
 from kerasnn.forecasting import calendar
-from kerasnn.forecasting.floors import least_values
+from kerasnn.forecasting.non_negative import least_values
 from kerasnn.forecasting.preprocessor import FURTHEST, SeriesScale
 from kerasnn.forecasting.windows import Origins
 from kerasnn.forward import check_finite

@@ -16,7 +16,7 @@ from kerasnn.forecasting.learning import Learned, history_for
 from kerasnn.forecasting.parts import PartName
 from kerasnn.forecasting.scores import ForecastScores, score
 from kerasnn.forecasting.windows import Origins
-from kerasnn.training.failing import FAILED, FAILED_NOTE
+from kerasnn.training.divergence import FAILED, FAILED_NOTE
 
 # Windows that are scored: more would say the same and fill the memory.
 MOST_NUMBERS = 100_000_000

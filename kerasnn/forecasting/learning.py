@@ -22,7 +22,7 @@ from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared, che
 from kerasnn.forecasting.windows import MOST_BYTES, Origins, in_memory, origins
 from kerasnn.forward import Forward
 from kerasnn.recipes import ForecastOptions
-from kerasnn.training.affording import require_weights
+from kerasnn.training.batch_memory import require_weights
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from kerasnn.errors import ConfigError, quantity, warn
 from kerasnn.forecasting import calendar
-from kerasnn.forecasting.floors import find_non_negative, least_values
 from kerasnn.forecasting.frequency import Frequency
+from kerasnn.forecasting.non_negative import find_non_negative, least_values
 from kerasnn.forecasting.panel import Key, Panel, Track
 from kerasnn.forecasting.parts import Parts
 from kerasnn.forecasting.roles import Roles

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.layers.centred_categories import fit_centred_one_hot
+from kerasnn.layers.memory_batches import in_batches
 from kerasnn.layers.parametric import HIGHEST, LOWEST, OUTPUT, dense_layers
-from kerasnn.layers.sizes import in_batches
 from kerasnn.memory import rows_at_once
 
 # Rows that a layer's first weights come from, and bytes of what they are to the layer.

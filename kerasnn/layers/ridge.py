@@ -16,7 +16,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from kerasnn.layers.sizes import in_batches
+from kerasnn.layers.memory_batches import in_batches
 from kerasnn.memory import GIB, require, rows_at_once, unnamed_file
 
 Matrix = NDArray[np.float64]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kerasnn.layers import choices
 from kerasnn.layers.convolutions_1d import LOWEST, masked
-from kerasnn.layers.sizes import Walk, in_batches
+from kerasnn.layers.memory_batches import Walk, in_batches
 
 if TYPE_CHECKING:
     from keras import KerasTensor

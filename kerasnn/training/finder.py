@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kerasnn.recipes import Recipe
-from kerasnn.training.affording import affordable
+from kerasnn.training.batch_memory import affordable
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.losses import RowLoss

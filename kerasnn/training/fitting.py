@@ -16,8 +16,8 @@ import tensorflow as tf
 from kerasnn.errors import DataError, ResourceError, warn
 from kerasnn.forward import Forward
 from kerasnn.recipes import Recipe
-from kerasnn.training import failing, resuming
-from kerasnn.training.affording import affordable
+from kerasnn.training import divergence, resume
+from kerasnn.training.batch_memory import affordable
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays, Engine, wanted_batch
 from kerasnn.training.losses import RowLoss
@@ -130,7 +130,7 @@ def fit(
     """
     with deterministic():
         earlier = checkpoints.load() if checkpoints else None
-        before = resuming.batch_size_of(earlier)
+        before = resume.batch_size_of(earlier)
         # A resumed run takes steps as before, however much memory there is now.
         chosen = affordable(network, recipe, len(train)) if before is None else recipe
         if before:
@@ -195,7 +195,7 @@ class _Sitting:
         self.start_counts, self.second_try = False, True
         self._forward = Forward(engine.network)
         self._moment = self._start = self._now()
-        self._constant_loss = failing.constant_loss(
+        self._constant_loss = divergence.constant_loss(
             engine._rows.target, engine._row_loss, engine.network.output_shape[-1]
         )
         self._began = self._saved = time.perf_counter()
@@ -239,7 +239,7 @@ class _Sitting:
         """Go on from a checkpoint, if there is one."""
         if found is None:
             return
-        resuming.check_fingerprint(found.metadata["fingerprint"], self.fingerprint)
+        resume.check_fingerprint(found.metadata["fingerprint"], self.fingerprint)
         self.fitted.history = [dict(row) for row in found.metadata["history"]]
         self.fitted.progress = progress = Progress.from_dict(found.metadata["progress"])
         for note in progress.notes:
@@ -252,7 +252,7 @@ class _Sitting:
             self._laid_out = True
         if self.recipe.epochs > progress.epoch and progress.stopped not in (
             "no gain",
-            failing.FAILED,
+            divergence.FAILED,
         ):
             progress.stopped = ""
         if self.recipe.epochs != found.metadata["epochs"]:
@@ -265,7 +265,7 @@ class _Sitting:
             n_best = sum(name.startswith("best.") for name in found.arrays)
             self.best = [found.arrays[f"best.{i:04d}"] for i in range(n_best)]
         except (KeyError, ValueError, TypeError):
-            raise resuming.of_another_network() from None
+            raise resume.of_another_network() from None
         for watcher in self._remembering():
             if state := found.metadata["watchers"].get(type(watcher).__name__):
                 watcher.restore(state)
@@ -311,7 +311,7 @@ class _Sitting:
         if not (math.isfinite(means["loss"]) and math.isfinite(means["gradient_norm"])):
             self._fail(f"the loss is not finite in epoch {epoch + 1}", self._moment)
             return False
-        if means["loss"] > failing.EXPLODED * self._constant_loss:
+        if means["loss"] > divergence.EXPLODED * self._constant_loss:
             self._fail(f"the loss exploded in epoch {epoch + 1}", self._moment)
             return False
         self._validate(row)
@@ -369,13 +369,13 @@ class _Sitting:
         """What is wrong with the best weights; nothing for sound ones."""
         inputs, target = self.validation.inputs, self.validation.target
         outputs = self._outputs(self.best or self.engine.weights_to_judge())
-        if failing.is_constant(outputs, target, inputs):
+        if divergence.is_constant(outputs, target, inputs):
             return "the network predicts the same for all validation rows"
-        if self.progress.epoch * self.engine.steps_per_epoch < failing.FEWEST_STEPS:
+        if self.progress.epoch * self.engine.steps_per_epoch < divergence.FEWEST_STEPS:
             return ""
         loss = self._mean_loss(outputs)
         is_numeric = np.issubdtype(np.asarray(target[:1]).dtype, np.floating)
-        if not is_numeric or not loss > failing.USELESS * self._constant_loss:
+        if not is_numeric or not loss > divergence.USELESS * self._constant_loss:
             return ""
         start = self._outputs(self._start.state[: len(self.engine.network.variables)])
         if loss <= self._mean_loss(start):
@@ -400,11 +400,11 @@ class _Sitting:
         """Try once more at a lower rate, from a moment that was sound; else end."""
         is_first = self.progress.rate_share == 1 and self.second_try
         if is_first and self.seconds <= self.limit / 2:
-            rate = self.recipe.learning_rate * failing.SECOND_RATE
+            rate = self.recipe.learning_rate * divergence.SECOND_RATE
             where = "goes on from there" if back_to.n_rows else "starts again"
             self._note(f"{fault}: training {where} with a tenth of the learning rate, {rate:.3g}")
             self._moment = back_to
-            self.progress.rate_share = failing.SECOND_RATE
+            self.progress.rate_share = divergence.SECOND_RATE
             self.progress.horizon = self.recipe.epochs
             self._go_back()
             self._epoch_ends, self._laid_out = [], not math.isfinite(self.limit)
@@ -420,7 +420,7 @@ class _Sitting:
         if self.second_try:
             self._note(f"{fault}{again}: the training failed", fix=LOWER_RATE)
         self._go_back()
-        self.end(failing.FAILED)
+        self.end(divergence.FAILED)
 
     def _note(self, what: str, *, fix: str | None = None) -> None:
         """Warn, now and when the run is resumed."""

@@ -29,7 +29,7 @@ from kerasnn.run_paths import open_folder
 from kerasnn.settings import Settings, collect, of_rows, of_run
 from kerasnn.table import Table, read_table
 from kerasnn.trainer import noting_warnings, train_on
-from kerasnn.training.resuming import check_fingerprint
+from kerasnn.training.resume import check_fingerprint
 from kerasnn.tuning import spaces as texts
 from kerasnn.tuning.derived import derive
 from kerasnn.tuning.spaces import Space

@@ -15,7 +15,7 @@ import tensorflow as tf
 from kerasnn.errors import DataError, KerasnnWarning
 from kerasnn.recipes import Recipe
 from kerasnn.signature import Output
-from kerasnn.training import failing
+from kerasnn.training import divergence
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays, Engine
 from kerasnn.training.fitting import Fitted, Row, fit
@@ -138,13 +138,13 @@ def test_a_loss_that_explodes_starts_again() -> None:
 def test_weights_that_are_worse_than_a_constant_are_not_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(failing, "FEWEST_STEPS", 1)
+    monkeypatch.setattr(divergence, "FEWEST_STEPS", 1)
     text = f"^the validation loss is [0-9,]+ times that of a constant: training {AGAIN}, 0.11$"
     with pytest.warns(KerasnnWarning, match=text):
         fitted, _ = train(optimizer="sgd", learning_rate=1.1, clip_norm=0.0, epochs=1)
     assert fitted.progress.stopped == "all epochs done"
     assert len(fitted.history) == 1
-    assert fitted.history[0]["mse"] < failing.USELESS
+    assert fitted.history[0]["mse"] < divergence.USELESS
 
 
 def test_a_constant_output_is_no_success() -> None:
@@ -186,14 +186,14 @@ def test_constant_outputs_count_where_rows_and_targets_differ(
 ) -> None:
     rows, outputs = table(), np.full((32, 1), 0.5, "float32")
     change(rows, outputs)
-    assert failing.is_constant(outputs, rows.target, rows.inputs) is expected
+    assert divergence.is_constant(outputs, rows.target, rows.inputs) is expected
 
 
 def test_the_loss_of_a_constant() -> None:
     loss = loss_function(Recipe(), Output("regression", 1))
     target = np.array([1, 3, 5, 7], "float32")
-    assert failing.constant_loss(target, loss, 1) == pytest.approx(5)
-    assert failing.constant_loss(np.full(4, 0.0, "float32"), loss, 1) == math.inf
+    assert divergence.constant_loss(target, loss, 1) == pytest.approx(5)
+    assert divergence.constant_loss(np.full(4, 0.0, "float32"), loss, 1) == math.inf
     classes = loss_function(Recipe(), Output("multiclass", 3))
-    found = failing.constant_loss(np.array([0, 1, 2], "int32"), classes, 3)
+    found = divergence.constant_loss(np.array([0, 1, 2], "int32"), classes, 3)
     assert found == pytest.approx(math.log(3))

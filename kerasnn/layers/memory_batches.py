@@ -1,4 +1,4 @@
-"""How many numbers a network makes of a row, and its tensors for rows in batches that fit."""
+"""Forward passes in batches that fit into memory, by the elements that a network computes per row."""
 
 from __future__ import annotations
 

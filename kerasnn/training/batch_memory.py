@@ -1,4 +1,4 @@
-"""What a training takes of the memory, estimated before anything of it is allocated."""
+"""Estimates of the memory that a training needs, before it is allocated; smaller batches to fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from kerasnn import memory
-from kerasnn.layers.sizes import numbers_of_all
+from kerasnn.layers.memory_batches import numbers_of_all
 from kerasnn.training.engine import wanted_batch
 
 if TYPE_CHECKING:

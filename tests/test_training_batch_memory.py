@@ -13,7 +13,7 @@ from kerasnn import memory, models
 from kerasnn.errors import KerasnnWarning, ResourceError
 from kerasnn.recipes import Recipe
 from kerasnn.signature import Output, Signature
-from kerasnn.training import affording
+from kerasnn.training import batch_memory
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
 from kerasnn.training.fitting import Fitted, fit
@@ -31,7 +31,7 @@ def build() -> keras.Model:
 
 def free_for(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As much memory as the network and a step of so many rows take."""
-    needed = 4 * (affording.COPIES_OF_WEIGHTS * N_WEIGHTS + rows * N_OF_A_ROW)
+    needed = 4 * (batch_memory.COPIES_OF_WEIGHTS * N_WEIGHTS + rows * N_OF_A_ROW)
     monkeypatch.setattr(memory, "free_memory", lambda: needed / memory.SHARE)
 
 
@@ -57,13 +57,13 @@ def test_steps_are_as_large_as_memory_allows(
     rows: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free_for(rows, monkeypatch)
-    assert affording.affordable(build(), Recipe(batch_size=16), 32).batch_size == expected
+    assert batch_memory.affordable(build(), Recipe(batch_size=16), 32).batch_size == expected
 
 
 def test_a_network_too_large_for_a_single_row_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 0.0)
     with pytest.raises(ResourceError) as caught:
-        affording.affordable(build(), Recipe(), 32)
+        batch_memory.affordable(build(), Recipe(), 32)
     assert str(caught.value) == (
         "the network and a step of it need about 0 MB of memory and 0 MB can be had – "
         "choose a smaller model, or shorten what it reads"
@@ -102,9 +102,9 @@ def test_inputs_that_do_not_fit_are_refused(
     signature: Signature, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 4e9)
-    affording.require_inputs(signature, 1_000)
+    batch_memory.require_inputs(signature, 1_000)
     with pytest.raises(ResourceError, match=rf"^the inputs of 1,000,000 rows need about {told} of"):
-        affording.require_inputs(signature, 1_000_000)
+        batch_memory.require_inputs(signature, 1_000_000)
 
 
 def test_weights_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_weights_are_counted_before_they_are_made(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(
         ResourceError, match=r"^the weights of the network need about 1\d\d[.]\d GB"
     ):
-        affording.require_weights(
+        batch_memory.require_weights(
             partial(models.build, "mlp", signature, **values), signature, values
         )
     monkeypatch.undo()

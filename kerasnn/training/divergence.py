@@ -1,4 +1,4 @@
-"""When a training has failed: its loss exploded, or what it leaves is no better than a constant."""
+"""Divergence and constant outputs: signs that a training has failed."""
 
 from __future__ import annotations
 
