@@ -208,6 +208,8 @@ def trained(
     model.compile(keras.optimizers.Adam(rate), loss, run_eagerly=steps == 1)
     inputs = rows(mixed(name))
     target = target_of(mixed(name), inputs)
+    if not model.trainable_weights:  # There is nothing to train, which Keras warns of.
+        return model, []
     return model, [float(model.train_on_batch(inputs, target)) for _ in range(steps)]
 
 
