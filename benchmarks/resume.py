@@ -99,8 +99,8 @@ def outcome(run: Path) -> dict[str, str]:
     for name in [name for name in members if name.endswith(".json")]:
         plain = without_seconds(json.loads(members[name]))
         members[name] = json.dumps(plain, sort_keys=True).encode()
-    # The folder of a run has another name than that of the other.
-    contents = {k: v.replace(run.name.encode(), b"run") for k, v in members.items()}
+    # The folder of a run has another path than that of the other.
+    contents = {k: v.replace(str(run).encode(), b"run") for k, v in members.items()}
     contents["history"] = (run / "history.csv").read_bytes()
     return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
