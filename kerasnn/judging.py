@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -53,8 +53,10 @@ def judge(
     stopped = learned.fitted.progress.stopped
     part = "test" if len(table.parts.test) else "validation"
     predictions = predict_labelled(predictor, table.rows(part))
-    compared = _baselines(table, learned, part, phases.left(config.run.time_limit_s))
-    scores = _scores(table, learned, part, predictions, compared)
+    omitted: list[str] = []
+    left = phases.left(config.run.time_limit_s)
+    compared = _baselines(table, learned, part, left, omitted.append)
+    scores = _scores(table, learned, part, predictions, compared, omitted)
     story = _story(table, learned, predictions, scores)
     extra: dict[str, Any] = {
         "probes": probes.to_dict() if probes else None,
@@ -92,12 +94,17 @@ def judge(
         parts=learned.parts,
         learned_from=table.rows(*learned.parts),
         scored=table.rows(part),
+        omitted=omitted,
     )
     return Run(bundle, scores, None, stopped, held_back, kept)
 
 
 def _baselines(
-    table: Table, learned: Learned, part: str, time_limit_s: float | None
+    table: Table,
+    learned: Learned,
+    part: str,
+    time_limit_s: float | None,
+    on_omitted: Callable[[str], None],
 ) -> Sequence[Baseline]:
     """On the rows of a part; an interrupted run has none, because somebody waits."""
     options, interrupted = learned.config.run, learned.fitted.progress.stopped == "interrupted"
@@ -105,7 +112,9 @@ def _baselines(
         return ()
     train, rows = table.rows(*learned.parts), table.rows(part)
     known, seed = learned.predictor.preprocessor, options.seed
-    return fit_baselines(known, train, rows, seed=seed, time_limit_s=time_limit_s)
+    return fit_baselines(
+        known, train, rows, seed=seed, time_limit_s=time_limit_s, on_omitted=on_omitted
+    )
 
 
 def _scores(
@@ -114,10 +123,11 @@ def _scores(
     part: str,
     predictions: Predictions,
     compared: Sequence[Baseline],
+    omitted: Sequence[str],
 ) -> Scores:
     """Beside the baselines."""
     options = learned.config.run
-    scores = score(predictions, compared, seed=options.seed)
+    scores = score(predictions, compared, omitted=omitted, seed=options.seed)
     n_validation = len(table.parts.validation)
     cautious = cautions(predictions, n_validation=n_validation, threshold=options.threshold)
     scores = replace(scores, notes=(*scores.notes, *cautious))

@@ -117,8 +117,10 @@ def _scored(
     """Beside the baselines: on its own rows those of the run, else fitted to the same rows again."""
     found = kept(run)
     compared = found.baselines if is_own and found else _baselines(run, frame, found)
+    omitted = found.omitted if is_own and found else ()
     scored = replace(
-        score(predictions, compared, seed=_seed(run)), trust=trust(predictor, predictions)
+        score(predictions, compared, omitted=omitted, seed=_seed(run)),
+        trust=trust(predictor, predictions),
     )
     earlier = run.scores.notes if is_own and run.scores else ()
     notes = [*scored.notes, *(note for note in earlier if note not in scored.notes)]

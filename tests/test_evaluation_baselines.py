@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -210,8 +213,9 @@ POOR = make_model("linear", "logistic regression", 2.0)
 GOOD = make_model("boosting", "gradient boosting", 0.5)
 
 
-def say(network: Baseline, *others: Baseline) -> str:
-    return verdict(network.predictions, others, compare(network.predictions, others))
+def say(network: Baseline, *others: Baseline, omitted: Sequence[str] = ()) -> str:
+    compared = compare(network.predictions, others)
+    return verdict(network.predictions, others, compared, omitted=omitted)
 
 
 def test_the_verdict_says_who_wins() -> None:
@@ -228,6 +232,40 @@ def test_the_verdict_says_who_wins() -> None:
     assert say(make_model("network", "", 40.0), MAJORITY, GOOD).startswith(
         "The network is not better than the majority class: ROC AUC 0.4"
     )
+
+
+def test_the_verdict_names_what_was_not_run() -> None:
+    medium = make_model("network", "", 1.0)
+    said = say(medium, MAJORITY, POOR, omitted=["gradient boosting"])
+    assert said.startswith(
+        "The network beats the majority class and logistic regression; the best is logistic "
+        "regression: ROC AUC 0.7"
+    )
+    assert said.endswith("); gradient boosting was not run for lack of time.")
+    said = say(medium, MAJORITY, omitted=["the linear model", "gradient boosting"])
+    assert said.startswith("The network beats the majority class: ROC AUC 0.7")
+    assert said.endswith("); the linear model and gradient boosting were not run for lack of time.")
+
+
+def test_decisions_like_the_majority_class_beat_no_baseline() -> None:
+    medium = make_model("network", "", 1.0)
+    scores = medium.predictions.scores * [1, 1e-3]
+    scores /= scores.sum(axis=1, keepdims=True)
+    ranked = Predictions.from_scores("binary", ("no", "yes"), truth=TRUTH, scores=scores)
+    said = say(replace(medium, predictions=ranked), MAJORITY, POOR)
+    assert said.startswith(
+        "The network ranks rows better than every baseline; the best is logistic regression: "
+        "ROC AUC 0.7"
+    )
+    assert (
+        "; its decisions are not clearly better than the majority class, accuracy 0.5000 against "
+        "0.5000 (95 % interval of the gain -0."
+    ) in said
+    # A threshold that somebody chose is not meant to be right as often as can be.
+    chosen = Predictions.from_scores(
+        "binary", ("no", "yes"), truth=TRUTH, scores=medium.predictions.scores, threshold=0.01
+    )
+    assert "beats every baseline" in say(replace(medium, predictions=chosen), MAJORITY, POOR)
 
 
 def test_the_verdict_gives_the_interval_of_the_gain() -> None:

@@ -16,7 +16,9 @@ from kerasnn import phases as phases_module
 from kerasnn.cli.main import commands
 from kerasnn.data import read
 from kerasnn.errors import KerasnnWarning
+from kerasnn.evaluation import baselines as baselines_module
 from kerasnn.evaluation.baselines import baselines
+from kerasnn.evaluation.scores import Scores
 from kerasnn.phases import Phases
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.schema import infer
@@ -84,12 +86,48 @@ def test_baselines_without_time_are_left_out() -> None:
     examples = read(frame())
     schema = infer(examples, target="y")
     preprocessor = Preprocessor.fit(examples.frame, schema)
-    rows = examples.frame
-    with pytest.warns(KerasnnWarning, match="no time was left for a baseline") as told:
-        found = baselines(preprocessor, rows, rows, time_limit_s=0.0)
-    assert [each.name for each in found] == ["majority"]
-    assert len(told) == 2
+    rows, omitted = examples.frame, []
+    with pytest.warns(KerasnnWarning) as told:
+        found = baselines(preprocessor, rows, rows, time_limit_s=0.0, on_omitted=omitted.append)
+    # A linear model of so few rows is nearly free.
+    assert [each.name for each in found] == ["majority", "linear"]
+    assert omitted == ["gradient boosting"]
+    assert [str(each.message) for each in told] == [
+        "no time was left for a baseline, gradient boosting – raise `run.time_limit_s`"
+    ]
     assert len(baselines(preprocessor, rows, rows, time_limit_s=60.0)) == 3
+
+
+def test_baselines_learn_from_fewer_rows_where_time_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(baselines_module, "FEWEST_TIMED", 40)
+    examples = read(frame())
+    preprocessor = Preprocessor.fit(examples.frame, infer(examples, target="y"))
+    rows = examples.frame
+    with pytest.warns(KerasnnWarning, match="gradient boosting"):
+        found = baselines(preprocessor, rows, rows, time_limit_s=0.0)
+    assert [each.note for each in found] == ["", "fitted on 40 of 120 training rows"]
+
+
+def test_what_was_not_run_is_no_baseline_that_is_beaten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Phases, "left", lambda phases, limit: 0.0)
+    folder = tmp_path / "run"
+    how = {"target": "y", "model": "linear", "set": {"epochs": 1}, "output": str(folder)}
+    with pytest.warns(KerasnnWarning, match="no time was left for a baseline"):
+        run = kerasnn.train(frame(600), **how)
+    clause = "gradient boosting was not run for lack of time"
+    assert run.scores is not None
+    assert run.scores.omitted == ("gradient boosting",)
+    assert "every baseline" not in run.scores.verdict
+    assert f"Note: {clause}." in run.summary()
+    assert clause in (folder / "report.html").read_text("utf-8")
+    # Nor is it when the run is evaluated again.
+    again = kerasnn.load(folder).evaluate()
+    assert again.omitted == ("gradient boosting",)
+    assert Scores.from_dict(again.to_dict()).omitted == again.omitted
 
 
 def test_resume_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

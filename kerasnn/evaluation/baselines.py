@@ -5,8 +5,11 @@ Each is fitted on the training rows alone, through the same preprocessing as the
 
 from __future__ import annotations
 
+import math
+import sys
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +38,11 @@ MAX_SIDE, MAX_IMAGES, IMAGES_AT_ONCE = 16, 10_000, 1_024
 # higher than without, in a tenth of the time.
 PIXEL_SCALE = 0.1 / 255
 CHARACTERS_A_WORD = 6
-# Of a row, a column and a class, to fit one of the larger baselines: a rough guess, not measured.
-CELL_S = 1e-5
+# Seconds a row, column and class that each of the larger baselines takes, as measured on two cores.
+# Within a time limit they learn from so many rows at least, and the linear model may take so many
+# seconds even when the limit has passed.
+LINEAR_CELL_S, BOOSTING_CELL_S = 2e-6, 1e-5
+FEWEST_TIMED, CHEAP_S = 1_000, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +113,7 @@ def baselines(
     max_rows: int = 250_000,
     max_cells: int = 40_000_000,
     time_limit_s: float | None = None,
+    on_omitted: Callable[[str], None] = lambda title: None,
 ) -> list[Baseline]:
     """The majority class or the mean, a linear model, and gradient boosted trees.
 
@@ -121,18 +128,21 @@ def baselines(
         seed: Of the drawing of rows and of the boosting.
         max_rows: The last two are fitted on that many training rows, drawn at random.
         max_cells: Bound on rows times columns times classes, for the same reason.
-        time_limit_s: Seconds that are left for them; those that take longer are left out.
+        time_limit_s: Seconds that are left for them. The larger ones are fitted on fewer rows, or
+            left out.
+        on_omitted: Called with the title of each that is left out for lack of time.
 
     Returns:
         The simplest first. Only the first where the training rows hold one class.
     """
-    target = preprocessor.schema.target
+    clock, target = _Clock(time_limit_s, on_omitted), preprocessor.schema.target
     tested = _Rows.of(preprocessor, test)
     judge = _Judge(preprocessor, tested.target)
     found = [_constant(judge, preprocessor.target(train))]
     width = tested.numbers.shape[1] + tested.codes.shape[1] + _n_words(tested.texts)
     width *= max(1, len(target.classes))
     n_rows = min(len(train), max_rows, max(1_000, max_cells // max(1, width)))
+    n_rows = min(n_rows, clock.affordable_rows(width))
     if preprocessor.images or preprocessor.series or preprocessor.sounds:
         n_rows = min(n_rows, MAX_IMAGES)
     note = ""
@@ -141,22 +151,43 @@ def baselines(
         drawn = np.random.default_rng(seed).choice(len(train), n_rows, replace=False)
         train = train.iloc[np.sort(drawn)].reset_index(drop=True)
     rows = _Rows.of(preprocessor, train)
-    began, seconds = time.perf_counter(), len(rows.target) * width * CELL_S
+    cells = len(rows.target) * width
     if target.task == "regression" or len(np.unique(rows.target)) > 1:
-        if _is_time(time_limit_s, began, seconds, "linear model"):
+        if clock.allows("the linear model", cells * LINEAR_CELL_S, always=CHEAP_S):
             found += _linear(judge, rows, tested, note)
-        if rows.has_columns and _is_time(time_limit_s, began, seconds, "gradient boosting"):
+        if rows.has_columns and clock.allows("gradient boosting", cells * BOOSTING_CELL_S):
             found += _boosting(judge, rows, tested, note, seed=seed)
     return found
 
 
-def _is_time(limit: float | None, began: float, seconds: float, title: str) -> bool:
-    """Whether a baseline that takes about so long keeps a time limit; says it where not."""
-    if limit is None or time.perf_counter() - began + seconds < limit:
-        return True
-    fix = "raise `run.time_limit_s`"
-    warn(f"no time was left for a baseline, the {title}", fix=fix)
-    return False
+class _Clock:
+    """What a time limit leaves to the larger baselines."""
+
+    def __init__(self, limit: float | None, on_omitted: Callable[[str], None]) -> None:
+        self._limit, self._on_omitted = limit, on_omitted
+        self._began = time.perf_counter()
+
+    @property
+    def _left(self) -> float:
+        if self._limit is None:
+            return math.inf
+        return max(self._limit - (time.perf_counter() - self._began), 0.0)
+
+    def affordable_rows(self, width: int) -> int:
+        """Number of rows on which all of them can be fitted."""
+        if self._limit is None:
+            return sys.maxsize
+        a_row = max(width, 1) * (LINEAR_CELL_S + BOOSTING_CELL_S)
+        return max(FEWEST_TIMED, int(self._left / a_row))
+
+    def allows(self, title: str, seconds: float, *, always: float = 0.0) -> bool:
+        """Whether there is time for a baseline; says it where not."""
+        if seconds <= max(self._left, always):
+            return True
+        self._on_omitted(title)
+        fix = "raise `run.time_limit_s`"
+        warn(f"no time was left for a baseline, {title}", fix=fix)
+        return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.intervals import Difference, difference
 from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS, Metric
 from kerasnn.evaluation.predictions import Predictions
+
+# Only a network that is clearly better than all baselines, none of which was left out, is said to.
+WINS = "beats every baseline"
 
 
 def compare(
@@ -23,7 +28,11 @@ def compare(
 
 
 def verdict(
-    network: Predictions, baselines: Sequence[Baseline], differences: dict[str, Difference]
+    network: Predictions,
+    baselines: Sequence[Baseline],
+    differences: dict[str, Difference],
+    *,
+    omitted: Sequence[str] = (),
 ) -> str:
     """Say whether the network beats the best baseline, and whether it has learned at all.
 
@@ -31,6 +40,7 @@ def verdict(
         network: Predictions of the network.
         baselines: Those of the baselines, the constant one first.
         differences: As of `compare`.
+        omitted: Titles of the baselines that were not run for lack of time.
     """
     metric = METRICS[MAIN_METRIC[network.task]]
     ours = metric(network)
@@ -45,11 +55,50 @@ def verdict(
     best = min(baselines, key=lambda baseline: differences[baseline.name].value)
     figures, gain = _figures(metric, network, best, differences), differences[best.name]
     if _wins(gain):
-        return f"The network beats every baseline; the best is {best.title}: {figures}."
+        level = _level_decisions(network, constant)
+        how = "ranks rows better than every baseline" if level else WINS
+        if omitted:
+            how = how.replace("every baseline", _listed([each.title for each in baselines]))
+        if len(baselines) > 1 or not omitted:
+            how += f"; the best is {best.title}"
+        parts = [f"The network {how}: {figures}", level, not_run(omitted)]
+        return "; ".join(filter(None, parts)) + "."
     if gain.is_clear:
         return f"The network does not win: {best.title} is better, {figures}."
     rows = f"these {len(network):,} rows"
     return f"The network does not clearly win: it and {best.title} are level on {rows}, {figures}."
+
+
+def not_run(omitted: Sequence[str]) -> str:
+    """That baselines were left out, as a clause; empty where none was.
+
+    >>> not_run(["the linear model", "gradient boosting"])
+    'the linear model and gradient boosting were not run for lack of time'
+    """
+    if not omitted:
+        return ""
+    return f"{_listed(omitted)} {'was' if len(omitted) == 1 else 'were'} not run for lack of time"
+
+
+def _level_decisions(network: Predictions, constant: Baseline) -> str:
+    """That decisions are no better than the majority class, where rows may yet be ranked well."""
+    if network.task != "binary":
+        return ""
+    if not np.array_equal(network.decision, network.scores[:, 1] >= 0.5):
+        # By another threshold they are not meant to be right as often as can be.
+        return ""
+    metric = METRICS["accuracy"]
+    gain = difference(network, constant.predictions, metric)
+    if _wins(gain):
+        return ""
+    figures = _figures(metric, network, constant, {constant.name: gain})
+    how = "worse" if gain.is_clear else "not clearly better"
+    return f"its decisions are {how} than {constant.title}, {figures}"
+
+
+def _listed(titles: Sequence[str]) -> str:
+    *first, last = titles
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _wins(gain: Difference) -> bool:

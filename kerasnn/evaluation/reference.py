@@ -50,6 +50,7 @@ class Reference:
         parts: From whose rows the network has learned.
         rows: Hashes of these rows, uint64, ascending.
         repeated: Share of the rows of the scores that are equal to one of these.
+        omitted: Titles of the baselines that were not run for lack of time.
     """
 
     validation: Predictions | None
@@ -58,6 +59,7 @@ class Reference:
     parts: tuple[str, ...]
     rows: NDArray[np.uint64]
     repeated: float
+    omitted: tuple[str, ...] = ()
 
     def count_known(self, hashes: NDArray[np.uint64]) -> int:
         """How many rows are equal to one that was learned from; 0 where that may be chance."""
@@ -71,6 +73,7 @@ class Reference:
         meta = {
             "parts": list(self.parts),
             "repeated": self.repeated,
+            "omitted": list(self.omitted),
             "baselines": [
                 {"name": b.name, "title": b.title, "seconds": b.seconds, "note": b.note}
                 for b in self.baselines
@@ -126,7 +129,8 @@ class Reference:
         )
         parts = tuple(map(str, meta["parts"]))
         rows = arrays[_ROWS].astype(np.uint64)
-        return cls(validation, truth, baselines, parts, rows, float(meta["repeated"]))
+        omitted = tuple(map(str, meta.get("omitted", ())))
+        return cls(validation, truth, baselines, parts, rows, float(meta["repeated"]), omitted)
 
 
 def reference(
@@ -138,6 +142,7 @@ def reference(
     parts: tuple[str, ...],
     learned_from: pd.DataFrame,
     scored: pd.DataFrame,
+    omitted: Sequence[str] = (),
 ) -> Reference:
     """The reference of a run that has just ended.
 
@@ -149,10 +154,13 @@ def reference(
         parts: As of `Reference`.
         learned_from: Raw rows of these parts.
         scored: Raw rows of the scores.
+        omitted: As of `Reference`.
     """
     rows = np.unique(hashes_of(preprocessor, learned_from))
     repeated = float(np.isin(hashes_of(preprocessor, scored), rows).mean())
-    return Reference(validation, predictions.truth, tuple(baselines), parts, rows, repeated)
+    return Reference(
+        validation, predictions.truth, tuple(baselines), parts, rows, repeated, tuple(omitted)
+    )
 
 
 def hashes_of(preprocessor: Preprocessor, frame: pd.DataFrame) -> NDArray[np.uint64]:

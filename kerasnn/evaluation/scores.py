@@ -9,7 +9,7 @@ from typing import Any
 
 from kerasnn.evaluation import metrics
 from kerasnn.evaluation.baselines import Baseline
-from kerasnn.evaluation.comparison import compare, verdict
+from kerasnn.evaluation.comparison import compare, not_run, verdict
 from kerasnn.evaluation.intervals import Difference, Interval, intervals, n_resamples
 from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS
 from kerasnn.evaluation.predictions import Predictions
@@ -63,6 +63,7 @@ class Scores:
         slices: Of one column, where asked for.
         trust: Whether sets, intervals and probabilities hold what they promise.
         threshold: The decision threshold, where one was chosen after the training.
+        omitted: Titles of the baselines that were not run for lack of time.
     """
 
     task: Task
@@ -79,6 +80,7 @@ class Scores:
     slices: Slices | None = None
     trust: Trust | None = None
     threshold: ThresholdChoice | None = None
+    omitted: tuple[str, ...] = ()
 
     def with_slices(self, slices: Slices) -> Scores:
         """The same with slices."""
@@ -101,6 +103,7 @@ class Scores:
             "confusion": tuple(tuple(row) for row in data["confusion"]),
             "baselines": baselines,
             "notes": tuple(data["notes"]),
+            "omitted": tuple(data.get("omitted", ())),
             "slices": _slices_from(data["slices"]) if data["slices"] else None,
             "trust": Trust.from_dict(data["trust"]) if data.get("trust") else None,
             "threshold": ThresholdChoice.from_dict(data["threshold"])
@@ -151,12 +154,19 @@ class Scores:
         return [f"Note: {note}." for note in [*self.notes, *fitted, *rare]]
 
 
-def score(predictions: Predictions, baselines: Sequence[Baseline] = (), *, seed: int = 0) -> Scores:
+def score(
+    predictions: Predictions,
+    baselines: Sequence[Baseline] = (),
+    *,
+    omitted: Sequence[str] = (),
+    seed: int = 0,
+) -> Scores:
     """Score a network, beside baselines on the same rows.
 
     Args:
         predictions: Of the network.
         baselines: As of `kerasnn.evaluation.baselines.baselines`.
+        omitted: Titles of the baselines that were not run for lack of time.
         seed: Of the bootstrap.
     """
     differences = compare(predictions, baselines, seed=seed)
@@ -176,8 +186,9 @@ def score(predictions: Predictions, baselines: Sequence[Baseline] = (), *, seed:
         if one
         else (),
         baselines={each.name: _baseline(each, differences[each.name]) for each in baselines},
-        verdict=verdict(predictions, baselines, differences) if baselines else "",
-        notes=tuple(metrics.notes(predictions)),
+        verdict=verdict(predictions, baselines, differences, omitted=omitted) if baselines else "",
+        notes=tuple(filter(None, [*metrics.notes(predictions), not_run(omitted)])),
+        omitted=tuple(omitted),
     )
 
 

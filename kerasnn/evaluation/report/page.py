@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from kerasnn.errors import ModelRefusedError
 from kerasnn.evaluation import membership
+from kerasnn.evaluation.comparison import WINS
 from kerasnn.evaluation.metrics import METRICS
 from kerasnn.evaluation.report import (
     columns,
@@ -155,12 +156,17 @@ def _subtitle(story: Story) -> str:
 
 
 def standing(scores: Story) -> str:
-    """How the network stands beside the baselines: ``wins``, ``level``, ``loses`` or ``alone``."""
+    """How the network stands beside the baselines.
+
+    Returns:
+        ``wins``, ``level``, ``loses``, ``alone`` without intervals, or ``partly`` where it is better
+        but baselines were left out, or where it ranks rows better and decides no better.
+    """
     pairs = [each["gain_interval"] for each in scores["baselines"].values()]
     if not pairs or not all(pairs):
         return "alone"
     if all(low > 0 for low, _ in pairs):
-        return "wins"
+        return "wins" if WINS in scores["verdict"] else "partly"
     return "loses" if any(high < 0 for _, high in pairs) else "level"
 
 
