@@ -7,6 +7,7 @@ import re
 _OPTIONS = (
     (r"pass (encoding|delimiter)='([^']*)'", r"add --\1 '\2'"),
     (r"pass columns=\{'(.*?)': '(\w+)'\}", r"add --column '\1=\2'"),
+    (r"pass task='(\w+)'", r"add --task \1"),
     (r"pass drop=\['(.*?)'\]", r"add --drop '\1'"),
     (r"split by '(\w+)'", r"add --split \1"),
     (r"set `training\.batch_size` to (\d+)", r"add --batch-size \1"),

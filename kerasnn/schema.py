@@ -240,11 +240,12 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
     classes, label_type = labels.classes_of(found)
     is_inferred = task is None
     if task is None and len(classes) > 1:
-        task = labels.likely_task(numbers, len(classes))
+        task = labels.likely_task(_quantities(numbers, classes, series), len(classes))
         if task == "regression":
             assert numbers is not None
             _check_regression(series, numbers)
             _note_layout(series, layout, notes)
+            _note_few_numbers(series, numbers, notes)
             return Target(name, "regression", layout=layout)
     labels.check_classes(series, classes, len(series))
     if is_inferred:
@@ -265,6 +266,23 @@ def _note_layout(series: pd.Series, layout: str, notes: list[str]) -> None:
         if what is not None:
             fix = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
             _note(what, notes, at=place(series), fix=fix)
+
+
+def _quantities(
+    numbers: np.ndarray | None, classes: Sequence[str], series: pd.Series
+) -> np.ndarray | None:
+    """The numbers of a target; None where they are codes with leading zeros, each in some rows."""
+    return None if numerals.are_codes(classes) and len(series) >= 3 * len(classes) else numbers
+
+
+def _note_few_numbers(series: pd.Series, numbers: np.ndarray, notes: list[str]) -> None:
+    """Say that a target of few whole numbers is read as quantities."""
+    if labels.may_be_classes(numbers):
+        what = (
+            f"the {len(np.unique(numbers))} whole numbers of the target, {numbers.min():.12g} to "
+            f"{numbers.max():.12g}, are read as quantities, for regression"
+        )
+        _note(what, notes, at=place(series), fix="if they are classes, pass task='multiclass'")
 
 
 def _several_labels(

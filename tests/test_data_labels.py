@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,41 @@ def test_labels_of_a_file_of_arrays_are_classes_and_the_line_says_so(tmp_path: P
     assert len(schema.target.classes) == 24
     line = "target    y, multiclass of 24 classes (0 … 23; use --task regression for quantities)"
     assert of_columns(replace(schema, columns=())).splitlines()[1] == line
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        (
+            [*np.resize([100, 110, 120, 130], 60).tolist(), 999],
+            "5 whole numbers of the target, 100 to 999",
+        ),
+        (np.resize(np.arange(-4, 5), 90).tolist(), "9 whole numbers of the target, -4 to 4"),
+        (counted(2, 20, 60, 90, 40, 15, 6, 2, 1, first=1).tolist(), None),  # counts
+        (np.arange(60).tolist(), None),
+        (np.resize([1.5, 2.5, 30.0], 60).tolist(), None),
+    ],
+)
+def test_a_regression_of_few_whole_numbers_says_so(numbers: list[float], line: str | None) -> None:
+    table = read(pd.DataFrame({"x": RANDOM.normal(size=len(numbers)), "y": numbers}))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert infer(table, target="y").target.task == "regression"
+        assert infer(table, target="y", task="regression").notes == ()
+    end = "are read as quantities, for regression (column 'y') – if they are classes, pass task='multiclass'"
+    assert [str(each.message) for each in caught] == ([f"the {line}, {end}"] if line else [])
+    assert infer(table, target="y", task="multiclass").target.classes if line else True
+
+
+def test_codes_with_leading_zeros_are_classes_with_their_zeros() -> None:
+    codes = np.resize(["007", "045", "301", "999"], 40)
+    table = read(pd.DataFrame({"x": RANDOM.normal(size=40), "y": codes}))
+    target = infer(table, target="y").target
+    found = (target.task, target.classes, target.label_type)
+    assert found == ("multiclass", ("007", "045", "301", "999"), "str")
+    # As many numbers as rows are no classes, however they are written.
+    many = read(pd.DataFrame({"x": codes.astype(float), "y": [f"{i:03}" for i in range(40)]}))
+    assert infer(many, target="y").target.task == "regression"
 
 
 @pytest.mark.parametrize("as_text", [False, True])

@@ -192,7 +192,7 @@ def test_rows_that_contradict_each_other_are_counted_by_set() -> None:
 
 
 def test_examples() -> None:
-    assert doctest.testmod(labels) == (0, 1)
+    assert doctest.testmod(labels) == (0, 2)
 
 
 def test_a_target_of_one_class_a_row_has_no_separator() -> None:

@@ -110,6 +110,18 @@ def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
     return classes if are_codes and _all_occur_often(numbers) else "regression"
 
 
+def may_be_classes(numbers: np.ndarray) -> bool:
+    """Whether numbers that are taken for quantities are so few whole ones that they may be codes.
+
+    >>> may_be_classes(np.repeat([100.0, 110.0, 130.0, 999.0], [9, 9, 9, 1]))
+    True
+    """
+    n_distinct = len(np.unique(numbers))
+    is_whole = bool((numbers == np.floor(numbers)).all())
+    is_few = 2 < n_distinct <= MAX_WHOLE_CLASSES and len(numbers) >= 3 * n_distinct
+    return is_whole and is_few and not _are_counts(numbers)
+
+
 def _are_counts(numbers: np.ndarray) -> bool:
     """Whether the frequencies fall on both sides of a peak, down to hardly any."""
     frequencies = np.unique(numbers, return_counts=True)[1]
@@ -136,7 +148,8 @@ def classes_of(labels: np.ndarray) -> tuple[tuple[str, ...], LabelType]:
     found = sorted({label for label in labels if label is not None})
     if set(found) <= {"false", "true"}:
         return tuple(found), "bool"
-    if all(_PLAIN.fullmatch(label) for label in found):
+    # Codes such as 007 are labels with their zeros.
+    if all(_PLAIN.fullmatch(label) for label in found) and not numerals.are_codes(found):
         ordered = tuple(sorted(found, key=float))
         if float(ordered[-1]) > 2**53 or float(ordered[0]) < -(2**53):
             return tuple(found), "str"

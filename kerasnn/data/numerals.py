@@ -1,5 +1,7 @@
 """Numbers written as text: ``1234.5``, ``1,234.5``, ``1.234,5``, ``12 %``, ``€5``, ``02:03:04``.
 
+Parentheses around a number make it negative, as in accounts: ``(5.00)``, ``($5.00)``, ``$(5.00)``.
+
 A cell with one kind of separator before exactly three digits, ``1,234``, can be read in two ways;
 the decimal sign of its column settles it. Every other cell can be read in only one.
 """
@@ -26,6 +28,8 @@ _UNIT = re.compile(
     rf"(?P<sign>[-+]?)(?P<before>(?:{_CURRENCY})?)\s?(?P<number>[-+]?\d(?:[\d.,'\u00a0 ]*\d)?)"
     r"\s?(?P<after>(?:[^\W\d_]|[$€£¥₹₽₩%‰°µ²³/]){0,12})"
 )
+_NEGATIVE = re.compile(r"(?P<before>[^\s()\d]*)\s?\((?P<inside>[^()+-]+)\)(?P<after>\s?[^\s()\d]*)")
+_CODE = re.compile(r"\d{2,}")
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 _DURATION = re.compile(
     r"(?:(?P<days>[-+]?\d{1,9}) ?days?,?(?: |$))?"
@@ -46,9 +50,10 @@ def parse(text: str, decimal: Decimal = "") -> float | None:
         decimal: The column's decimal sign, for text that can be read in two ways; unknown is a
             point.
 
-    >>> parse("1,234"), parse("1,234", ","), parse("1.234,5")
-    (1234.0, 1.234, 1234.5)
+    >>> parse("1,234"), parse("1,234", ","), parse("1.234,5"), parse("(1,234.50)")
+    (1234.0, 1.234, 1234.5, -1234.5)
     """
+    text = _with_minus(text)
     if decimal == "," and _DOTTED.fullmatch(text):
         return float(text.replace(".", ""))
     if _PLAIN.fullmatch(text) or _INFINITY.fullmatch(text):
@@ -72,17 +77,38 @@ def decimal_sign(texts: Iterable[str]) -> Decimal | None:
 
 
 def has_separators(text: str) -> bool:
-    """Whether a number is written with a decimal comma or with separated thousands."""
+    """Whether a number is written with a decimal comma, separated thousands or parentheses."""
     return not _PLAIN.fullmatch(text)
+
+
+def in_parentheses(text: str) -> bool:
+    """Whether parentheses make a number negative.
+
+    >>> in_parentheses("(5.00)"), in_parentheses("$(5.00)"), in_parentheses("-5.00")
+    (True, True, False)
+    """
+    return bool(_NEGATIVE.fullmatch(text))
+
+
+def are_codes(texts: Sequence[str]) -> bool:
+    """Whether texts are digits of one length with leading zeros, such as postal codes.
+
+    >>> are_codes(["007", "123"]), are_codes(["0", "1"]), are_codes(["007", "7"])
+    (True, False, False)
+    """
+    length = len(texts[0]) if texts else 0
+    return any(text[0] == "0" for text in texts) and all(
+        len(text) == length and _CODE.fullmatch(text) for text in texts
+    )
 
 
 def split_unit(text: str) -> tuple[str, str]:
     """A number and what is written around it, such as ``kg`` or ``%``; both empty if it is none.
 
-    >>> split_unit("12 kg"), split_unit("-$1,200"), split_unit("B52x")
-    (('12', 'kg'), ('-1,200', '$'), ('', ''))
+    >>> split_unit("12 kg"), split_unit("-$1,200"), split_unit("($5)"), split_unit("B52x")
+    (('12', 'kg'), ('-1,200', '$'), ('-5', '$'), ('', ''))
     """
-    found = _UNIT.fullmatch(text)
+    found = _UNIT.fullmatch(_with_minus(text))
     if not found or found["after"].lower() in _ORDINALS:
         return "", ""
     return found["sign"] + found["number"], found["before"] + found["after"]
@@ -154,6 +180,8 @@ def described(texts: Sequence[str], layout: str) -> str | None:
     if shown is None:
         return None
     number = parse_as(shown, layout) or 0.0
+    if in_parentheses(shown):
+        return f"numbers in parentheses, which are negative: '{shown}' is read as {number:.12g}"
     if layout == DURATION:
         return f"durations or times: '{shown}' is read as {number:.12g} seconds"
     return f"numbers with a unit: '{shown}' is read as {number:.12g}"
@@ -169,8 +197,15 @@ def unit_of(layout: str) -> str:
     return layout[2:].casefold() if decimal_of(layout) else ""
 
 
+def _with_minus(text: str) -> str:
+    """A number in parentheses with a minus sign in their place; any other text as it is."""
+    found = _NEGATIVE.fullmatch(text) if "(" in text else None
+    return f"-{found['before']}{found['inside'].strip()}{found['after']}" if found else text
+
+
 def _sign(text: str) -> str:
     """Of one cell, if it can be read in one way only."""
+    text = _with_minus(text)
     point = bool(_PLAIN.fullmatch(text)) and "." in text and not _DOTTED.fullmatch(text)
     comma = bool(_COMMA.fullmatch(text)) and not _POINT.fullmatch(text)
     if point or (bool(_POINT.fullmatch(text)) and ("." in text or text.count(",") > 1)):

@@ -22,7 +22,6 @@ _PAIRS = [{"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"}, {"on", "off"
 _SAMPLE = 1_000
 # So many categories that each is in few rows hardly say anything about new ones.
 MANY_CATEGORIES, SELDOM = 10_000, 0.2
-_CODE = re.compile(r"\d{5,}")
 # Phone numbers, account numbers, plates: parts with a digit in each, or of a few capitals.
 _CODE_PART = r"(?:[A-Z(]{1,3}[.)/-]?|[!-~]*\d[!-~]*)"
 _CODES = re.compile(rf"{_CODE_PART}(?: {_CODE_PART}){{1,6}}")
@@ -56,7 +55,7 @@ def of_text(series: pd.Series, raw: pa.Array) -> Guess:
 def _plain_numbers(series: pd.Series, raw: pa.Array) -> Guess | None:
     """The frequent case of numbers as any program writes them, without a look at each cell."""
     array = cells.text_cells(raw, dash=True)
-    codes = pc.any(pc.match_substring_regex(array, r"^0\d{4,}$")).as_py()
+    codes = pc.any(pc.match_substring_regex(array, r"^0\d+$")).as_py()
     if codes or array.null_count == len(array):
         return None
     try:
@@ -77,8 +76,9 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     if len(texts) == 1 and not some_missing:
         return constant(texts[0])
     sample = known[:_SAMPLE]
+    are_codes = numerals.are_codes(known)
     share = sum(numerals.parse(text) is not None for text in sample) / len(sample)
-    if share == 1 and not _are_codes(known):
+    if share == 1 and not are_codes:
         number = _separated_numbers(series, known)
         if number is not None:
             return number
@@ -91,6 +91,10 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     if number is not None:
         return number
     found = _of_strings(series, texts, indices)
+    if are_codes and found.used:
+        what = f"codes with leading zeros, such as '{known[0]}', are read as categories"
+        fix = f"if they are numbers, pass columns={{'{series.name}': 'number'}}"
+        found.findings.insert(0, (what, fix))
     mixed = _mixed(known) if share >= 0.5 else None
     if mixed and found.kind == "identifier":
         return left_out("text", "numbers and text mixed", f"{mixed[0]}, left out", mixed[1])
@@ -114,7 +118,8 @@ def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
     separated = next((text for text in texts if numerals.has_separators(text)), None)
     if found.used and separated is not None:
         number = numerals.parse(separated, layout)
-        what = f"numbers with separators: '{separated}' is read as {number:.12g}"
+        how = "in parentheses" if numerals.in_parentheses(separated) else "with separators"
+        what = f"numbers {how}: '{separated}' is read as {number:.12g}"
         found.findings.insert(0, (what, "write plain numbers, if that is wrong"))
     found.layout = layout
     return found
@@ -228,18 +233,13 @@ def _units(sample: list[str]) -> list[tuple[str, str]]:
     common = max(set(units), key=units.count, default="")
     if common and units.count(common) >= 0.9 * len(sample) > 1:
         shown = next(text for text in sample if numerals.split_unit(text)[1] == common)
-        other = next(text for text in sample if numerals.split_unit(text)[1] != common)
+        other = next((text for text in sample if numerals.split_unit(text)[1] != common), None)
+        if other is None:
+            what = f"numbers with the unit of '{shown}', some with a decimal comma, are text"
+            return [(what, "write all with a decimal point")]
         what = f"numbers with the unit of '{shown}' and others, such as '{other[:40]}', are text"
         return [(what, "correct or empty the cells that are others")]
     return []
-
-
-def _are_codes(texts: list[str]) -> bool:
-    """Digits of one length with leading zeros, such as postal codes."""
-    length = len(texts[0])
-    return any(text[0] == "0" for text in texts) and all(
-        len(text) == length and _CODE.fullmatch(text) for text in texts
-    )
 
 
 def _markers(raw: pa.Array, *, dash: bool) -> list[str]:
