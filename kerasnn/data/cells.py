@@ -34,6 +34,8 @@ def to_arrow(series: pd.Series) -> pa.Array:
             if not series.isna().any()
             else series.astype(object)
         )
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
     try:
         array = pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):

@@ -1,4 +1,7 @@
-"""Dates written as text: ISO 8601 and the usual layouts with day, month and year.
+"""Dates written as text: ISO 8601, the usual layouts with day, month and year, quarters and weeks.
+
+A quarter such as 2000Q1 and an ISO week such as 2015-W02 are read as their first day. In the layouts
+of quarters, ``%q`` is the number of the quarter; the other directives are those of ``strptime``.
 
 One rule for time zones holds wherever dates and times are read:
 
@@ -48,6 +51,21 @@ _SHAPES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (rf"\d{{4}}[- ]{_MONTHS}", ("%Y %b", "%Y-%b")),
     (rf"\d{{4}}[- ]{_MONTHS}[- ]\d{{1,2}}" + _TIME, ("%Y %b %d", "%Y-%b-%d")),
 )
+_QUARTER = re.compile(r"Q([1-4])(?!\d)", re.IGNORECASE)
+# Layouts of quarters and weeks, each with its shape and an example for messages.
+_PERIODS: dict[str, tuple[str, str]] = {
+    "%YQ%q": (r"\d{4}Q[1-4]", "2000Q1"),
+    "%Y-Q%q": (r"\d{4}-Q[1-4]", "2000-Q1"),
+    "%Y Q%q": (r"\d{4} Q[1-4]", "2000 Q1"),
+    "Q%q %Y": (r"Q[1-4] \d{4}", "Q1 2000"),
+    "Q%q-%Y": (r"Q[1-4]-\d{4}", "Q1-2000"),
+    "Q%q/%Y": (r"Q[1-4]/\d{4}", "Q1/2000"),
+    "%G-W%V": (r"\d{4}-W\d{2}", "2015-W02"),
+    "%GW%V": (r"\d{4}W\d{2}", "2015W02"),
+    "%G-W%V-%u": (r"\d{4}-W\d{2}-[1-7]", "2015-W02-3"),
+    "%GW%V%u": (r"\d{4}W\d{2}[1-7]", "2015W023"),
+}
+_LOOKS = (*_SHAPES, *((shape, (layout,)) for layout, (shape, _) in _PERIODS.items()))
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S")
 
 
@@ -56,7 +74,8 @@ def layouts(texts: Sequence[str]) -> list[str]:
     column = pa.array(texts, pa.large_string())
     if not texts or not (days := _common_shape(column)):
         return []
-    candidates = [ISO] if days == (ISO,) else [day + time for day in days for time in _TIMES]
+    has_time = days != (ISO,) and not is_period(days[0])
+    candidates = [day + time for day in days for time in _TIMES] if has_time else list(days)
     # A few texts rule most layouts out, and cheaply.
     for some in (texts[:100], texts):
         candidates = [layout for layout in candidates if parse_each(some, layout)[1].all()]
@@ -66,22 +85,50 @@ def layouts(texts: Sequence[str]) -> list[str]:
 def looks_like_dates(texts: Sequence[str]) -> bool:
     """Whether every text has the look of a date, each perhaps in another layout."""
     column = pa.array(texts, pa.large_string())
-    return bool(np.any([_matches(column, shape) for shape, _ in _SHAPES], axis=0).all())
+    return bool(np.any([_matches(column, shape) for shape, _ in _LOOKS], axis=0).all())
 
 
 def parse_each(texts: Sequence[str], layout: str) -> tuple[np.ndarray, np.ndarray]:
     """Seconds since 1970 UTC, int64 (n,), and whether each text could be read, bool (n,)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        plain, directives = _without_periods(texts, layout)
         # Whole names and short ones may stand in one column.
-        short = map(_with_short_month, texts) if "%b" in layout else texts
+        short = map(_with_short_month, plain) if "%b" in layout else plain
         column = pd.Series(list(short), dtype=object)
-        parsed = pd.to_datetime(column, format=layout, utc=True, errors="coerce")
+        parsed = pd.to_datetime(column, format=directives, utc=True, errors="coerce")
     known = parsed.notna().to_numpy()
     if layout == ISO:
         # pandas also takes a bare year, which is a number here.
         known = known & _matches(pa.array(texts, pa.large_string()), _SHAPES[0][0])
     return to_seconds(parsed), known
+
+
+def is_period(layout: str) -> bool:
+    """Whether a layout is one of quarters or of weeks, which give no day of a month.
+
+    >>> is_period("%YQ%q"), is_period("%d.%m.%Y")
+    (True, False)
+    """
+    return layout in _PERIODS
+
+
+def described(layout: str) -> str:
+    """A layout for people.
+
+    >>> described("ISO8601"), described("%d.%m.%Y"), described("%YQ%q")
+    ('ISO 8601', '%d.%m.%Y', '2000Q1')
+    """
+    return _PERIODS[layout][1] if layout in _PERIODS else "ISO 8601" if layout == ISO else layout
+
+
+def write(times: pd.Series, layout: str) -> list[str]:
+    """Timestamps as texts.
+
+    >>> write(pd.Series(pd.to_datetime(["2000-04-01"])), "Q%q %Y")
+    ['Q2 2000']
+    """
+    return [time.strftime(layout.replace("%q", str(time.quarter))) for time in times]
 
 
 def is_layout(layout: str) -> bool:
@@ -166,13 +213,29 @@ def to_seconds(stamps: pd.Series) -> np.ndarray:
     return stamps.to_numpy().astype("datetime64[s]").astype(np.int64)
 
 
+def _without_periods(texts: Sequence[str], layout: str) -> tuple[Sequence[str], str]:
+    """Quarters as their first months, and weeks with their first days, and the layout of these."""
+    if "%q" in layout:
+        # What is no quarter must not pass for a month.
+        months = [
+            _QUARTER.sub(lambda found: f"Q{3 * int(found[1]) - 2:02}", text)
+            if _QUARTER.search(text)
+            else ""
+            for text in texts
+        ]
+        return months, layout.replace("%q", "%m")
+    if "%V" in layout and "%u" not in layout:
+        return [f"{text}-1" for text in texts], f"{layout}-%u"
+    return texts, layout
+
+
 def _with_short_month(text: str) -> str:
     return _MONTH.sub(lambda match: match[0][:3], text)
 
 
 def _common_shape(column: pa.Array) -> tuple[str, ...]:
     """Layouts of the day that fit the look of every text."""
-    return next((found for shape, found in _SHAPES if _matches(column, shape).all()), ())
+    return next((found for shape, found in _LOOKS if _matches(column, shape).all()), ())
 
 
 def _matches(column: pa.Array, shape: str) -> np.ndarray:

@@ -157,7 +157,7 @@ def _dates_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
         other = texts[int(np.argmin(dates.parse_each(texts, one[0])[1]))]
         what = f"dates in different layouts: '{texts[0]}', '{other}'"
         raise DataError(what, place=place(series), fix="write them as 2026-01-31")
-    shown = "ISO 8601" if layouts[0] == dates.ISO else layouts[0]
+    shown = dates.described(layouts[0])
     found = Guess("date", f"dates as {shown}", layouts[0])
     days = {layout.split(" ")[0].split("T")[0] for layout in layouts}
     what, fix = f"read as dates, {shown}", "override its kind if they are none"

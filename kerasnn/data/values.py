@@ -166,7 +166,7 @@ def as_dates(series: pd.Series, *, layout: str = "") -> np.ndarray:
     if not layout:
         layout = next(iter(dates.layouts(values)), dates.ISO)
     seconds, known = dates.parse_each(values, layout)
-    expected = "date" if layout == dates.ISO else f"date like {layout}"
+    expected = "date" if layout == dates.ISO else f"date like {dates.described(layout)}"
     _check_known(series, values, indices, known, expected)
     return cells.spread(seconds, indices, MISSING_DATE)
 

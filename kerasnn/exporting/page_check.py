@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import data
-from kerasnn.data import wav
+from kerasnn.data import dates, wav
 from kerasnn.errors import ExportError
 from kerasnn.exporting import images, sequences, texts
 from kerasnn.exporting.example import example_row
@@ -150,7 +150,7 @@ def _text_of(cell: Any, column: Column) -> str:
         return "true" if cell else "false"
     if column.kind == "date":
         layout = "%Y-%m-%dT%H:%M:%S" if column.layout in ("", "ISO8601") else column.layout
-        return pd.Timestamp(int(cell), unit="s").strftime(layout)
+        return dates.write(pd.Series([pd.Timestamp(int(cell), unit="s")]), layout)[0]
     if column.kind == "number":
         text = repr(float(cell))
         return text.replace(".", ",") if column.layout == "," else text

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data.dates import in_zone, zone_of
+from kerasnn.data import cells
+from kerasnn.data.dates import in_zone, is_period, write, zone_of
 from kerasnn.data.frames import origin_of
 from kerasnn.errors import DataError, warn
 from kerasnn.forecasting.forecasts import Forecasts
@@ -159,7 +160,16 @@ class Forecaster:
         zone, differ = zone_of(frame[self.preprocessor.roles.time])
         if differ and panel.roles.clock == "local":
             zone = None
-        return self._table(panel, self.forecasts(prepared, origins), zone)
+        found = self._table(panel, self.forecasts(prepared, origins), zone)
+        return self._with_periods(found, frame)
+
+    def _with_periods(self, found: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+        """Quarters and weeks written as in the history."""
+        name = self.preprocessor.roles.time
+        layout = self.preprocessor.roles.layouts.get(name, "")
+        if is_period(layout) and cells.form_of(cells.to_arrow(frame[name])) == "text":
+            found[name] = write(found[name], layout)
+        return found
 
     def _table(self, panel: Panel, found: Forecasts, zone: tzinfo | None) -> pd.DataFrame:
         roles, horizon = self.preprocessor.roles, found.horizon

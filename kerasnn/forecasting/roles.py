@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from kerasnn.data import cells, kinds
 from kerasnn.data.dates import ISO, is_layout
 from kerasnn.data.frames import origin_of, place
 from kerasnn.data.guesses import Guess
+from kerasnn.data.labels import numbers_or_none
 from kerasnn.data.number_columns import check_numbers
 from kerasnn.data.values import as_booleans, as_categories, as_numbers
 from kerasnn.errors import ConfigError, DataError, ModelRefusedError, UnknownNameError, warn
@@ -22,6 +24,7 @@ from kerasnn.preprocessing.preprocessor import check_columns
 from kerasnn.recipes import DataOptions, ForecastOptions
 
 _BOOLEAN = "boolean"
+_YEAR = re.compile(r"(?:.*[_\W])?years?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ def _guess(series: pd.Series, data: DataOptions) -> Guess:
 def _time_column(
     frame: pd.DataFrame, guesses: Mapping[str, Guess], targets: tuple[str, ...]
 ) -> str:
-    """The only column of dates.
+    """The only column of dates; without one, the only column of years that is named so.
 
     Raises:
         DataError: There is none, or there are several.
@@ -197,6 +200,8 @@ def _time_column(
     found = [
         name for name, guess in guesses.items() if guess.kind == "date" and name not in targets
     ]
+    if not found:
+        found = [name for name in guesses if name not in targets and _are_years(frame[name])]
     if len(found) == 1:
         return found[0]
     where = str(origin_of(frame)) or None
@@ -207,6 +212,14 @@ def _time_column(
         )
     what = "no column of dates to forecast along"
     raise DataError(what, place=where, fix="name the column of the time as `time`")
+
+
+def _are_years(series: pd.Series) -> bool:
+    """Whether a column is named as years are and holds years alone."""
+    numbers = numbers_or_none(series) if _YEAR.fullmatch(str(series.name)) else None
+    if numbers is None or not len(numbers):
+        return False
+    return bool(((numbers >= 1000) & (numbers < 3000) & (numbers == np.floor(numbers))).all())
 
 
 def _is_numeric(guess: Guess, series: pd.Series) -> bool:
