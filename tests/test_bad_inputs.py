@@ -138,12 +138,6 @@ REFUSED_TABLES = [
     error(4, "header only", text([]), "a header but no rows ({path}) – check what made it"),
     error(
         7,
-        "UTF-16",
-        text().encode("utf-16"),
-        "the text is UTF-16, not UTF-8 ({path}) – add --encoding 'utf-16'",
-    ),
-    error(
-        7,
         "UTF-16 without a mark",
         text().encode("utf-16-be"),
         "the text is UTF-16-BE, not UTF-8 ({path}) – add --encoding 'utf-16-be'",
@@ -342,6 +336,13 @@ TRAINED_TABLES = [
         ("--target", "no"),
     ),
     Row(6, "byte order mark", "\ufeff" + text()),
+    warning(
+        7,
+        "UTF-16",
+        text().encode("utf-16"),
+        "read as UTF-16 text, by its byte order mark ({path}) – if that is wrong, add --encoding 'NAME', "
+        "such as 'utf-8'",
+    ),
     Row(7, "UTF-16, mended", text().encode("utf-16"), arguments=("--encoding", "utf-16")),
     Row(8, "Latin-1, mended", LATIN, arguments=("--encoding", "latin-1")),
     Row(10, "tabs, mended", text(separator="\t"), arguments=("--delimiter", r"\t")),

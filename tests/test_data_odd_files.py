@@ -17,6 +17,7 @@ from kerasnn.data import read, read_chunks, text_bytes
 from kerasnn.data.encodings import keeps_ascii
 from kerasnn.data.kinds import guess
 from kerasnn.data.labels import classes_of
+from kerasnn.data.reading import read_names
 from kerasnn.data.values import as_categories
 from kerasnn.errors import DataError
 
@@ -207,3 +208,49 @@ def test_whole_numbers_of_any_length_are_categories() -> None:
     ]
     found, kind = classes_of(np.array([str(2**60), str(2**60 + 1)], dtype=object))
     assert (found, kind) == ((str(2**60), str(2**60 + 1)), "str")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "a,ü\n1,日本\n2,\U0001f600"),
+        ("t.txt", "a\tü\r\n1\t日本\r\n2\t\U0001f600\r\n"),
+        ("t.jsonl", '{"a": "1", "ü": "日本"}\n{"a": "2", "ü": "\U0001f600"}\n'),
+        ("t.csv.gz", "a,ü\n1,日本\n2,\U0001f600\n"),
+    ],
+)
+def test_a_byte_order_mark_tells_the_encoding(
+    encoding: str, name: str, content: str, tmp_path: Path
+) -> None:
+    marked = f"\ufeff{content}".encode(encoding)
+    compressed = gzip.compress(marked, mtime=0) if name.endswith(".gz") else marked
+    path = write(tmp_path, name, compressed)
+    found, told = cells(path)
+    assert found == {"a": ["1", "2"], "ü": ["日本", "\U0001f600"]}
+    line = (
+        f"read as {encoding[:6].upper()} text, by its byte order mark ({path}) – if that is wrong, "
+        "pass encoding='NAME', such as 'utf-8'"
+    )
+    assert told[0] == line
+    assert read_names(path) == (None if "json" in name else ["a", "ü"])
+    # Who names another encoding is told so.
+    expected = f"the text is {encoding[:6].upper()}, not UTF-8 ({path}) – pass encoding="
+    assert refused(path, encoding="utf-8").startswith(expected)
+
+
+def test_standard_input_with_a_byte_order_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for content in ("a,b\n1,2\n", '{"a": "1", "b": "2"}\n'):
+        with open(write(tmp_path, "in", content.encode("utf-16"))) as file:
+            monkeypatch.setattr("sys.stdin", file)
+            with pytest.warns(UserWarning, match="read as UTF-16 text"):
+                frame = read("-").frame
+        assert frame.to_dict("list") == {"a": ["1"], "b": ["2"]}
+
+
+def test_half_a_character_behind_a_mark(tmp_path: Path) -> None:
+    path = write(tmp_path, "t.csv", "a,b\n1,2\n".encode("utf-16")[:-1])
+    with pytest.warns(UserWarning, match="read as UTF-16 text"):
+        assert refused(path).startswith(f"not UTF-16 text ({path}) – ")

@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from kerasnn.data.sources import Source
 
 AUTO = "auto"
-"""The encoding of a file is found by its bytes: UTF-8 where it can be, else Windows-1252."""
+"""The encoding of a file is found by its bytes: that of its byte order mark, UTF-8 where it can be,
+else Windows-1252."""
 
 WESTERN = "cp1252"
 _BLOCK = 1 << 20
+# Of UTF-32 first, for its mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _ESCAPED = re.compile("[\udc80-\udcff]+")
 _WORD = re.compile("[^\\s,;|\"']*[\udc80-\udcff][^\\s,;|\"']*")
 
@@ -30,6 +38,15 @@ def check_encoding(encoding: str) -> None:
     except (LookupError, ValueError):
         choices = [AUTO, "utf-8", "utf-16", "latin-1", "cp1252"]
         raise UnknownNameError("encoding", encoding, choices) from None
+
+
+def encoding_of_mark(head: bytes) -> str | None:
+    """The wide encoding whose byte order mark a file begins with.
+
+    >>> encoding_of_mark("a".encode("utf-32")), encoding_of_mark(b"a")
+    ('utf-32', None)
+    """
+    return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
 
 def is_wide(encoding: str) -> bool:
@@ -66,6 +83,14 @@ def resolve(source: Source, encoding: str, *, quiet: bool = False) -> str:
     """
     if encoding != AUTO:
         return encoding
+    with source.open() as stream:
+        marked = encoding_of_mark(stream.read(4))
+    if marked:
+        if not quiet:
+            what = f"read as {marked.upper()} text, by its byte order mark"
+            fix = "if that is wrong, pass encoding='NAME', such as 'utf-8'"
+            warn(what, place=source.origin, fix=fix)
+        return marked
     strays = _Strays()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     with source.open() as stream:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from kerasnn.data import folders, foreign_formats
-from kerasnn.data.encodings import AUTO, check_encoding, is_wide
+from kerasnn.data.encodings import AUTO, check_encoding, encoding_of_mark, is_wide
 from kerasnn.data.text_bytes import (
     LONGEST_LINE,
     LongLineError,
@@ -58,12 +58,6 @@ _FORMATS: dict[str, Format] = {
 }
 _FILE_NAME = re.compile(r"\S+\.[A-Za-z]\w{0,7}")
 _GZIP, _ZIP, _PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 
 
 @dataclass(frozen=True)
@@ -237,7 +231,9 @@ def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
     form = _FORMATS.get(_suffix(path)) if named else None
     is_parquet = head.startswith(_PARQUET)
     if form is None:
-        looks_json = head.lstrip().startswith(b"{")
+        marked = encoding_of_mark(head)
+        text = head.decode(marked, "ignore") if marked else head.decode("latin-1")
+        looks_json = text.lstrip().startswith("{")
         return "parquet" if is_parquet else "json_lines" if looks_json else "delimited"
     if is_parquet != (form == "parquet"):
         raise _misnamed(path.name, origin, "Parquet", ".parquet", really=is_parquet)
@@ -256,9 +252,11 @@ def _misnamed(name: str, origin: str, what: str, suffix: str, *, really: bool) -
 def _check_text(head: bytes, origin: str, encoding: str) -> None:
     if encoding != AUTO and is_wide(encoding):
         return
-    for mark, name in _MARKS:
-        if head.startswith(mark):
-            raise _wide(name, origin)
+    marked = encoding_of_mark(head)
+    if marked and encoding == AUTO:
+        return
+    if marked:
+        raise _wide(marked, origin)
     if b"\0" in head:
         # Latin text in UTF-16 without a mark has a NUL in every other byte.
         for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
