@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.deciding import monitored
-from kerasnn.evaluation.baselines import design_matrices
+from kerasnn.evaluation.design_matrices import design_matrices
 from kerasnn.evaluation.metrics import METRICS, Metric
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.preprocessing.preprocessor import Preprocessor

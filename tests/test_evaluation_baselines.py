@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from kerasnn.errors import KerasnnWarning
 from kerasnn.evaluation import baselines as module
+from kerasnn.evaluation import design_matrices
 from kerasnn.evaluation.baselines import Baseline, baselines
 from kerasnn.evaluation.comparison import compare, verdict
 from kerasnn.evaluation.metrics import METRICS
@@ -120,6 +123,37 @@ def test_linear_equals_scikit_learn() -> None:
     np.testing.assert_allclose(linear.scores, oracle.predict(design(train, test)), rtol=1e-4)
 
 
+@pytest.mark.parametrize("transform", ["none", "log"])
+@pytest.mark.parametrize("scale", ["standard", "quantile", "robust_smooth_clip", "none"])
+def test_simple_models_do_not_see_how_the_network_takes_the_columns(
+    scale: Any, transform: Any
+) -> None:
+    frame = make_frame()
+    frame["width"] = frame["width"] ** 3
+    frame["value"] = np.exp(0.1 * frame["height"]) * 100
+    train, test = parts(frame)
+    options = PreprocessingOptions(
+        scale=scale, target_transform=transform, number_embedding="piecewise_linear"
+    )
+    schema = Schema(COLUMNS[:2], TARGETS["regression"])
+    found = baselines(Preprocessor.fit(train, schema, options), train, test)
+    mean = train["width"].mean()
+
+    def columns(rows: pd.DataFrame) -> pd.DataFrame:
+        filled = rows[["width", "height"]].fillna({"width": mean})
+        return filled.assign(missing=rows["width"].isna().astype(float))
+
+    ridge = make_pipeline(StandardScaler(), Ridge()).fit(columns(train), train["value"])
+    expected = ridge.predict(columns(test))
+    np.testing.assert_allclose(found[1].predictions.scores, expected, rtol=1e-5)
+    boosting = HistGradientBoostingRegressor(random_state=0)
+    boosting.fit(train[["width", "height"]], train["value"])
+    expected = boosting.predict(test[["width", "height"]])
+    np.testing.assert_allclose(found[2].predictions.scores, expected, rtol=1e-4)
+    for each in found:
+        np.testing.assert_allclose(each.predictions.truth, test["value"], rtol=1e-6)
+
+
 def test_boosting_takes_missing_numbers_and_categories_natively() -> None:
     train, test = parts(FRAME)
     boosting = baselines(fit(TARGETS["binary"], train, COLUMNS[:3]), train, test)[2].predictions
@@ -186,14 +220,14 @@ def test_many_classes_have_fewer_rounds_or_no_boosting(monkeypatch: pytest.Monke
 
 def test_the_rarest_of_many_categories_count_as_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = np.array([[0, 4], [2, 1], [3, 3]], dtype=np.int32)
-    received = module._sparse(np.array([[0.5], [0.0], [-1.0]]), codes, [3, 5]).toarray()
+    received = design_matrices._sparse(np.array([[0.5], [0.0], [-1.0]]), codes, [3, 5]).toarray()
     clipped = np.where(codes >= [3, 5], 1, codes)
     expected = np.hstack([[[0.5], [0.0], [-1.0]], np.eye(3)[clipped[:, 0]], np.eye(5)[codes[:, 1]]])
     np.testing.assert_array_equal(received, expected)
     train, test = parts(FRAME)
     # Above the native limit, boosting takes the codes, in the order of frequency, as numbers.
     monkeypatch.setattr(module, "MAX_NATIVE", 2)
-    monkeypatch.setattr(module, "MAX_ONE_HOT", 3)
+    monkeypatch.setattr(design_matrices, "MAX_ONE_HOT", 3)
     assert len(baselines(fit(TARGETS["binary"], train), train, test)) == 3
 
 

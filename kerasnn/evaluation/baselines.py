@@ -1,6 +1,8 @@
 """What simple models reach on the same rows, so that a score can be judged.
 
-Each is fitted on the training rows alone, through the same preprocessing as the network.
+Each is fitted on the training rows alone, to what people would give it: numbers are standardized as
+they are, categories coded, a regression target is in its own unit. What a network's preprocessing
+makes of them (quantiles, embeddings, a transformed target) is its own merit, or its own loss.
 """
 
 from __future__ import annotations
@@ -17,27 +19,26 @@ import numpy as np
 import pandas as pd
 
 from kerasnn.errors import warn
+from kerasnn.evaluation.design_matrices import (
+    MAX_SIDE,
+    BaselineRows,
+    boosting_columns,
+    linear_columns,
+    n_words,
+    standardized,
+)
 from kerasnn.evaluation.predictions import Predictions
-from kerasnn.evaluation.series_summaries import summaries
-from kerasnn.evaluation.text_features import texts_of, tf_idf
-from kerasnn.preprocessing.categories import MISSING_CODE, UNKNOWN_CODE
 from kerasnn.preprocessing.preprocessor import Preprocessor
-from kerasnn.resizing import resample
 
 # scikit-learn's boosting bins categories natively up to this many.
 MAX_NATIVE = 255
-MAX_ONE_HOT = 1_000
 # One tree a class and round: more classes than this would take minutes.
 MAX_BOOSTED_CLASSES = 200
 MAX_TREES = 1_000
 # Every tree looks at all columns: of very many there are fewer trees, but some.
 MAX_TREE_COLUMNS, FEWEST_ROUNDS = 100_000, 10
-# Of images, a linear model sees this many pixels a side, and learns from this many rows.
-MAX_SIDE, MAX_IMAGES, IMAGES_AT_ONCE = 16, 10_000, 1_024
-# Small, so that the usual penalty holds the many pixels down: on photographs it scores a little
-# higher than without, in a tenth of the time.
-PIXEL_SCALE = 0.1 / 255
-CHARACTERS_A_WORD = 6
+# Rows of images, series or sounds that the larger baselines learn from.
+MAX_IMAGES = 10_000
 # Seconds a row, column and class that each of the larger baselines takes, as measured on two cores.
 # Within a time limit they learn from so many rows at least, and the linear model may take so many
 # seconds even when the limit has passed.
@@ -64,46 +65,6 @@ class Baseline:
     note: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Prepared rows: numbers and where they had been missing, category codes, the target.
-
-    Numbers are also those that say what series and sounds are like.
-
-    ``pixels`` are those of all images, reduced and side by side, (n, any); ``texts`` are those of
-    each column as they are.
-    """
-
-    numbers: np.ndarray
-    missing: np.ndarray
-    codes: np.ndarray
-    target: np.ndarray
-    pixels: np.ndarray
-    texts: list[np.ndarray]
-
-    @classmethod
-    def of(cls, preprocessor: Preprocessor, frame: pd.DataFrame) -> _Rows:
-        inputs = preprocessor.transform(frame).inputs
-        empty = np.zeros((len(frame), 0))
-        numbers = inputs.get("numbers", empty).astype(np.float64)
-        raw, missing = preprocessor.raw(frame), np.zeros(numbers.shape, dtype=bool)
-        for index, column in enumerate(preprocessor.numbers):
-            missing[:, index] = np.isnan(raw[column.name][:, 0])
-        told = summaries(preprocessor, inputs)
-        missing = np.concatenate([missing, np.isnan(told)], axis=1)
-        numbers = np.concatenate([numbers, np.nan_to_num(told)], axis=1)
-        codes = inputs.get("categories", empty).astype(np.int32)
-        images = [_reduced(inputs[name]) for name in preprocessor.signature.image_inputs]
-        pixels = np.concatenate([empty.astype("float32"), *images], axis=1)
-        texts = texts_of(preprocessor, frame)
-        return cls(numbers, missing, codes, preprocessor.target(frame), pixels, texts)
-
-    @property
-    def has_columns(self) -> bool:
-        """Whether there is anything but images and texts."""
-        return bool(self.numbers.shape[1] + self.codes.shape[1])
-
-
 def baselines(
     preprocessor: Preprocessor,
     train: pd.DataFrame,
@@ -122,8 +83,8 @@ def baselines(
     the trees see neither. Of series and sounds, both see summaries.
 
     Args:
-        preprocessor: As fitted for the network.
-        train: Its training rows.
+        preprocessor: Fitted preprocessing of the network, whose columns and categories they share.
+        train: Training rows of the network.
         test: The rows that the network is evaluated on.
         seed: Of the drawing of rows and of the boosting.
         max_rows: The last two are fitted on that many training rows, drawn at random.
@@ -136,10 +97,11 @@ def baselines(
         The simplest first. Only the first where the training rows hold one class.
     """
     clock, target = _Clock(time_limit_s, on_omitted), preprocessor.schema.target
-    tested = _Rows.of(preprocessor, test)
+    preprocessor = standardized(preprocessor, train)
+    tested = BaselineRows.of(preprocessor, test)
     judge = _Judge(preprocessor, tested.target)
     found = [_constant(judge, preprocessor.target(train))]
-    width = tested.numbers.shape[1] + tested.codes.shape[1] + _n_words(tested.texts)
+    width = tested.numbers.shape[1] + tested.codes.shape[1] + n_words(tested.texts)
     width *= max(1, len(target.classes))
     n_rows = min(len(train), max_rows, max(1_000, max_cells // max(1, width)))
     n_rows = min(n_rows, clock.affordable_rows(width))
@@ -150,7 +112,7 @@ def baselines(
         note = f"fitted on {n_rows:,} of {len(train):,} training rows"
         drawn = np.random.default_rng(seed).choice(len(train), n_rows, replace=False)
         train = train.iloc[np.sort(drawn)].reset_index(drop=True)
-    rows = _Rows.of(preprocessor, train)
+    rows = BaselineRows.of(preprocessor, train)
     cells = len(rows.target) * width
     if target.task == "regression" or len(np.unique(rows.target)) > 1:
         if clock.allows("the linear model", cells * LINEAR_CELL_S, always=CHEAP_S):
@@ -254,11 +216,11 @@ def _one_label(model: Any, train: Any, test: Any, label: np.ndarray) -> np.ndarr
     return likely
 
 
-def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> list[Baseline]:
+def _linear(judge: _Judge, train: BaselineRows, test: BaselineRows, note: str) -> list[Baseline]:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     start = time.perf_counter()
-    columns = _columns(judge.preprocessor, train, test)
+    columns = linear_columns(judge.preprocessor, train, test)
     if not columns[0].shape[1]:  # Texts without a word.
         return []
     regression = judge.preprocessor.schema.target.task == "regression"
@@ -281,91 +243,9 @@ def _linear(judge: _Judge, train: _Rows, test: _Rows, note: str) -> list[Baselin
     return [Baseline("linear", title, predictions, time.perf_counter() - start, note)]
 
 
-def design_matrices(
-    preprocessor: Preprocessor, train: pd.DataFrame, test: pd.DataFrame
-) -> tuple[Any, Any]:
-    """Rows as a linear model takes them, (n, any), dense or sparse.
-
-    Args:
-        preprocessor: Fitted columns, without embeddings of numbers.
-        train: Rows that the scales and weights of the columns are from.
-        test: Rows that are brought to the same columns.
-    """
-    known, others = (_Rows.of(preprocessor, part) for part in (train, test))
-    columns = _columns(preprocessor, known, others)
-    return columns[0], columns[1]
-
-
-def _columns(preprocessor: Preprocessor, train: _Rows, test: _Rows) -> list[Any]:
-    """Scaled numbers, one-hot categories, pixels and n-grams side by side, of both parts."""
-    mean, deviation = train.numbers.mean(axis=0), train.numbers.std(axis=0)
-    deviation[deviation == 0] = 1.0
-    cardinalities = [
-        min(vocabulary.cardinality, MAX_ONE_HOT) for vocabulary in preprocessor.vocabularies
-    ]
-    columns = [
-        _sparse((rows.numbers - mean) / deviation, rows.codes, cardinalities)
-        for rows in (train, test)
-    ]
-    if train.pixels.shape[1]:
-        middle = train.pixels.mean(axis=0)
-        columns = [
-            np.concatenate([known.toarray(), (rows.pixels - middle) * PIXEL_SCALE], axis=1)
-            for known, rows in zip(columns, (train, test), strict=True)
-        ]
-    if train.texts:
-        columns = _beside_texts(preprocessor, columns, train, test)
-    return columns
-
-
-def _beside_texts(
-    preprocessor: Preprocessor, columns: list[Any], train: _Rows, test: _Rows
-) -> list[Any]:
-    """What is known of both parts, and their texts."""
-    from scipy import sparse
-
-    weighed = tf_idf(preprocessor, train.texts, test.texts)
-    return [
-        sparse.hstack([sparse.csr_matrix(known), found], format="csr")
-        for known, found in zip(columns, weighed, strict=True)
-    ]
-
-
-def _n_words(texts: list[np.ndarray]) -> int:
-    """About the number of words and pairs of words of a row."""
-    n_characters = sum(len(text) for column in texts for text in column)
-    n_rows = len(texts[0]) if texts else 1
-    return 2 * n_characters // (CHARACTERS_A_WORD * max(1, n_rows))
-
-
-def _reduced(images: Any) -> np.ndarray:
-    """Images no larger than 16 × 16, as rows of pixels, (n, pixels); they may be on disk."""
-    height, width = (min(side, MAX_SIDE) for side in images.shape[1:3])
-    reduced = np.empty((len(images), height, width, images.shape[3]), dtype="float32")
-    for start in range(0, len(images), IMAGES_AT_ONCE):
-        some = images[start : start + IMAGES_AT_ONCE].astype("float32")
-        for channel in range(images.shape[3]):
-            plane = resample(some[..., channel], height, width)
-            reduced[start : start + len(some), ..., channel] = plane
-    return reduced.reshape(len(images), -1)
-
-
-def _sparse(numbers: np.ndarray, codes: np.ndarray, cardinalities: list[int]) -> Any:
-    """Numbers and one-hot codes side by side; the rarest of very many categories as unknown."""
-    from scipy import sparse
-
-    codes = np.where(codes >= np.array(cardinalities, dtype=int), UNKNOWN_CODE, codes)
-    offsets = np.concatenate([[0], np.cumsum(cardinalities)]).astype(int)
-    n_rows, n_columns = codes.shape
-    indices = (codes + offsets[:-1]).ravel()
-    starts = np.arange(0, n_rows * n_columns + 1, n_columns) if n_columns else np.zeros(n_rows + 1)
-    one_hot = sparse.csr_matrix(
-        (np.ones(len(indices)), indices, starts), shape=(n_rows, offsets[-1])
-    )
-    return sparse.hstack([sparse.csr_matrix(numbers), one_hot], format="csr")
-
-
-def _boosting(judge: _Judge, train: _Rows, test: _Rows, note: str, *, seed: int) -> list[Baseline]:
+def _boosting(
+    judge: _Judge, train: BaselineRows, test: BaselineRows, note: str, *, seed: int
+) -> list[Baseline]:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     target = judge.preprocessor.schema.target
@@ -392,14 +272,7 @@ def _boosting(judge: _Judge, train: _Rows, test: _Rows, note: str, *, seed: int)
     regression = target.task == "regression"
     boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
     predictions = _fit(
-        judge, boosting(**settings), _with_missing(train), _with_missing(test), train.target
+        judge, boosting(**settings), boosting_columns(train), boosting_columns(test), train.target
     )
     seconds = time.perf_counter() - start
     return [Baseline("boosting", "gradient boosting", predictions, seconds, ", ".join(notes))]
-
-
-def _with_missing(rows: _Rows) -> np.ndarray:
-    """Numbers and codes side by side, NaN where missing, as trees can take them."""
-    numbers = np.where(rows.missing, np.nan, rows.numbers)
-    codes = np.where(rows.codes == MISSING_CODE, np.nan, rows.codes)
-    return np.concatenate([numbers, codes], axis=1)
