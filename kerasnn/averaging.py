@@ -20,7 +20,7 @@ from kerasnn.deciding import monitor_for, monitored
 from kerasnn.errors import warn
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
 from kerasnn.evaluation.membership import Member, Membership
-from kerasnn.greedy import even_weights, greedy_weights
+from kerasnn.greedy import bagged_weights, greedy_weights
 from kerasnn.learning import (
     Average,
     Learned,
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 # Picks of the greedy selection, at least; as many as there are members if these are more.
 PICKS = 32
-# Fewer validation rows can't weigh networks against each other: each counts that is not much worse.
+# Of fewer validation rows, weights are those of many resamples.
 FEW_ROWS = 500
 # Validation rows that the weights are chosen on.
 MOST_ROWS = 50_000
@@ -274,9 +274,8 @@ def _weigh(predictors: Sequence[Predictor], trained: Sequence[_Trained]) -> list
     predictions = np.stack([_predictions(outputs[number][rows], task) for number in sound])
     weights = None if checked.weights is None else checked.weights[rows]
     judged = (predictions, checked.target[rows], weights)
-    # Networks for tables are often far worse than n-grams, though few rows can't be sure of it.
-    if len(rows) < FEW_ROWS and not predictors[0].preprocessor.texts:
-        found = even_weights(*judged)
+    if len(rows) < FEW_ROWS:
+        found = bagged_weights(*judged)
     else:
         found = greedy_weights(*judged, rounds=max(PICKS, 2 * len(sound)))
     for number, share in zip(sound, found.tolist(), strict=True):

@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 from sklearn import metrics
 
-from kerasnn.greedy import even_weights, greedy_weights
+from kerasnn.greedy import bagged_weights, greedy_weights
 
 KINDS = ["values", "classes", "labels"]
 MEMBERS, ROWS = 6, 40
@@ -88,7 +88,7 @@ def test_the_mean_is_no_worse_than_the_best_alone(kind: str) -> None:
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_count_alike_but_those_that_are_surely_worse(kind: str, weighted: bool) -> None:
+def test_on_few_rows_the_worst_does_not_count(kind: str, weighted: bool) -> None:
     predictions, truth = make(kind, 1)
     weights = np.random.default_rng(9).uniform(0, 3, ROWS) if weighted else None
     opposite = {
@@ -97,9 +97,38 @@ def test_all_count_alike_but_those_that_are_surely_worse(kind: str, weighted: bo
         "labels": lambda: 0.9 - 0.8 * truth,
     }
     both = np.stack([*predictions[:2], opposite[kind]()])
-    assert even_weights(both, truth, weights).tolist() == [0.5, 0.5, 0.0]
-    assert even_weights(predictions[:2], truth, weights).tolist() == [0.5, 0.5]
-    assert even_weights(both[2:], truth, weights).tolist() == [1.0]
+    found = bagged_weights(both, truth, weights)
+    assert found[2] == 0
+    assert found.sum() == pytest.approx(1)
+    assert bagged_weights(both[2:], truth, weights).tolist() == [1.0]
+
+
+def test_one_that_is_far_ahead_on_few_rows_counts_alone() -> None:
+    """Squared errors of a few outlying rows hid that a linear model was ten times better."""
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=90) * 4
+    linear = truth + 0.02 * rng.normal(size=90)
+    outlying = np.where(np.arange(90) == 7, 6.0, 0.0)
+    networks = [truth + 0.08 * rng.normal(size=90), truth + 0.08 * rng.normal(size=90) + outlying]
+    found = bagged_weights(np.stack([networks[0], linear, networks[1]]), truth)
+    assert found[1] > 0.85
+    mean = np.tensordot(found, np.stack([networks[0], linear, networks[1]]), 1)
+    assert loss(mean, truth, None) <= 1.1 * loss(linear, truth, None)
+
+
+def test_seeds_of_one_model_all_count_on_few_rows() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=60)
+    found = bagged_weights(truth + 0.5 * rng.normal(size=(5, 60)), truth)
+    assert found.min() > 0.05
+    assert found.max() < 0.45
+
+
+def test_few_rows_of_which_most_have_no_weight() -> None:
+    predictions, truth = make("classes", 1)
+    weights = (np.arange(ROWS) == 3).astype(float)
+    found = bagged_weights(predictions, truth, weights)
+    np.testing.assert_allclose(found, greedy_weights(predictions[:, 3:4], truth[3:4]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
