@@ -4,7 +4,9 @@ Each image has a difference hash: whether it grows brighter from one point of a 
 the right and downwards. What shows the same differs in few of these bits even when it was saved
 again, cropped a little or made brighter. How few depends on the data: trousers all look alike, and
 two photos hardly ever do. So a pair counts only if it also stands out against the next best ones
-(the ratio test), and if its pixels go up and down together.
+(the ratio test), and if its pixels go up and down together. Images of little texture, such as a
+disc on an even ground, have few bits of their own and resemble each other by chance; of them the
+pixels must agree more closely.
 
 Reference: Krawetz 2013, "Kind of like that"; Zauner 2010, "Implementation and benchmarking of
 perceptual image hash functions"; Lowe 2004, "Distinctive image features from scale-invariant
@@ -40,6 +42,11 @@ RATIO, MARGIN = 0.65, 18
 below it, since a drawing of few lines sets few bits."""
 LEAST_CORRELATION, LEAST_OF_DRAWINGS = 0.65, 0.92
 """Of their pixels: copies of photos may be moved a little; two drawings of a 7 are much alike."""
+LEAST_OF_SMOOTH, MOST_APART = 0.8, 0.15
+"""Of images of little texture that were moved a little: correlation, and the median difference of
+their pixels in standard deviations, once brightness and contrast are made equal."""
+TEXTURE, LEVELS = 0.5, 4
+"""Share of the grid's differences that exceed some levels of 255, below which texture is little."""
 EMPTY = 1 / 3
 """Share of equal pixels from which on an image is a drawing on an empty ground."""
 SMALLEST = 16
@@ -221,10 +228,34 @@ def _distances(block: Hashes, heap: Hashes) -> NDArray[np.uint8]:
 
 def _are_alike(pixels: Pixels, row_a: int, row_b: int) -> bool:
     """Whether the pixels of two images correlate as those of copies do."""
-    one, other = (pixels[row : row + 1].ravel() for row in (row_a, row_b))
-    is_drawing = np.bincount(one).max() >= EMPTY * len(one)
-    least = LEAST_OF_DRAWINGS if is_drawing else LEAST_CORRELATION
-    return _correlation(one.astype(np.float64), other.astype(np.float64)) >= least
+    images = [pixels[row : row + 1] for row in (row_a, row_b)]
+    one, other = (image.ravel().astype(np.float64) for image in images)
+    correlation = _correlation(one, other)
+    is_drawing = np.bincount(images[0].ravel()).max() >= EMPTY * one.size
+    if correlation >= LEAST_OF_DRAWINGS or is_drawing:
+        return correlation >= LEAST_OF_DRAWINGS
+    if min(_texture(image) for image in images) >= TEXTURE:
+        return correlation >= LEAST_CORRELATION
+    return correlation >= LEAST_OF_SMOOTH and _apart(one, other) <= MOST_APART
+
+
+def _texture(images: NDArray[np.uint8]) -> float:
+    """Share of the differences between neighbours on the grid of the hash that are no noise."""
+    grey = images.mean(axis=3, dtype=np.float32)
+    across = np.diff(_grid(grey, GRID, GRID + 1), axis=2)
+    down = np.diff(_grid(grey, GRID + 1, GRID), axis=1)
+    return float(np.mean([np.abs(part) > LEVELS for part in (across, down.transpose(0, 2, 1))]))
+
+
+def _apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Median difference of the pixels in standard deviations, the worse of both directions."""
+    one, other = (each - each.mean() for each in (one, other))
+    product = float(one @ other)
+    medians = [
+        float(np.median(np.abs(b - product / float(a @ a) * a))) / float(b.std())
+        for a, b in ((one, other), (other, one))
+    ]
+    return max(medians)
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
