@@ -13,21 +13,44 @@ import pandas as pd
 from kerasnn.data import series_cells
 from kerasnn.data.pictures import Picture
 from kerasnn.data.sound_cells import Recording
+from kerasnn.storage import open_file
 
 if TYPE_CHECKING:
     from kerasnn.table import Table
 
+_READ = ("source", "validation", "test")
+
+
+def can_be_read_again(data: Mapping[str, Any]) -> bool:
+    """Whether a run reads files and folders alone, which, unlike pipes, hold the same once more.
+
+    Args:
+        data: The section ``data`` of a configuration, which may be a stranger's.
+    """
+    named = [data[name] for name in _READ if data[name] is not None]
+    return data["source"] is not None and all(
+        name != "-" and (os.path.isfile(name) or os.path.isdir(name)) for name in named
+    )
+
 
 def hash_files(data: Mapping[str, Any]) -> str:
-    """SHA-256 of the files that a run reads."""
+    """SHA-256 of the files that a run reads.
+
+    Args:
+        data: As for `can_be_read_again`.
+
+    Raises:
+        FileNotFoundError: One is not there.
+        ModelRefusedError: One is a pipe or a device, which may have no end.
+    """
     digest = hashlib.sha256()
-    for name in ("source", "validation", "test"):
+    for name in _READ:
         if data[name] is None or data[name] == "-":
             continue
         if os.path.isdir(data[name]):
             digest.update(_listing(data[name]))
         else:
-            with open(data[name], "rb") as file:
+            with open_file(data[name]) as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
@@ -36,7 +59,7 @@ def hash_file(path: str | None) -> str | None:
     """SHA-256 of a file: where it lies does not matter."""
     if path is None:
         return None
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

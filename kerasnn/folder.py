@@ -34,7 +34,7 @@ from kerasnn.config import Config
 from kerasnn.config_file import LARGEST as LARGEST_CONFIG
 from kerasnn.config_file import with_value
 from kerasnn.data.parquet_cells import storable, to_parquet
-from kerasnn.digests import hash_file, hash_files, hash_table
+from kerasnn.digests import can_be_read_again, hash_file, hash_files, hash_table
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.evaluation.reference import Reference
 from kerasnn.learning import Learned
@@ -49,12 +49,8 @@ if TYPE_CHECKING:
     from kerasnn.run import Run
     from kerasnn.schema import Target
 
-CONFIG, BUNDLE, HELD_BACK, SPLIT = (
-    "config.yaml",
-    "model.kerasnn",
-    "held_back.parquet",
-    "split.csv.gz",
-)
+CONFIG, BUNDLE = "config.yaml", "model.kerasnn"
+HELD_BACK, SPLIT = "held_back.parquet", "split.csv.gz"
 CHOICE = "choice.json"
 # To evaluate the run again; see `kerasnn.evaluation.reference`.
 REFERENCE, MOST_REFERENCE = "reference.npz", 1 << 31
@@ -177,8 +173,9 @@ class RunFolder:
     def write_config(self, config: Config) -> None:
         """Write the configuration, and what tells whether the data are still the same."""
         self.write(CONFIG, config.to_text().encode())
-        if config.data.source not in (None, "-") and not storage.kind_of(self.path / DIGEST):
-            self.write(DIGEST, hash_files(config.to_dict()["data"]).encode())
+        data = config.to_dict()["data"]
+        if can_be_read_again(data) and not storage.kind_of(self.path / DIGEST):
+            self.write(DIGEST, hash_files(data).encode())
 
     def begin(self, config: Config, table: Table) -> None:
         """Write what is known before the training."""
@@ -281,7 +278,8 @@ class RunFolder:
     ) -> pd.DataFrame | None:
         """The rows of parts from where they were read; None if they can't be had any more."""
         try:
-            if hash_files(config["data"]).encode() != self.read(DIGEST):
+            data = config["data"]
+            if not can_be_read_again(data) or hash_files(data).encode() != self.read(DIGEST):
                 return None
             with warnings.catch_warnings():
                 # The training told already.

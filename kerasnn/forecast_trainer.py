@@ -38,7 +38,7 @@ from kerasnn.run_paths import check_output, open_folder
 from kerasnn.settings import Settings
 from kerasnn.training.fitting import Watcher
 from kerasnn.training.forecast_losses import forecast_monitor
-from kerasnn.training.logs import TensorBoardLog, check_installed
+from kerasnn.training.logs import TensorBoardLog, check_folder, check_installed
 
 
 def train_forecaster(
@@ -72,6 +72,8 @@ def train_forecaster(
         choice = choose(table.panel, table.parts, config, note=_tell if progress else None)
         config = choice.config
     folder = open_folder(config, resume=resume, force=force)
+    if folder and config.run.tensorboard:
+        check_folder(folder.path)
     choice = choice or _choice_of(folder, config)
     phases.end("back-test")
     with folder.locked() if folder else ExitStack():
@@ -144,7 +146,7 @@ def _watchers(
         monitor = forecast_monitor(config.training, window, lesson.validation.target)
         watchers.append(ProgressBar(epochs=config.training.epochs, monitor=monitor.name))
     if config.run.tensorboard and folder:
-        watchers.append(TensorBoardLog(folder.path / "tensorboard"))
+        watchers.append(TensorBoardLog(folder.path))
     return watchers
 
 

@@ -30,7 +30,7 @@ from kerasnn.run import Run
 from kerasnn.run_paths import open_folder, resumed_settings
 from kerasnn.settings import Settings, collect, of_rows
 from kerasnn.table import Table, read_table
-from kerasnn.training.logs import TensorBoardLog, check_installed
+from kerasnn.training.logs import TensorBoardLog, check_folder, check_installed
 from kerasnn.training.probes import Probes
 
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ def train(
         if chosen.run.tensorboard:
             check_installed()
         folder = open_folder(chosen, resume=resume, force=force)
+        if folder and chosen.run.tensorboard:
+            check_folder(folder.path)
         if folder and resume is not None:
             chosen = folder.recall_choice(chosen)
         with folder.locked() if folder else ExitStack():
@@ -366,7 +368,7 @@ def _watchers(
         epochs = config.training.epochs
         watchers.append(ProgressBar(epochs=epochs, monitor=monitor.name, title=title))
     if config.run.tensorboard and folder:
-        watchers.append(TensorBoardLog(folder.path / "tensorboard" / name))
+        watchers.append(TensorBoardLog(folder.path, name))
     return tuple(watchers)
 
 

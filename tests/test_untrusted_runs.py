@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from click.testing import CliRunner
 
 import kerasnn
 from kerasnn.cli.main import commands
+from kerasnn.digests import hash_files
 from kerasnn.errors import KerasnnError
 from kerasnn.folder import RunFolder
+from kerasnn.settings import of_run
+from kerasnn.tuning.tuner import _Sitting
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -80,6 +84,46 @@ def test_going_on_follows_no_link(run: Path, tmp_path: Path, name: str) -> None:
         line = refused("train", "--resume", run, "--epochs", "2")
     assert re.search(r"\bis a link\b", line)
     assert name in line
+
+
+def test_logs_for_tensorboard_follow_no_link(run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    before = (run / "history.csv").read_bytes()
+    with untouched(tmp_path / "outside"):
+        (run / "tensorboard").symlink_to(tmp_path / "outside")
+        line = refused("train", "--resume", run, "--epochs", "2", "--tensorboard")
+    what = f"tensorboard is a link among the logs of the run ({run / 'tensorboard'})"
+    assert line == f"error: {what} – remove it"
+    assert (run / "history.csv").read_bytes() == before
+
+
+def test_what_a_search_keeps_is_no_link(run: Path, tmp_path: Path) -> None:
+    (run / "tuning").mkdir()
+    kept = run / "tuning" / "defaults.kerasnn"
+    config = of_run(run / "config.yaml").resolve()
+
+    def found() -> Any:
+        return _Sitting(None, config, RunFolder(run), progress=False)._learned_by_start()
+
+    shutil.copy(run / "model.kerasnn", kept)
+    assert found() is not None
+    shutil.move(kept, tmp_path / "elsewhere")
+    kept.symlink_to(tmp_path / "elsewhere")
+    assert found() is None
+
+
+@pytest.mark.parametrize("source", ["a pipe", "/dev/zero", "-"])
+def test_data_that_have_no_end_are_not_read_again(run: Path, tmp_path: Path, source: str) -> None:
+    if source == "a pipe":
+        os.mkfifo(source := str(tmp_path / "pipe"))
+    nothing = hashlib.sha256().hexdigest()
+    (run / "data.sha256").write_text(nothing)
+    config = kerasnn.load(run).bundle.config
+    data = {**config["data"], "source": source}
+    assert RunFolder(run).read_train({**config, "data": data}) is None
+    with pytest.raises(KerasnnError) if source != "-" else nullcontext():
+        hash_files(data)
+    assert not RunFolder(run).has_trained_on(tmp_path / "pipe", config)
 
 
 @pytest.mark.parametrize("name", [".lock", "checkpoints", "config.yaml"])

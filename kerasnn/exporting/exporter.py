@@ -42,8 +42,9 @@ class ExportResult:
     Args:
         path: Of the file or folder.
         format: One of `kerasnn.exporting.names`.
-        largest_difference: From the original, over all rows and outputs: of probabilities, or in
-            standard deviations of a regression target.
+        largest_difference: Largest difference from the original over all rows and outputs, relative
+            to max(1, |value|); values of a regression and of forecasts count in standard deviations
+            from the mean.
         n_rows: Rows that were compared.
         card: Path of the page that says how to call the model.
         tokens: Of the file that says how to make codes of texts; None where the model takes no
@@ -95,7 +96,8 @@ def export(
 
     It is compared with the predictor on the sample's rows, and on copies of them with missing
     values, unseen categories, odd texts and images of many sizes, all together and one by one. What
-    differs by more than 1e-5 is not written.
+    differs by more than 1e-5, relative to max(1, |value|) as `kerasnn.exporting.verify.distance`
+    says, is not written.
 
     A SavedModel takes texts as they are. No other format has what cuts them: these take the codes
     of their tokens, and the vocabulary lies beside, in ``<name>.tokens.json``.

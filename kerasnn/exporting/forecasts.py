@@ -34,7 +34,7 @@ from kerasnn.exporting.formats import Run
 from kerasnn.exporting.markdown import code, literal, plain
 from kerasnn.exporting.page_check import run_example
 from kerasnn.exporting.quiet import quiet
-from kerasnn.exporting.verify import LARGEST_DIFFERENCE
+from kerasnn.exporting.verify import LARGEST_DIFFERENCE, agreement
 from kerasnn.forecasting import calendar
 from kerasnn.forecasting.non_negative import least_values
 from kerasnn.forecasting.preprocessor import FURTHEST, SeriesScale
@@ -67,8 +67,9 @@ def export(
     """Write a forecaster, and verify it in the format's own runtime.
 
     It is compared with the original on windows of the panel and on copies of them with noise, all
-    together and one by one. What differs by more than 1e-5 deviations of a series, beyond the
-    rounding of float32, is not written.
+    together and one by one. What differs by more than 1e-5 relative to max(1, |value|), where values
+    count in deviations of their series from its mean, beyond the rounding of float32, is not
+    written.
 
     Args:
         forecaster: The preprocessing, the network and the intervals.
@@ -211,7 +212,7 @@ def check(
     raw: Mapping[str, NDArray[Any]],
     scales: Sequence[SeriesScale],
 ) -> float:
-    """The largest difference between a loaded model and the original, in deviations.
+    """The largest difference between a loaded model and the original, as `_apart` measures it.
 
     Raises:
         ExportError: It is above 1e-5, or an output has another shape or is not finite.
@@ -227,7 +228,7 @@ def check(
     difference = float(_apart(forecaster.preprocessor, found, expected, scales).max())
     if difference > LARGEST_DIFFERENCE:
         raise ExportError(
-            f"the exported model differs from the original by {difference:.1e} deviations, "
+            f"the exported model differs from the original by {difference:.1e}, "
             f"more than {LARGEST_DIFFERENCE:g}",
             fix="use another format, and report the network",
         )
@@ -251,7 +252,7 @@ def check_example(forecaster: Forecaster, text: str, model: Path) -> None:
         raise ExportError(f"the example of the page returns the shape {found.shape}")
     apart = float(_apart(forecaster.preprocessor, found, expected, [scale]).max())
     if apart > LARGEST_DIFFERENCE:
-        what = f"the example of the page differs from the original by {apart:.1e} deviations"
+        what = f"the example of the page differs from the original by {apart:.1e}"
         raise ExportError(what, fix="use another format, and report the network")
 
 
@@ -261,7 +262,10 @@ def _apart(
     expected: NDArray[np.float64],
     scales: Sequence[SeriesScale],
 ) -> NDArray[np.float64]:
-    """Differences in deviations, beyond what float32 can't tell apart."""
+    """Differences relative to max(1, |value|), beyond what float32 can't tell apart.
+
+    Values count in deviations of their series from its mean.
+    """
     every = [*scales, *scales[:SINGLE_WINDOWS]]
     if fitted.transform == "log":
         found, expected = (np.log(np.maximum(values, 1e-38)) for values in (found, expected))
@@ -269,8 +273,8 @@ def _apart(
     deviation = np.array([scale.deviation for scale in every])[:, None, :, None]
     size = (np.abs(expected) + np.abs(mean)).astype("float32")
     rounding = ROUNDING * np.spacing(size).astype("float64")
-    beyond: NDArray[np.float64] = np.maximum(np.abs(found - expected) - rounding, 0) / deviation
-    return beyond
+    beyond: NDArray[np.float64] = np.maximum(np.abs(found - expected) - rounding, 0)
+    return beyond / np.maximum(deviation, np.abs(expected - mean))
 
 
 def _covariates(
@@ -348,7 +352,8 @@ def page(forecaster: Forecaster, name: str, format: str) -> str:
         f"## Inputs\n\n{_inputs(fitted)}",
         f"## Output\n\n`{OUTPUT}`, float32, (batch, {fitted.horizon}, "
         f"{len(fitted.roles.targets)}, {1 + len(forecaster.levels)}): points in time, targets in "
-        f"the order above, and of each the forecast{quantiles}; in the units of the targets.",
+        f"the order above, and of each the forecast{quantiles}; in the units of the targets.\n\n"
+        + agreement("series"),
         "## What it holds of the data\n\nThe numbers in the example are made up. No reading of the "
         "training data is in the exported files: they hold the weights of the network, means and "
         "deviations, and names of columns, series and categories.",

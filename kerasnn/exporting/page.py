@@ -16,6 +16,7 @@ from kerasnn.exporting.markdown import code, literal, plain
 from kerasnn.exporting.plain_media import IMPORTS, read_image, read_sound
 from kerasnn.exporting.serving import output_name
 from kerasnn.exporting.texts import SUFFIX
+from kerasnn.exporting.verify import agreement
 from kerasnn.preprocessing.graph import input_names
 from kerasnn.preprocessing.joint import JointPreprocessor
 
@@ -82,7 +83,8 @@ def page(
         _needs(format, modules) + _rows(model, format),
         f"## Call it\n\n```python\n{example}```",
         f"## Inputs\n\n{_inputs(preprocessor, found, name, own_size=int8 is not None)}",
-        f"## Output\n\n{_output(predictor)}",
+        f"## Output\n\n{_output(predictor)}"
+        + ("" if int8 else f"\n\n{agreement(preprocessor.schema.target.task)}"),
         f"## The preprocessing inside\n\n{_preprocessing(predictor, own_size=int8 is not None)}",
         f"## What it holds of the data\n\n{contents(preprocessor)}",
         f"## In 8 bits\n\n{_in_8_bits(int8)}" if int8 else "",

@@ -29,8 +29,7 @@ UNSEEN = ("never seen before", "ünseen – 未知 🦆", " x", "0.1")
 def compare(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: bool = False) -> float:
     """The largest difference between a loaded model and the predictor.
 
-    Of probabilities as they are; of a regression in standard deviations of the target, beyond
-    what float32 can't tell apart in the target's unit.
+    It is relative to max(1, |value|), as `distance` says.
 
     Args:
         predictor: The original.
@@ -67,6 +66,22 @@ def check(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: bool 
             fix="use another format, and report the network",
         )
     return difference
+
+
+def agreement(task: str) -> str:
+    """What was verified of an export's outputs.
+
+    Args:
+        task: Task of the target; ``series`` for forecasts.
+    """
+    scale = {
+        "regression": ", where values count in standard deviations of the target from its mean",
+        "series": ", where values count in standard deviations of their series from its mean",
+    }
+    return (
+        f"Checked when it was written: outputs agree with kerasnn's to {LARGEST_DIFFERENCE:g}, "
+        f"relative to max(1, |value|){scale.get(task, '')}."
+    )
 
 
 def nasty_rows(
@@ -160,7 +175,13 @@ def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> p
 def distance(
     predictor: Predictor, expected: NDArray[Any], found: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """How far outputs are apart: of a regression in standard deviations of the target."""
+    """How far outputs are apart, relative to max(1, |value|).
+
+    Values of a regression are in standard deviations of the target from its mean, as the network
+    learns them: a target in millions, or one of thousandths, is held to the same bound. What
+    float32 can't tell apart in the target's unit does not count. Probabilities are at most 1, so
+    their differences are what they are.
+    """
     apart: NDArray[np.float64] = np.abs(found.astype("float64") - expected)
     preprocessor = predictor.preprocessor
     if preprocessor.schema.target.task != "regression":
@@ -172,18 +193,21 @@ def distance(
 
 
 def _unit(preprocessor: Preprocessor, expected: NDArray[Any]) -> Any:
-    """What a difference is a multiple of: a standard deviation of the target, where it is scaled.
+    """What a difference is a multiple of: a standard deviation of the target or, where it is more,
+    the prediction's distance from the mean.
 
-    Of a transformed target, how far the prediction moves with one of the network's output.
+    Of a transformed target, how far the prediction moves with one of the network's output, times
+    that output where it is above 1.
     """
     coder = preprocessor.coder
     if not preprocessor.options.scale_target and coder.transform.name == "none":
-        return float(expected.std()) or 1.0
+        return np.maximum(float(expected.std()) or 1.0, np.abs(expected - expected.mean()))
     if coder.transform.name == "none":
-        return coder.deviation
+        return np.maximum(coder.deviation, np.abs(expected - coder.mean))
     values = np.clip(expected, coder.decode(np.array(-1e6)), coder.decode(np.array(1e6)))
     scaled = coder.scaled(values.astype("float64"))
-    return np.maximum(coder.truth(scaled + 0.5) - coder.truth(scaled - 0.5), 1e-30)
+    slope = np.maximum(coder.truth(scaled + 0.5) - coder.truth(scaled - 0.5), 1e-30)
+    return slope * np.maximum(1.0, np.abs(scaled))
 
 
 def _describe(found: NDArray[Any], expected: NDArray[Any]) -> str:

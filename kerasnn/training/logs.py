@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
-from kerasnn.errors import MissingDependencyError
+from kerasnn import storage
+from kerasnn.errors import MissingDependencyError, ModelRefusedError
 from kerasnn.training.engine import Engine
 from kerasnn.training.fitting import Row
+
+FOLDER = "tensorboard"
 
 
 def check_installed() -> None:
@@ -21,21 +24,45 @@ def check_installed() -> None:
         raise MissingDependencyError("TensorBoard's log", extra="tensorboard") from None
 
 
+def check_folder(run: Path) -> None:
+    """Raise if TensorFlow, which follows links, would meet one among the logs of a run.
+
+    Args:
+        run: Folder of the run.
+
+    Raises:
+        ModelRefusedError: Something else than files and folders is there.
+    """
+    paths = [run / FOLDER]
+    for path in paths:
+        kind = storage.kind_of(path, below=run)
+        if kind == "folder":
+            paths += [path / name for name in storage.list_folder(path, below=run)]
+        elif kind not in (None, "file"):
+            what = f"{path.name} is a {kind} among the logs of the run"
+            raise ModelRefusedError(what, place=str(path), fix="remove it")
+
+
 class TensorBoardLog:
     """Writes each epoch's values: a watcher of `kerasnn.training.fitting.fit`.
 
     Args:
-        folder: Where ``tensorboard --logdir`` is to look.
+        run: Folder of the run, in which ``tensorboard --logdir`` is to look at `FOLDER`.
+        name: Folder in it, of one network of several.
 
     Raises:
         MissingDependencyError: TensorBoard is not installed.
+        ModelRefusedError: Something else than files and folders is where the logs are.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, run: Path, name: str = "") -> None:
         import tensorflow as tf
 
         check_installed()
-        self._writer = tf.summary.create_file_writer(os.fspath(folder))
+        check_folder(run)
+        folder = run / FOLDER / name
+        storage.make_folder(folder, below=run)
+        self._writer = tf.summary.create_file_writer(str(folder))
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         """Nothing is logged within an epoch."""

@@ -350,6 +350,8 @@ class _Sitting:
     def _learned_by_start(self) -> Predictor | None:
         """What the defaults learned; None if its file is gone."""
         if self.start is None and self.folder:
+            if storage.kind_of(self._path / START, below=self.folder.path) != "file":
+                return None
             try:
                 self.start = open_bundle(self._path / START).predictor  # type: ignore[union-attr]
             except DataError:
