@@ -15,6 +15,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -50,7 +51,9 @@ def kind_of(path: AnyPath, *, below: Path | None = None) -> Kind | None:
         return None
 
 
-def open_file(path: AnyPath, *, below: Path | None = None, most: int | None = None) -> BinaryIO:
+def open_file(
+    path: AnyPath, *, below: Path | None = None, most: int | None = None
+) -> BufferedReader:
     """Open a regular file to read it.
 
     Args:

@@ -8,30 +8,49 @@ import numpy as np
 import pytest
 
 import kerasnn
+from kerasnn import models
 
-TINY = {"epochs": 1, "width": 4, "width_2": 4, "width_3": 4, "augment": "none"}
+ONCE = {"epochs": 1, "augment": "none"}
+SMALL = {
+    "airbench": {"width": 4, "width_2": 4, "width_3": 4},
+    "resnet9": {"width": 2},
+    "wide_resnet": {"depth": 10, "width": 1},
+}
 
 
 @pytest.mark.parametrize(
-    ("numbers", "chosen", "expected"),
+    ("model", "numbers", "chosen", "expected"),
     [
-        (True, {}, (0.1, 1.0)),
-        (True, {"learning_rate": 0.02}, (0.02, 1.0)),
-        (False, {}, (0.5, 0.0)),
+        ("airbench", True, {}, (0.1, 1.0)),
+        ("airbench", True, {"learning_rate": 0.02}, (0.02, 1.0)),
+        ("airbench", False, {}, (0.5, 0.0)),
+        ("resnet9", True, {}, (0.03, 1.0)),
+        ("wide_resnet", True, {}, (0.03, 1.0)),
+        ("wide_resnet", False, {}, (0.1, 0.0)),
     ],
 )
-def test_airbench_learns_numbers_at_a_lower_rate(
-    numbers: bool, chosen: dict[str, Any], expected: tuple[float, float]
+def test_images_teach_numbers_at_a_lower_rate(
+    model: str, numbers: bool, chosen: dict[str, Any], expected: tuple[float, float]
 ) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, size=(40, 8, 8, 1), dtype="uint8")
     target = images.mean(axis=(1, 2, 3))
     y = target if numbers else np.where(target > np.median(target), "light", "dark")
-    run = kerasnn.train(
-        {"x": images, "y": y}, target="y", model="airbench", baselines=False, set=TINY | chosen
-    )
+    values = ONCE | SMALL[model] | chosen
+    run = kerasnn.train({"x": images, "y": y}, target="y", model=model, baselines=False, set=values)
     recipe = run.bundle.recipe
     assert (recipe.learning_rate, recipe.clip_norm) == expected
+
+
+def test_no_model_of_images_learns_numbers_without_clipping() -> None:
+    names = [name for name in models.names() if models.data_of(name) == "image"]
+    assert len(names) >= 7
+    for name in names:
+        entry = models.get(name)
+        clip = entry.regression.get("training.clip_norm", entry.recipe.clip_norm)
+        rate = entry.regression.get("training.learning_rate", entry.recipe.learning_rate)
+        assert clip == 1.0, name
+        assert rate <= 0.1, name
 
 
 @pytest.mark.slow

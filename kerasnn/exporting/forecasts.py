@@ -274,7 +274,8 @@ def _apart(
     size = (np.abs(expected) + np.abs(mean)).astype("float32")
     rounding = ROUNDING * np.spacing(size).astype("float64")
     beyond: NDArray[np.float64] = np.maximum(np.abs(found - expected) - rounding, 0)
-    return beyond / np.maximum(deviation, np.abs(expected - mean))
+    beyond /= np.maximum(deviation, np.abs(expected - mean))
+    return beyond
 
 
 def _covariates(
