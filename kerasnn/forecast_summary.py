@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kerasnn.errors import quantity
-from kerasnn.summary import of_time
+from kerasnn.summary import of_failures, of_time
 
 # Of the back-test.
 MOST_CANDIDATES = 8
@@ -48,6 +48,7 @@ def of_run(story: Mapping[str, Any]) -> list[str]:
         *([f"columns   {'; '.join(helping)}"] if helping else []),
         f"training  {story['model']} of {story['parameters']:,} parameters in "
         f"{of_time(story)}{best}, {story['stopped']}",
+        *of_failures(story),
     ]
 
 

@@ -14,6 +14,7 @@ from kerasnn.evaluation import membership
 from kerasnn.evaluation.searching import course, outcome, shown
 from kerasnn.evaluation.stages import sentence
 from kerasnn.schema import Schema, Target
+from kerasnn.training.divergence import TENTH
 
 
 def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[str]:
@@ -30,6 +31,7 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
         *of_choice(story),
         *of_augmentation(story),
         of_training(story, parameters),
+        *of_failures(story),
         *of_stages(story),
         *of_members(story),
         *of_tuning(story),
@@ -137,6 +139,11 @@ def of_augmentation(story: Mapping[str, Any]) -> list[str]:
     if not story.get("images") or augment == "none":
         return []
     return [f"training  images changed by {augment.replace(',', ', ')}"]
+
+
+def of_failures(story: Mapping[str, Any]) -> list[str]:
+    """What made a training begin again at a lower learning rate, or fail."""
+    return [f"training  {each}" for each in story.get("warnings", ()) if TENTH in each]
 
 
 def of_stages(story: Mapping[str, Any]) -> list[str]:

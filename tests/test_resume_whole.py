@@ -134,3 +134,32 @@ def test_a_resumed_run_leaves_what_an_uninterrupted_one_leaves(
     assert found.keys() == expected.keys()
     for name in expected:
         assert found[name] == expected[name], name
+
+
+HOT = {"optimizer": "sgd", "learning_rate": 0.9, "clip_norm": 0.0, "batch_size": 4, "patience": 0}
+TOLD = "the loss exploded in epoch 1: training starts again with a tenth of the learning rate, 0.09"
+
+
+@pytest.mark.filterwarnings("always::kerasnn.errors.KerasnnWarning")
+def test_a_training_that_began_again_says_so_and_goes_on_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "CHECKPOINT_SHARE", 1e9)
+    monkeypatch.chdir(tmp_path)
+    frame = rows()
+    frame.assign(y=3 * frame["a"].fillna(0) + frame["b"]).to_csv("table.csv", index=False)
+    options = {"target": "y", "output": "run", "baselines": False, "model": "linear"}
+    options["set"] = {"epochs": 4, **HOT}
+    whole = kerasnn.train("table.csv", **options)
+    expected = content(Path("run"))
+    assert whole.bundle.report["warnings"].count(TOLD) == 1
+    assert f"training  {TOLD}" in whole.summary().splitlines()
+    assert f"<li>{TOLD}</li>" in Path("run/report.html").read_text()
+    # Where the better weights of the second try are.
+    assert whole.scores.values["r2"] > 0.9
+    os.rename("run", "whole")
+    with dying(3):
+        kerasnn.train("table.csv", **options)
+    resumed = kerasnn.train(resume="run")
+    assert resumed.bundle.report["warnings"].count(TOLD) == 1
+    assert content(Path("run")) == expected

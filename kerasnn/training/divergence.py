@@ -13,6 +13,8 @@ from kerasnn.training.losses import RowLoss
 # How a training ended that failed twice, and what is said of its scores.
 FAILED = "diverged"
 FAILED_NOTE = "the training failed, at a lower learning rate too: these scores are of what it left"
+# What warnings of a failed training say, whether it is tried once more or was.
+TENTH = "a tenth of the learning rate"
 # A failed training is tried once more with this share of the learning rate.
 SECOND_RATE = 0.1
 # Rows that tell the loss of a constant prediction.

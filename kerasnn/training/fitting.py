@@ -402,7 +402,7 @@ class _Sitting:
         if is_first and self.seconds <= self.limit / 2:
             rate = self.recipe.learning_rate * divergence.SECOND_RATE
             where = "goes on from there" if back_to.n_rows else "starts again"
-            self._note(f"{fault}: training {where} with a tenth of the learning rate, {rate:.3g}")
+            self._note(f"{fault}: training {where} with {divergence.TENTH}, {rate:.3g}")
             self._moment = back_to
             self.progress.rate_share = divergence.SECOND_RATE
             self.progress.horizon = self.recipe.epochs
@@ -416,7 +416,7 @@ class _Sitting:
                 "the loss is not a finite number in the first epoch",
                 fix="lower `training.learning_rate`, or scale the numbers",
             )
-        again = ", at a tenth of the learning rate too" if self.progress.rate_share < 1 else ""
+        again = f", at {divergence.TENTH} too" if self.progress.rate_share < 1 else ""
         if self.second_try:
             self._note(f"{fault}{again}: the training failed", fix=LOWER_RATE)
         self._go_back()
