@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +71,49 @@ def test_images_are_read_as_kerasnn_does(channels: int, tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, expected, err_msg=kind)
 
 
+def of_unknown_size(content: bytes) -> bytes:
+    """The same file from a program that did not know how much would follow."""
+    at = content.index(b"data")
+    return content[:4] + bytes(4) + content[8 : at + 4] + bytes(4) + content[at + 8 :]
+
+
+def extensible(content: bytes) -> bytes:
+    """The same file with the long header that several channels and 24 bits should have."""
+    form = struct.pack("<H", 0xFFFE) + content[22:36] + struct.pack("<HHIH", 22, 16, 4, 1)
+    form += bytes(14)
+    return content[:16] + struct.pack("<I", len(form)) + form + content[36:]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            page_check._pcm(bytes(64), 8_000, 1, 4, tag=17),
+            "a compressed WAV file: convert it to PCM",
+        ),
+        (page_check._pcm(bytes(64), 8_000, 1, 12), "a compressed WAV file: convert it to PCM"),
+        (b"fLaC" + bytes(64), "not a WAV file: convert it to WAV"),
+    ],
+)
+def test_what_is_not_read_says_what_to_do(content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "s.wav").write_bytes(content)
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        plain_media.read_sound(str(tmp_path / "s.wav"), 8_000, 60)
+
+
 def test_sounds_are_read_as_kerasnn_does(tmp_path: Path) -> None:
     samples = RANDOM.uniform(-1, 1, 50).astype("float32")
     column = type("Column", (), {"samples": 60, "rate": 8_000})
-    contents = [page_check._sound_file(column, i, RANDOM) for i in range(page_check.N_FILES)]
-    eight = page_check._pcm((samples * 127 + 128).astype("u1").tobytes(), 8_000, 1, 8)
-    for number, content in enumerate([*contents, eight, wav.encode(samples, 8_000)]):
+    contents = [page_check._sound_file(column, i, RANDOM) for i in range(page_check.N_SOUNDS)]
+    whole = bytes(range(256))
+    contents += [page_check._pcm(whole, 8_000, 1, 8, tag=tag) for tag in (6, 7)]
+    contents += [page_check._pcm(samples.astype("<f8").tobytes(), 8_000, 1, 64, tag=3)]
+    contents += [wav.encode(samples, 8_000), of_unknown_size(contents[0]), extensible(contents[0])]
+    for number, content in enumerate(contents):
         path = tmp_path / f"{number}.wav"
         path.write_bytes(content)
         expected = at_rate(read_sound(str(path)), 8_000).samples
-        found = plain_media.read_sound(str(path), 8_000, 60)
+        found = plain_media.read_sound(str(path), 8_000, 300)
         np.testing.assert_array_equal(found[: len(expected)], expected)
         assert np.isnan(found[len(expected) :]).all()
 
@@ -159,6 +193,19 @@ def test_the_page_of_sounds_reads_wav_files(tmp_path: Path) -> None:
     text = result.card.read_text()
     assert 'read_sound("sound.wav", 2000, 400)[None]' in text
     assert "def read_sound(" in text
+
+
+def test_an_export_whose_page_reads_a_law_otherwise_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = page_check.re.search
+
+    def wrong(pattern: str, page: str, *flags: Any) -> Any:
+        return written(pattern, page.replace("0x55 if tag == 6", "0x54 if tag == 6"), *flags)
+
+    monkeypatch.setattr(page_check.re, "search", wrong)
+    with pytest.raises(ExportError, match="the example of the page differs from the original by"):
+        exporting.export(predictor_of(SOUND), tmp_path / "m.keras", format="keras")
 
 
 def test_an_export_whose_page_reads_otherwise_is_refused(

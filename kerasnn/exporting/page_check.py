@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from kerasnn.preprocessing.sounds import SoundColumn
     from kerasnn.schema import Column
 
-# Sorts of files of each column: as many runs of the code.
-N_FILES = 5
+# Sorts of files of each column, the larger number of which is how often the code runs.
+N_IMAGES, N_SOUNDS = 5, 9
 TABLE = "rows.csv"
 _ROW = "\nrow = {"
 
@@ -60,7 +60,7 @@ def check_page(page: str, predictor: Predictor, model: Path, *, is_rounded: bool
         (folder / f"{model.name}{texts.SUFFIX}").write_bytes(texts.dumps(preprocessor))
     printed: list[Any] = []
     space: dict[str, Any] = {"print": printed.append}
-    n_runs = N_FILES if media else 1
+    n_runs = N_SOUNDS if preprocessor.sounds else N_IMAGES if media else 1
     _run(head, space)
     for number in range(n_runs):
         _write_files(preprocessor, media, folder, number)
@@ -118,7 +118,7 @@ def _write_files(
 ) -> None:
     random = np.random.default_rng(number)
     for column in preprocessor.images:
-        (folder / media[column.name]).write_bytes(_image_file(column, number, random))
+        (folder / media[column.name]).write_bytes(_image_file(column, number % N_IMAGES, random))
     for sound in preprocessor.sounds:
         (folder / media[sound.name]).write_bytes(_sound_file(sound, number, random))
 
@@ -183,7 +183,7 @@ def _image_file(column: ImageColumn, number: int, random: np.random.Generator) -
 
 
 def _sound_file(column: SoundColumn, number: int, random: np.random.Generator) -> bytes:
-    """In 16 bits, as floats, of two channels, at another rate, and in 24 bits."""
+    """In 16 bits, as floats, of two channels, at another rate, in 24, 8 and 32 bits, A-law, µ-law."""
     n_samples = max(1, min(column.samples, column.rate))
     samples = random.uniform(-0.9, 0.9, n_samples).astype("float32")
     if number == 1:
@@ -191,6 +191,13 @@ def _sound_file(column: SoundColumn, number: int, random: np.random.Generator) -
     if number == 4:
         whole = (samples * (2**23 - 1)).astype("<i4")
         return _pcm(whole.view("u1").reshape(-1, 4)[:, :3].tobytes(), column.rate, 1, 24)
+    if number == 5:
+        return _pcm((samples * 127 + 128).astype("u1").tobytes(), column.rate, 1, 8)
+    if number == 6:
+        return _pcm((samples * (2**31 - 1)).astype("<i4").tobytes(), column.rate, 1, 32)
+    if number in (7, 8):
+        codes = random.integers(0, 256, n_samples).astype("u1").tobytes()
+        return _pcm(codes, column.rate, 1, 8, tag=number - 1)
     rate = column.rate * 2 if number == 3 else column.rate
     content = (samples * 32_767).astype("<i2")
     if number == 2:
@@ -199,9 +206,9 @@ def _sound_file(column: SoundColumn, number: int, random: np.random.Generator) -
     return _pcm(content.tobytes(), rate, 1, 16)
 
 
-def _pcm(content: bytes, rate: int, channels: int, bits: int) -> bytes:
+def _pcm(content: bytes, rate: int, channels: int, bits: int, *, tag: int = 1) -> bytes:
     step = channels * bits // 8
-    form = struct.pack("<HHIIHH", 1, channels, rate, rate * step, step, bits)
+    form = struct.pack("<HHIIHH", tag, channels, rate, rate * step, step, bits)
     body = b"WAVEfmt " + struct.pack("<I", len(form)) + form
     body += b"data" + struct.pack("<I", len(content)) + content
     return b"RIFF" + struct.pack("<I", len(body)) + body

@@ -37,22 +37,35 @@ def read_image(path: str, channels: int, size: Any = None) -> Any:
 
 
 def read_sound(path: str, rate: int, length: int) -> Any:
-    """Samples (length,) of a WAV file from -1 to 1: one channel at a rate, NaN behind its end."""
+    """Samples (length,) of a WAV file from -1 to 1: one channel at a rate, NaN behind its end.
+
+    It reads PCM of 8, 16, 24 and 32 bits, floats, A-law and mu-law; convert any other to one of them.
+    """
     with open(path, "rb") as file:
         content = file.read()
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        raise ValueError("not a WAV file: convert it to WAV")
     at, name = 12, b""
     while name != b"data":
         name, (size,) = content[at : at + 4], struct.unpack_from("<I", content, at + 4)
         body = content[at + 8 : at + 8 + size]
+        if name == b"data" and not size and not any(content[4:8]):
+            body = content[at + 8 :]  # a program that did not know how much would follow
         at += 8 + size + size % 2
         if name == b"fmt ":
             tag, channels, own_rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
-            tag = body[24] if tag == 0xFFFE else tag
-    if tag not in (1, 3):
+            tag = struct.unpack_from("<H", body, 24)[0] if tag == 0xFFFE else tag
+    if bits not in {1: (8, 16, 24, 32), 3: (32, 64), 6: (8,), 7: (8,)}.get(tag, ()):
         raise ValueError("a compressed WAV file: convert it to PCM")
     body = body[: len(body) // (bits // 8 * channels) * (bits // 8 * channels)]
     if tag == 3:
         values = np.frombuffer(body, f"<f{bits // 8}")
+    elif tag in (6, 7):  # A-law and mu-law of telephony, ITU-T G.711
+        codes = np.frombuffer(body, "u1").astype("int32") ^ (0x55 if tag == 6 else 0xFF)
+        segment, step = (codes & 0x70) >> 4, codes & 0x0F
+        a_law = np.where(segment, ((step << 4) + 0x108) << np.maximum(segment - 1, 0), (step << 4) + 8)
+        sizes = a_law if tag == 6 else (((step << 3) + 0x84) << segment) - 0x84
+        values = np.where((codes & 0x80 != 0) == (tag == 6), sizes, -sizes) / 2.0**15
     elif bits == 8:
         values = (np.frombuffer(body, "u1").astype("float32") - 128) / 128
     else:
