@@ -102,30 +102,64 @@ def test_a_docstring_becomes_lists_and_code(reference: ModuleType) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "page",
-    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))],
-    ids=lambda p: p.name,
-)
-def test_no_link_to_a_file_is_dead(page: Path) -> None:
-    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
-    targets = re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", text)
-    missing = [
-        target
-        for target in targets
-        if not (page.parent / target).exists() and not target.startswith("reference/")
-    ]
-    assert not missing
+def headings(text: str) -> set[str]:
+    """The anchors of a page, as GitHub and the site make them of its headings."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_the_examples_for_people_from_other_tools_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    text = (DOCS / "coming-from.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 4
-    values: dict[str, object] = {}
-    for block in blocks:
-        exec(block, values)
-    assert isinstance(values["run"], kerasnn.Run)
+@pytest.fixture(scope="module")
+def site(
+    reference: ModuleType, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Path, str]]:
+    """Each page of the site by its name, with its path in the checkout and its text."""
+    folder = tmp_path_factory.mktemp("reference")
+    reference.write(folder)
+    paths = {page.stem: page for page in DOCS.glob("*.md")}
+    texts = {name: (path, path.read_text(encoding="utf-8")) for name, path in paths.items()}
+    for page in folder.glob("*.md"):
+        home = DOCS / "reference" / page.name
+        texts[f"reference/{page.stem}"] = (home, page.read_text(encoding="utf-8"))
+    return texts
+
+
+def test_every_page_is_in_the_contents(site: dict[str, tuple[Path, str]]) -> None:
+    contents = re.findall(r"```{toctree}\n(.*?)```", site["index"][1], re.DOTALL)
+    lines = [line for block in contents for line in block.splitlines()]
+    pages = [line for line in lines if line and not line.startswith(":")]
+    assert len(pages) == len(set(pages))
+    assert {*pages, "index"} == set(site)
+
+
+def test_no_link_within_the_documentation_is_dead(site: dict[str, tuple[Path, str]]) -> None:
+    pages = dict(site)
+    for name in ("README", "CONTRIBUTING"):
+        path = ROOT / f"{name}.md"
+        pages[name] = (path, path.read_text(encoding="utf-8"))
+    by_path = {path.resolve(): text for path, text in pages.values()}
+    dead = []
+    for path, text in pages.values():
+        prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.DOTALL | re.MULTILINE)
+        for target, anchor in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", prose):
+            other = (path.parent / target).resolve() if target else path.resolve()
+            if other not in by_path and not other.exists():
+                dead.append(f"{path.name}: {target}")
+            elif anchor and anchor not in headings(by_path[other]):
+                dead.append(f"{path.name}: {target}#{anchor}")
+    assert not dead
+
+
+def test_the_readme_leads_to_every_guide(site: dict[str, tuple[Path, str]]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    guides = {name for name in site if not name.startswith("reference/")} - {"index"}
+    assert set(re.findall(r"\]\(docs/([\w-]+)\.md\)", readme)) == guides
+
+
+def test_figures_have_a_record_of_their_benchmark() -> None:
+    text = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    scripts = set(re.findall(r"python benchmarks/(\w+)\.py", text))
+    assert len(scripts) >= 15
+    for script in scripts:
+        assert (ROOT / "benchmarks" / f"{script}.py").is_file()
+        assert (ROOT / "benchmarks" / "results" / f"{script}.txt").is_file()
