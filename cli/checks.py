@@ -13,8 +13,6 @@ from kerasnn.data.sources import check_source
 from kerasnn.errors import (
     ConfigError,
     DataError,
-    KerasnnError,
-    KerasnnWarning,
     UnknownNameError,
 )
 from kerasnn.storage import open_file
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 # Of the folder of a run; what imports Keras has these names too, and a test compares them.
 HELD_BACK, PART_COLUMN = "held_back.parquet", "kerasnn:part"
-# Bytes of a file that is read in a fraction of a second.
-SMALL_FILE = 4_000_000
 
 
 def check_tables(paths: tuple[str, ...], *, encoding: str | None = None) -> None:
@@ -73,11 +69,7 @@ def check_names(settings: Settings, source: str | None) -> None:
         settings: Chosen settings.
         source: Path of the training data; None where an earlier run names it.
     """
-    if settings.names_model:
-        from kerasnn import models
-
-        if not models.needs_keras(settings.model_name):
-            settings.resolve()
+    settings.check()
     options, forecast, split = settings.data, settings.forecast, settings.split
     frame = _empty(source, encoding=options.encoding, delimiter=options.delimiter)
     target = options.target or default_target(source)
@@ -100,44 +92,6 @@ def check_names(settings: Settings, source: str | None) -> None:
         check_arguments(frame, target, None, options.columns, options.drop)
     if split.column and split.column not in names:
         raise UnknownNameError("split column", split.column, names)
-    if target and not forecast.horizon and not forecast.series:
-        _check_rows(settings, str(source), target)
-
-
-def _check_rows(settings: Settings, source: str, target: str) -> None:
-    """Raise what training will raise for the rows of a small file.
-
-    The file is read twice then, which takes less time than the import of Keras before an error.
-    """
-    if not os.path.isfile(source) or os.path.getsize(source) > SMALL_FILE:
-        return
-    import warnings
-
-    from kerasnn import data
-    from kerasnn.schema import infer
-    from kerasnn.splits import drop_unlabelled
-
-    options, split = settings.data, settings.split
-    parts = [split.column] if split.column and split.kind in ("group", "column") else []
-    dropped = [*options.drop, *(name for name in parts if name not in options.drop)]
-    with warnings.catch_warnings(record=True) as noted:
-        warnings.simplefilter("always", KerasnnWarning)
-        try:
-            read = data.read(
-                source,
-                encoding=options.encoding,
-                delimiter=options.delimiter,
-                infinite=options.infinite,
-            )
-            known = drop_unlabelled(read, target, task=options.task)
-            infer(known, target=target, task=options.task, columns=options.columns, drop=dropped)
-            return
-        except KerasnnError as found:
-            error = found
-    # Those of a file that can be learned from are shown by the training.
-    for each in noted:
-        warnings.warn(each.message, stacklevel=2)
-    raise error
 
 
 def check_rows_of(

@@ -12,7 +12,6 @@ from kerasnn.cli.options import (
     json_option,
     option,
     print_json,
-    start_keras,
 )
 
 
@@ -103,7 +102,6 @@ def evaluate(
         parse_condition(condition, schema.target.task if schema else "forecast")
     if by is not None:
         check_column(by, run, data, **form)
-    start_keras(context)
     import kerasnn
 
     costs = parse_costs(cost) if cost else None

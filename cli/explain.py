@@ -9,7 +9,7 @@ import click
 from kerasnn.cli import wording
 from kerasnn.cli.checks import check_run, check_tables
 from kerasnn.cli.completions import complete_runs
-from kerasnn.cli.options import State, assignment, command, option, print_json, start_keras
+from kerasnn.cli.options import State, assignment, command, option, print_json
 
 
 @command(
@@ -87,7 +87,6 @@ def explain(
     if not data and not list_layers:
         raise click.UsageError("name an image or a text, or give --list-layers", context)
     _check_paths(data)
-    start_keras(context)
     import kerasnn
 
     loaded: Any = kerasnn.load(run)

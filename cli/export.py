@@ -6,7 +6,7 @@ import click
 
 from kerasnn.cli.checks import check_run
 from kerasnn.cli.completions import complete_runs
-from kerasnn.cli.options import State, command, json_option, option, print_json, start_keras
+from kerasnn.cli.options import State, command, json_option, option, print_json
 from kerasnn.errors import UnknownNameError
 
 
@@ -67,7 +67,6 @@ def export(
     check_run(run)
     if format_name not in _formats():
         raise UnknownNameError("format", format_name, _formats())
-    start_keras(context)
     import kerasnn
 
     result = kerasnn.load(run).export(format_name, output, int8=int8, force=force)

@@ -8,7 +8,7 @@ import click
 
 from kerasnn.cli.checks import check_table
 from kerasnn.cli.completions import complete_models
-from kerasnn.cli.options import command, json_option, option, print_json, start_keras
+from kerasnn.cli.options import command, json_option, option, print_json
 
 
 @command(
@@ -52,8 +52,6 @@ def models(
             as_json=as_json,
         )
         return
-    if data:
-        start_keras(context)
     from kerasnn.card import describe, measure
 
     card = describe(name)

@@ -150,11 +150,8 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
 def _set_state(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and parameter.name:
         setattr(context.ensure_object(State), parameter.name, True)
-
-
-def start_keras(context: click.Context) -> None:
-    """Import Keras; what native code writes to stderr meanwhile is shown when one asks for more."""
-    backend.start_keras(quiet=not context.ensure_object(State).verbose)
+        if parameter.name == "verbose":
+            backend.show_native_messages()
 
 
 def assignment(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import click
 
 from kerasnn.cli.checks import check_rows_of, check_run, check_tables
 from kerasnn.cli.completions import complete_runs
-from kerasnn.cli.options import State, command, format_options, option, start_keras
+from kerasnn.cli.options import State, command, format_options, option
 from kerasnn.errors import quantity
 
 
@@ -88,7 +88,6 @@ def predict(
         check_output(output, force=force)
     single = data[0] if len(data) == 1 else None
     check_rows_of(run, single, encoding=encoding, delimiter=delimiter, target=False)
-    start_keras(context)
     import kerasnn
 
     done = kerasnn.load(run).predict_file(

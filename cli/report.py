@@ -6,7 +6,7 @@ import click
 
 from kerasnn.cli.checks import check_run
 from kerasnn.cli.completions import complete_runs
-from kerasnn.cli.options import State, command, option, start_keras
+from kerasnn.cli.options import State, command, option
 
 
 @command(examples=["kerasnn report runs/adult-mlp-1 --output adult.html"])
@@ -27,7 +27,6 @@ def report(context: click.Context, run: str, *, output: str | None, force: bool)
     RUN is the folder of a run.
     """
     check_run(run)
-    start_keras(context)
     import kerasnn
 
     path = kerasnn.load(run).report(output, force=force)

@@ -21,7 +21,6 @@ from kerasnn.cli.options import (
     memory,
     option,
     print_json,
-    start_keras,
 )
 from kerasnn.config import AUTO
 from kerasnn.data.folders import check_has_classes, default_target
@@ -333,7 +332,6 @@ def train(
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
     several = bool(settings.forecast.targets)
     source = source_of(context, settings, resume, several=several)
-    start_keras(context)
     import kerasnn
 
     state = context.ensure_object(State)

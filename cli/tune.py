@@ -18,7 +18,6 @@ from kerasnn.cli.options import (
     json_option,
     option,
     print_json,
-    start_keras,
 )
 from kerasnn.cli.train import source_of, split_values
 from kerasnn.cli.train import train as train_command
@@ -104,7 +103,6 @@ def tune(
     values = {**chosen(context), **split_values(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")
     source = source_of(context, settings, resume, several=False)
-    start_keras(context)
     import kerasnn
 
     state = context.ensure_object(State)

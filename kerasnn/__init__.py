@@ -66,7 +66,8 @@ _HOMES = {
     "train": "kerasnn.trainer",
     "tune": "kerasnn.tuning.tuner",
 }
-_NEED_KERAS = _HOMES.keys() - {"Signature"}
+# These import Keras themselves, once what they are given is checked.
+_CHECK_FIRST = {"Signature", "train", "tune"}
 
 
 def __getattr__(name: str) -> Any:
@@ -74,7 +75,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "models":
         return import_module("kerasnn.models")
-    if name in _NEED_KERAS:
+    if name in _HOMES.keys() - _CHECK_FIRST:
         from kerasnn.backend import start_keras
 
         start_keras()

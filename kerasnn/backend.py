@@ -11,6 +11,10 @@ from kerasnn.errors import ConfigError
 
 _VARIABLE = "KERAS_BACKEND"
 BACKEND = "tensorflow"
+# Where Linux shows the devices that TensorFlow can compute on: of NVIDIA, of AMD, and of Windows'
+# subsystem for Linux.
+_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+_quiet = [True]
 
 
 def check_backend() -> None:
@@ -25,20 +29,28 @@ def check_backend() -> None:
         raise ConfigError(f"kerasnn needs Keras on TensorFlow; {_VARIABLE} is '{wanted}'", fix=fix)
 
 
-def start_keras(*, quiet: bool = True) -> None:
+def show_native_messages() -> None:
+    """Let what native code writes while Keras is imported reach stderr: it has no other switch.
+
+    TensorFlow logs before any of its settings are read.
+    """
+    _quiet[:] = [False]
+
+
+def start_keras() -> bool:
     """Import Keras and find the devices; nothing happens the second time.
 
-    Args:
-        quiet: Whether what native code writes meanwhile is kept from stderr: TensorFlow logs before
-            any of its settings are read.
+    Returns:
+        Whether it was imported only now.
 
     Raises:
         ConfigError: Keras computes with anything but TensorFlow.
     """
     check_backend()
-    if "keras" not in sys.modules:
+    is_new = "keras" not in sys.modules
+    if is_new:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with _without_stderr() if quiet else contextlib.nullcontext():
+        with _without_stderr() if _quiet[0] else contextlib.nullcontext():
             import keras
             import tensorflow as tf
 
@@ -49,6 +61,18 @@ def start_keras(*, quiet: bool = True) -> None:
     if found != BACKEND:
         fix = f"set {_VARIABLE} to {BACKEND} before Keras is imported"
         raise ConfigError(f"kerasnn needs Keras on TensorFlow; it runs on '{found}'", fix=fix)
+    return is_new
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU; it is imported only where the system shows one."""
+    if "tensorflow" not in sys.modules:
+        if sys.platform == "linux" and not any(map(os.path.exists, _DEVICES)):
+            return False
+        start_keras()
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import pandas as pd
 
 from kerasnn import models
 from kerasnn.config import DEFAULT_PROFILE, Config
+from kerasnn.costs import Machine
 from kerasnn.data.values import as_texts
 from kerasnn.recipes import SplitOptions
 from kerasnn.schema import Schema
@@ -23,7 +24,6 @@ from kerasnn.selection import (
     choose_by_kinds,
 )
 from kerasnn.settings import Settings
-from kerasnn.training.surroundings import this_machine
 
 # Texts that tell how long the others are, and characters of a word with the space behind it.
 TEXTS_READ, CHARACTERS_A_WORD = 1_000, 6
@@ -83,7 +83,7 @@ def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: floa
 
     return choose(
         facts,
-        this_machine(),
+        Machine.here(),
         # Hyper-parameters are those of one model.
         ensemble=settings.run.ensemble or int(bool(wanted)),
         profile=profile if "model.profile" in settings.chosen else None,

@@ -6,7 +6,10 @@ machine does. The constants were fitted to trainings on two cores.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+
+from kerasnn.backend import has_gpu
 
 # Cores of the machine that the constants were measured on, and what more of them bring: networks
 # for tables are small, so that twice the cores are far from twice as fast.
@@ -43,6 +46,14 @@ class Machine:
         if self.gpu:
             return "a GPU"
         return f"{self.cores} core{'s' if self.cores > 1 else ''}"
+
+    @classmethod
+    def here(cls) -> Machine:
+        """The cores that this process may use, and whether there is a GPU."""
+        # Not all systems can say which of their cores are meant for a process.
+        allowed = getattr(os, "sched_getaffinity", None)
+        cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+        return cls(cores, has_gpu())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,8 +26,10 @@ from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.recipes import Recipe
 from kerasnn.signature import Task
-from kerasnn.training.engine import Arrays
 from kerasnn.training.stopping import Monitor
+
+if TYPE_CHECKING:
+    from kerasnn.training.engine import Arrays
 
 # Rows that a network has learned from and that tell how its errors depend on what it predicts.
 USUAL_ROWS = 10_000

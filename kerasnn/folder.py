@@ -37,7 +37,6 @@ from kerasnn.data.parquet_cells import storable, to_parquet
 from kerasnn.digests import can_be_read_again, hash_file, hash_files, hash_table
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.evaluation.reference import Reference
-from kerasnn.learning import Learned
 from kerasnn.plain import loads, shown
 from kerasnn.selection import Choice
 from kerasnn.settings import of_run
@@ -46,6 +45,7 @@ from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.resume import check_fingerprint
 
 if TYPE_CHECKING:
+    from kerasnn.learning import Learned
     from kerasnn.run import Run
     from kerasnn.schema import Target
 

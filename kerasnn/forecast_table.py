@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -17,12 +17,13 @@ from kerasnn.config import Config
 from kerasnn.data.frames import put_together
 from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import roles as columns
-from kerasnn.forecasting.learning import check, decide_options
+from kerasnn.forecasting.lookback import check, check_model, decide_options
 from kerasnn.forecasting.panel import Panel, Places, locate, read_panel
 from kerasnn.forecasting.parts import PartName, Parts, divide
 from kerasnn.forecasting.times import with_time_column
 from kerasnn.preprocessing.preprocessor import check_columns
 from kerasnn.settings import Settings
+from kerasnn.training.checks import check_forecast_loss, forecast_measure
 
 PART_COLUMN = "kerasnn:part"
 PARTS = ("validation", "calibration", "test")
@@ -92,35 +93,42 @@ def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesT
     """
     _check_settings(settings)
     settings = settings.with_default_model(DEFAULT_MODEL)
-    config = settings.resolve()
+    check_model(settings.model_name)
+    settings.check()
+    options, forecast = settings.data, settings.forecast
     read = {
         name: data.read(
             source,
-            encoding=config.data.encoding,
-            delimiter=config.data.delimiter,
-            infinite=config.data.infinite,
+            encoding=options.encoding,
+            delimiter=options.delimiter,
+            infinite=options.infinite,
         )
         for name, source in _given(settings, sources).items()
     }
     # What the columns are is decided by the rows to learn from alone.
-    roles = columns.infer(read["data"].frame, config.data, config.forecast)
+    roles = columns.infer(read["data"].frame, options, forecast)
     for examples in read.values():
         check_columns(examples.frame, list(roles.columns))
     together = _together(read, roles)
-    places = locate(together.frame, roles, config.forecast.frequency)
-    columns.warn_of_unused(read["data"].frame, roles, config.data)
+    places = locate(together.frame, roles, forecast.frequency)
+    columns.warn_of_unused(read["data"].frame, roles, options)
     panel = read_panel(together.frame, places)
-    horizon = config.forecast.horizon
-    parts = divide(panel, config.split, horizon, _firsts(read, places, panel))
+    parts = divide(panel, settings.split, forecast.horizon, _firsts(read, places, panel))
+    decided = decide_options(forecast, panel, parts)
+    chosen = {key.removeprefix("forecast."): value for key, value in decided.items()}
+    check(panel, parts, replace(forecast, **chosen))
     inferred: dict[str, Any] = {
         "forecast.targets": roles.targets,
         "forecast.time": roles.time,
         "forecast.frequency": panel.frequency.name,
         "data.task": "forecast",
-        **decide_options(config.forecast, panel, parts),
+        **decided,
     }
+    # A model with layers of its own imports Keras for its keys: so they are last.
+    config = settings.resolve()
     config = config.with_inferred({k: v for k, v in inferred.items() if _is_open(settings, k)})
-    check(panel, parts, config)
+    check_forecast_loss(config.training)
+    forecast_measure(config.training, has_quantiles=config.training.loss == "quantile")
     return SeriesTable(panel, parts, read["data"].origin), config
 
 

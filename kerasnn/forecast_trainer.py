@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from kerasnn.folder import (
     RunFolder,
 )
 from kerasnn.forecast_run import ForecastRun
-from kerasnn.forecast_table import SeriesTable, read_series
+from kerasnn.forecast_table import SeriesTable
 from kerasnn.forecasting import blending, learning
 from kerasnn.forecasting.calibrating import calibrated
 from kerasnn.forecasting.judging import judge
@@ -34,16 +34,15 @@ from kerasnn.forecasting.selecting import Choice, Row, choose
 from kerasnn.forecasting.story import Told, tell
 from kerasnn.phases import Phases
 from kerasnn.progress import ProgressBar
-from kerasnn.run_paths import check_output, open_folder
-from kerasnn.settings import Settings
+from kerasnn.run_paths import open_folder
 from kerasnn.training.fitting import Watcher
 from kerasnn.training.forecast_losses import forecast_monitor
-from kerasnn.training.logs import TensorBoardLog, check_folder, check_installed
+from kerasnn.training.logs import TensorBoardLog, check_folder
 
 
 def train_forecaster(
-    settings: Settings,
-    sources: Mapping[str, Any],
+    table: SeriesTable,
+    config: Config,
     noted: Sequence[str],
     phases: Phases,
     *,
@@ -54,21 +53,16 @@ def train_forecaster(
     """Train a network on series, and score it on points in time that it has not seen.
 
     Args:
-        settings: With a horizon above 0.
-        sources: What ``data``, ``validation`` and ``test`` are read from, if not from files.
+        table: From `kerasnn.forecast_table.read_series`.
+        config: Likewise.
         noted: Grows by the warnings that are raised.
-        phases: Phases of the run, of which reading has begun.
+        phases: Phases of the run, of which reading has ended.
         resume: As for `kerasnn.train`.
         force: Likewise.
         progress: Likewise.
     """
-    table, config = read_series(settings, sources)
-    phases.end("reading")
-    if config.run.tensorboard:
-        check_installed()
     choice = None
     if resume is None:
-        check_output(config, force=force)
         choice = choose(table.panel, table.parts, config, note=_tell if progress else None)
         config = choice.config
     folder = open_folder(config, resume=resume, force=force)

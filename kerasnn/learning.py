@@ -18,7 +18,7 @@ import pandas as pd
 from kerasnn import models
 from kerasnn.config import Config, ModelOptions
 from kerasnn.deciding import decide, monitor_for, with_margins
-from kerasnn.errors import ConfigError, warn
+from kerasnn.errors import warn
 from kerasnn.evaluation.membership import Membership
 from kerasnn.evaluation.predictions import Predictions
 from kerasnn.forward import Forward
@@ -28,6 +28,7 @@ from kerasnn.recipes import Recipe
 from kerasnn.table import Table
 from kerasnn.training.batch_memory import require_inputs, require_weights
 from kerasnn.training.checkpoints import Checkpoints
+from kerasnn.training.checks import check_class_weight
 from kerasnn.training.divergence import FAILED
 from kerasnn.training.engine import Arrays
 from kerasnn.training.finder import Sweep, find_learning_rate
@@ -437,9 +438,8 @@ def class_weights(target: np.ndarray, recipe: Recipe) -> np.ndarray | None:
     Raises:
         ConfigError: A row has any number of labels.
     """
-    if recipe.class_weight != "none" and target.ndim == 2:
-        fix = "leave it out, or try the loss 'focal'"
-        raise ConfigError("`class_weight` needs a target with one class a row", fix=fix)
+    if target.ndim == 2:
+        check_class_weight(recipe, "multilabel")
     if recipe.class_weight == "none" or not np.issubdtype(target.dtype, np.integer):
         return None
     counts = np.bincount(target)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from kerasnn.training.engine import Engine
-from kerasnn.training.fitting import Row
+if TYPE_CHECKING:
+    from kerasnn.training.engine import Engine
+    from kerasnn.training.fitting import Row
 
 # Where there is no terminal, a run says how far it is when it has been silent for so long.
 SILENT_S = 30.0

@@ -127,6 +127,18 @@ class Settings:
         keys = {key.removeprefix("model.") for key in self.chosen if key.startswith("model.")}
         return frozenset(keys - _ABOUT_MODELS)
 
+    def check(self) -> None:
+        """Raise for what is wrong with the settings, as far as that goes without Keras.
+
+        Raises:
+            ConfigError: Settings contradict each other, or `resolve` would raise.
+        """
+        from kerasnn import models
+
+        _check_together(self)
+        if self.names_model and not models.needs_keras(self.model_name):
+            self.resolve()
+
     def resolve(self) -> Config:
         """Fill in what the model prescribes and the defaults.
 
@@ -153,7 +165,7 @@ class Settings:
             run=self.run,
             origins={},
         )
-        _check_together(config, self)
+        _check_together(self)
         if config.training.pretrained and not entry.load_weights:
             _refuse_pretrained(self)
         prescribed = frozenset(profile.get("model", {}))
@@ -420,9 +432,9 @@ def _refuse_pretrained(settings: Settings) -> None:
     )
 
 
-def _check_together(config: Config, settings: Settings) -> None:
+def _check_together(settings: Settings) -> None:
     """Rules that hold between values."""
-    split = config.split
+    split, data = settings.split, settings.data
     if split.validation + split.test >= 1:
         raise ConfigError(
             "`split.validation` and `split.test` must sum to less than 1; "
@@ -432,6 +444,6 @@ def _check_together(config: Config, settings: Settings) -> None:
         raise ConfigError(
             f"`split.kind` is '{split.kind}', which needs a column", fix="set `split.column`"
         )
-    if config.data.target in config.data.drop:
+    if data.target in data.drop:
         setting = settings.chosen["data.drop"]
-        raise ConfigError(f"the target '{config.data.target}' is dropped", place=setting.place)
+        raise ConfigError(f"the target '{data.target}' is dropped", place=setting.place)

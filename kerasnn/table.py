@@ -28,6 +28,7 @@ from kerasnn.data.layouts import layout_of
 from kerasnn.data.long_tables import LongTable
 from kerasnn.errors import ConfigError, warn
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
+from kerasnn.recipe_checks import check_model, check_recipe
 from kerasnn.recipes import DataOptions, SplitOptions
 from kerasnn.schema import Column, Schema, infer
 from kerasnn.settings import Settings
@@ -62,9 +63,8 @@ class Table:
 
 def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:
     """Read all rows, find out what they are, and divide them."""
-    if settings.names_model:
-        # What is wrong with the model's keys is said before anything is read.
-        settings.resolve()
+    # What is wrong with the settings is said before anything is read.
+    settings.check()
     given = _given(settings.data, sources)
     options = replace(
         settings.data, target=settings.data.target or folders.default_target(given["data"])
@@ -98,6 +98,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         drop=[*options.drop, *_split_columns(settings.split, options)],
     )
     schema = replace(schema, long=long)
+    check_model(settings, schema)
     config = resolve(settings, schema, read["data"].frame, given=read.keys())
     read, schema = _with_pictures(read, schema, config)
     read, schema = _with_recordings(read, schema, config)
@@ -118,7 +119,9 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         if column.name not in options.columns
     }
     rows = table.rows("train"), table.rows("validation")
-    return table, adapt(config.with_inferred(inferred), *rows, schema)
+    config = adapt(config.with_inferred(inferred), *rows, schema)
+    check_recipe(config, schema, rows[0][schema.target.name])
+    return table, config
 
 
 def _long_table(

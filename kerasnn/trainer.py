@@ -1,5 +1,7 @@
 """Train on a table: from arguments to a run, in memory or in a folder.
 
+Keras is imported when the rows are read and all that can be wrong with them is known.
+
 >>> import kerasnn
 >>> run = kerasnn.train("adult.csv", target="income")  # doctest: +SKIP
 """
@@ -8,34 +10,27 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import average_plan, averaging, layers, models
+from kerasnn import average_plan, backend, models
 from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
-from kerasnn.deciding import monitor_for
-from kerasnn.digests import hash_table
-from kerasnn.errors import ConfigError, KerasnnWarning, warn
-from kerasnn.folder import RunFolder
-from kerasnn.judging import judge
-from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
+from kerasnn.errors import ConfigError, KerasnnWarning
+from kerasnn.forecast_table import read_series
+from kerasnn.layers.weights_files import check_weights_file
 from kerasnn.phases import Phases
-from kerasnn.progress import ProgressBar, announce, announce_phase
+from kerasnn.progress import announce
 from kerasnn.recipes import ForecastOptions
-from kerasnn.run import Run
-from kerasnn.run_paths import open_folder, resumed_settings
+from kerasnn.run_paths import check_output, open_folder, resumed_settings
 from kerasnn.settings import Settings, collect, of_rows
-from kerasnn.table import Table, read_table
-from kerasnn.training.logs import TensorBoardLog, check_folder, check_installed
-from kerasnn.training.probes import Probes
+from kerasnn.table import read_table
+from kerasnn.training.logs import check_folder, check_installed
 
 if TYPE_CHECKING:
     from kerasnn.forecast_run import ForecastRun
-    from kerasnn.training.fitting import Watcher
+    from kerasnn.run import Run
 
 
 def train(
@@ -123,6 +118,7 @@ def train(
         StorageError: The folder can't be written; this is found out before the training.
     """
     phases = Phases.begin()
+    backend.check_backend()
     sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
     settings = collect(
         {
@@ -159,20 +155,22 @@ def train(
             _check_weights_file(pretrained.value)
         if settings.forecast.horizon:
             _check_no_average(settings)
+            series, chosen = read_series(settings, sources)
+            check_run(chosen, resume=resume, force=force)
+            _end_reading(phases)
             from kerasnn.forecast_trainer import train_forecaster
 
             how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
-            return train_forecaster(settings, sources, noted, phases, **how)
+            return train_forecaster(series, chosen, noted, phases, **how)
         _check_no_forecast(settings)
         average_plan.check(settings)
         table, chosen = read_table(settings, sources)
-        if chosen.choice and chosen.choice.by_cost and progress:
-            announce(f"auto chose {chosen.choice.reason}")
         if progress:
-            for reason in chosen.reasons:
-                announce(reason)
-        if chosen.run.tensorboard:
-            check_installed()
+            _tell_choices(chosen)
+        check_run(chosen, resume=resume, force=force)
+        _end_reading(phases)
+        from kerasnn.table_trainer import train_on
+
         folder = open_folder(chosen, resume=resume, force=force)
         if folder and chosen.run.tensorboard:
             check_folder(folder.path)
@@ -190,134 +188,27 @@ def train(
             )
 
 
-def train_on(
-    table: Table,
-    config: Config,
-    folder: RunFolder | None,
-    noted: list[str],
-    *,
-    progress: bool,
-    phases: Phases,
-    resumes: bool = False,
-    tell: Callable[[Run], Mapping[str, Any]] | None = None,
-) -> Run:
-    """Train, score and write everything down.
+def check_run(config: Config, *, resume: str | os.PathLike[str] | None, force: bool) -> None:
+    """Raise for a run that can't be written, or lacks a package."""
+    if config.run.tensorboard:
+        check_installed()
+    if resume is None:
+        check_output(config, force=force)
 
-    Args:
-        table: From `kerasnn.table.read_table`.
-        config: Likewise.
-        folder: Locked; None for a run in memory.
-        noted: Warnings so far, which the report lists.
-        progress: Whether a progress bar is shown.
-        phases: Phases of the run, of which reading has begun.
-        resumes: Whether an earlier run goes on.
-        tell: What the report is to say besides, from the run before it is written.
-    """
-    train = _learn_average if average_plan.is_several(config) else _learn_one
-    limit = config.run.time_limit_s
+
+def _end_reading(phases: Phases) -> None:
+    """Import Keras, whose seconds are part of the start."""
     phases.end("reading")
-    timed = replace(config, run=replace(config.run, time_limit_s=phases.training_budget(limit)))
-    if resumes and folder:
-        _tell_of_resume(folder, config, timed.run.time_limit_s, progress=progress)
-    if progress:
-        n_rows = len(table.parts.train)
-        announce_phase(f"training on {n_rows:,} rows", started=phases.started)
-    learned, probes = train(table, config, timed, folder, progress=progress)
-    learned = replace(learned, config=replace(learned.config, run=config.run))
-    phases.end("training")
-    if progress:
-        announce_phase("scoring, with the baselines", started=phases.started)
-    run = judge(table, learned, probes, noted, phases=phases)
-    if tell:
-        run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
-    if folder:
-        folder.finish(run, learned)
-        run.folder = folder.path
-        run.report()
-    phases.end("report")
-    told = {"seconds": phases.elapsed, "phases": phases.to_dict()}
-    run.bundle = replace(run.bundle, report={**run.bundle.report, **told})
-    return run
+    if backend.start_keras():
+        phases.end("start")
 
 
-def _tell_of_resume(
-    folder: RunFolder, config: Config, budget: float | None, *, progress: bool
-) -> None:
-    """Say how much of the time limit is left to train, and if nothing is, how to go on."""
-    plans = average_plan.plan(config) if average_plan.is_several(config) else [config]
-    trained, ended = folder.trained([each.training.epochs for each in plans])
-    limit = config.run.time_limit_s
-    if ended and progress:
-        announce("the training had ended by itself; more epochs or more patience let it go on")
-    if limit is None or budget is None or ended:
-        return
-    if (left := budget - trained) <= 0:
-        what = f"nothing more is trained: of the time limit of {limit:.0f} s, {trained:.0f} s were"
-        what += " spent on training before, and reading and the report take the rest"
-        warn(what, fix="raise `run.time_limit_s`")
-    elif progress:
-        announce(
-            f"resumed: {trained:.0f} s were trained before; {left:.0f} s of the time limit of "
-            f"{limit:.0f} s are left to train"
-        )
-
-
-def _learn_one(
-    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
-) -> tuple[Learned, Probes | None]:
-    """A trained network, and what was seen in it; ``timed`` says how long the training may take."""
-    fingerprint = folder.fingerprint(config, table) if folder else None
-    if folder and fingerprint:
-        folder.check(fingerprint)
-        folder.begin(config, table)
-    lesson = prepare(table, config)
-    probes = Probes.of(lesson, config) if folder else None
-    watchers = _watchers(config, folder, lesson, progress=progress)
-    try:
-        learned = learn(
-            lesson,
-            timed,
-            checkpoints=folder.checkpoints if folder else None,
-            fingerprint=fingerprint,
-            watchers=(*watchers, probes) if probes else watchers,
-        )
-    finally:
-        for watcher in watchers:
-            getattr(watcher, "close", lambda: None)()
-    return learned_again(learned, lesson) if len(table.parts.test) else learned, probes
-
-
-def _learn_average(
-    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
-) -> tuple[Learned, Probes | None]:
-    """Several trained networks as one, and what was seen in the first of them."""
-    plans = average_plan.plan(config)
-    fingerprint = None
-    if folder:
-        digest = hash_table(table)
-        fingerprint = partial(folder.circumstances, digest=digest)
-        folder.check_members([fingerprint(each) for each in plans])
-        folder.begin(config, table)
-    probes: list[Probes] = []
-
-    def watch(number: int, lesson: Lesson, own: Config) -> tuple[Watcher, ...]:
-        name = average_plan.folder_of(number)
-        title = f"network {number} of {len(plans)}"
-        watchers = _watchers(own, folder, lesson, progress=progress, title=title, name=name)
-        if folder and not probes:
-            probes.append(Probes.of(lesson, own))
-            return (*watchers, probes[0])
-        return watchers
-
-    averaged = averaging.learn_average(
-        table,
-        timed,
-        checkpoints=folder.checkpoints if folder else None,
-        fingerprint=fingerprint,
-        watch=watch,
-    )
-    learned = averaged.again() if len(table.parts.test) else averaged.learned
-    return learned, probes[0] if probes else None
+def _tell_choices(config: Config) -> None:
+    """Say what was chosen by the data."""
+    if config.choice and config.choice.by_cost:
+        announce(f"auto chose {config.choice.reason}")
+    for reason in config.reasons:
+        announce(reason)
 
 
 def _check_no_forecast(settings: Settings) -> None:
@@ -350,26 +241,7 @@ def _check_no_average(settings: Settings) -> None:
 def _check_weights_file(path: str | None) -> None:
     """Before anything is read: images take long."""
     if path is not None:
-        layers.check_weights_file(path)
-
-
-def _watchers(
-    config: Config,
-    folder: RunFolder | None,
-    lesson: Lesson,
-    *,
-    progress: bool,
-    title: str = "training",
-    name: str = "",
-) -> tuple[Watcher, ...]:
-    watchers: list[Any] = []
-    if progress:
-        monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
-        epochs = config.training.epochs
-        watchers.append(ProgressBar(epochs=epochs, monitor=monitor.name, title=title))
-    if config.run.tensorboard and folder:
-        watchers.append(TensorBoardLog(folder.path, name))
-    return tuple(watchers)
+        check_weights_file(path)
 
 
 @contextmanager

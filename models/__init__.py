@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 if __name__ != "kerasnn.models":
     raise ImportError("this is kerasnn.models: install kerasnn, then `import kerasnn.models`")
 
-from kerasnn.backend import start_keras
+from kerasnn import backend
 from kerasnn.errors import UnknownNameError
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ def get(name: str) -> Entry:
     'adamw'
     """
     if needs_keras(name):
-        start_keras()
+        backend.start_keras()
     module = importlib.import_module(f"{__name__}.{_module(name)}")
     factory = getattr(module, name)
     return Entry(

@@ -162,28 +162,6 @@ def test_names_are_checked_before_keras(
     assert error_of("train", "t.csv", *options.split()) == message
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("a,y\n", "a header but no rows (t.csv)"),
-        ("a,y\n1,2\n3\n", "1 cell where the header has 2 (t.csv:3)"),
-        ("a,y\n1,2\n", "1 row, too few to learn from (t.csv)"),
-        ("a,y\n" + "1,x\n" * 20, "the target has one class only: 'x' (t.csv,y)"),
-        ("a,y\n" + "1,x\n2,z\n" * 20 + "inf,z\n", "infinite or too large: inf (t.csv:42,a)"),
-    ],
-)
-def test_rows_of_small_files_are_checked_before_keras(
-    content: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def start(**named: object) -> None:
-        raise AssertionError("Keras is started")
-
-    monkeypatch.setattr("kerasnn.backend.start_keras", start)
-    monkeypatch.chdir(tmp_path)
-    Path("t.csv").write_text(content)
-    assert error_of("train", "t.csv", "--target", "y").startswith(message)
-
-
 @pytest.mark.slow
 def test_a_wrong_target_takes_at_most_a_second_and_a_half(tmp_path: Path) -> None:
     (tmp_path / "wrong.csv").write_text("a,b,y\n1,2,3\n4,5,6\n")

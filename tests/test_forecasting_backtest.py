@@ -16,7 +16,7 @@ from kerasnn.data import read
 from kerasnn.errors import ModelRefusedError
 from kerasnn.forecasting import roles, selecting
 from kerasnn.forecasting.backtest import Candidate, configured, far, folds, mean_score, tried
-from kerasnn.forecasting.learning import decide_options
+from kerasnn.forecasting.lookback import decide_options
 from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.parts import Parts, divide
 from kerasnn.forecasting.selecting import Choice, choose, is_open

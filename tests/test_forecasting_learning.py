@@ -14,7 +14,8 @@ from kerasnn.data import read
 from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.forecasting import learning, roles, windows
 from kerasnn.forecasting.forecasts import Forecasts
-from kerasnn.forecasting.learning import Learned, decide_options, history_for
+from kerasnn.forecasting.learning import Learned
+from kerasnn.forecasting.lookback import decide_options, history_for
 from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.parts import Parts, divide
 from kerasnn.recipes import Recipe

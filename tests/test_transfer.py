@@ -22,6 +22,7 @@ from kerasnn.cli.main import commands
 from kerasnn.config import Config
 from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.evaluation.stages import sentence, stages
+from kerasnn.layers.weights_files import check_weights_file
 from kerasnn.learning import Learned, Lesson, learn, prepare
 from kerasnn.settings import collect
 from kerasnn.signature import Signature
@@ -195,7 +196,7 @@ def test_what_is_no_file_of_weights(small: None, tmp_path: Path) -> None:
     }
     for name, message in messages.items():
         with pytest.raises(ConfigError) as caught:
-            layers.check_weights_file(tmp_path / name)
+            check_weights_file(tmp_path / name)
         assert message in str(caught.value)
         assert str(tmp_path) in str(caught.value)
 

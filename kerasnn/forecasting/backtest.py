@@ -16,7 +16,8 @@ from kerasnn.config import Config, ModelOptions, Origin
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.forecasting import metrics
 from kerasnn.forecasting.forecasts import Forecasts
-from kerasnn.forecasting.learning import history_for, learn, prepare
+from kerasnn.forecasting.learning import learn, prepare
+from kerasnn.forecasting.lookback import history_for
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import Parts
 from kerasnn.forecasting.windows import Origins, origins

@@ -12,7 +12,8 @@ from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import learning
 from kerasnn.forecasting.baselines import RIDGE, Baseline, all_positive, naive_baselines
 from kerasnn.forecasting.forecasts import Forecasts
-from kerasnn.forecasting.learning import Learned, history_for
+from kerasnn.forecasting.learning import Learned
+from kerasnn.forecasting.lookback import history_for
 from kerasnn.forecasting.parts import PartName
 from kerasnn.forecasting.scores import ForecastScores, score
 from kerasnn.forecasting.windows import Origins

@@ -12,16 +12,14 @@ import numpy as np
 
 from kerasnn import models
 from kerasnn.config import Config
-from kerasnn.errors import ConfigError, DataError, warn
-from kerasnn.forecasting import seasons
 from kerasnn.forecasting.forecaster import Forecaster
 from kerasnn.forecasting.intervals import levels_for
+from kerasnn.forecasting.lookback import MOST_VALIDATION, check_model, window_origins
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import PartName, Parts
-from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared, check_positive
+from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared
 from kerasnn.forecasting.windows import MOST_BYTES, Origins, in_memory, origins
 from kerasnn.forward import Forward
-from kerasnn.recipes import ForecastOptions
 from kerasnn.training.batch_memory import require_weights
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays
@@ -36,10 +34,6 @@ if TYPE_CHECKING:
 
     from kerasnn.training.losses import RowLoss
 
-# A history of so many points, in whole seasons, is what most models of the zoo were made with.
-USUAL_HISTORY, FEWEST_SEASONS, MOST_SEASONS = 336, 2, 14
-# Windows that pick the best epoch: more would say the same and take long.
-MOST_VALIDATION = 20_000
 CLOSED_FORM = "closed form"
 
 
@@ -82,64 +76,6 @@ class Learned:
     sweep: Sweep | None = None
 
 
-def decide_options(
-    options: ForecastOptions, panel: Panel, parts: Parts, *, quiet: bool = False
-) -> dict[str, Any]:
-    """The season and the history that the training part suggests, where they are left open.
-
-    Raises:
-        ConfigError: What was chosen leaves no window to train on.
-    """
-    decided: dict[str, Any] = {}
-    train = [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
-    season = options.season
-    if not season:
-        decided["forecast.season"] = season = seasons.infer(panel.frequency, train)
-    longest = max(map(len, train))
-    if not options.history:
-        decided["forecast.history"] = history_for(season, options.horizon, longest)
-    elif options.history + options.horizon > longest:
-        what = f"a window of {options.history:,} + {options.horizon:,} points is longer than the "
-        raise ConfigError(
-            f"{what}{longest:,} points of the training part",
-            place="forecast.history",
-            fix="give a shorter history or horizon",
-        )
-    history = options.history or decided["forecast.history"]
-    if not quiet:
-        _warn_of_short(panel, parts, history + options.horizon)
-    return decided
-
-
-def history_for(season: int, horizon: int, longest: int) -> int:
-    """Points to look back: whole seasons, as far as half of the training part allows.
-
-    >>> history_for(24, 336, 8000), history_for(12, 24, 96), history_for(1, 8, 50)
-    (336, 36, 16)
-    """
-    seasons_back = int(np.clip(USUAL_HISTORY // season, FEWEST_SEASONS, MOST_SEASONS))
-    wanted = max(seasons_back * season, min(2 * horizon, USUAL_HISTORY), horizon)
-    most = max((longest - horizon) // 2, 1)
-    if wanted <= most:
-        return wanted
-    return most // season * season if most >= season else most
-
-
-def check(panel: Panel, parts: Parts, config: Config) -> None:
-    """Raise if `prepare` would, before anything is written or takes long.
-
-    Raises:
-        ConfigError: The model does not forecast, or a setting does not fit.
-        DataError: No series is as long as a window.
-    """
-    _check_model(config.model.name)
-    if config.forecast.transform == "log":
-        check_positive(
-            [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
-        )
-    _origins(panel, parts, config.forecast)
-
-
 def prepare(panel: Panel, parts: Parts, config: Config) -> Lesson:
     """Fit the preprocessing to the training part, cut the windows, and build the network.
 
@@ -158,7 +94,7 @@ def prepare(panel: Panel, parts: Parts, config: Config) -> Lesson:
         panel, parts, options, config.preprocessing, quantiles=quantiles
     )
     prepared = preprocessor.prepare(panel)
-    train, validation = _origins(panel, parts, options)
+    train, validation = window_origins(panel, parts, options)
     network = build_network(config, preprocessor)
     rows = _arrays(preprocessor, prepared, train)
     _start(config, network, rows)
@@ -174,7 +110,7 @@ def build_network(config: Config, preprocessor: ForecastPreprocessor) -> keras.M
         ConfigError: The model does not forecast.
     """
     name, values = config.model.name, config.model.hyperparameters
-    _check_model(name)
+    check_model(name)
     build = partial(models.build, name, preprocessor.signature, **values)
     with seeded(config.run.seed), precision(config.training):
         require_weights(build, preprocessor.signature, values)
@@ -257,27 +193,6 @@ def solved_again(learned: Learned) -> Learned:
     return replace(learned, forecaster=forecaster)
 
 
-def _check_model(name: str) -> None:
-    able = [each for each in models.names() if models.data_of(each) in ("forecast", "sequence")]
-    if name not in able:
-        raise ConfigError(f"the model '{name}' does not forecast", fix=f"choose {', '.join(able)}")
-
-
-def _origins(panel: Panel, parts: Parts, options: ForecastOptions) -> tuple[Origins, Origins]:
-    """Of the windows to train on, and of those that pick the best epoch."""
-    sizes = {"history": options.history, "horizon": options.horizon}
-    train = origins(panel, parts, "train", **sizes, most=options.windows)
-    validation = origins(panel, parts, "validation", **sizes, most=MOST_VALIDATION)
-    for found, what in ((train, "training"), (validation, "validation")):
-        if not len(found):
-            raise DataError(
-                f"no window of {options.history:,} + {options.horizon:,} points lies in the "
-                f"{what} part",
-                fix="give a shorter history or horizon, or more data",
-            )
-    return train, validation
-
-
 def _arrays(preprocessor: ForecastPreprocessor, prepared: Prepared, found: Origins) -> Arrays:
     inputs, target = in_memory(
         preprocessor.inputs(prepared, found), preprocessor.target(prepared, found)
@@ -312,18 +227,3 @@ def _judged(lesson: Lesson, row_loss: RowLoss, monitor: Monitor) -> Fitted:
     outputs = forward(lesson.validation.inputs)
     row[monitor.name] = best = float(monitor.measure(outputs))
     return Fitted([row], Progress(best=best, stopped=CLOSED_FORM))
-
-
-def _warn_of_short(panel: Panel, parts: Parts, length: int) -> None:
-    """Series that have no window to train on."""
-    short = [
-        track.name
-        for track, stop in zip(panel.tracks, parts.validation, strict=True)
-        if stop < length
-    ]
-    if not short or len(panel) == 1:
-        return
-    listed = ", ".join(f"'{name}'" for name in short[:3])
-    more = f" and {len(short) - 3:,} more" if len(short) > 3 else ""
-    what = f"series shorter than a window of {length:,} points: {listed}{more}"
-    warn(what, fix="they are forecast, but not learned from")

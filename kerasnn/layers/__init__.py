@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kerasnn.backend import start_keras
+from kerasnn import backend
 
 if TYPE_CHECKING:
     from kerasnn.layers.activations import activate
@@ -154,7 +154,6 @@ _MODULES = {
     "centred": "rocket",
     "changes": "rocket",
     "check_texts": "texts",
-    "check_weights_file": "pretrained",
     "conv_1d": "convolutions_1d",
     "conv_1d_block": "convolutions_1d",
     "conv_block": "convolutions",
@@ -277,7 +276,6 @@ __all__ = [
     "centred",
     "changes",
     "check_texts",
-    "check_weights_file",
     "conv_1d",
     "conv_1d_block",
     "conv_block",
@@ -388,5 +386,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    start_keras()
+    backend.start_keras()
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

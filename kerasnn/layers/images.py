@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn.errors import ConfigError
 from kerasnn.layers.beside import beside_parts
 from kerasnn.layers.blocks import side_by_side
 from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
+from kerasnn.layers.required_inputs import missing_input
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -55,10 +55,7 @@ def image_features(
         ConfigError: The signature has neither images nor sounds.
     """
     if not (signature.images or signature.sounds):
-        raise ConfigError(
-            "a model for images needs an image column; got none",
-            fix="add one, or choose a model for tables, such as mlp",
-        )
+        raise missing_input("image")
     parts = []
     for name, image in signature.image_inputs.items():
         x = scale_pixels(inputs[name], image, name=f"{name}_scaled") if scale else inputs[name]

@@ -12,44 +12,10 @@ import keras
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
 from kerasnn.layers.backbones import application
+from kerasnn.layers.weights_files import check_weights_file
 
 if TYPE_CHECKING:
     from kerasnn.layers.choices import Backbone
-
-# Where no file of the web's is at hand: on a machine with internet.
-FIX = (
-    "save one with keras.applications.MobileNetV2(include_top=False, weights='imagenet')"
-    ".save_weights('mobilenet_v2.weights.h5')"
-)
-
-
-def check_weights_file(path: str | os.PathLike[str]) -> None:
-    """Look whether a file is one of weights, without reading them.
-
-    Two layouts are known: that of ``save_weights``, whose names end in ``.weights.h5``, and the
-    older one of the files on the web. Neither can hold code.
-
-    Raises:
-        ConfigError: There is no such file, or it is of another kind.
-    """
-    place = os.fspath(path)
-    if not os.path.isfile(path):
-        what = "a folder" if os.path.isdir(path) else "no such file"
-        raise ConfigError(f"`pretrained`: {what}", place=place, fix=FIX)
-    try:
-        with h5py.File(path, "r") as file:
-            old = "layer_names" in file.attrs or "model_weights" in file
-            known = old or "layers" in file
-    except OSError:
-        known = old = False
-    if not known:
-        raise ConfigError("`pretrained` is no file of Keras weights", place=place, fix=FIX)
-    # Keras tells them apart by their names alone.
-    ends = place.endswith(".h5") and place.endswith(".weights.h5") is not old
-    if not ends:
-        ending = "'.h5', but not in '.weights.h5'" if old else "'.weights.h5'"
-        fix = f"give it a name that ends in {ending}"
-        raise ConfigError("`pretrained` has a name of another layout", place=place, fix=fix)
 
 
 def load_pretrained(

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn.errors import ConfigError
 from kerasnn.layers.beside import beside_parts
 from kerasnn.layers.blocks import dense_block, network, output_layer, side_by_side
 from kerasnn.layers.features import build_inputs
 from kerasnn.layers.forecasts import forecast_output, scaled_window
 from kerasnn.layers.mel import mel_frames
+from kerasnn.layers.required_inputs import missing_input
 from kerasnn.layers.series import scaled_series
 from kerasnn.layers.texts import embed
 
@@ -88,10 +88,7 @@ def sequence_features(
         for name, x, mask in _sequences(inputs, signature, embedding=embedding)
     ]
     if not parts:
-        raise ConfigError(
-            "a model for sequences needs a column of texts, series or sounds; got none",
-            fix="add one, or choose a model for tables, such as mlp",
-        )
+        raise missing_input("sequence")
     return _beside(inputs, signature, parts)
 
 

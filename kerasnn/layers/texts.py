@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 import keras
 from keras import ops
 
-from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
+from kerasnn.layers.required_inputs import missing_input
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -115,10 +115,7 @@ def check_texts(signature: Signature) -> None:
         ConfigError: It has none.
     """
     if not signature.texts:
-        raise ConfigError(
-            "a model for texts needs a text column; got none",
-            fix="add one, or choose a model for tables, such as mlp",
-        )
+        raise missing_input("text")
 
 
 def token_counts(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:

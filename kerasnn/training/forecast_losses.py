@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kerasnn.errors import ConfigError
 from kerasnn.recipes import Recipe
 from kerasnn.signature import Window
-from kerasnn.training.losses import CLASS_LOSSES, RowLoss, distance
+from kerasnn.training.checks import check_forecast_loss, forecast_measure
+from kerasnn.training.losses import RowLoss, distance
 from kerasnn.training.stopping import Monitor
 
 Tensor = Any
@@ -26,11 +26,7 @@ def forecast_loss(recipe: Recipe, window: Window) -> RowLoss:
     Raises:
         ConfigError: The loss is one for classes.
     """
-    if recipe.loss in CLASS_LOSSES:
-        raise ConfigError(
-            f"loss '{recipe.loss}' is for classes and the task is forecast",
-            fix="choose mse, mae, huber or quantile",
-        )
+    check_forecast_loss(recipe)
     if window.quantiles:
         return lambda target, outputs: _pinball(target, outputs, window.quantiles)
     apart = distance("mse" if recipe.loss == "auto" else recipe.loss, recipe)
@@ -53,16 +49,7 @@ def forecast_monitor(recipe: Recipe, window: Window, target: np.ndarray) -> Moni
     Raises:
         ConfigError: There is no such measure.
     """
-    loss = {"auto": "mse", "huber": "mae"}.get(recipe.loss, recipe.loss)
-    if window.quantiles:
-        loss = "quantile_loss"
-    name = loss if recipe.monitor in ("auto", "loss", "main") else recipe.monitor
-    allowed = ("quantile_loss",) if window.quantiles else ("mse", "mae", "rmse")
-    if name not in allowed:
-        fix = f"choose {' or '.join(allowed)}"
-        raise ConfigError(
-            f"a forecast can't be monitored by '{name}'", place="training.monitor", fix=fix
-        )
+    name = forecast_measure(recipe, has_quantiles=bool(window.quantiles))
     known = np.isfinite(target)
 
     def measure(outputs: np.ndarray) -> float:

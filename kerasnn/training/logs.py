@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasnn import storage
 from kerasnn.errors import MissingDependencyError, ModelRefusedError
-from kerasnn.training.engine import Engine
-from kerasnn.training.fitting import Row
+
+if TYPE_CHECKING:
+    from kerasnn.training.engine import Engine
+    from kerasnn.training.fitting import Row
 
 FOLDER = "tensorboard"
 

@@ -11,14 +11,12 @@ from typing import Any
 
 from keras import ops
 
-from kerasnn.errors import ConfigError
 from kerasnn.recipes import Recipe
 from kerasnn.signature import Output
+from kerasnn.training.checks import CLASS_LOSSES, check_loss
 
 Tensor = Any
 RowLoss = Callable[[Tensor, Tensor], Tensor]
-
-CLASS_LOSSES = ("crossentropy", "focal")
 
 
 def loss_function(recipe: Recipe, output: Output) -> RowLoss:
@@ -33,17 +31,8 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
         ConfigError: The loss does not fit the task.
     """
     name = recipe.loss
-    if name == "quantile":
-        raise ConfigError(
-            f"loss 'quantile' is for forecasts and the task is {output.task}",
-            fix="choose another loss, or set `forecast.horizon`",
-        )
+    check_loss(recipe, output.task)
     if output.task == "regression":
-        if name in CLASS_LOSSES:
-            raise ConfigError(
-                f"loss '{name}' is for classes and the task is regression",
-                fix="choose mse, mae or huber",
-            )
         apart = distance("mse" if name == "auto" else name, recipe)
         return lambda target, outputs: ops.mean(
             apart(ops.reshape(target, ops.shape(outputs)) - outputs), axis=-1

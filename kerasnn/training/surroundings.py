@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 import keras
 import numpy as np
 
-from kerasnn.costs import Machine
+from kerasnn.backend import has_gpu
 from kerasnn.processes import check_process
 from kerasnn.recipes import Recipe
 
@@ -43,23 +42,9 @@ def seeded(seed: int) -> Iterator[None]:
 def precision(recipe: Recipe) -> Iterator[None]:
     """Layers compute in bfloat16 where the machine gains from it; variables stay float32."""
     before = keras.config.dtype_policy()
-    if recipe.precision == "mixed" or (recipe.precision == "auto" and _has_gpu()):
+    if recipe.precision == "mixed" or (recipe.precision == "auto" and has_gpu()):
         keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def this_machine() -> Machine:
-    """The cores that this process may use, and whether there is a GPU."""
-    # Not all systems can say which of their cores are meant for a process.
-    allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return Machine(cores, _has_gpu())
-
-
-def _has_gpu() -> bool:
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))

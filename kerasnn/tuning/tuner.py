@@ -13,28 +13,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import models, storage
+from kerasnn import backend, models, storage
 from kerasnn.bundle import Bundle, open_bundle
 from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
 from kerasnn.deciding import monitored
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
 from kerasnn.folder import BUNDLE, RunFolder
-from kerasnn.learning import Learned
 from kerasnn.phases import Phases
 from kerasnn.predictor import Predictor
 from kerasnn.progress import SearchBar
-from kerasnn.run import Run
 from kerasnn.run_paths import open_folder
 from kerasnn.settings import Settings, collect, of_rows, of_run
 from kerasnn.table import Table, read_table
-from kerasnn.trainer import noting_warnings, train_on
+from kerasnn.trainer import check_run, noting_warnings
 from kerasnn.training.resume import check_fingerprint
 from kerasnn.tuning import spaces as texts
 from kerasnn.tuning.derived import derive
 from kerasnn.tuning.spaces import Space
 
 if TYPE_CHECKING:
+    from kerasnn.learning import Learned
+    from kerasnn.run import Run
     from kerasnn.tuning.study import Study
     from kerasnn.tuning.trials import Search
 
@@ -106,6 +106,7 @@ def tune(
         ModelRefusedError: The journal of the search to go on with is damaged.
         StorageError: The folder can't be written; this is found out before the first trial.
     """
+    backend.check_backend()
     check_installed()
     sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
     settings = collect(
@@ -129,15 +130,17 @@ def tune(
     if resume is not None:
         settings = _resumed(resume, settings)
     settings = _checked(settings)
-    if settings.names_model and resume is None:
+    if settings.names_model and resume is None and not models.needs_keras(settings.model_name):
         # What is wrong with the search is said before anything is read.
         _spaces(settings, settings.resolve(), asked)
     with noting_warnings() as noted:
         table, chosen = _read(settings, sources)
+        found = {} if resume is not None else _spaces(settings, chosen, asked)
+        check_run(chosen, resume=resume, force=force)
+        backend.start_keras()
         folder = open_folder(chosen, resume=resume, force=force)
         with folder.locked() if folder else ExitStack():
             sitting = _Sitting(table, chosen, folder, progress=progress)
-            found = {} if resume is not None else _spaces(settings, chosen, asked)
             searched, stopped = sitting.search(found, asked, trials)
             return sitting.finish(searched, stopped, noted)
 
@@ -267,6 +270,7 @@ class _Sitting:
 
     def finish(self, search: Search, stopped: str, noted: list[str]) -> Run:
         """Train with the best values, score, and write everything down."""
+        from kerasnn.table_trainer import train_on
         from kerasnn.tuning import telling
 
         best = search.study.best

@@ -1,0 +1,117 @@
+"""How far a forecast looks back, and whether the series are long enough for its windows.
+
+Nothing here imports Keras, so that what is wrong with the series is said at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kerasnn import models
+from kerasnn.errors import ConfigError, DataError, warn
+from kerasnn.forecasting import seasons
+from kerasnn.forecasting.panel import Panel
+from kerasnn.forecasting.parts import Parts
+from kerasnn.forecasting.preprocessor import check_positive
+from kerasnn.forecasting.windows import Origins, origins
+from kerasnn.recipes import ForecastOptions
+
+# A history of so many points, in whole seasons, is what most models of the zoo were made with.
+USUAL_HISTORY, FEWEST_SEASONS, MOST_SEASONS = 336, 2, 14
+# Windows that pick the best epoch: more would say the same and take long.
+MOST_VALIDATION = 20_000
+
+
+def decide_options(
+    options: ForecastOptions, panel: Panel, parts: Parts, *, quiet: bool = False
+) -> dict[str, Any]:
+    """The season and the history that the training part suggests, where they are left open.
+
+    Raises:
+        ConfigError: What was chosen leaves no window to train on.
+    """
+    decided: dict[str, Any] = {}
+    train = [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+    season = options.season
+    if not season:
+        decided["forecast.season"] = season = seasons.infer(panel.frequency, train)
+    longest = max(map(len, train))
+    if not options.history:
+        decided["forecast.history"] = history_for(season, options.horizon, longest)
+    elif options.history + options.horizon > longest:
+        what = f"a window of {options.history:,} + {options.horizon:,} points is longer than the "
+        raise ConfigError(
+            f"{what}{longest:,} points of the training part",
+            place="forecast.history",
+            fix="give a shorter history or horizon",
+        )
+    history = options.history or decided["forecast.history"]
+    if not quiet:
+        _warn_of_short(panel, parts, history + options.horizon)
+    return decided
+
+
+def history_for(season: int, horizon: int, longest: int) -> int:
+    """Points to look back: whole seasons, as far as half of the training part allows.
+
+    >>> history_for(24, 336, 8000), history_for(12, 24, 96), history_for(1, 8, 50)
+    (336, 36, 16)
+    """
+    seasons_back = int(np.clip(USUAL_HISTORY // season, FEWEST_SEASONS, MOST_SEASONS))
+    wanted = max(seasons_back * season, min(2 * horizon, USUAL_HISTORY), horizon)
+    most = max((longest - horizon) // 2, 1)
+    if wanted <= most:
+        return wanted
+    return most // season * season if most >= season else most
+
+
+def check(panel: Panel, parts: Parts, options: ForecastOptions) -> None:
+    """Raise if `kerasnn.forecasting.learning.prepare` would, before anything is written or takes long.
+
+    Raises:
+        DataError: No series is as long as a window, or a target has no logarithm.
+    """
+    if options.transform == "log":
+        check_positive(
+            [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+        )
+    window_origins(panel, parts, options)
+
+
+def check_model(name: str) -> None:
+    """Raise if a model does not forecast."""
+    able = [each for each in models.names() if models.data_of(each) in ("forecast", "sequence")]
+    if name not in able:
+        raise ConfigError(f"the model '{name}' does not forecast", fix=f"choose {', '.join(able)}")
+
+
+def window_origins(panel: Panel, parts: Parts, options: ForecastOptions) -> tuple[Origins, Origins]:
+    """Of the windows to train on, and of those that pick the best epoch."""
+    sizes = {"history": options.history, "horizon": options.horizon}
+    train = origins(panel, parts, "train", **sizes, most=options.windows)
+    validation = origins(panel, parts, "validation", **sizes, most=MOST_VALIDATION)
+    for found, what in ((train, "training"), (validation, "validation")):
+        if not len(found):
+            raise DataError(
+                f"no window of {options.history:,} + {options.horizon:,} points lies in the "
+                f"{what} part",
+                fix="give a shorter history or horizon, or more data",
+            )
+    return train, validation
+
+
+def _warn_of_short(panel: Panel, parts: Parts, length: int) -> None:
+    """Series that have no window to train on."""
+    short = [
+        track.name
+        for track, stop in zip(panel.tracks, parts.validation, strict=True)
+        if stop < length
+    ]
+    if not short or len(panel) == 1:
+        return
+    listed = ", ".join(f"'{name}'" for name in short[:3])
+    more = f" and {len(short) - 3:,} more" if len(short) > 3 else ""
+    what = f"series shorter than a window of {length:,} points: {listed}{more}"
+    warn(what, fix="they are forecast, but not learned from")

@@ -1,0 +1,172 @@
+"""Train on a table that was read: a network or an average of some, their scores and the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from kerasnn import average_plan, averaging
+from kerasnn.config import Config
+from kerasnn.deciding import monitor_for
+from kerasnn.digests import hash_table
+from kerasnn.errors import warn
+from kerasnn.folder import RunFolder
+from kerasnn.judging import judge
+from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
+from kerasnn.phases import Phases
+from kerasnn.progress import ProgressBar, announce, announce_phase
+from kerasnn.run import Run
+from kerasnn.table import Table
+from kerasnn.training.fitting import Watcher
+from kerasnn.training.logs import TensorBoardLog
+from kerasnn.training.probes import Probes
+
+
+def train_on(
+    table: Table,
+    config: Config,
+    folder: RunFolder | None,
+    noted: list[str],
+    *,
+    progress: bool,
+    phases: Phases,
+    resumes: bool = False,
+    tell: Callable[[Run], Mapping[str, Any]] | None = None,
+) -> Run:
+    """Train, score and write everything down.
+
+    Args:
+        table: From `kerasnn.table.read_table`.
+        config: Likewise.
+        folder: Locked; None for a run in memory.
+        noted: Warnings so far, which the report lists.
+        progress: Whether a progress bar is shown.
+        phases: Phases of the run, of which reading has ended.
+        resumes: Whether an earlier run goes on.
+        tell: What the report is to say besides, from the run before it is written.
+    """
+    train = _learn_average if average_plan.is_several(config) else _learn_one
+    limit = config.run.time_limit_s
+    timed = replace(config, run=replace(config.run, time_limit_s=phases.training_budget(limit)))
+    if resumes and folder:
+        _tell_of_resume(folder, config, timed.run.time_limit_s, progress=progress)
+    if progress:
+        n_rows = len(table.parts.train)
+        announce_phase(f"training on {n_rows:,} rows", started=phases.started)
+    learned, probes = train(table, config, timed, folder, progress=progress)
+    learned = replace(learned, config=replace(learned.config, run=config.run))
+    phases.end("training")
+    if progress:
+        announce_phase("scoring, with the baselines", started=phases.started)
+    run = judge(table, learned, probes, noted, phases=phases)
+    if tell:
+        run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
+    if folder:
+        folder.finish(run, learned)
+        run.folder = folder.path
+        run.report()
+    phases.end("report")
+    told = {"seconds": phases.elapsed, "phases": phases.to_dict()}
+    run.bundle = replace(run.bundle, report={**run.bundle.report, **told})
+    return run
+
+
+def _tell_of_resume(
+    folder: RunFolder, config: Config, budget: float | None, *, progress: bool
+) -> None:
+    """Say how much of the time limit is left to train, and if nothing is, how to go on."""
+    plans = average_plan.plan(config) if average_plan.is_several(config) else [config]
+    trained, ended = folder.trained([each.training.epochs for each in plans])
+    limit = config.run.time_limit_s
+    if ended and progress:
+        announce("the training had ended by itself; more epochs or more patience let it go on")
+    if limit is None or budget is None or ended:
+        return
+    if (left := budget - trained) <= 0:
+        what = f"nothing more is trained: of the time limit of {limit:.0f} s, {trained:.0f} s were"
+        what += " spent on training before, and reading and the report take the rest"
+        warn(what, fix="raise `run.time_limit_s`")
+    elif progress:
+        announce(
+            f"resumed: {trained:.0f} s were trained before; {left:.0f} s of the time limit of "
+            f"{limit:.0f} s are left to train"
+        )
+
+
+def _learn_one(
+    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
+) -> tuple[Learned, Probes | None]:
+    """A trained network, and what was seen in it; ``timed`` says how long the training may take."""
+    fingerprint = folder.fingerprint(config, table) if folder else None
+    if folder and fingerprint:
+        folder.check(fingerprint)
+        folder.begin(config, table)
+    lesson = prepare(table, config)
+    probes = Probes.of(lesson, config) if folder else None
+    watchers = _watchers(config, folder, lesson, progress=progress)
+    try:
+        learned = learn(
+            lesson,
+            timed,
+            checkpoints=folder.checkpoints if folder else None,
+            fingerprint=fingerprint,
+            watchers=(*watchers, probes) if probes else watchers,
+        )
+    finally:
+        for watcher in watchers:
+            getattr(watcher, "close", lambda: None)()
+    return learned_again(learned, lesson) if len(table.parts.test) else learned, probes
+
+
+def _learn_average(
+    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
+) -> tuple[Learned, Probes | None]:
+    """Several trained networks as one, and what was seen in the first of them."""
+    plans = average_plan.plan(config)
+    fingerprint = None
+    if folder:
+        digest = hash_table(table)
+        fingerprint = partial(folder.circumstances, digest=digest)
+        folder.check_members([fingerprint(each) for each in plans])
+        folder.begin(config, table)
+    probes: list[Probes] = []
+
+    def watch(number: int, lesson: Lesson, own: Config) -> tuple[Watcher, ...]:
+        name = average_plan.folder_of(number)
+        title = f"network {number} of {len(plans)}"
+        watchers = _watchers(own, folder, lesson, progress=progress, title=title, name=name)
+        if folder and not probes:
+            probes.append(Probes.of(lesson, own))
+            return (*watchers, probes[0])
+        return watchers
+
+    averaged = averaging.learn_average(
+        table,
+        timed,
+        checkpoints=folder.checkpoints if folder else None,
+        fingerprint=fingerprint,
+        watch=watch,
+    )
+    learned = averaged.again() if len(table.parts.test) else averaged.learned
+    return learned, probes[0] if probes else None
+
+
+def _watchers(
+    config: Config,
+    folder: RunFolder | None,
+    lesson: Lesson,
+    *,
+    progress: bool,
+    title: str = "training",
+    name: str = "",
+) -> tuple[Watcher, ...]:
+    watchers: list[Any] = []
+    if progress:
+        monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
+        epochs = config.training.epochs
+        watchers.append(ProgressBar(epochs=epochs, monitor=monitor.name, title=title))
+    if config.run.tensorboard and folder:
+        watchers.append(TensorBoardLog(folder.path, name))
+    return tuple(watchers)
