@@ -155,13 +155,13 @@ def train(
             _check_weights_file(pretrained.value)
         if settings.forecast.horizon:
             _check_no_average(settings)
-            series, chosen = read_series(settings, sources)
+            panel, chosen = read_series(settings, sources)
             check_run(chosen, resume=resume, force=force)
             _end_reading(phases)
             from kerasnn.forecast_trainer import train_forecaster
 
             how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
-            return train_forecaster(series, chosen, noted, phases, **how)
+            return train_forecaster(panel, chosen, noted, phases, **how)
         _check_no_forecast(settings)
         average_plan.check(settings)
         table, chosen = read_table(settings, sources)

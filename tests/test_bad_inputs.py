@@ -757,7 +757,7 @@ def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def prepare(*arguments: Any, **options: Any) -> None:
         raise AssertionError("the training began")
 
-    monkeypatch.setattr("kerasnn.trainer.prepare", prepare)
+    monkeypatch.setattr("kerasnn.table_trainer.prepare", prepare)
 
 
 @pytest.mark.usefixtures("_no_training")
