@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import matplotlib.style
+import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -39,6 +40,9 @@ _VARIABLES = {
 }
 
 WIDTH, HEIGHT = 4.3, 3.0
+# Points that a letter of a legend takes, its handle with the space around it, and the labels of an
+# axis beside it.
+LETTER, HANDLE, LEGEND_MARGIN = 5.0, 38.0, 42.0
 SMALL, SMALL_BOX = (2.1, 1.5), (0.12, 0.15, 0.85, 0.82)
 
 _STYLE = {
@@ -212,6 +216,26 @@ def metric_title(name: str) -> str:
     """For people, of a metric or of a column of the history."""
     name = name.removeprefix("validation_")
     return METRICS[name].title if name in METRICS else name.replace("_", " ")
+
+
+def legend_above(axes: Axes) -> None:
+    """A legend above the axes, where it covers no curve and no label, in as few rows as fit."""
+    _, labels = axes.get_legend_handles_labels()
+    room = 72 * axes.figure.bbox.width / axes.figure.dpi - LEGEND_MARGIN
+    widths = {n: _legend_width(labels, n) for n in range(1, len(labels) + 1)}
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=max((n for n, width in widths.items() if width <= room), default=1),
+        borderaxespad=0.2,
+        columnspacing=1.4,
+    )
+
+
+def _legend_width(labels: Sequence[str], n_columns: int) -> float:
+    """About how many points wide a legend is, which is filled column by column."""
+    columns = np.array_split(np.array([len(label) for label in labels]), n_columns)
+    return sum(float(LETTER * column.max() + HANDLE) for column in columns)
 
 
 def use_log(values: Sequence[float]) -> bool:

@@ -20,6 +20,7 @@ from kerasnn.evaluation.report.drawing import (
     Drawing,
     draw,
     figure_of,
+    legend_above,
     percent,
     shorten,
 )
@@ -201,7 +202,7 @@ def _course(story: Story, course: Story) -> Drawing:
         axes.plot(times, values, color=ACCENT, linewidth=1.1)
         _time_axis(axes, times)
         axes.set_ylabel(shorten(course["target"], 26))
-        axes.legend(loc="upper left", ncols=4)
+        legend_above(axes)
 
     averaged = course["averaged"]
     each = f"Each point is the mean of {averaged:,} in time. " if averaged > 1 else ""
@@ -249,9 +250,7 @@ def _picture(story: Story, picture: Story) -> Drawing:
         axes.axvline(past_times[-1], color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         _time_axis(axes, times)
         axes.set_ylabel(target)
-        axes.legend(loc="upper left", ncols=3)
-        low, high = axes.get_ylim()
-        axes.set_ylim(low, high + 0.3 * (high - low))
+        legend_above(axes)
 
     where = f"{picture['series']}, {picture['target']}" if picture["series"] else picture["target"]
     only = is_coming or len(story["pictures"]) == 1
@@ -295,7 +294,7 @@ def _error_by_step(scores: Story) -> Drawing:
         axes.set(xlabel="points in time ahead", ylabel=metric.title)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
-        axes.legend()
+        legend_above(axes)
 
     known = ours[np.isfinite(ours)]
     sentence = f"{metric.title} of each step ahead."
@@ -318,7 +317,7 @@ def _coverage_by_step(scores: Story) -> Drawing:
         axes.set_ylim(0, 1.04)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
-        axes.legend(loc="lower left")
+        legend_above(axes)
 
     whole = scores["values"]["coverage"]
     sentence = f"The intervals contain {percent(whole)} of the true values; {percent(nominal)} was asked for."
