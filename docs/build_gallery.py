@@ -35,14 +35,18 @@ SIGNATURES = {
 }
 PICTURES = PAGE.parent / "pictures"
 HEADER = """\
-# The zoo
+# Models
 
-Written by `python docs/build_gallery.py` from the code; change it there. Parameters are counted
-for a table of 6 numbers and 8 categories with two classes; for colour images of 32 × 32 pixels with
-ten; for texts of 128 words, of which there are 10,000, with two; for a series of 150 readings with
-two; and for seven series that are forecast together, 96 hours ahead from 336. A model for tables
-takes all other inputs too; each of the others takes what is beside its own. In the pictures, a box is what the layers named above it make:
-as high as the image or the vector, as wide as there are channels, both on a logarithmic scale.
+The zoo: every model with its hyper-parameters, its training settings where they differ from the
+defaults, and its source. This page is written from the code by `python docs/build_gallery.py`.
+Parameters are counted for a table of 6 numbers and 8 categories with two classes; for color images of
+32 × 32 pixels with ten classes; for texts of 128 words out of 10,000 with two classes; for a series of
+150 values with two classes; and for seven series that are forecast together, 96 hours ahead from 336.
+
+A model for tables takes all other inputs too; each of the others takes other columns beside its own. A
+model for sequences takes texts, series, sounds, and the past of a forecast. In the pictures, a box is
+the output of the layers named above it: as high as the image or the vector, as wide as there are
+channels, both on a logarithmic scale.
 
 """
 

@@ -95,7 +95,8 @@ def option_tables(command: click.Command, context: click.Context) -> dict[str, l
         if record is None or not isinstance(parameter, click.Option):
             continue
         key = getattr(parameter, "key", None)
-        meaning = cell(record[1]) + (f" (`{key}`)" if key else "")
+        text = re.sub(r"\[x>=(\d+)\]", r"At least \1.", record[1])
+        meaning = cell(text) + (f" (`{key}`)" if key else "")
         groups.setdefault(getattr(parameter, "group", OTHER), []).append(
             f"| {code(record[0])} | {meaning} |"
         )
@@ -178,14 +179,15 @@ def module_page(title: str, module: types.ModuleType, path: str) -> str:
 def documented(value: Any, path: str, *, level: int) -> str:
     """A function or a class with its public methods and properties, under a heading."""
     mark = "#" * level
-    parts = [f"{mark} {path}", signature(value, path.rpartition(".")[2]), *docstring(value)]
+    owner = path.rpartition(".")[2]
+    parts = [f"{mark} {path}", signature(value, owner), *docstring(value)]
     if inspect.isclass(value) and not issubclass(value, Exception):
         for name, member in public_members(value):
             text = inspect.getdoc(member)
             if isinstance(member, property):
-                parts += [f"{mark}# {path}.{name}", *docstring(member)]
+                parts += [f"{mark}# {owner}.{name}", *docstring(member)]
             elif text:
-                parts += [f"{mark}# {path}.{name}", signature(member, name), *docstring(member)]
+                parts += [f"{mark}# {owner}.{name}", signature(member, name), *docstring(member)]
     return "\n\n".join(filter(None, parts))
 
 
@@ -285,9 +287,9 @@ def values_of(key: str, annotation: Any) -> str:
     if origin is Literal:
         return ", ".join(code(choice) for choice in inner)
     if key in RANGES:
-        kind = "whole number" if annotation is int else "number"
+        kind = "integer" if annotation is int else "number"
         return f"{kind} {RANGES[key]}"
-    names = {str: "text", bool: "true or false", int: "whole number", float: "number"}
+    names = {str: "text", bool: "true or false", int: "integer", float: "number"}
     if annotation in names:
         return names[annotation]
     return "names with a value each" if origin is not tuple else "list of names"

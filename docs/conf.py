@@ -12,6 +12,7 @@ import build_reference
 
 project = "kerasnn"
 author = "the kerasnn authors"
+copyright = author
 release = version = version_of("kerasnn")
 extensions = ["myst_parser", "sphinx_copybutton"]
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -21,6 +22,8 @@ html_theme = "furo"
 html_title = "kerasnn"
 html_copy_source = False
 html_show_sphinx = False
+html_static_path = ["static"]
+html_css_files = ["kerasnn.css"]
 # Fonts and scripts come with the site: nothing is loaded from elsewhere.
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
