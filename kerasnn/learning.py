@@ -17,7 +17,13 @@ import pandas as pd
 
 from kerasnn import models
 from kerasnn.config import Config, ModelOptions
-from kerasnn.deciding import decide, monitor_for, with_margins
+from kerasnn.deciding import (
+    decide,
+    monitor_for,
+    monitored,
+    with_margins,
+    with_mean_predictions,
+)
 from kerasnn.errors import warn
 from kerasnn.evaluation.membership import Membership
 from kerasnn.evaluation.predictions import Predictions
@@ -335,6 +341,8 @@ def decided(
     decision = decide(outputs, lesson.validation, task=task, threshold=config.run.threshold)
     predictor = predictor.with_decision(replace(decision, mirror=mirror))
     told = outputs if crossed is None else crossed
+    metric = monitored(config.training, task)
+    predictor = with_mean_predictions(predictor, told, lesson.validation, metric)
     predictor = with_margins(predictor, told, lesson.validation, lesson.train)
     return predictor, _validation_predictions(predictor, told, lesson.validation)
 
@@ -374,7 +382,8 @@ def learned_again(learned: Learned, lesson: Lesson) -> Learned:
         entry.initialize(network, rows.inputs, rows.target, config.run.seed)
     if not entry.closed_form and not _trained_as_long(network, rows, checked, learned, lesson):
         return learned
-    predictor = Predictor(lesson.preprocessor, network, learned.predictor.decision)
+    earlier = learned.predictor
+    predictor = Predictor(earlier.preprocessor, network, earlier.decision)
     return replace(learned, predictor=predictor, parts=("train", "validation"))
 
 

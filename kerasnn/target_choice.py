@@ -109,6 +109,8 @@ def choose_target(
         if found and recipe.monitor == "auto":
             found["training.monitor"] = "mae"
         decided, reason = decided | found, ", ".join(filter(None, [reason, told]))
+    if "training.monitor" in decided:
+        reason += "; MAE in place of RMSE picks the best epoch"
     return TargetChoice(decided, f"the target is heavy-tailed: {reason}" if reason else "")
 
 
@@ -123,6 +125,8 @@ def describe(coder: TargetCoder, train: pd.DataFrame, recipe: Recipe) -> str:
     told = []
     if coder.transform.name != "none":
         told.append(f"is learned as {TITLES[coder.transform.name]}, which predictions undo")
+        if coder.transform.errors:
+            told[-1] += " (to the mean, which the squared error asks for, in place of the median)"
     if recipe.loss == "huber":
         told.append("has Huber's loss, which limits what an outlier counts")
     if not told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -14,13 +15,14 @@ from sklearn.preprocessing import PowerTransformer, QuantileTransformer
 
 import kerasnn
 from kerasnn import exporting
-from kerasnn.deciding import monitor_for
+from kerasnn.deciding import monitor_for, with_mean_predictions
 from kerasnn.errors import ConfigError, ModelRefusedError
 from kerasnn.evaluation.conformal import Margins
+from kerasnn.evaluation.metrics import METRICS
 from kerasnn.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.preprocessing.target import TargetCoder
-from kerasnn.preprocessing.target_transforms import TRANSFORMS, TargetTransform
+from kerasnn.preprocessing.target_transforms import MOST_ERRORS, TRANSFORMS, TargetTransform
 from kerasnn.recipes import PreprocessingOptions, Recipe, TargetTransformName
 from kerasnn.schema import Column, Schema, Target
 from kerasnn.target_choice import choose_target, tail_share
@@ -147,6 +149,7 @@ class TestChoice:
         assert 0 < found["training.huber_delta"] < 0.1
         assert found["training.monitor"] == "mae"
         assert "with Huber's loss" in self.reason
+        assert self.reason.endswith("; MAE in place of RMSE picks the best epoch")
         assert "training.loss" not in self.settings(frame, loss="mse")
 
     def test_shares(self) -> None:
@@ -156,22 +159,90 @@ class TestChoice:
         assert tail_share(np.ones(5)) == 0
 
 
-def predictor_of(name: TargetTransformName) -> Predictor:
+ERRORS = np.random.default_rng(2).normal(size=200) * 0.7
+
+
+def predictor_of(name: TargetTransformName, *, is_mean: bool = False) -> Predictor:
     frame = heavy(120)
     keras.utils.set_random_seed(0)
     options = PreprocessingOptions(target_transform=name)
     fitted = Preprocessor.fit(frame, SCHEMA, options)
+    if is_mean:
+        transform = fitted.coder.transform.with_errors(ERRORS)
+        fitted = replace(fitted, coder=replace(fitted.coder, transform=transform))
     inputs = keras.Input((2,), name="numbers")
     outputs = keras.layers.Dense(1)(keras.layers.Dense(4, activation="silu")(inputs))
     return Predictor(fitted, keras.Model({"numbers": inputs}, outputs), Decision())
 
 
+@pytest.mark.parametrize("is_mean", [False, True])
 @pytest.mark.parametrize("name", TRANSFORMS)
 @pytest.mark.parametrize("format", exporting.names())
-def test_exports_hold_the_inverse(name: TargetTransformName, format: str, tmp_path: Any) -> None:
+def test_exports_hold_the_inverse(
+    name: TargetTransformName, format: str, *, is_mean: bool, tmp_path: Any
+) -> None:
     path = tmp_path / f"model{exporting.suffix(format)}"
-    result = exporting.export(predictor_of(name), path, format=format, sample=heavy(120))
+    predictor = predictor_of(name, is_mean=is_mean)
+    result = exporting.export(predictor, path, format=format, sample=heavy(120))
     assert result.largest_difference <= 1e-5
+
+
+class TestMeanPredictions:
+    """Squared errors ask for the mean of a transformed target, not for its median."""
+
+    def rows(
+        self, name: TargetTransformName, *, exact_above: float = np.inf
+    ) -> tuple[Predictor, Any, Arrays]:
+        """A network that says the median of a log-normal target, and validation rows."""
+        random = np.random.default_rng(5)
+        middle = random.normal(size=2_000)
+        noise = np.where(middle > exact_above, 0.0, 0.8)
+        y = np.exp(middle + noise * random.normal(size=2_000))
+        frame = pd.DataFrame({"a": middle, "b": middle, "y": y})
+        fitted = Preprocessor.fit(frame, SCHEMA, PreprocessingOptions(target_transform=name))
+        outputs = fitted.coder.scaled(np.exp(middle))[:, None].astype("float32")
+        network: Any = None
+        return Predictor(fitted, network), outputs, Arrays({}, fitted.target(frame), None)
+
+    def test_a_log_normal_target(self) -> None:
+        predictor, outputs, rows = self.rows("log")
+        found = with_mean_predictions(predictor, outputs, rows, METRICS["rmse"])
+        median, mean = predictor.calibrated(outputs), found.calibrated(outputs)
+        inner = np.argsort(median)[200:-200]
+        factor = np.exp(0.8**2 / 2)
+        np.testing.assert_allclose(mean[inner], factor * median[inner], rtol=0.1)
+        truth = predictor.preprocessor.truth(rows.target)
+        assert np.square(mean - truth).mean() < 0.97 * np.square(median - truth).mean()
+        assert np.isfinite(found.calibrated(np.array([[-1e9], [1e9]], "float32"))).all()
+
+    @pytest.mark.parametrize("name", TRANSFORMS)
+    def test_numpy_and_keras_say_the_same(self, name: TargetTransformName) -> None:
+        # Without the bound at 0, which comes after the mean.
+        coder = replace(predictor_of(name, is_mean=True).preprocessor.coder, non_negative=False)
+        outputs = np.linspace(-3, 3, 9, dtype="float32")[:, None]
+        expected = coder.decode(outputs)
+        assert expected.shape == (9, 1)
+        assert (np.diff(expected[:, 0]) >= 0).all()
+        graph = ops.convert_to_numpy(coder.finish(ops, ops.convert_to_tensor(outputs)))
+        np.testing.assert_allclose(graph, expected, rtol=2e-5, atol=1e-6)
+        plain = replace(coder, transform=replace(coder.transform, errors=()))
+        errors = np.array(coder.transform.errors) / coder.deviation
+        assert len(errors) == MOST_ERRORS
+        one_by_one = [plain.decode(outputs + error) for error in errors]
+        np.testing.assert_allclose(expected, np.mean(one_by_one, axis=0), rtol=1e-9)
+
+    def test_other_metrics_and_few_rows_get_the_median(self) -> None:
+        predictor, outputs, rows = self.rows("log")
+        assert with_mean_predictions(predictor, outputs, rows, METRICS["mae"]) is predictor
+        few = Arrays({}, rows.target[:20], None)
+        assert with_mean_predictions(predictor, outputs[:20], few, METRICS["rmse"]) is predictor
+        plain, outputs, rows = self.rows("none")
+        assert with_mean_predictions(plain, outputs, rows, METRICS["rmse"]) is plain
+
+    def test_the_median_stays_where_the_mean_is_worse_on_most_resamples(self) -> None:
+        # Small targets are noisy, and a mean over their errors would raise the large ones too.
+        predictor, outputs, rows = self.rows("log", exact_above=0.0)
+        assert with_mean_predictions(predictor, outputs, rows, METRICS["rmse"]) is predictor
 
 
 def test_a_non_negative_target_has_no_negative_interval() -> None:
@@ -191,7 +262,7 @@ def test_a_non_negative_target_has_no_negative_interval() -> None:
 
 
 def test_a_bundle_holds_it_and_a_damaged_one_is_refused() -> None:
-    fitted = predictor_of("quantile").preprocessor
+    fitted = predictor_of("quantile", is_mean=True).preprocessor
     data = json.loads(json.dumps(fitted.to_dict()))
     assert Preprocessor.from_dict(data) == fitted
     for key, value in (
@@ -204,6 +275,10 @@ def test_a_bundle_holds_it_and_a_damaged_one_is_refused() -> None:
         ("low", float("nan")),
         ("high", -1e9),
         ("shift", 0.5),
+        ("errors", [float("inf")]),
+        ("errors", ["a"]),
+        ("errors", [0.0] * (MOST_ERRORS + 1)),
+        ("errors", 1.0),
     ):
         damaged = json.loads(json.dumps(data))
         damaged["coder"]["transform"][key] = value

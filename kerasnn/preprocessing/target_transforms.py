@@ -34,6 +34,8 @@ MOST_KNOTS = 1_000
 # Predictions may leave the range of the transformed training targets by so many of their standard
 # deviations: a larger margin, and a single output would decide the mean of all predictions.
 MARGIN = 0.5
+# Errors that a mean prediction is averaged over: means of equal parts of those of validation rows.
+MOST_ERRORS = 21
 # Nearer to 0 or 2, the power is that number: 1/power would lose digits.
 _NEAR = 1e-3
 
@@ -50,6 +52,11 @@ class TargetTransform:
         scores: Normal scores of these quantiles, ascending.
         low: Smallest transformed value that is predicted.
         high: Largest transformed value that is predicted.
+        errors: Typical errors of the network on the transformed scale, over which a prediction is
+            averaged once they are undone, so that it is a mean; without them it is a median.
+
+    Reference:
+        Duan, "Smearing estimate: a nonparametric retransformation method", 1983, for ``errors``.
     """
 
     name: TargetTransformName = "none"
@@ -59,6 +66,7 @@ class TargetTransform:
     scores: tuple[float, ...] = ()
     low: float = 0.0
     high: float = 0.0
+    errors: tuple[float, ...] = ()
 
     @classmethod
     def fit(cls, name: TargetTransformName, values: Floats) -> TargetTransform:
@@ -124,7 +132,22 @@ class TargetTransform:
         """
         if self.name == "none":
             return values
-        return self.inverse(xp, xp.clip(values, self.low, self.high))
+        if not self.errors:
+            return self.inverse(xp, xp.clip(values, self.low, self.high))
+        if xp is np:
+            around = np.clip(values[..., None] + np.array(self.errors), self.low, self.high)
+            return self.inverse(np, around).mean(axis=-1)
+        around = xp.clip(values + np.array(self.errors, "float32"), self.low, self.high)
+        return xp.mean(self.inverse(xp, xp.expand_dims(around, axis=-1)), axis=1)
+
+    def with_errors(self, errors: Floats) -> TargetTransform:
+        """The same transform, whose predictions are means over such errors.
+
+        Args:
+            errors: Targets minus outputs, both on the transformed scale, (n,), n >= 1.
+        """
+        parts = np.array_split(np.sort(errors), min(len(errors), MOST_ERRORS))
+        return replace(self, errors=tuple(float(part.mean()) for part in parts))
 
     def _from_scores(self, xp: Namespace, values: Tensor) -> Tensor:
         """Linear between the knots, and beyond them as in the outermost pair."""
@@ -147,7 +170,7 @@ class TargetTransform:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TargetTransform:
         """Rebuild from plain data, also after a trip through JSON."""
-        lists = {name: tuple(data[name]) for name in ("knots", "scores") if name in data}
+        lists = {name: tuple(data[name]) for name in ("knots", "scores", "errors") if name in data}
         return cls(**{**data, **lists})
 
 
@@ -155,6 +178,7 @@ def is_transform(transform: TargetTransform) -> bool:
     """Whether training targets could have led to it: all numbers finite, and in their range."""
     knots, scores = transform.knots, transform.scores
     plain = (transform.shift, transform.power, transform.low, transform.high, *knots, *scores)
+    plain = (*plain, *transform.errors)
     if transform.name == "auto" or transform.name not in get_args(TargetTransformName):
         return False
     if not all(type(each) in (int, float) and abs(each) < _LARGEST for each in plain):
@@ -168,6 +192,7 @@ def is_transform(transform: TargetTransform) -> bool:
         and transform.shift in (0.0, 1.0)
         and 0.0 <= transform.power <= 2.0
         and len(knots) == len(scores)
+        and len(transform.errors) <= MOST_ERRORS
         and (2 <= len(knots) <= MOST_KNOTS if has_knots else not knots)
         and all((np.diff(each) > 0).all() for each in (knots, scores))
         and (transform.name != "log" or exponents)
