@@ -1,8 +1,10 @@
 """Kill training at random moments, go on, and compare with the run that nobody killed.
 
     python benchmarks/resume.py --kills 30 [--compile xla]
+    python benchmarks/resume.py --kind ensemble --kind text --kind forecast --kind tune --kills 3
 
-A run has dropout, shuffled rows, averaged weights, a cosine schedule and early stopping. SIGKILL
+A run of a table has dropout, shuffled rows, averaged weights, a cosine schedule and early stopping.
+Other kinds are an average of two networks, a text, a forecast, and a search for hyper-parameters. SIGKILL
 comes at a random moment between the start of the run and its bundle, every fifth time in the midst of
 writing a checkpoint. A run counts as equal if its whole bundle (but for seconds) and its history are.
 """
@@ -46,6 +48,45 @@ CLOCK = ("seconds", "phases", "probes")
 TOO_LATE = "too late"
 
 
+# What is trained of other kinds: the command and its options.
+KINDS: dict[str, tuple[str, list[str]]] = {
+    "ensemble": (
+        "train",
+        ["--target=bought", "--model=mlp", "--ensemble=2", "--no-baselines", "--set=epochs=12"],
+    ),
+    "text": (
+        "train",
+        ["--target=liked", "--model=fasttext", "--no-baselines", "--set=epochs=10"],
+    ),
+    "forecast": (
+        "train",
+        ["--target=sales", "--horizon=7", "--model=nlinear", "--no-baselines", "--set=epochs=15"],
+    ),
+    "tune": ("tune", ["--target=bought", "--model=mlp", "--trials=3", "--set=epochs=5"]),
+}
+
+
+def write_texts(path: Path, *, n_rows: int) -> None:
+    """Sentences of which one word decides."""
+    draw = np.random.default_rng(0)
+    words = draw.choice(["plain", "story", "about", "people", "who", "never", "meet"], (n_rows, 8))
+    good = draw.random(n_rows) < 0.5
+    texts = [
+        " ".join([*line, "fine" if each else "dull"])
+        for line, each in zip(words, good, strict=True)
+    ]
+    frame = pd.DataFrame({"review": texts, "liked": np.where(good, "yes", "no")})
+    frame.to_csv(path, index=False)
+
+
+def write_days(path: Path, *, n_rows: int) -> None:
+    """A weekly season with noise."""
+    days, noise = np.arange(n_rows), np.random.default_rng(0).normal(size=n_rows)
+    times = pd.date_range("2015-01-01", periods=n_rows)
+    values = 50 + 8 * np.sin(days * 2 * np.pi / 7) + noise
+    pd.DataFrame({"day": times, "sales": values.round(3)}).to_csv(path, index=False)
+
+
 def write_table(path: Path, *, n_rows: int) -> None:
     """A noisy problem of two classes with numbers, a category and missing cells."""
     draw = np.random.default_rng(0)
@@ -60,8 +101,11 @@ def write_table(path: Path, *, n_rows: int) -> None:
     frame.to_csv(path, index=False)
 
 
-def start(table: Path, run: Path) -> subprocess.Popen[bytes]:
+def start(kind: str, table: Path, run: Path) -> subprocess.Popen[bytes]:
     """Train in a process of its own."""
+    if kind != "table":
+        verb, how = KINDS[kind]
+        return _spawn(verb, str(table), *how, f"--output={run}")
     settings = [f"--set={key}={value}" for key, value in OPTIONS.items() if key != "model"]
     options = [
         "--target=bought",
@@ -72,13 +116,15 @@ def start(table: Path, run: Path) -> subprocess.Popen[bytes]:
     return _spawn("train", str(table), *options, *settings)
 
 
-def resume(run: Path) -> None:
+def resume(kind: str, run: Path) -> None:
     """Go on to the end.
 
     Raises:
         RuntimeError: It did not come to an end.
     """
-    process = _spawn("train", "--resume", str(run))
+    # A search that has not ended goes on as a search.
+    verb = "tune" if kind == "tune" and (run / "tuning" / CONFIG).exists() else "train"
+    process = _spawn(verb, "--resume", str(run))
     _, message = process.communicate()
     if process.returncode:
         raise RuntimeError(message.decode())
@@ -135,7 +181,7 @@ def kill(process: subprocess.Popen[bytes], run: Path, *, after_s: float, in_save
 
 def _is_saving(run: Path) -> bool:
     try:
-        return any((run / CHECKPOINTS).glob("*.part*"))
+        return any((run / CHECKPOINTS).glob("**/*.part*"))
     except OSError:  # renamed while the folder was read
         return False
 
@@ -146,14 +192,17 @@ def _phase(run: Path) -> str:
         return TOO_LATE
     if _is_saving(run):
         return "in a save"
-    return "between saves" if any(run.glob(f"{CHECKPOINTS}/*.checkpoint")) else "before a save"
+    return "between saves" if any(run.glob(f"{CHECKPOINTS}/**/*.checkpoint")) else "before a save"
 
 
-def measure(folder: Path, *, kills: int, n_rows: int, seed: int) -> tuple[int, dict[str, int]]:
+def measure(
+    folder: Path, *, kind: str, kills: int, n_rows: int, seed: int
+) -> tuple[int, dict[str, int]]:
     """How many killed runs ended equal, and when they were killed."""
     table, draw = folder / "table.csv", random.Random(seed)
-    write_table(table, n_rows=n_rows)
-    process = start(table, folder / "whole")
+    write = {"text": write_texts, "forecast": write_days}.get(kind, write_table)
+    write(table, n_rows=n_rows)
+    process = start(kind, table, folder / "whole")
     wait(process, (folder / "whole" / CONFIG).exists)
     began = time.perf_counter()
     wait(process, (folder / "whole" / BUNDLE).exists)
@@ -163,16 +212,16 @@ def measure(folder: Path, *, kills: int, n_rows: int, seed: int) -> tuple[int, d
         raise RuntimeError(message.decode())
     expected = outcome(folder / "whole")
     epochs = len((folder / "whole" / "history.csv").read_text().splitlines()) - 1
-    print(f"uninterrupted: {epochs} epochs, {lasted:.1f} s", flush=True)
+    print(f"{kind}, uninterrupted: {epochs} epochs, {lasted:.1f} s", flush=True)
     equal, phases, run = 0, collections.Counter[str](), folder / "killed"
     while phases.total() < kills:
         shutil.rmtree(run, ignore_errors=True)
         in_save = phases.total() % 5 == 4
         moment = draw.uniform(0, lasted * (0.4 if in_save else 1))
-        phase = kill(start(table, run), run, after_s=moment, in_save=in_save)
+        phase = kill(start(kind, table, run), run, after_s=moment, in_save=in_save)
         if phase == TOO_LATE:
             continue
-        resume(run)
+        resume(kind, run)
         phases[phase] += 1
         same = outcome(run) == expected
         equal += same
@@ -186,18 +235,21 @@ def measure(folder: Path, *, kills: int, n_rows: int, seed: int) -> tuple[int, d
 def main() -> int:
     """Print the count; 1 if any run differs."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=("table", *KINDS), action="append")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", choices=("auto", "graph", "xla"), default="auto")
     chosen = parser.parse_args()
     OPTIONS["compile"] = chosen.compile
-    with tempfile.TemporaryDirectory() as folder:
-        equal, phases = measure(
-            Path(folder), kills=chosen.kills, n_rows=chosen.rows, seed=chosen.seed
-        )
-    print(f"{equal} of {chosen.kills} equal bit for bit; killed {phases}")
-    return int(equal < chosen.kills)
+    differ = 0
+    for kind in chosen.kind or ["table"]:
+        with tempfile.TemporaryDirectory() as folder:
+            options = {"kills": chosen.kills, "n_rows": chosen.rows, "seed": chosen.seed}
+            equal, phases = measure(Path(folder), kind=kind, **options)
+        print(f"{kind}: {equal} of {chosen.kills} equal bit for bit; killed {phases}", flush=True)
+        differ += chosen.kills - equal
+    return int(differ > 0)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from kerasnn.errors import one_line
+
 _OPTIONS = (
     (r"pass (encoding|delimiter)='([^']*)'", r"add --\1 '\2'"),
     (r"pass columns=\{'(.*?)': '(\w+)'\}", r"add --column '\1=\2'"),
@@ -32,7 +34,7 @@ def line(message: object) -> str:
     "the text is UTF-16, not UTF-8 – add --encoding 'utf-16'"
     """
     # A name or a cell of a stranger's table may hold line ends and escape sequences.
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(message))
+    text = one_line(str(message))
     for parameter, option in _OPTIONS:
         text = re.sub(parameter, option, text)
     return text

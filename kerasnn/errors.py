@@ -52,11 +52,17 @@ class KerasnnError(Exception):
         self.fix = fix
         what = _bounded(what)
         located = f"{what} ({_bounded(place)})" if place else what
-        super().__init__(_one_line(f"{located} – {_bounded(fix)}" if fix else located))
+        super().__init__(one_line(f"{located} – {_bounded(fix)}" if fix else located))
 
 
-def _one_line(text: str) -> str:
-    """Names may hold characters that end a line or steer a terminal: these are spelled out."""
+def one_line(text: str) -> str:
+    r"""A text in which nothing ends the line, steers a terminal or turns the direction of writing.
+
+    Names in the bundle or the table of a stranger may hold such characters; these are spelled out.
+
+    >>> one_line("a\nb\x1b[2J")
+    'a\\nb\\x1b[2J'
+    """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -224,8 +224,15 @@ class RunFolder:
         Args:
             run: With this threshold.
             rule: By which it was chosen.
+
+        Raises:
+            ModelRefusedError: The configuration is damaged; nothing was written.
         """
-        text = (self.read(CONFIG, most=LARGEST_CONFIG) or b"").decode()
+        try:
+            text = (self.read(CONFIG, most=LARGEST_CONFIG) or b"").decode()
+        except UnicodeDecodeError:
+            place, fix = str(self.path / CONFIG), "score without keeping the threshold"
+            raise ModelRefusedError(f"{CONFIG} is not UTF-8 text", place=place, fix=fix) from None
         self.write(CONFIG, with_value(text, "run.threshold", rule, origin="argument").encode())
         self._write_scores(run)
         self._write_predictions(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kerasnn.errors import quantity
+from kerasnn.errors import one_line, quantity
 from kerasnn.summary import of_failures, of_time
 
 # Of the back-test.
@@ -39,7 +39,7 @@ def of_run(story: Mapping[str, Any]) -> list[str]:
     ]
     epoch = story["training"]["best_epoch"]
     best = f", best epoch {epoch:,}" if epoch else ""
-    return [
+    lines = [
         f"series    {count:,} of {data['origin']}, {first} to {last}",
         f"points    {points}",
         f"time      {forecast['time']}, frequency {forecast['frequency']}, {season}",
@@ -50,6 +50,7 @@ def of_run(story: Mapping[str, Any]) -> list[str]:
         f"{of_time(story)}{best}, {story['stopped']}",
         *of_failures(story),
     ]
+    return list(map(one_line, lines))
 
 
 def of_candidates(story: Mapping[str, Any]) -> list[str]:
@@ -64,4 +65,5 @@ def of_candidates(story: Mapping[str, Any]) -> list[str]:
     given_up = [row["title"] for row in rows if row["mean"] is None]
     more = len(known) - MOST_CANDIDATES
     lines += [f"            and {more:,} more with larger errors"] if more > 0 else []
-    return lines + ([f"            stopped early: {', '.join(given_up)}"] if given_up else [])
+    lines += [f"            stopped early: {', '.join(given_up)}"] if given_up else []
+    return list(map(one_line, lines))

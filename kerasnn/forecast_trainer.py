@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -33,7 +32,7 @@ from kerasnn.forecasting.parts import PartName
 from kerasnn.forecasting.selecting import Choice, Row, choose
 from kerasnn.forecasting.story import Told, tell
 from kerasnn.phases import Phases
-from kerasnn.progress import ProgressBar
+from kerasnn.progress import ProgressBar, announce
 from kerasnn.run_paths import open_folder
 from kerasnn.training.fitting import Watcher
 from kerasnn.training.forecast_losses import forecast_monitor
@@ -95,7 +94,7 @@ def train_forecaster(
 def _tell(row: Row) -> None:
     """A line about a candidate of the back-test."""
     shown = "given up" if row.mean is None else f"MASE {row.mean:.4f}"
-    print(f"back-test: {row.title}: {shown}", file=sys.stderr, flush=True)
+    announce(f"back-test: {row.title}: {shown}")
 
 
 def _choice_of(folder: RunFolder | None, config: Config) -> Choice:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 
 import numpy as np
 
-from kerasnn.errors import ModelRefusedError
+from kerasnn.errors import ModelRefusedError, one_line
 
 DEEPEST = 32
 # In Python a value takes up to 100 bytes, whatever it takes in JSON.
@@ -126,7 +126,7 @@ def shown(value: object, *, limit: int = 60) -> str:
     """Text of a stranger for one line of a terminal: cut, and without control characters."""
     text = str(value)
     text = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return one_line(text)
 
 
 class _ForbiddenError(ValueError):

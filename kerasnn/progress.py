@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
+from kerasnn.errors import one_line
+
 if TYPE_CHECKING:
     from kerasnn.training.engine import Engine
     from kerasnn.training.fitting import Row
@@ -18,7 +20,7 @@ SILENT_S = 30.0
 
 def announce(text: str) -> None:
     """A line for who waits."""
-    print(text, file=sys.stderr, flush=True)
+    print(one_line(text), file=sys.stderr, flush=True)
 
 
 def announce_phase(text: str, *, started: float) -> None:

@@ -376,8 +376,6 @@ def load(path: str | os.PathLike[str]) -> Run | ForecastRun:
     try:
         # An estimator has no scores: scikit-learn has held its test rows back.
         scores = Scores.from_dict(bundle.report["scores"]) if "scores" in bundle.report else None
-        if scores:
-            scores.table()  # what is printed of them is there
     except (LookupError, TypeError, ValueError, AttributeError):
         raise ModelRefusedError("the scores in the bundle are damaged", place=str(path)) from None
     return Run(bundle, scores, folder, stopped)

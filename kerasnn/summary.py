@@ -10,6 +10,7 @@ from typing import Any
 from kerasnn.data import series_cells, sound_cells
 from kerasnn.data.numerals import DURATION
 from kerasnn.data.pictures import describe_layout
+from kerasnn.errors import one_line
 from kerasnn.evaluation import membership
 from kerasnn.evaluation.searching import course, outcome, shown
 from kerasnn.evaluation.stages import sentence
@@ -25,9 +26,7 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
         schema: Of the table.
         parameters: Numbers that the network learned.
     """
-    return [
-        of_data(story),
-        of_columns(schema),
+    lines = [
         *of_choice(story),
         *of_augmentation(story),
         of_training(story, parameters),
@@ -36,6 +35,7 @@ def of_run(story: Mapping[str, Any], schema: Schema, parameters: int) -> list[st
         *of_members(story),
         *of_tuning(story),
     ]
+    return [one_line(of_data(story)), of_columns(schema), *map(one_line, lines)]
 
 
 def representation(run: Any) -> str:
@@ -49,7 +49,7 @@ def representation(run: Any) -> str:
     parts = [f"model {run.bundle.model}"] + [f"target {shorten(str(target), 40)}"] * bool(target)
     if run.scores and (value := run.scores.values.get(run.scores.main)) is not None:
         parts.append(f"{run.scores.main} {value:.4g}")
-    return f"<{type(run).__name__} {where}: {', '.join(parts)}>"
+    return one_line(f"<{type(run).__name__} {where}: {', '.join(parts)}>")
 
 
 def of_end(folder: Path | None, *, interrupted: bool) -> list[str]:
@@ -93,7 +93,7 @@ def of_columns(schema: Schema) -> str:
         target += f" of {len(schema.target.classes)} {of}"
     target += _doubt(schema.target)
     unused = f"; left out: {', '.join(left_out)}" if left_out else ""
-    return f"columns   {used}{unused}\ntarget    {target}"
+    return "\n".join(map(one_line, (f"columns   {used}{unused}", f"target    {target}")))
 
 
 def _doubt(target: Target) -> str:

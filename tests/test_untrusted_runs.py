@@ -166,6 +166,15 @@ def test_checkpoints_that_are_pipes_are_damaged(run: Path) -> None:
     assert "no checkpoint is intact" in refused("train", "--resume", run, "--epochs", "2")
 
 
+def test_a_threshold_is_not_kept_beside_a_damaged_configuration(run: Path) -> None:
+    (run / "config.yaml").write_bytes(b"run:\n  threshold: \xd0\n")
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    line = refused("evaluate", run, "--threshold", "0.4", "--save")
+    what = f"config.yaml is not UTF-8 text ({run / 'config.yaml'})"
+    assert line == f"error: {what} – score without keeping the threshold"
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
 def test_a_digest_that_is_a_pipe_is_not_waited_for(run: Path) -> None:
     exchange(run, "data.sha256", os.mkfifo)
     config = kerasnn.load(run).bundle.config

@@ -8,10 +8,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import pandas as pd
 
+from kerasnn.errors import one_line
 from kerasnn.storage import check_output, replacing
 
 Write = Callable[[pd.DataFrame], None]
@@ -40,7 +41,8 @@ def csv_writer(
     """
     if os.fspath(output) == "-":
         with _names_as_bytes(sys.stdout):
-            yield _appender(sys.stdout, spreadsheet_safe)
+            stream: Any = _Terminal(sys.stdout) if sys.stdout.isatty() else sys.stdout
+            yield _appender(stream, spreadsheet_safe)
         return
     check_output(output, force=force)
     with replacing(output) as file:
@@ -50,6 +52,21 @@ def csv_writer(
             text.flush()
         finally:
             text.detach()
+
+
+class _Terminal:
+    """Standard output where somebody reads along: nothing but line ends commands the terminal.
+
+    Args:
+        stream: Standard output.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text with the other control characters spelled out."""
+        return self._stream.write("\n".join(map(one_line, text.split("\n"))))
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from kerasnn.errors import one_line
 from kerasnn.evaluation import metrics
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.comparison import compare, not_run, verdict
@@ -93,7 +94,11 @@ class Scores:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Scores:
-        """Rebuild from `to_dict`'s data, also after a trip through JSON."""
+        """Rebuild from `to_dict`'s data, also after a trip through JSON.
+
+        Of a stranger's data, ``TypeError``, ``ValueError``, ``LookupError`` and ``AttributeError``
+        say that they are damaged.
+        """
         baselines = {
             name: BaselineScores(**{**each, "gain_interval": _pair(each["gain_interval"])})
             for name, each in data["baselines"].items()
@@ -110,17 +115,20 @@ class Scores:
             if data.get("threshold")
             else None,
         }
-        return cls(**{**data, **rebuilt})
+        found = cls(**{**data, **rebuilt})
+        found.table()  # what is printed of them is there
+        return found
 
     def table(self) -> str:
         """Everything as plain text: a table, the verdict, trust, the notes, classes and slices."""
-        sure = "\n".join(self.trust.sentences(self.task)) if self.trust else ""
-        decided = "\n".join(self.threshold.sentences()) if self.threshold else ""
-        parts = [self._metrics_table(), self.verdict, decided, sure, "\n".join(self._all_notes())]
+        sure = _lines(self.trust.sentences(self.task)) if self.trust else ""
+        decided = _lines(self.threshold.sentences()) if self.threshold else ""
+        notes = _lines(self._all_notes())
+        parts = [self._metrics_table(), one_line(self.verdict), decided, sure, notes]
         if self.per_class and len(self.per_class) <= MAX_SHOWN_CLASSES:
             parts.append(self._classes_table())
         if self.slices is not None:
-            parts += [_slices_table(self.slices), self.slices.summary]
+            parts += [_slices_table(self.slices), one_line(self.slices.summary)]
         return "\n\n".join(part for part in parts if part)
 
     def _metrics_table(self) -> str:
@@ -204,6 +212,10 @@ def shown_shares(per_class: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     return {name: title for name, title in titles.items() if name in known}
 
 
+def _lines(sentences: Iterable[str]) -> str:
+    return "\n".join(map(one_line, sentences))
+
+
 def _baseline(baseline: Baseline, difference: Difference) -> BaselineScores:
     return BaselineScores(
         baseline.title,
@@ -244,14 +256,14 @@ def _slices_table(slices: Slices) -> str:
 
 
 def render_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Plain-text columns, the first flush left, the others flush right.
+    """Plain-text columns, the first flush left, the others flush right; each cell is on one line.
 
     >>> print(render_table(["", "rows"], [["a", "1"], ["all", "12"]]))
          rows
     a       1
     all    12
     """
-    lines = [head, *rows]
+    lines = [[one_line(cell) for cell in line] for line in (head, *rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
     rendered = [
         "  ".join(

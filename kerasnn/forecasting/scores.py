@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from kerasnn.errors import ModelRefusedError
+from kerasnn.errors import ModelRefusedError, one_line
 from kerasnn.evaluation.scores import render_table
 from kerasnn.forecasting import metrics
 from kerasnn.forecasting.baselines import Baseline
@@ -124,13 +124,13 @@ class ForecastScores:
             ]
             for name, value in self.values.items()
         ]
-        parts = [render_table(head, rows), self.verdict]
+        parts = [render_table(head, rows), one_line(self.verdict)]
         parts += [
             _groups_table(what, found)
             for what, found in (("series", self.by_series), ("target", self.by_target))
             if 1 < len(found) <= MOST_SHOWN
         ]
-        parts.append("\n".join(f"Note: {note}." for note in self.notes))
+        parts.append("\n".join(one_line(f"Note: {note}.") for note in self.notes))
         return "\n\n".join(part for part in parts if part)
 
 

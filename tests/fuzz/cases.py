@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 import warnings
+import zipfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,29 @@ import kerasnn
 import kerasnn.forecasting.forecaster
 from kerasnn import forward, models
 from kerasnn.bundle import ForecastBundle, open_bundle, summary
+from kerasnn.bundle.members import BUNDLE_NAME, LIMITS
 from kerasnn.errors import KerasnnError
+from kerasnn.evaluation.side_by_side import read_scores, side_by_side
 
 # Seconds of all cores that a case may take.
 LONGEST = 20.0
 RUN = "run"
-SHARE_OF_RUNS, SHARE_RAW, SHARE_MANIFEST = 0.005, 0.2, 0.03
+SHARE_OF_RUNS, SHARE_RAW, SHARE_MANIFEST = 0.12, 0.2, 0.03
+# Of the cases that are runs: whose files change places with links and pipes, and which go on, are
+# evaluated or reported. To go on takes the longest.
+SHARE_NODES = 0.2
+DEEDS, OFTEN = ("report", "evaluate", "scores", "go on"), (4, 3, 2, 2)
+
+# What each reads, apart from checkpoints. Where it reads little, others are changed in vain.
+READ_BY = {
+    "report": (BUNDLE_NAME, "config.yaml"),
+    "evaluate": (
+        *("held_back.parquet", "reference.npz", "config.yaml", "data.sha256", "split.csv.gz"),
+        *("scores.json", "predictions.csv", "history.csv", BUNDLE_NAME),
+    ),
+    "scores": ("scores.json",),
+    "go on": ("config.yaml", "choice.json", "data.sha256", "held_back.parquet", ".lock"),
+}
 
 
 @dataclass(frozen=True)
@@ -122,7 +140,7 @@ class Cases:
                 target="target",
                 model="mlp",
                 baselines=False,
-                set={"epochs": 1, "width": 4, "depth": 1},
+                set={"epochs": 2, "width": 4, "depth": 1},
                 output=folder / RUN,
             )
         return folder / RUN
@@ -131,23 +149,65 @@ class Cases:
         copy = self.folder / RUN
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self._run, copy)
-        skipped = {".html"}
-        files = sorted(p for p in copy.rglob("*") if p.is_file() and p.suffix not in skipped)
+        (deed,) = random.choices(DEEDS, OFTEN)
+        files = sorted(p for p in copy.rglob("*") if p.is_file() and p.name in READ_BY[deed])
+        files = files or sorted(copy.rglob("*.checkpoint"))
         path = random.choice(files)
+        self._deed, self._outside = deed, None
+        if random.random() < SHARE_NODES:
+            self._outside = self.folder / "outside"
+            shutil.rmtree(self._outside, ignore_errors=True)
+            self._outside.mkdir()
+            what = mutations.node(random, path, self._outside)
+            self._before = _listing(self._outside)
+            return f"run, {deed}, {path.name} becomes {what}"
+        if path.name == BUNDLE_NAME:
+            # Whose checksums are right, so that it is looked into.
+            with zipfile.ZipFile(path) as archive:
+                members = {name: archive.read(name) for name in LIMITS}
+            changed, what = mutations.structured(random, members, members)
+            path.write_bytes(mutations.bytes_of(changed))
+            return f"run, {deed}, {path.name}, {what}"
         path.write_bytes(mutations.of_run(random, path.name, path.read_bytes()))
-        self._resumes = random.random() < 0.5
-        return f"run, {path.name}"
+        return f"run, {deed}, {path.name}"
 
     def _open_run(self) -> pd.DataFrame:
+        try:
+            return self._use_run()
+        finally:
+            if self._outside is not None and _listing(self._outside) != self._before:
+                raise AssertionError("something outside of the run was changed")
+
+    def _use_run(self) -> pd.DataFrame:
         copy = self.folder / RUN
-        if self._resumes:
-            run: Any = kerasnn.train(resume=copy, set={"run.time_limit_s": 2}, progress=False)
+        if self._deed == "scores":
+            scores = read_scores(copy)
+            side_by_side({"run": scores})
+            scores.table()
+            return pd.DataFrame()
+        if self._deed == "go on":
+            how: dict[str, Any] = {"run.time_limit_s": 2, "run.baselines": False}
+            run: Any = kerasnn.train(resume=copy, set=how, progress=False)
+            run.report(copy / "again.html", force=True)
         else:
-            run = kerasnn.load(copy)
-            run.evaluate()
-        run.report(copy / "again.html", force=True)
-        found: pd.DataFrame = run.predict(samples.table("binary"))
+            with _Cached(self._networks, self._forwards):
+                run = kerasnn.load(copy)
+                repr(run)
+                if self._deed == "evaluate":
+                    run.evaluate(threshold="f1", save=True).table()
+                else:
+                    run.report(copy / "again.html", force=True)
+                    run.summary()
+        found: pd.DataFrame = run.predict(samples.table("binary").head(3))
         return found
+
+
+def _listing(folder: Path) -> list[tuple[str, bytes]]:
+    """Names and contents of what is in a folder."""
+    return sorted(
+        (str(p.relative_to(folder)), p.read_bytes() if p.is_file() else b"")
+        for p in folder.rglob("*")
+    )
 
 
 def _tried(action: Any) -> tuple[str, str]:

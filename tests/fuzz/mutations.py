@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -192,6 +194,34 @@ def manifest(random: Random, content: Members) -> bytes:
         ).hexdigest()
     text = json.dumps(data, separators=(",", ":")).encode()
     return b"".join(pack({members.MANIFEST: text, **content}))
+
+
+def node(random: Random, path: Path, outside: Path) -> str:
+    """Put something else in the place of a file of a run; says what.
+
+    Args:
+        random: Source of chance.
+        path: Path of the file.
+        outside: Empty folder beside the run, in which links end.
+    """
+    kind = random.choice(
+        ("a link", "a link to itself", "a pipe", "a folder", "nothing", "/dev/zero")
+    )
+    content = path.read_bytes()
+    path.unlink()
+    if kind == "a link":
+        (outside / "file").write_bytes(content)
+        path.symlink_to(outside / "file")
+    elif kind == "a link to itself":
+        path.symlink_to(path.name)
+    elif kind == "a pipe":
+        os.mkfifo(path)
+    elif kind == "a folder":
+        path.mkdir()
+        (path / "file").write_bytes(content)
+    elif kind == "/dev/zero":
+        path.symlink_to(kind)
+    return kind
 
 
 def of_run(random: Random, name: str, content: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from kerasnn.errors import ModelRefusedError
+from kerasnn.errors import ModelRefusedError, one_line
 from kerasnn.evaluation import membership
 from kerasnn.evaluation.comparison import WINS
 from kerasnn.evaluation.metrics import METRICS
@@ -51,6 +52,10 @@ _SPLITS = {
 }
 
 
+# In HTML the rest is text, but these would turn the direction of what follows, or are no text.
+_COMMANDS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 def render(story: Story) -> str:
     """The page.
 
@@ -82,7 +87,8 @@ def fill(template: str, values: Story) -> str:
     )
     environment.filters |= {"percent": percent, "figure": figure_of, "shorten": shorten}
     environment.filters["first_upper"] = first_upper
-    return environment.get_template(template).render(**values)
+    page = environment.get_template(template).render(**values)
+    return _COMMANDS.sub(lambda found: one_line(found[0]), page)
 
 
 def _of_all(story: Story) -> Story:
