@@ -100,6 +100,7 @@ ALLOWED: dict[str, dict[str, str]] = {
     "kerasnn/folder.py": {"read_parquet": "a file that storage opened"},
     "kerasnn/forecasting/selecting.py": {"load": MEMORY, "savez": MEMORY},
     "kerasnn/layers/pretrained.py": {"File": USERS, "load_weights": USERS},
+    "kerasnn/layers/weights_files.py": {"File": USERS},
     "kerasnn/layers/ridge.py": {"memmap": TEMPORARY},
     "kerasnn/locks.py": {
         "read_text": SYSTEM,
