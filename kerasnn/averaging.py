@@ -22,6 +22,7 @@ from kerasnn.evaluation.calibration import label_probabilities, probabilities
 from kerasnn.evaluation.membership import Member, Membership
 from kerasnn.greedy import bagged_weights, greedy_weights
 from kerasnn.learning import (
+    LEAST_S,
     Average,
     Learned,
     Lesson,
@@ -74,9 +75,16 @@ class Averaged:
     learned: Learned
     kept: Sequence[tuple[Learned, Lesson]]
 
-    def again(self) -> Learned:
-        """As `kerasnn.learning.learned_again`, for each of them."""
-        again = [learned_again(*each) for each in self.kept]
+    def again(self, left_s: float | None = None) -> Learned:
+        """As `kerasnn.learning.learned_again`, for each of them.
+
+        Args:
+            left_s: Seconds that are left for all; None has no limit.
+        """
+        again, ends = [], None if left_s is None else perf_counter() + left_s
+        for each in self.kept:
+            left = None if ends is None else ends - perf_counter()
+            again.append(learned_again(*each, left_s=left))
         parts = max((each.parts for each in again), key=len)
         if parts == self.learned.parts:
             return self.learned
@@ -111,7 +119,7 @@ def learn_average(
     Raises:
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
     """
-    plans = adapted(plan(config), config, table)
+    began, plans = perf_counter(), adapted(plan(config), config, table)
     wanted = wanted_options(plans, config, table.schema)
     options = list(dict.fromkeys(wanted))
 
@@ -120,9 +128,12 @@ def learn_average(
 
     rows = prepare_rows(table, fit_to, config.training, weights=weights)
     by_way = [_of_way(rows, way) for way in range(1, len(options) + 1)]
+    limit = config.run.time_limit_s
+    if limit is not None:
+        limit = max(limit - (perf_counter() - began), LEAST_S)
     course = _Course(checkpoints, fingerprint, watch)
     for number, (each, option) in enumerate(zip(plans, wanted, strict=True), start=1):
-        if not course.goes_on(config.run.time_limit_s, len(plans)):
+        if not course.goes_on(limit, [_title(rest.model) for rest in plans[number - 1 :]]):
             break
         way = options.index(option) + 1
         course.train(number, way, by_way[way - 1], each)
@@ -162,18 +173,26 @@ class _Course:
         self._left: float | None = None
         self._rates: dict[str, float] = {}
 
-    def goes_on(self, limit: float | None, count: int) -> bool:
-        """Whether the next one is to be trained; lays down the time that it may take."""
+    def goes_on(self, limit: float | None, titles: Sequence[str]) -> bool:
+        """Whether the next one is to be trained; lays down the time that it may take.
+
+        Args:
+            limit: Seconds for all; None has no limit.
+            titles: Titles of those that are still to be trained.
+        """
         if self.stopped:
             return False
         if limit is None:
             return True
         left = limit - sum(each.seconds for each in self.done)
-        if left <= 0 and self.done:
+        # None is begun that has no time for what every training begins with.
+        if self.done and left <= min(each.lesson.seconds for each in self.done):
             self.stopped = "time limit"
-            warn(f"there was time for {len(self.done)} of {count} networks")
+            count = len(self.done) + len(titles)
+            what = f"there was time for {len(self.done)} of {count} networks, not for "
+            warn(what + ", ".join(titles), fix="raise `run.time_limit_s`")
             return False
-        self._left = left / (count - len(self.done))
+        self._left = max(left, LEAST_S) / len(titles)
         return True
 
     def train(self, number: int, way: int, rows: Rows, config: Config) -> None:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import models
+from kerasnn.closed_forms import within_limit
 from kerasnn.config import Config, ModelOptions
 from kerasnn.deciding import (
     decide,
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 XLA_IMAGES = 50_000
 # Validation rows from which on it makes no difference that they chose the members of a network.
 MOST_CROSSED = 10_000
+# Seconds that a training gets where none are left: it takes a step.
+LEAST_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Learned:
         average: Of what the network is the mean, if it is one.
         validation: Predictions on the validation rows before any network learned from these, by
             which decisions are chosen; None for a regression.
+        seconds: Seconds of the preparation and the training, over all sittings.
     """
 
     predictor: Predictor
@@ -74,6 +79,7 @@ class Learned:
     parts: tuple[str, ...] = ("train",)
     average: Average | None = None
     validation: Predictions | None = None
+    seconds: float = 0.0
 
     @property
     def model(self) -> ModelOptions:
@@ -117,12 +123,19 @@ class Rows:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A network and its rows, ready to be trained; made anew and equal by each sitting."""
+    """A network and its rows, ready to be trained; made anew and equal by each sitting.
+
+    Args:
+        decided: Values of the configuration that lack of time decided.
+        seconds: Seconds that it took to make.
+    """
 
     preprocessor: Preprocessor
     network: keras.Model
     train: Arrays
     validation: Arrays
+    decided: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) -> Lesson:
@@ -133,11 +146,13 @@ def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) 
         config: How to encode them, and which network.
         weights: How much each row of the table counts, (n,), in training and validation; >= 0.
     """
+    began = perf_counter()
 
     def fit_to(train: pd.DataFrame) -> Preprocessor:
         return Preprocessor.fit(train, table.schema, config.preprocessing)
 
-    return begin(prepare_rows(table, fit_to, config.training, weights=weights), config)
+    rows = prepare_rows(table, fit_to, config.training, weights=weights)
+    return begin(rows, config, began=began)
 
 
 def prepare_rows(
@@ -171,15 +186,28 @@ def prepare_rows(
     )
 
 
-def begin(rows: Rows, config: Config) -> Lesson:
-    """A network with its first weights, for rows that are prepared."""
-    network, train = build_network(config, rows.preprocessor), rows.train
-    entry = models.get(config.model.name)
+def begin(rows: Rows, config: Config, *, began: float | None = None) -> Lesson:
+    """A network with its first weights, for rows that are prepared.
+
+    Args:
+        rows: Prepared rows.
+        config: Configuration of the network; a closed form is made smaller to keep its time limit.
+        began: When its time began, of `time.perf_counter`; now if None.
+    """
+    began = perf_counter() if began is None else began
+    entry, train, decided = models.get(config.model.name), rows.train, {}
+    if entry.closed_form:
+        build = partial(build_network, preprocessor=rows.preprocessor)
+        count = len(rows.validation)
+        decided, train = within_limit(config, train, count, build=build, began=began)
+        config = config.with_inferred(decided)
+    network = build_network(config, rows.preprocessor)
     if entry.load_weights:
         _load_weights(entry, network, config)
     if entry.initialize:
         entry.initialize(network, train.inputs, train.target, config.run.seed)
-    return Lesson(rows.preprocessor, network, train, rows.validation)
+    spent = perf_counter() - began
+    return Lesson(rows.preprocessor, network, train, rows.validation, decided, spent)
 
 
 def _load_weights(entry: models.Entry, network: keras.Model, config: Config) -> None:
@@ -252,7 +280,8 @@ def learn(
         fingerprint: Likewise.
         watchers: Likewise.
     """
-    output = lesson.preprocessor.signature.output
+    began, output = perf_counter() - lesson.seconds, lesson.preprocessor.signature.output
+    config = config.with_inferred(lesson.decided) if lesson.decided else config
     recipe, sweep = config.training, None
     row_loss = loss_function(recipe, output)
     head = _cut_head(lesson, config) if recipe.pretrained else None
@@ -281,6 +310,9 @@ def learn(
         augmenter=_augmenter(config, lesson.preprocessor.signature, len(lesson.train)),
     )
     limit, entry = config.run.time_limit_s, models.get(config.model.name)
+    if limit is not None:
+        # What came before counts too.
+        limit = max(limit - (perf_counter() - began), LEAST_S)
     if entry.closed_form:
         fitted = _solved(lesson, row_loss, how["monitor"])
     elif head:
@@ -292,7 +324,8 @@ def learn(
     crossed = _concluded(entry.conclude, lesson) if entry.conclude else None
     mirror = _averages_mirrored(recipe)
     predictor, validation = decided(lesson, config, mirror=mirror, crossed=crossed)
-    return Learned(predictor, fitted, config, sweep, validation=validation)
+    seconds = max(perf_counter() - began, fitted.progress.seconds)
+    return Learned(predictor, fitted, config, sweep, validation=validation, seconds=seconds)
 
 
 def _concluded(conclude: Callable[..., None], lesson: Lesson) -> np.ndarray | None:
@@ -359,7 +392,7 @@ def _validation_predictions(
     )
 
 
-def learned_again(learned: Learned, lesson: Lesson) -> Learned:
+def learned_again(learned: Learned, lesson: Lesson, *, left_s: float | None = None) -> Learned:
     """Some models learn once more, from the validation rows too; others stay as they are.
 
     Once they have decided how long to train, and how sure to be, these rows are needed for nothing
@@ -369,6 +402,8 @@ def learned_again(learned: Learned, lesson: Lesson) -> Learned:
     Args:
         learned: From `learn`, not stopped by hand or by time.
         lesson: What it learned from.
+        left_s: Seconds that are left for it; None has no limit. It stays as it is if they are too
+            few.
     """
     config, known, checked = learned.config, lesson.train, lesson.validation
     entry = models.get(config.model.name)
@@ -376,15 +411,25 @@ def learned_again(learned: Learned, lesson: Lesson) -> Learned:
         return learned
     if learned.fitted.progress.stopped in ("interrupted", "time limit", FAILED):
         return learned
+    if left_s is not None and (lesson.decided or seconds_again(learned, lesson) > left_s):
+        return learned
     rows = _joined(known, checked)
     network = build_network(config, lesson.preprocessor)
     if entry.initialize:
         entry.initialize(network, rows.inputs, rows.target, config.run.seed)
-    if not entry.closed_form and not _trained_as_long(network, rows, checked, learned, lesson):
+    how = (network, rows, checked, learned, lesson)
+    if not entry.closed_form and not _trained_as_long(*how, limit=left_s):
         return learned
     earlier = learned.predictor
     predictor = Predictor(earlier.preprocessor, network, earlier.decision)
     return replace(learned, predictor=predictor, parts=("train", "validation"))
+
+
+def seconds_again(learned: Learned, lesson: Lesson) -> float:
+    """About how long a network takes to learn once more, from the validation rows too."""
+    progress, n_rows = learned.fitted.progress, len(lesson.train)
+    share = progress.best_epoch / max(progress.epoch, 1)
+    return learned.seconds * share * (n_rows + len(lesson.validation)) / max(n_rows, 1)
 
 
 def _joined(first: Arrays, second: Arrays) -> Arrays:
@@ -400,11 +445,16 @@ def _joined(first: Arrays, second: Arrays) -> Arrays:
 
 
 def _trained_as_long(
-    network: keras.Model, rows: Arrays, checked: Arrays, learned: Learned, lesson: Lesson
+    network: keras.Model,
+    rows: Arrays,
+    checked: Arrays,
+    learned: Learned,
+    lesson: Lesson,
+    *,
+    limit: float | None,
 ) -> bool:
     """Train for as many epochs as were best; whether they all were done."""
     config, progress = learned.config, learned.fitted.progress
-    limit = config.run.time_limit_s
     row_loss = loss_function(config.training, lesson.preprocessor.signature.output)
     # The last epoch is the one that is kept.
     epoch = count()
@@ -423,7 +473,7 @@ def _trained_as_long(
         row_loss=row_loss,
         monitor=latest,
         seed=config.run.seed,
-        time_limit_s=None if limit is None else max(limit - progress.seconds, 1.0),
+        time_limit_s=limit,
         second_try=False,
     )
     as_long = fitted.progress.epoch == progress.best_epoch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from kerasnn import average_plan, averaging
@@ -103,7 +104,8 @@ def _learn_one(
     if folder and fingerprint:
         folder.check(fingerprint)
         folder.begin(config, table)
-    lesson = prepare(table, config)
+    began, limit = perf_counter(), timed.run.time_limit_s
+    lesson = prepare(table, timed)
     probes = Probes.of(lesson, config) if folder else None
     watchers = _watchers(config, folder, lesson, progress=progress)
     try:
@@ -117,7 +119,10 @@ def _learn_one(
     finally:
         for watcher in watchers:
             getattr(watcher, "close", lambda: None)()
-    return learned_again(learned, lesson) if len(table.parts.test) else learned, probes
+    if len(table.parts.test):
+        left = None if limit is None else limit - (perf_counter() - began)
+        learned = learned_again(learned, lesson, left_s=left)
+    return learned, probes
 
 
 def _learn_average(
@@ -142,6 +147,7 @@ def _learn_average(
             return (*watchers, probes[0])
         return watchers
 
+    began, limit = perf_counter(), timed.run.time_limit_s
     averaged = averaging.learn_average(
         table,
         timed,
@@ -149,7 +155,10 @@ def _learn_average(
         fingerprint=fingerprint,
         watch=watch,
     )
-    learned = averaged.again() if len(table.parts.test) else averaged.learned
+    learned = averaged.learned
+    if len(table.parts.test):
+        left = None if limit is None else limit - (perf_counter() - began)
+        learned = averaged.again(left)
     return learned, probes[0] if probes else None
 
 

@@ -255,6 +255,10 @@ class Entry:
             learns it, and a seed.
         closed_form: Whether `initialize` solves for the weights, and no step of a gradient is
             taken.
+        reducible: Name of the hyper-parameter that the seconds of a closed form are about
+            proportional to, and the smallest value that lack of time or memory chooses.
+        transforms: From a number of training rows to how many rows `initialize` computes features
+            of, of a closed form.
         refit: Whether it is trained again in the end, on the validation rows too, for as many
             epochs as were best.
         load_weights: Gives a fresh network the weights of a file, where the model takes one: called
@@ -281,6 +285,8 @@ class Entry:
     load_weights: Callable[[keras.Model, str, Mapping[str, Any]], None] | None = None
     encoder_end: str = "{}_features"
     closed_form: bool = False
+    reducible: tuple[str, int] | None = None
+    transforms: Callable[[int], float] | None = None
     refit: bool = False
     conclude: Callable[[keras.Model, Mapping[str, Any], Any], None] | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -349,6 +355,8 @@ def get(name: str) -> Entry:
         initialize=getattr(module, "initialize", None),
         load_weights=getattr(module, "load_weights", None),
         closed_form=getattr(module, "CLOSED_FORM", False),
+        reducible=getattr(module, "REDUCIBLE", None),
+        transforms=getattr(module, "transforms", None),
         refit=getattr(module, "REFIT", False),
         conclude=getattr(module, "conclude", None),
         profiles=getattr(module, "PROFILES", {}),

@@ -118,7 +118,7 @@ def baselines(
         if clock.allows("the linear model", cells * LINEAR_CELL_S, always=CHEAP_S):
             found += _linear(judge, rows, tested, note)
         if rows.has_columns and clock.allows("gradient boosting", cells * BOOSTING_CELL_S):
-            found += _boosting(judge, rows, tested, note, seed=seed)
+            found += _boosting(judge, rows, tested, note, seed=seed, clock=clock)
     return found
 
 
@@ -141,6 +141,21 @@ class _Clock:
             return sys.maxsize
         a_row = max(width, 1) * (LINEAR_CELL_S + BOOSTING_CELL_S)
         return max(FEWEST_TIMED, int(self._left / a_row))
+
+    def affordable_rounds(self, fit: Callable[[int], Any], wanted: int) -> int:
+        """How many rounds there is time for, by what a few of them take."""
+        if self._limit is None or wanted <= FEWEST_ROUNDS:
+            return wanted
+        seconds = self.seconds_of(lambda: fit(FEWEST_ROUNDS))
+        most = int(FEWEST_ROUNDS * self._left / max(seconds, 1e-6))
+        return min(wanted, max(FEWEST_ROUNDS, most))
+
+    @staticmethod
+    def seconds_of(work: Callable[[], Any]) -> float:
+        """What some work takes."""
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
 
     def allows(self, title: str, seconds: float, *, always: float = 0.0) -> bool:
         """Whether there is time for a baseline; says it where not."""
@@ -244,7 +259,13 @@ def _linear(judge: _Judge, train: BaselineRows, test: BaselineRows, note: str) -
 
 
 def _boosting(
-    judge: _Judge, train: BaselineRows, test: BaselineRows, note: str, *, seed: int
+    judge: _Judge,
+    train: BaselineRows,
+    test: BaselineRows,
+    note: str,
+    *,
+    seed: int,
+    clock: _Clock,
 ) -> list[Baseline]:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
@@ -256,6 +277,19 @@ def _boosting(
     rounds = min(100, MAX_TREES // max(1, len(target.classes) if len(target.classes) > 2 else 1))
     width = train.numbers.shape[1] + train.codes.shape[1]
     rounds = min(rounds, max(FEWEST_ROUNDS, MAX_TREE_COLUMNS // max(1, width)))
+    native = [v.cardinality <= MAX_NATIVE for v in judge.preprocessor.vocabularies]
+    settings: dict[str, Any] = {
+        "categorical_features": [False] * train.numbers.shape[1] + native,
+        "random_state": seed,
+    }
+    regression = target.task == "regression"
+    boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    columns, tested = boosting_columns(train), boosting_columns(test)
+
+    def fit(rounds: int) -> Predictions:
+        return _fit(judge, boosting(**settings, max_iter=rounds), columns, tested, train.target)
+
+    rounds = clock.affordable_rounds(fit, rounds)
     notes = [note] if note else []
     if judge.preprocessor.images:
         notes.append("it saw no image")
@@ -263,16 +297,6 @@ def _boosting(
         notes.append("it saw no text")
     if rounds < 100:
         notes.append(f"{rounds} rounds instead of 100")
-    native = [v.cardinality <= MAX_NATIVE for v in judge.preprocessor.vocabularies]
-    settings = {
-        "categorical_features": [False] * train.numbers.shape[1] + native,
-        "max_iter": rounds,
-        "random_state": seed,
-    }
-    regression = target.task == "regression"
-    boosting = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
-    predictions = _fit(
-        judge, boosting(**settings), boosting_columns(train), boosting_columns(test), train.target
-    )
+    predictions = fit(rounds)
     seconds = time.perf_counter() - start
     return [Baseline("boosting", "gradient boosting", predictions, seconds, ", ".join(notes))]

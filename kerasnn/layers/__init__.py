@@ -115,6 +115,7 @@ if TYPE_CHECKING:
         fit_means,
         fit_rocket,
         rocket_features,
+        rows_to_fit_rocket,
     )
     from kerasnn.layers.sequences import sequence_features, sequence_network
     from kerasnn.layers.series import scaled_series
@@ -228,6 +229,7 @@ _MODULES = {
     "recurrent_layer": "recurrent",
     "residual_block": "blocks",
     "rocket_features": "rocket",
+    "rows_to_fit_rocket": "rocket",
     "scale_pixels": "pixels",
     "scaled_output": "blocks",
     "scaled_series": "series",
@@ -350,6 +352,7 @@ __all__ = [
     "recurrent_layer",
     "residual_block",
     "rocket_features",
+    "rows_to_fit_rocket",
     "scale_pixels",
     "scaled_output",
     "scaled_series",

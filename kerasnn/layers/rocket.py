@@ -36,6 +36,8 @@ STEP = 1e-3
 ROWS_AT_ONCE = 16
 # Rows that tell the means of features, at most.
 ROWS_OF_MEANS = 128
+# What a kernel gives for the row that its thresholds come from takes as long as features of so many.
+ROWS_A_KERNEL = 1.5
 
 
 def rocket_features(x: KerasTensor, mask: KerasTensor, *, features: int, name: str) -> KerasTensor:
@@ -183,6 +185,15 @@ def fit_means(network: keras.Model, inputs: Mapping[str, Any]) -> None:
             given = {key: ops.convert_to_tensor(values[some]) for key, values in inputs.items()}
             total += ops.convert_to_numpy(walk(given)).sum(axis=0)
         layer.kernel.assign((total / len(rows))[None].astype("float32"))
+
+
+def rows_to_fit_rocket(n_rows: int) -> float:
+    """How many rows `fit_rocket` and `fit_means` compute features of, about.
+
+    Args:
+        n_rows: Number of training rows.
+    """
+    return ROWS_A_KERNEL * KERNELS + min(n_rows, ROWS_OF_MEANS)
 
 
 def kernels() -> NDArray[np.float32]:

@@ -178,7 +178,7 @@ class Engine:
         rates: np.ndarray,
         shares: np.ndarray | None = None,
         *,
-        on_call: Callable[[int], None] | None = None,
+        on_call: Callable[[int], bool] | None = None,
     ) -> dict[str, float]:
         """Train for one epoch.
 
@@ -187,12 +187,13 @@ class Engine:
             rates: Learning rate of each step, float32 (steps_per_epoch,).
             shares: What weight decay and dropout are multiplied by in each step, likewise, where
                 the recipe lets them change; ones if None.
-            on_call: Told how many steps are done after each call of the compiled function. What
-                it raises ends the epoch.
+            on_call: Told how many steps are done after each call of the compiled function. The
+                epoch ends if it returns true; what it raises ends it too.
 
         Returns:
-            Means over the steps: ``loss`` and ``gradient_norm``.
+            Means over the steps that were done: ``loss`` and ``gradient_norm``.
         """
+        n_steps = self.steps_per_epoch
         totals = tf.zeros(2, "float32")
         # As tensors: a Python number would mean a new trace for each value.
         when = tf.constant(epoch)
@@ -205,9 +206,13 @@ class Engine:
                 # The sums are passed on, because their bits must not depend on how a clock divided
                 # the epoch into calls.
                 totals = self._compiled(*given, tf.constant(start), tf.constant(stop), totals)
-                if on_call:
-                    on_call(first + stop)
-        loss, norm = (totals / self.steps_per_epoch).numpy().tolist()
+                if on_call and on_call(first + stop):
+                    n_steps = first + stop
+                    break
+            else:
+                continue
+            break
+        loss, norm = (totals / n_steps).numpy().tolist()
         return {"loss": loss, "gradient_norm": norm}
 
     def _blocks(self, order: np.ndarray) -> Iterator[_Block]:

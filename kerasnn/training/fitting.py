@@ -114,7 +114,8 @@ def fit(
         row_loss: From `kerasnn.training.losses.loss_function`.
         monitor: What picks the best epoch.
         seed: Of the order of the rows.
-        time_limit_s: Seconds of training at most, over all sittings.
+        time_limit_s: Seconds of training at most, over all sittings. The first epoch is cut short
+            if it takes longer.
         checkpoints: Where to keep the state; none are kept if None.
         fingerprint: What must be equal for a checkpoint to be used.
         watchers: Told what happens.
@@ -284,6 +285,8 @@ class _Sitting:
     def train(self) -> None:
         """Epoch after epoch until something says stop."""
         while not self.progress.stopped:
+            if self.seconds > self.limit and self.fitted.history:
+                raise _TimeLimitError
             if self.progress.epoch >= self.progress.horizon:
                 cut = self.progress.horizon < self.recipe.epochs
                 self._conclude("time limit" if cut else "all epochs done")
@@ -319,11 +322,18 @@ class _Sitting:
             watcher.on_epoch(row, engine)
         return True
 
-    def _on_call(self, done: int) -> None:
+    def _on_call(self, done: int) -> bool:
+        """Whether an epoch is to end here: one that takes too long, with none before it."""
+        steps = self.engine.steps_per_epoch
         for watcher in self.watchers:
-            watcher.on_steps(self.progress.epoch, done, self.engine.steps_per_epoch)
-        if self.seconds > self.limit and self.best:
+            watcher.on_steps(self.progress.epoch, done, steps)
+        if self.seconds <= self.limit:
+            return False
+        if self.best:
             raise _TimeLimitError
+        if done < steps and not self.fitted.history:
+            self._note(f"for lack of time, the first epoch has {done:,} of {steps:,} steps")
+        return done < steps
 
     def _validate(self, row: Row) -> None:
         judged = self.engine.weights_to_judge()
@@ -444,7 +454,7 @@ class _Sitting:
         if why in ("interrupted", "time limit"):
             # The epoch that was cut short is done again from its start on resume.
             self._go_back()
-        self.progress.stopped = why
+        self.progress.stopped, self.progress.seconds = why, self.seconds
         if self.checkpoints:
             self._save()
 

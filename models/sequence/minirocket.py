@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RECIPE = Recipe(epochs=0)
 PREPROCESSING = PreprocessingOptions()
 CLOSED_FORM = True
+REDUCIBLE = ("features", 840)
 
 EMBEDDING = 16
 
@@ -83,3 +84,12 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     layers.fit_rocket(network, inputs, seed=seed)
     layers.fit_means(network, inputs)
     layers.fit_output(network, inputs, target, seed=seed)
+
+
+def transforms(n_rows: int) -> float:
+    """How many rows `initialize` computes features of, about.
+
+    Args:
+        n_rows: Number of training rows.
+    """
+    return layers.rows_to_fit_rocket(n_rows) + n_rows
