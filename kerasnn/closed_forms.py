@@ -101,9 +101,8 @@ def within_limit(
     budget = SHARE * (limit - (perf_counter() - began))
 
     def seconds(size: int, n_rows: int) -> float:
-        return size / small * _of_network(pace, entry, n_rows, n_validation) + _of_equations(
-            n_rows, size
-        )
+        of_network = size / small * _of_network(pace, entry, n_rows, n_validation)
+        return float(of_network + _of_equations(n_rows, size))
 
     size, n_rows = wanted, len(train)
     while is_free and size > fewest and seconds(size, n_rows) > budget:

@@ -195,7 +195,8 @@ def begin(rows: Rows, config: Config, *, began: float | None = None) -> Lesson:
         began: When its time began, of `time.perf_counter`; now if None.
     """
     began = perf_counter() if began is None else began
-    entry, train, decided = models.get(config.model.name), rows.train, {}
+    entry, train = models.get(config.model.name), rows.train
+    decided: dict[str, Any] = {}
     if entry.closed_form:
         build = partial(build_network, preprocessor=rows.preprocessor)
         count = len(rows.validation)
