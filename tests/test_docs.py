@@ -76,6 +76,8 @@ def test_every_error_has_its_exit_code(reference: ModuleType) -> None:
         if name.endswith("Error"):
             (row,) = (line for line in page.splitlines() if f"`kerasnn.{name}`" in line)
             assert row.startswith(f"| {getattr(kerasnn, name).exit_code} |")
+    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert codes == [0, 1, 2, 3, 4, 130, 141]
 
 
 def test_a_docstring_becomes_lists_and_code(reference: ModuleType) -> None:
@@ -163,3 +165,27 @@ def test_figures_have_a_record_of_their_benchmark() -> None:
     for script in scripts:
         assert (ROOT / "benchmarks" / f"{script}.py").is_file()
         assert (ROOT / "benchmarks" / "results" / f"{script}.txt").is_file()
+
+
+def test_figures_are_in_the_records_of_the_benchmarks() -> None:
+    """Each figure of three or more digits is one of the records, rounded to its digits."""
+    pattern = r"(?<![\w.,])(?:\d[\d,]*)?(?:\.\d+(?:e-\d+)?)?(?![\w])"
+    results = sorted((ROOT / "benchmarks" / "results").glob("*.txt"))
+    records = "\n".join(file.read_text(encoding="utf-8") for file in results)
+    measured = {float(x.replace(",", "")) for x in re.findall(r"\d[\d,]*\.?\d*(?:e-\d+)?", records)}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    claims = readme.partition("## What makes it different")[2].partition("\n## ")[0]
+    text = (DOCS / "benchmarks.md").read_text(encoding="utf-8") + claims
+    shown = {x for x in re.findall(pattern, text) if len(re.sub(r"\D", "", x)) >= 3}
+    assert len(shown) >= 100
+    missing = []
+    for figure in shown:
+        value = float(figure.replace(",", ""))
+        digits = len(figure.partition(".")[2].partition("e")[0])
+        thousands = value >= 10_000 and value % 500 == 0
+        margin = 500 if value >= 10_000 and value % 500 == 0 else 0.5000001 * 10**-digits
+        if "e" in figure:
+            margin = 0
+        if not any(abs(x - value) <= margin for x in measured):
+            missing.append(figure)
+    assert not missing
