@@ -182,10 +182,8 @@ def test_figures_are_in_the_records_of_the_benchmarks() -> None:
     for figure in shown:
         value = float(figure.replace(",", ""))
         digits = len(figure.partition(".")[2].partition("e")[0])
-        thousands = value >= 10_000 and value % 500 == 0
-        margin = 500 if value >= 10_000 and value % 500 == 0 else 0.5000001 * 10**-digits
-        if "e" in figure:
-            margin = 0
+        is_rounded = value >= 10_000 and value % 500 == 0
+        margin = 0.0 if "e" in figure else 500 if is_rounded else 0.5000001 * 10**-digits
         if not any(abs(x - value) <= margin for x in measured):
             missing.append(figure)
     assert not missing
