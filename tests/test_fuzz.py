@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -22,6 +23,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
 def test_nothing_unexpected_comes_of_changes(cases: Cases) -> None:
     outcomes = [cases.run(case) for case in range(CASES)]
     assert [each for each in outcomes if each.kind not in ("refused", "loaded")] == []
+    # A tenth or so is a run's folder, some with links and pipes in it.
+    runs = [each.what for each in outcomes if each.what.startswith("run, ")]
+    assert len(runs) >= CASES / 14
+    assert any(" becomes " in each for each in runs)
     counts = Counter(each.kind for each in outcomes)
     # Changes that are only refused would try little of what a load does.
     assert counts["refused"] > CASES / 3
@@ -34,6 +39,20 @@ def test_a_case_is_equal_each_time(cases: Cases) -> None:
     edited = [mutations.edit(Random(number), data) for number in range(50)]
     assert edited == [mutations.edit(Random(number), data) for number in range(50)]
     assert sum(each != data for each in edited) > 40
+
+
+def test_other_things_take_the_place_of_files(tmp_path: Path) -> None:
+    found = set()
+    for number in range(40):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path, outside = folder / "scores.json", folder / "outside"
+        outside.mkdir()
+        path.write_text("{}")
+        found.add(mutations.node(Random(number), path, outside))
+        assert not path.is_file() or path.is_symlink()
+    links = {"a link", "a link to itself", "/dev/zero"}
+    assert found == {*links, "a pipe", "a folder", "nothing"}
 
 
 def test_names_in_data_do_not_break_the_line_of_an_error() -> None:

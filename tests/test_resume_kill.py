@@ -30,10 +30,20 @@ def benchmark() -> ModuleType:
 @pytest.mark.timeout(3600)
 def test_killed_runs_end_equal_bit_for_bit(benchmark: ModuleType, tmp_path: Path) -> None:
     kills = 10
-    equal, phases = benchmark.measure(tmp_path, kills=kills, n_rows=3000, seed=1)
+    equal, phases = benchmark.measure(tmp_path, kind="table", kills=kills, n_rows=3000, seed=1)
     assert equal == kills
     assert phases["in a save"] >= 1
     assert phases["between saves"] >= 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", ["ensemble", "text", "forecast", "tune"])
+def test_killed_runs_of_other_kinds_end_equal(
+    benchmark: ModuleType, kind: str, tmp_path: Path
+) -> None:
+    equal, _ = benchmark.measure(tmp_path, kind=kind, kills=2, n_rows=800, seed=1)
+    assert equal == 2
 
 
 @pytest.fixture(scope="module")
