@@ -118,7 +118,7 @@ def _report(error: BaseException, state: State) -> int:
     code, message = _explain(error)
     if state.debug:
         traceback.print_exception(error)
-    click.echo(f"error: {wording.line(message)}", err=True)
+    click.echo(f"error: {wording.line(message, state.options)}", err=True)
     return code
 
 
@@ -194,7 +194,7 @@ def _warnings_as_lines(state: State) -> Iterator[None]:
     ) -> None:
         ours = issubclass(category, KerasnnWarning)
         if (ours and not state.quiet) or state.verbose or state.debug:
-            click.echo(f"warning: {wording.line(message)}", err=True)
+            click.echo(f"warning: {wording.line(message, state.options)}", err=True)
 
     with warnings.catch_warnings():
         warnings.resetwarnings()

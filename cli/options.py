@@ -21,11 +21,12 @@ _KEYS = "kerasnn.keys"
 
 @dataclass
 class State:
-    """How much is said."""
+    """How much is said, and what the options of the command are."""
 
     debug: bool = False
     quiet: bool = False
     verbose: bool = False
+    options: frozenset[str] = frozenset()
 
 
 class Option(click.Option):
@@ -148,6 +149,9 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
 
 
 def _set_state(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if context.parent is not None:
+        named = (text for each in context.command.params for text in each.opts)
+        context.ensure_object(State).options = frozenset(named)
     if value and parameter.name:
         setattr(context.ensure_object(State), parameter.name, True)
         if parameter.name == "verbose":

@@ -48,6 +48,13 @@ training_option = partial(option, group="Network and training")
 run_option = partial(option, group="Run")
 
 
+def _epochs(text: str) -> str:
+    """None would be trained; in the configuration, 0 means that the data decide."""
+    if text.strip() == "0":
+        raise click.BadParameter("0 epochs train nothing; without the option, the data decide")
+    return text
+
+
 def _rate(text: str) -> str:
     """The finder is what a rate of 0 asks for."""
     return "0" if text == "find" else text
@@ -220,7 +227,13 @@ def _rate(text: str) -> str:
     multiple=True,
     help="Set a hyper-parameter or any key of the configuration. May be repeated.",
 )
-@training_option("--epochs", metavar="N", key="training.epochs", help="At most.")
+@training_option(
+    "--epochs",
+    type=_epochs,
+    metavar="N",
+    key="training.epochs",
+    help="Maximum number of epochs; chosen by the data and the model otherwise.",
+)
 @training_option(
     "--batch-size",
     metavar="N",

@@ -13,7 +13,7 @@ import pandas as pd
 
 from kerasnn import new_rows
 from kerasnn.data import folders
-from kerasnn.evaluation.explaining import Explanation, check, explain, names_of
+from kerasnn.evaluation.explaining import Explanation, check, explain_rows, readable
 from kerasnn.storage import check_output, make_folder, write_atomically
 
 if TYPE_CHECKING:
@@ -86,13 +86,14 @@ def explain_files(
     check(predictor, about=about, layer=layer)
     taken: set[str] = set()
     for piece in pieces:
-        stems = [_stem(name, taken) for name in names_of(predictor, piece)]
+        rows, names = readable(predictor, piece)
+        stems = [_stem(name, taken) for name in names]
         targets = [_targets(Path(folder), stem, layer) for stem in stems]
         for path in (path for some in targets for path in some):
             check_output(path, force=force)
         make_folder(folder)
         for each, paths in zip(
-            explain(predictor, [piece], about=about, layer=layer), targets, strict=True
+            explain_rows(predictor, rows, names, about=about, layer=layer), targets, strict=True
         ):
             for path, content in zip(paths, (each.picture(), each.maps_picture()), strict=False):
                 assert content is not None, "maps are there where a layer was asked for"

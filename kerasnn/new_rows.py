@@ -20,7 +20,7 @@ from kerasnn.data import (
     sound_columns,
     ts_files,
 )
-from kerasnn.data.frames import as_cells
+from kerasnn.data.frames import as_cells, place
 from kerasnn.data.inputs import has_own_names, is_pair, with_target
 from kerasnn.data.pictures import parse_layout
 from kerasnn.data.reading import CHUNK_ROWS, IMAGES_AT_ONCE
@@ -120,7 +120,19 @@ def named(frame: pd.DataFrame, source: Any, schema: Schema) -> pd.DataFrame:
     wanted = {label: schema.target.name}
     if len(whole) == 1:
         wanted[there] = whole[0]
-    return frame.rename(columns=wanted)
+    renamed = frame.rename(columns=wanted)
+    if folders.is_media_source(source):
+        _check_complete(renamed, schema, whole)
+    return renamed
+
+
+def _check_complete(frame: pd.DataFrame, schema: Schema, whole: list[str]) -> None:
+    """Raise where files alone were given to a network that learned from more than a file."""
+    missing = [f"'{column.name}'" for column in schema.features if column.name not in frame]
+    if missing and set(whole) & set(frame.columns):
+        what = f"the run also needs {'columns' if len(missing) > 1 else 'a column'} beside the file"
+        fix = "give a table with a column of paths and all other columns of the training"
+        raise DataError(f"{what}: {', '.join(missing)}", place=place(frame) or None, fix=fix)
 
 
 def several(source: Any, schema: Schema) -> Any:

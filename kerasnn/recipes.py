@@ -183,7 +183,8 @@ class Recipe:
     """How a network is trained.
 
     Args:
-        epochs: Passes over the training rows, at most; 0 goes by the number of images.
+        epochs: Maximum number of passes over the training rows; 0 lets the model and the number of
+            rows decide.
         batch_size: Rows a step; 0 chooses by the number of training rows.
         optimizer: Keras optimizer.
         learning_rate: Peak learning rate; 0 runs the learning-rate finder.

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kerasnn import average_plan, backend, models
+from kerasnn.arguments import refuse_unknown
 from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
 from kerasnn.errors import ConfigError, KerasnnWarning
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from kerasnn.run import Run
 
 
+@refuse_unknown
 def train(
     data: Any = None,
     *,

@@ -64,8 +64,8 @@ TRAIN = {
     "'auc' (training.monitor) – choose mse or mae or rmse",
     "sales.csv --target sales --horizon 3 --output photos": "'photos' is not empty – choose "
     "another folder, or replace it with --force",
-    "t.csv --target y --split group": "`split.kind` is 'group', which needs a column – set "
-    "`split.column`",
+    "t.csv --target y --split group": "`split.kind` is 'group', which needs a column – add "
+    "--split KIND:COLUMN",
     "t.csv --target y --split column:g": "'0' is not the name of a part (t.csv:2,g) – use train, "
     "validation and test",
     "t.csv --target y --model mlp --output photos": "'photos' is not empty – choose another "

@@ -14,7 +14,7 @@ from PIL import Image
 
 import kerasnn
 from kerasnn.cli.main import commands
-from kerasnn.errors import ConfigError, DataError, UnknownNameError
+from kerasnn.errors import ConfigError, DataError, KerasnnWarning, UnknownNameError
 from kerasnn.run import Run
 
 TINY = {"width": 4, "depth": 1, "epochs": 1, "batch_size": 16}
@@ -252,3 +252,35 @@ def test_network_without_maps_has_no_layer_to_choose() -> None:
         run.explain(images[0], layer="hidden_1")
     with pytest.raises(UnknownNameError, match="unknown class 'pink'"):
         run.explain(images[0], about="pink")
+
+
+def test_images_that_can_not_be_read_do_not_stop_the_others(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    fake, good = tmp_path / "a.png", folder / "photos" / "blue" / "0.png"
+    fake.write_text("no image at all")
+    result = invoke(folder / "run", fake, good, "--output", tmp_path / "out")
+    assert result.stderr.startswith("warning: not an image")
+    assert f"not explained ({fake})" in result.stderr
+    assert result.stdout.startswith(f"{good}\t")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["0-explained.png"]
+    said = pytest.warns(KerasnnWarning, match="2 images can't be read and are not explained")
+    with said, pytest.raises(DataError, match="no image can be read"):
+        run.explain([str(fake), str(fake)])
+
+
+def test_files_alone_do_not_do_where_other_columns_were_learned(tmp_path: Path) -> None:
+    images, _ = coloured(60)
+    paths = [str(tmp_path / f"{row}.png") for row in range(60)]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    table = {"photo": paths, "size": np.arange(60.0), "y": np.arange(60.0)}
+    run = kerasnn.train(table, target="y", model="cnn", set=TINY, baselines=False)
+    message = (
+        "the run also needs a column beside the file: 'size' (*) – give a table with a column of "
+        "paths and all other columns of the training"
+    )
+    for use in (run.explain, run.predict):
+        with pytest.raises(DataError) as error:
+            use(paths[0])
+        assert str(error.value) == message.replace("*", paths[0])

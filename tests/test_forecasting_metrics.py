@@ -230,3 +230,9 @@ def test_forecasts_beside_each_other() -> None:
     assert text.splitlines()[1].split() == ["forecasts", "60", "60"]
     (coverage,) = [each for each in text.splitlines() if each.startswith("coverage")]
     assert "*" not in coverage
+
+
+def test_exact_forecasts_of_what_never_changes_are_no_contest() -> None:
+    found = forecasts(np.full((4, 3, 1), 2.0), np.full((4, 3, 1), 2.0), naive=0.0)
+    scores = score(found, [Baseline("naive", "naive", found)], seed=0)
+    assert scores.verdict == "No forecast can be better: the model and naive are both exact."

@@ -199,3 +199,10 @@ def test_forecasts_of_counts_are_never_below_0(tmp_path: Path) -> None:
     assert (found.filter(like=":degrees") < 0).any(axis=None)
     result = run.export("keras", tmp_path / "m.keras")
     assert result.largest_difference <= 1e-5
+
+
+def test_candidates_that_are_all_exact_are_drawn() -> None:
+    row = {"title": "naive", "won": True, "scores": [0.0], "mean": 0.0, "seconds": 0.1}
+    drawn = forecasts.candidates({"candidates": [row]})
+    assert drawn is not None
+    assert [each["share"] for each in drawn["rows"]] == [0.0]

@@ -13,6 +13,7 @@ import pytest
 from kerasnn.data import read
 from kerasnn.errors import ConfigError, KerasnnWarning, ModelRefusedError
 from kerasnn.forecasting import roles
+from kerasnn.forecasting.lookback import decide_options
 from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.parts import Parts, divide
 from kerasnn.forecasting.preprocessor import ForecastPreprocessor, naive_error
@@ -216,8 +217,9 @@ def test_a_new_series_is_scaled_by_its_own_readings() -> None:
 def test_a_constant_series_is_told_and_finite() -> None:
     frame = table(gaps=False)
     frame.loc[frame.shop == "b", "sales"] = 4.0
+    panel, parts, preprocessor = fitted(frame)
     with pytest.warns(KerasnnWarning, match="never changes in training: 'b'"):
-        panel, _, preprocessor = fitted(frame)
+        decide_options(ForecastOptions(season=7, **SIZES), panel, parts)
     inputs = preprocessor.inputs(preprocessor.prepare(panel), Origins(np.array([1]), np.array([9])))
     assert (inputs["past"][:] == 0).all()
 

@@ -31,7 +31,12 @@ class Findings:
 
 
 def report_failed(
-    findings: Findings, series: pd.Series, *, strict: bool, left_out: bool = True
+    findings: Findings,
+    series: pd.Series,
+    *,
+    strict: bool,
+    left_out: bool = True,
+    outcome: str = "not predicted",
 ) -> None:
     """Raise, or warn of the images that can't be read."""
     failed, n_rows = findings.failed, len(series)
@@ -42,7 +47,7 @@ def report_failed(
         return
     row = next(iter(failed))
     error = placed(failed[row], series, row)
-    outcome = "left out" if left_out else "not predicted"
+    outcome = "left out" if left_out else outcome
     if left_out and len(failed) > n_rows / 2:
         what = f"{len(failed):,} of {n_rows:,} images can't be read, the first: {error.what}"
         raise PictureError(what, place=error.place, fix=error.fix)

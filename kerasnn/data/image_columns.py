@@ -157,6 +157,7 @@ def readable(
     *,
     strict: bool = False,
     left_out: bool = False,
+    outcome: str = "not predicted",
 ) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """The rows all of whose images can be read, decoded, and their positions; warns of the others.
 
@@ -165,6 +166,7 @@ def readable(
         layouts: Of these, by name.
         strict: Whether an image that can't be read is an error.
         left_out: Whether the other rows are left out for good, so that there must not be many.
+        outcome: What is said of the other rows where they are not left out for good.
 
     Raises:
         PictureError: An image can't be read and ``strict`` is set, or it would fill the memory.
@@ -178,7 +180,8 @@ def readable(
         pixels = np.zeros((len(frame), *parse_layout(layout)), dtype="uint8")
         pool = Pool(pixels, np.zeros(len(frame), dtype=np.uint64))
         decoded, findings = _load(done, column, layout, pool, 0)
-        report_failed(findings, frame[column], strict=strict, left_out=left_out)
+        how: dict[str, Any] = {"strict": strict, "left_out": left_out, "outcome": outcome}
+        report_failed(findings, frame[column], **how)
         report_odd(findings, frame[column])
         failed |= findings.failed.keys()
         done = decoded

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data import image_columns
 from kerasnn.data.folders import printable
 from kerasnn.data.frames import origin_of
 from kerasnn.errors import ConfigError, DataError, UnknownNameError
@@ -133,14 +134,32 @@ def explain(
         layer: Whose maps are weighed and given back, of `layers_of`.
 
     Raises:
-        DataError: There is no image column, or an image can't be read.
+        DataError: There is no image column, or no image can be read.
         UnknownNameError: There is no such class or layer.
         ConfigError: There is nothing that could be chosen.
     """
     check(predictor, about=about, layer=layer)
     return (
-        each for piece in pieces for each in _explained(predictor, piece, about=about, layer=layer)
+        each
+        for piece in pieces
+        for each in explain_rows(predictor, *readable(predictor, piece), about=about, layer=layer)
     )
+
+
+def readable(predictor: Predictor, rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows whose images can be read, decoded, and their names; warns of the others.
+
+    Raises:
+        DataError: No image can be read.
+    """
+    names = names_of(predictor, rows)
+    features = predictor.preprocessor.schema.features
+    layouts = {c.name: c.layout for c in features if c.kind == "image" and c.name in rows}
+    how: dict[str, Any] = {"strict": len(rows) == 1, "outcome": "not explained"}
+    decoded, kept = image_columns.readable(rows, layouts, **how)
+    if len(rows) and not len(kept):
+        raise DataError("no image can be read", fix="check the files")
+    return decoded, [names[row] for row in kept]
 
 
 def layers_of(predictor: Predictor) -> dict[str, tuple[int, ...]]:
@@ -190,9 +209,23 @@ def numbered(name: str, row: int | None) -> str:
     return f"{name}:{row}" if name else f"row {row}"
 
 
-def _explained(
-    predictor: Predictor, rows: pd.DataFrame, *, about: str | None, layer: str | None
+def explain_rows(
+    predictor: Predictor,
+    rows: pd.DataFrame,
+    names: list[str],
+    *,
+    about: str | None,
+    layer: str | None,
 ) -> Iterator[Explanation]:
+    """Explain rows from `readable`.
+
+    Args:
+        predictor: Predictor with an image column.
+        rows: Raw rows with decoded images.
+        names: Name of each row.
+        about: As for `explain`.
+        layer: As for `explain`.
+    """
     from kerasnn.evaluation.saliency import activations, saliency
 
     if not len(rows):
@@ -208,7 +241,7 @@ def _explained(
     heats = resample(found.maps, *inputs["image"].shape[1:3]).clip(0, 1)
     maps = activations(predictor.network, inputs, layer) if layer else [None] * len(rows)
     said = predictor.predict(rows)["prediction"]
-    for row, name in enumerate(names_of(predictor, rows)):
+    for row, name in enumerate(names):
         likely = likeliest_first(target.classes, scores[row]) if target.classes else {}
         yield Explanation(
             name=name,

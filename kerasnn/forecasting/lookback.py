@@ -14,7 +14,7 @@ from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.forecasting import seasons
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.parts import Parts
-from kerasnn.forecasting.preprocessor import check_positive
+from kerasnn.forecasting.preprocessor import check_positive, is_flat
 from kerasnn.forecasting.windows import Origins, origins
 from kerasnn.recipes import ForecastOptions
 
@@ -49,6 +49,7 @@ def decide_options(
         )
     history = options.history or decided["forecast.history"]
     if not quiet:
+        _warn_of_constant(panel, parts)
         _warn_of_short(panel, parts, history + options.horizon)
     return decided
 
@@ -100,6 +101,22 @@ def window_origins(panel: Panel, parts: Parts, options: ForecastOptions) -> tupl
                 fix="give a shorter history or horizon, or more data",
             )
     return train, validation
+
+
+def _warn_of_constant(panel: Panel, parts: Parts) -> None:
+    """Series with a target that never changes in training."""
+    names = []
+    for track, stop in zip(panel.tracks, parts.validation, strict=True):
+        known = track.target[:stop]
+        if stop > 1 and np.isfinite(known).any(axis=0).all():
+            flat = is_flat(np.nanmean(known, axis=0), np.nanstd(known, axis=0))
+            names += [track.name] if flat.any() else []
+    if names == [""]:
+        warn("a target never changes in training", fix="its forecast will be that value")
+    elif names:
+        listed = ", ".join(f"'{name}'" for name in names[:3])
+        more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+        warn(f"series whose target never changes in training: {listed}{more}")
 
 
 def _warn_of_short(panel: Panel, parts: Parts, length: int) -> None:

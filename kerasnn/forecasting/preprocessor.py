@@ -199,9 +199,7 @@ class ForecastPreprocessor:
         known_scales = {scale.key: scale for scale in self.scales}
         unseen = [track for track in panel.tracks if track.key not in known_scales]
         targets = [track.target for track in unseen]
-        known_scales |= {
-            s.key: s for s in _scales(unseen, targets, self.transform, self.season, quiet=True)
-        }
+        known_scales |= {s.key: s for s in _scales(unseen, targets, self.transform, self.season)}
         scales = tuple(known_scales[track.key] for track in panel.tracks)
         scaled = [
             self.scale(track.target, scale)
@@ -372,28 +370,21 @@ def _scales(
     train: Sequence[NDArray[np.float64]],
     transform: Transform,
     season: int,
-    *,
-    quiet: bool = False,
 ) -> tuple[SeriesScale, ...]:
     """Of each series; a series without readings is scaled as the mean of the others."""
     scales: list[SeriesScale | None] = []
-    constant = []
     for track, target in zip(tracks, train, strict=True):
         values = _logarithm(target) if transform == "log" else target
         if not np.isfinite(values).any(axis=0).all():
             scales.append(None)
             continue
         mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
-        flat = deviation <= SMALLEST * np.maximum(1.0, np.abs(mean))
-        if flat.any() and len(track) > 1:
-            constant.append(track.name)
+        flat = is_flat(mean, deviation)
         deviation = np.where(flat, np.maximum(np.abs(mean), 1.0), deviation)
         error = naive_error(target, season)
         scales.append(
             SeriesScale(track.key, *(tuple(v.tolist()) for v in (mean, deviation, error)))
         )
-    if constant and not quiet:
-        _warn_of_constant(constant)
     return tuple(
         scale or _mean_scale(scales, track, train[0].shape[1])
         for scale, track in zip(scales, tracks, strict=True)
@@ -417,10 +408,7 @@ def _mean_scale(scales: Sequence[SeriesScale | None], track: Track, n_targets: i
     return SeriesScale(track.key, tuple(mean), tuple(deviation), (0.0,) * n_targets)
 
 
-def _warn_of_constant(names: Sequence[str]) -> None:
-    if names == [""]:
-        warn("a target never changes in training", fix="its forecast will be that value")
-        return
-    listed = ", ".join(f"'{name}'" for name in list(names)[:3])
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    warn(f"series whose target never changes in training: {listed}{more}")
+def is_flat(mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether targets never change, but for rounding errors; by target."""
+    flat: NDArray[np.bool_] = deviation <= SMALLEST * np.maximum(1.0, np.abs(mean))
+    return flat

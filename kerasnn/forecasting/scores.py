@@ -223,6 +223,8 @@ def _verdict(values: Values, main: str, baselines: Mapping[str, BaselineScores])
     figures = (
         f"{metric.title} {metric.format(values[main])} against {metric.format(best.values[main])}"
     )
+    if value == 0 and best.values[main] == 0 and METRICS[main].direction == "lower":
+        return f"No forecast can be better: the model and {best.title} are both exact."
     if best.gain_interval is None:
         how = "beats" if (best.gain or 0) > 0 else "does not beat"
         every = "every baseline; the best is" if how == "beats" else "the best baseline,"

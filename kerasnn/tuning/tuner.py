@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasnn import backend, models, storage
+from kerasnn.arguments import refuse_unknown
 from kerasnn.bundle import Bundle, open_bundle
 from kerasnn.config import Config
 from kerasnn.data.inputs import as_sources
@@ -48,6 +49,7 @@ LONGEST = 0.25
 _FIXED = ("argument", "command line")
 
 
+@refuse_unknown
 def tune(
     data: Any = None,
     *,

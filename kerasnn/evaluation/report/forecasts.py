@@ -113,7 +113,7 @@ def candidates(story: Story) -> Story | None:
     if not rows:
         return None
     means = [row["mean"] for row in rows if row["mean"] is not None]
-    most = max(means, default=1.0)
+    most = max(means, default=1.0) or 1.0
     return {
         "folds": len(rows[0]["scores"]),
         "rows": [
