@@ -15,7 +15,7 @@ from kerasnn.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.models.tabular import average
 from kerasnn.preprocessing.joint import OWN_OPTIONS, TABLE_KINDS, has_ways
-from kerasnn.selection import Member
+from kerasnn.selection import LIGHTER, Choice, Member
 
 if TYPE_CHECKING:
     from kerasnn.recipes import PreprocessingOptions
@@ -89,6 +89,25 @@ def adapted(plans: Sequence[Config], config: Config, table: Table) -> list[Confi
         else adapt(each, table.rows("train"), table.rows("validation"), table.schema)
         for each in plans
     ]
+
+
+def lighter(config: Config, table: Table) -> Config | None:
+    """The same run with a lighter model than the one that was chosen for it.
+
+    Args:
+        config: Configuration of a run of one network.
+        table: Rows, schema and parts.
+
+    Returns:
+        None if somebody chose the model, or none is lighter.
+    """
+    name = LIGHTER.get(config.model.name)
+    if config.choice is None or name is None:
+        return None
+    kind = Member(name)
+    reason = f"{name}: {config.model.name} does not fit into memory"
+    other = replace(_configuration(config, kind, 0), run=config.run, choice=Choice((kind,), reason))
+    return adapt(other, table.rows("train"), table.rows("validation"), table.schema)
 
 
 def wanted_options(

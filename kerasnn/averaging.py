@@ -17,7 +17,7 @@ import pandas as pd
 from kerasnn.average_plan import NAME, adapted, folder_of, plan, wanted_options
 from kerasnn.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.deciding import monitor_for, monitored
-from kerasnn.errors import warn
+from kerasnn.errors import ResourceError, warn
 from kerasnn.evaluation.calibration import label_probabilities, probabilities
 from kerasnn.evaluation.membership import Member, Membership
 from kerasnn.greedy import bagged_weights, greedy_weights
@@ -137,6 +137,8 @@ def learn_average(
             break
         way = options.index(option) + 1
         course.train(number, way, by_way[way - 1], each)
+    if course.too_large and not course.done:
+        raise course.too_large
     return _averaged(rows, course, config)
 
 
@@ -170,6 +172,7 @@ class _Course:
         self.checkpoints, self.fingerprint, self.watch = checkpoints, fingerprint, watch
         self.done: list[_Trained] = []
         self.stopped = ""
+        self.too_large: ResourceError | None = None
         self._left: float | None = None
         self._rates: dict[str, float] = {}
 
@@ -211,6 +214,14 @@ class _Course:
             if not self.done:
                 raise
             self.stopped = "interrupted"
+            return
+        except ResourceError as error:
+            # Networks that somebody named are all wanted.
+            if config.choice is None:
+                raise
+            self.too_large = error
+            told = str(error).partition(" – ")[0]
+            warn(f"{told}: {title} is left out of the average")
             return
         self._rates[title] = learned.config.training.learning_rate
         seconds = max(perf_counter() - began, learned.fitted.progress.seconds)

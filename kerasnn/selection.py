@@ -25,6 +25,16 @@ PLAIN_KINDS: tuple[Kind, ...] = ("number", "boolean", "category", "date")
 # Of fewer series than that, fixed convolutions with a solved layer say more than trained ones.
 FEW_SERIES = 1_000
 
+# What takes the place of a model that does not fit into memory.
+LIGHTER = {
+    "airbench": "cnn",
+    "bag_of_ngrams": "fasttext",
+    "minirocket": "lite_time",
+    "mlp": "linear",
+    "realmlp": "mlp",
+    "tabm": "realmlp",
+}
+
 # What a training may take where nobody limits its time, and the share of a limit that it is
 # planned to fill: an estimate is none to rely on.
 BUDGET_S = 300.0

@@ -12,7 +12,7 @@ from kerasnn import average_plan, averaging
 from kerasnn.config import Config
 from kerasnn.deciding import monitor_for
 from kerasnn.digests import hash_table
-from kerasnn.errors import warn
+from kerasnn.errors import ResourceError, warn
 from kerasnn.folder import RunFolder
 from kerasnn.judging import judge
 from kerasnn.learning import Learned, Lesson, learn, learned_again, prepare
@@ -97,6 +97,22 @@ def _tell_of_resume(
 
 
 def _learn_one(
+    table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
+) -> tuple[Learned, Probes | None]:
+    """As `_learn`; of a lighter model if the one that nobody named does not fit into memory."""
+    try:
+        return _learn(table, config, timed, folder, progress=progress)
+    except ResourceError as error:
+        other = average_plan.lighter(config, table)
+        if other is None or (folder and folder.checkpoints.exist()):
+            raise
+        told = str(error).partition(" – ")[0]
+        warn(f"{told}: {other.model.name} is trained in place of {config.model.name}")
+        again = replace(other, run=timed.run)
+    return _learn_one(table, other, again, folder, progress=progress)
+
+
+def _learn(
     table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[Learned, Probes | None]:
     """A trained network, and what was seen in it; ``timed`` says how long the training may take."""
