@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from kerasnn.data.values import as_texts
+from kerasnn.memory import rows_at_once
 from kerasnn.preprocessing.target import TargetCoder
 from kerasnn.preprocessing.texts import TextColumn
 from kerasnn.recipes import PreprocessingOptions
@@ -27,6 +28,8 @@ MOST_CLASSES = 20
 FEWEST_ROWS = 20
 FOLDS = 3
 BUCKETS = 2**18
+# Of the hashes that are there at once.
+BYTES = 64 * 1024 * 1024
 # Characters must be better by so many standard errors, and by this share of the words' error for
 # each 100 characters of a row: the longer the texts, the longer a network over characters takes.
 CLEARLY, NOTABLY = 1.0, 0.015
@@ -129,6 +132,13 @@ def count_ngrams(codes: NDArray[np.int32], shortest: int, longest: int) -> spars
     Shape:
         codes: (n, length), 0 behind the end; returns (n, BUCKETS)
     """
+    at_once = rows_at_once(8 * codes.shape[1], most=max(len(codes), 1), budget=BYTES)
+    starts = range(0, max(len(codes), 1), at_once)
+    parts = [_count_some(codes[start : start + at_once], shortest, longest) for start in starts]
+    return sparse.vstack(parts, format="csr")
+
+
+def _count_some(codes: NDArray[np.int32], shortest: int, longest: int) -> sparse.csr_matrix:
     shape = (len(codes), BUCKETS)
     found = sparse.csr_matrix(shape, dtype=np.float64)
     value = np.zeros(codes.shape, np.uint64)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from kerasnn import data, memory
+from kerasnn import data, memory, tokenising
 from kerasnn.errors import ResourceError
 from kerasnn.evaluation import series_summaries
+from kerasnn.layers import ngrams
 
 MACHINE = memory._free_of_machine()
 
@@ -80,3 +84,40 @@ def test_summaries_of_series_are_made_of_some_at_once(monkeypatch: pytest.Monkey
     whole = series_summaries.of_series(values)
     monkeypatch.setattr(series_summaries, "BYTES", 2 * 8 * 30 * 2)
     np.testing.assert_array_equal(series_summaries.of_series(values), whole)
+
+
+def test_ngrams_are_counted_of_some_texts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = np.random.default_rng(0).integers(0, 5, size=(7, 12)).astype("int32")
+    whole = tokenising.count_ngrams(codes, 1, 3)
+    monkeypatch.setattr(tokenising, "BYTES", 2 * 8 * 12)
+    calls = []
+    count = tokenising._count_some
+
+    def counted(some: NDArray[np.int32], *sizes: int) -> Any:
+        calls.append(len(some))
+        return count(some, *sizes)
+
+    monkeypatch.setattr(tokenising, "_count_some", counted)
+    assert (tokenising.count_ngrams(codes, 1, 3) != whole).nnz == 0
+    assert calls == [2, 2, 2, 1]
+    assert tokenising.count_ngrams(codes[:0], 1, 3).shape == (0, tokenising.BUCKETS)
+
+
+def test_ngrams_are_weighed_by_some_texts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = np.random.default_rng(0).integers(0, 6, size=(20, 8)).astype("int32")
+    inputs = keras.Input((8,), dtype="int32")
+    sizes = []
+
+    class Codes:
+        output = inputs
+
+        def __call__(self, some: Any) -> Any:
+            sizes.append(len(some))
+            return some
+
+    given = np.zeros((20, 1), bool)
+    whole = ngrams._count(Codes(), texts, given, 6, seed=0)  # type: ignore[arg-type]
+    monkeypatch.setattr(ngrams, "BYTES", 8 * 4 * 8)
+    parts = ngrams._count(Codes(), texts, given, 6, seed=0)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(whole[1], parts[1])
+    assert sizes == [20, 8, 8, 4]

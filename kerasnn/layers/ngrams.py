@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -10,12 +10,14 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from kerasnn.memory import rows_at_once
+
 if TYPE_CHECKING:
     from kerasnn.data.stored import Rows
 
-# Texts that the weights come from, at most, and at a time.
+# Texts that the weights come from, at most, and at a time, and bytes of their n-grams.
 TEXTS = 50_000
-TEXTS_AT_ONCE = 512
+TEXTS_AT_ONCE, BYTES = 512, 32 * 1024 * 1024
 # Of more classes, the most frequent tell.
 MOST_CLASSES = 32
 # An n-gram of fewer texts counts nothing.
@@ -100,7 +102,9 @@ def _count(
     rows = np.arange(len(given))
     if len(rows) > TEXTS:
         rows = np.sort(np.random.default_rng(seed).choice(rows, TEXTS, replace=False))
-    for some in _batches(rows):
+    at_once = rows_at_once(4 * codes.output.shape[1], most=TEXTS_AT_ONCE, budget=BYTES)
+    for start in range(0, len(rows), at_once):
+        some = rows[start : start + at_once]
         grams = np.sort(ops.convert_to_numpy(codes(ops.convert_to_tensor(texts[some]))), axis=1)
         # Sorted, an n-gram that is there twice is its own neighbour.
         new = (grams > 0) & (np.diff(grams, axis=1, prepend=-1) > 0)
@@ -108,8 +112,3 @@ def _count(
         for i, has in enumerate(given[some].T):
             counts[i] += np.bincount(grams[new & has[:, None]], minlength=size)
     return counts, totals, len(rows)
-
-
-def _batches(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(rows), TEXTS_AT_ONCE):
-        yield rows[start : start + TEXTS_AT_ONCE]
