@@ -113,15 +113,33 @@ def check_rows_of(
     from kerasnn.predicting import text_format
 
     schema, config = read_outline(run)
-    if schema is None or schema.long or data is None:
+    if data is None or (schema and schema.long):
         return schema
     frame = _empty(data, **text_format(config, encoding, delimiter))
     if frame is not None:
         from kerasnn.preprocessing.preprocessor import check_columns
 
+        if schema is None:
+            forecast = config.get("forecast") or {}
+            needed = [*(forecast.get("series") or ()), forecast.get("time")]
+            check_columns(frame, [str(name) for name in needed if name])
+            return schema
         needed = [column.name for column in schema.features]
         check_columns(frame, [*needed, *([schema.target.name] if target else [])])
     return schema
+
+
+def check_explained(run: str, about: str | None) -> None:
+    """Raise if a run has neither images nor texts, or its images lack a class to explain."""
+    from kerasnn.bundle.summary import read_outline
+    from kerasnn.evaluation.explaining import check_about, check_explains
+
+    schema, _ = read_outline(run)
+    if schema is None:
+        return
+    check_explains(schema)
+    if any(column.kind == "image" for column in schema.features):
+        check_about(schema, about)
 
 
 def check_column(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kerasnn.cli import wording
-from kerasnn.cli.checks import check_run, check_tables
+from kerasnn.cli.checks import check_explained, check_run, check_tables
 from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, assignment, command, option, print_json
 
@@ -87,6 +87,7 @@ def explain(
     if not data and not list_layers:
         raise click.UsageError("name an image or a text, or give --list-layers", context)
     _check_paths(data)
+    check_explained(run, about)
     import kerasnn
 
     loaded: Any = kerasnn.load(run)

@@ -7,6 +7,7 @@ import click
 from kerasnn.cli.checks import check_run
 from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, option
+from kerasnn.storage import check_output
 
 
 @command(examples=["kerasnn report runs/adult-mlp-1 --output adult.html"])
@@ -27,6 +28,8 @@ def report(context: click.Context, run: str, *, output: str | None, force: bool)
     RUN is the folder of a run.
     """
     check_run(run)
+    if output is not None:
+        check_output(output, force=force)
     import kerasnn
 
     path = kerasnn.load(run).report(output, force=force)

@@ -7,11 +7,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
+import kerasnn
 
 # Runs the commands of standard input one after the other in a process that can't import Keras.
 WITHOUT_KERAS = """
@@ -107,6 +110,28 @@ TUNE = {
     "emptyclass": "a class folder without images (emptyclass/b) – put images into it, or remove it",
 }
 
+RUNS = {
+    "predict table sales.csv": "columns are missing: 'a', 'g' (sales.csv) – add them, or name them "
+    "as in the training data",
+    "predict forecast t.csv": "a column is missing: 'day' (t.csv) – add it, or name it as in the "
+    "training data",
+    "evaluate forecast t.csv": "a column is missing: 'day' (t.csv) – add it, or name it as in the "
+    "training data",
+    "predict table nope.csv": "no such file (nope.csv) – ",
+    "evaluate table --by nope": "unknown column 'nope' – choose from a, g, y",
+    "explain images photos --class nope": "unknown class 'nope' – choose from a, b",
+    "explain table t.csv": "the run has neither images nor texts, so there is nothing to explain – "
+    "its report shows what it relies on",
+    "report table --output t.csv": "'t.csv' exists – choose another name, or replace it with "
+    "--force",
+    "export table --format nope": "unknown format 'nope' – choose from keras, saved_model, onnx, "
+    "litert",
+    "compare table photos": "not the folder of a run: there is no model.kerasnn in it (photos) – "
+    "name a folder that training made",
+    "inspect photos": "not the folder of a run: there is no model.kerasnn in it (photos) – name a "
+    "folder that training made",
+}
+
 
 def write_media(folder: Path) -> None:
     draws = np.random.default_rng(0)
@@ -177,3 +202,27 @@ def test_training_says_it_before_keras(line: str, trained: dict[str, list[str | 
 @pytest.mark.parametrize("line", TUNE)
 def test_tuning_says_it_before_keras(line: str, trained: dict[str, list[str | int]]) -> None:
     assert trained[f"tune {line}"] == [2, f"error: {TUNE[line]}\n"]
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str | int]]:
+    folder = tmp_path_factory.mktemp("runs")
+    write_media(folder)
+    write_tables(folder)
+    options: dict[str, Any] = {"baselines": False, "seed": 0}
+    small = {"width": 4, "depth": 1, "epochs": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        kerasnn.train("t.csv", target="y", model="mlp", set=small, output="table", **options)
+        kerasnn.train("photos", model="cnn", set=small, output="images", **options)
+        ahead: dict[str, Any] = {"horizon": 3, "model": "nlinear", "output": "forecast"}
+        settings = {"epochs": 1, "transform": "none"}
+        kerasnn.train("sales.csv", target="sales", set=settings, **ahead, **options)
+    return results_of([*RUNS], folder)
+
+
+@pytest.mark.filterwarnings("ignore::kerasnn.errors.KerasnnWarning")
+@pytest.mark.parametrize("line", RUNS)
+def test_runs_say_it_before_keras(line: str, used: dict[str, list[str | int]]) -> None:
+    code, stderr = used[line]
+    assert (code, str(stderr).startswith(f"error: {RUNS[line]}")) == (2, True), stderr

@@ -23,6 +23,7 @@ from kerasnn.resizing import resample
 if TYPE_CHECKING:
     from kerasnn.evaluation.saliency import Method
     from kerasnn.predictor import Predictor
+    from kerasnn.schema import Schema
 
 MAX_BARS, MAX_MAPS = 5, 64
 SIDE = 224
@@ -171,9 +172,8 @@ def layers_of(predictor: Predictor) -> dict[str, tuple[int, ...]]:
     from kerasnn.evaluation.saliency import feature_maps
 
     if not predictor.preprocessor.images:
+        check_explains(predictor.preprocessor.schema)
         what = "the run has no image column, so there is no picture to explain"
-        if not predictor.preprocessor.texts:
-            what = "the run has neither images nor texts, so there is nothing to explain"
         raise DataError(what, fix="its report shows what it relies on")
     return feature_maps(predictor.network)
 
@@ -181,15 +181,26 @@ def layers_of(predictor: Predictor) -> dict[str, tuple[int, ...]]:
 def check(predictor: Predictor, *, about: str | None, layer: str | None) -> None:
     """Raise as `explain` does for what is no matter of the rows."""
     layers = layers_of(predictor)
-    target = predictor.preprocessor.schema.target
-    if about is not None and not target.classes:
-        raise ConfigError("there is no class to choose, as the target is a number")
-    if about is not None and about not in target.classes:
-        raise UnknownNameError("class", about, target.classes)
+    check_about(predictor.preprocessor.schema, about)
     if layer is not None and not layers:
         raise ConfigError("there is no layer to choose, as the network has no convolution")
     if layer is not None and layer not in layers:
         raise UnknownNameError("layer", layer, layers)
+
+
+def check_about(schema: Schema, about: str | None) -> None:
+    """Raise if a class to explain is none of the target."""
+    if about is not None and not schema.target.classes:
+        raise ConfigError("there is no class to choose, as the target is a number")
+    if about is not None and about not in schema.target.classes:
+        raise UnknownNameError("class", about, schema.target.classes)
+
+
+def check_explains(schema: Schema) -> None:
+    """Raise if there are neither images nor texts to explain."""
+    if not {"image", "text"} & {column.kind for column in schema.features}:
+        what = "the run has neither images nor texts, so there is nothing to explain"
+        raise DataError(what, fix="its report shows what it relies on")
 
 
 def names_of(predictor: Predictor, rows: pd.DataFrame) -> list[str]:
