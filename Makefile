@@ -44,9 +44,9 @@ check: $(VENV)/.developed
 	cd build/site && PYTHONPATH=. $(abspath $(BIN))/lint-imports --config ../../.importlinter
 
 # What every entrance needs: files, estimators, forecasts, exports, bundles, reports.
-BOUNDS_TESTS = tests/test_cli_runs.py tests/test_cli_train.py tests/test_data_*.py \
-	tests/test_estimators*.py tests/test_exporting*.py tests/test_forecasting_forecaster.py \
-	tests/test_bundle.py tests/test_report.py tests/test_evaluation_*.py tests/test_tune.py
+BOUNDS_TESTS = tests/cli/test_runs.py tests/cli/test_train.py tests/data tests/estimators \
+	tests/export tests/forecasting/test_forecaster.py tests/bundle/test_bundle.py \
+	tests/report/test_report.py tests/evaluation tests/metrics tests/tuning
 
 bounds: $(VENV)/.developed
 	mkdir -p build

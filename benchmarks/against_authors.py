@@ -107,7 +107,7 @@ def ours(model, parts, target, seed, epochs, is_class):
     import numpy as np
 
     import kerasnn
-    from kerasnn import learning
+    from kerasnn.trainers import fit as learning
 
     paper = {"model.profile": "paper", "epochs": epochs}
     chosen = paper if model == "realmlp" else {"epochs": 1000, **TABM}

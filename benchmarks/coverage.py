@@ -87,7 +87,7 @@ def held_or_empty(run: Any, test: Any) -> float:
     """Share that sets hold which take the likely classes alone, and none where there is none."""
     import numpy as np
 
-    from kerasnn.evaluation.conformal import SLACK
+    from kerasnn.calibration.conformal import SLACK
 
     predictor = run.predictor
 
@@ -95,7 +95,7 @@ def held_or_empty(run: Any, test: Any) -> float:
         scores, truth = predictor.scores(rows), predictor.preprocessor.target(rows)
         return 1 - scores[np.arange(len(truth)), truth]
 
-    known = np.sort(surprise(run.held_back("validation")))
+    known = np.sort(surprise(run.holdout("validation")))
     limit = known[int(np.ceil((len(known) + 1) * ASKED - 1e-9)) - 1]
     return float((surprise(test) <= limit + SLACK).mean())
 

@@ -19,8 +19,8 @@ from statistics import median
 from typing import Any
 
 import kerasnn
-from kerasnn import exporting
-from kerasnn.exporting import formats, quiet, serving, verify
+from kerasnn import export
+from kerasnn.export import formats, quiet, serving, verify
 
 SHARE = 0.05
 
@@ -51,13 +51,13 @@ def report(run: kerasnn.Run, folder: Path) -> None:
     """A row for each format."""
     preprocessor = run.predictor.preprocessor
     names = [column.name for column in preprocessor.schema.features]
-    plain = run.held_back("test")[names]
+    plain = run.holdout("test")[names]
     hard = verify.spoil(preprocessor, plain, share=SHARE)
     print(f"{len(plain):,} test rows, {len(names)} columns; largest difference on")
     print(f"{'':12}{'plain':>9}{'hard':>9}{'size kB':>9}{'row ms':>8}{'rows/s':>11}  opens")
-    for name in exporting.names():
-        path = folder / exporting.default_name(name)
-        result = exporting.export(run.predictor, path, format=name, sample=plain)
+    for name in export.names():
+        path = folder / export.default_name(name)
+        result = export.export(run.predictor, path, format=name, sample=plain)
         with quiet.quiet():
             loaded = formats.get(name).load(path)
             differences = [verify.compare(run.predictor, loaded, f) for f in (plain, hard)]

@@ -77,12 +77,14 @@ def learn(name: str, parts: Any, horizon: int, seed: int, settings: dict[str, st
     import keras
 
     from kerasnn import models
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.signature import Signature
 
     began, entry = time.perf_counter(), models.get(name)
     signature = Signature.forecast(HISTORY, horizon, targets=7, season=24)
-    recipe = {k: v for k, v in settings.items() if k in Recipe.__dataclass_fields__}
+    training_options = {
+        k: v for k, v in settings.items() if k in TrainingOptions.__dataclass_fields__
+    }
     keras.utils.set_random_seed(seed)
     values = {k: v for k, v in settings.items() if k in models.hyperparameters(name)}
     network = models.build(name, signature, **values)
@@ -90,30 +92,39 @@ def learn(name: str, parts: Any, horizon: int, seed: int, settings: dict[str, st
         entry.initialize(network, *parts[0], seed)
     epochs = 0
     if not entry.closed_form:
-        epochs = train(network, entry.recipe, signature.window, parts, seed, recipe)
+        epochs = train(
+            network, entry.training_options, signature.window, parts, seed, training_options
+        )
     report(name, network, parts[2], horizon, epochs, time.perf_counter() - began)
     return network
 
 
 def train(
-    network: Any, recipe: Any, window: Any, parts: Any, seed: int, settings: dict[str, str]
+    network: Any,
+    training_options: Any,
+    window: Any,
+    parts: Any,
+    seed: int,
+    settings: dict[str, str],
 ) -> int:
     """Gradient steps until validation stops them; the number of epochs."""
     from dataclasses import replace
 
-    from kerasnn.options import check
+    from kerasnn.constraints import check
     from kerasnn.training.engine import Arrays
-    from kerasnn.training.fitting import fit
+    from kerasnn.training.fit import fit
     from kerasnn.training.forecast_losses import forecast_loss, forecast_monitor
 
-    recipe = replace(recipe, **{k: check(f"training.{k}", v) for k, v in settings.items()})
+    training_options = replace(
+        training_options, **{k: check(f"training.{k}", v) for k, v in settings.items()}
+    )
     fitted = fit(
         network,
         Arrays(*parts[0]),
         Arrays(*parts[1]),
-        recipe=recipe,
-        row_loss=forecast_loss(recipe, window),
-        monitor=forecast_monitor(replace(recipe, monitor="mse"), window, parts[1][1]),
+        training_options=training_options,
+        row_loss=forecast_loss(training_options, window),
+        monitor=forecast_monitor(replace(training_options, monitor="mse"), window, parts[1][1]),
         seed=seed,
     )
     return fitted.progress.epoch
@@ -136,10 +147,10 @@ def report(
     name: str, network: Any, test: tuple[Inputs, Any], horizon: int, epochs: int, seconds: float
 ) -> None:
     """A line about the errors on the test part."""
-    from kerasnn.forward import Forward
+    from kerasnn.inference.batched_model import BatchedModel
 
     inputs, truth = test
-    errors = Forward(network, batch_size=512)(inputs) - truth
+    errors = BatchedModel(network, batch_size=512)(inputs) - truth
     mse, mae = float(np.square(errors).mean()), float(np.abs(errors).mean())
     best = f"{mse / BEST[horizon] - 1:+.1%}" if horizon in BEST else ""
     print(f"{name:24}{horizon:8}{mse:8.4f}{mae:8.4f}{best:>9}{epochs:8}{seconds:9.0f}", flush=True)

@@ -54,14 +54,14 @@ def show(name: str, folder: Path, seed: int) -> None:
             **SETS[name],
         )
         seconds = time.perf_counter() - began
-        story, scores = run.bundle.report, run.scores
-        forecast = story["forecast"]
+        report_data, scores = run.bundle.report, run.scores
+        forecast = report_data["forecast"]
         print(
-            f"{name}: {story['model']} {dict(run.bundle.hyperparameters)}, transform "
+            f"{name}: {report_data['model']} {dict(run.bundle.hyperparameters)}, transform "
             f"{forecast['transform']}, history {forecast['history']}, {seconds:.0f} s"
         )
-        print(f"  intervals {story['intervals']}")
-        for row in story["candidates"]:
+        print(f"  intervals {report_data['intervals']}")
+        for row in report_data["candidates"]:
             mean = "given up" if row["mean"] is None else f"{row['mean']:.4f}"
             print(f"  {'>' if row['won'] else ' '} back-test MASE {mean:>8}  {row['title']}")
         print(f"  in the back-test {coverage_of_thirds(Path(output) / 'run')}")
@@ -73,25 +73,27 @@ def coverage_of_thirds(folder: Path) -> str:
     """Intervals from two thirds of the back-test's windows, judged on the third one, in turn."""
     import numpy as np
 
-    from kerasnn.forecasting.conformal import Leftover, fit_intervals
+    from kerasnn.forecasting.conformal import CalibrationResiduals, fit_intervals
 
     with np.load(folder / "backtest.npz") as file:
         errors = file["errors"]
     third, shares = len(errors) // 3, []
     for i in range(3):
-        judged = np.zeros(len(errors), bool)
-        judged[i * third : (i + 1) * third] = True
-        rest = errors[~judged]
-        intervals = fit_intervals(Leftover(rest, np.zeros((*rest.shape, 1)), 1), 0.8)
-        inside = (errors[judged] >= intervals.offsets[0]) & (errors[judged] <= intervals.offsets[2])
-        shares.append(inside[np.isfinite(errors[judged])].mean())
+        predicted_rows = np.zeros(len(errors), bool)
+        predicted_rows[i * third : (i + 1) * third] = True
+        rest = errors[~predicted_rows]
+        intervals = fit_intervals(CalibrationResiduals(rest, np.zeros((*rest.shape, 1)), 1), 0.8)
+        inside = (errors[predicted_rows] >= intervals.offsets[0]) & (
+            errors[predicted_rows] <= intervals.offsets[2]
+        )
+        shares.append(inside[np.isfinite(errors[predicted_rows])].mean())
     each = ", ".join(f"{100 * share:.0f}" for share in shares)
     return f"such intervals hold {100 * np.mean(shares):.1f} % (thirds: {each})"
 
 
 def table(scores: Any) -> str:
     """Model and baselines, then each series."""
-    from kerasnn.forecasting.metrics import METRICS
+    from kerasnn.metrics.forecast import METRICS
 
     lines = [f"  {'':30}" + "".join(f"{name:>12}" for name in MEASURES)]
     rows = {"model": scores.values}

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 
 import kerasnn
-from kerasnn import exporting
-from kerasnn.exporting import formats, images, int8, quiet, verify
+from kerasnn import export
+from kerasnn.data.resize import resize
+from kerasnn.export import formats, images, int8, quiet, verify
 from kerasnn.preprocessing.images import ImageColumn
-from kerasnn.resizing import resize
 
 ROWS = 50
 CALLS = 50
@@ -45,7 +45,7 @@ def report(run: kerasnn.Run, folder: Path) -> None:
     """A row for each format, and what 8 bits cost."""
     preprocessor = run.predictor.preprocessor
     (column,) = preprocessor.images
-    test = run.held_back("test")
+    test = run.holdout("test")
     own = images.spread(test, ROWS)
     network = run.predictor.network
     print(
@@ -56,9 +56,9 @@ def report(run: kerasnn.Run, folder: Path) -> None:
     kinds = {f"{h}x{w}": (h, w) for h, w in images.sizes(column)}
     print(f"{'':14}{'decoded':>9}" + "".join(f"{k:>9}" for k in kinds) + f"{'kB':>8}{'ms':>8}")
     tables = [own, *(resized(own, column, *size) for size in kinds.values())]
-    for name in exporting.names():
-        path = folder / exporting.default_name(name)
-        exporting.export(run.predictor, path, format=name, sample=own)
+    for name in export.names():
+        path = folder / export.default_name(name)
+        export.export(run.predictor, path, format=name, sample=own)
         with quiet.quiet():
             loaded = formats.get(name).load(path)
             found = [verify.compare(run.predictor, loaded, table) for table in tables]
@@ -69,7 +69,7 @@ def report(run: kerasnn.Run, folder: Path) -> None:
 
 def whole(run: kerasnn.Run, folder: Path, own: pd.DataFrame) -> None:
     """LiteRT in whole numbers of 8 bits."""
-    path = folder / exporting.default_name("litert", int8=True)
+    path = folder / export.default_name("litert", int8=True)
     result = run.export("litert", path, int8=True)
     with quiet.quiet():
         loaded = formats.get("litert").load(path)

@@ -61,7 +61,7 @@ def timed(
 def ours(folder: str, side: int) -> Read:
     """As `kerasnn.train` reads a folder."""
     from kerasnn import data
-    from kerasnn.data import image_columns, layouts
+    from kerasnn.data.media import image_columns, layouts
 
     frame = data.read(folder).frame
     layout = layouts.layout_of(frame["image"], size=side, channels=0)

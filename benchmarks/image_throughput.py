@@ -127,13 +127,13 @@ def train_compiled(network, signature, pixels, codes, *, seed: int):
     """The compiled epochs, as `kerasnn train` runs them."""
     import numpy as np
 
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.training.augmentation import Augmenter
     from kerasnn.training.determinism import deterministic
     from kerasnn.training.engine import Arrays, Engine
     from kerasnn.training.losses import loss_function
 
-    recipe = Recipe(
+    training_options = TrainingOptions(
         batch_size=BATCH, optimizer="nesterov", momentum=0.85, weight_decay=0.0, clip_norm=0.0
     )
     augmenter = Augmenter(("shift", "flip", "cutout"), signature.image_inputs, seed=seed)
@@ -141,8 +141,8 @@ def train_compiled(network, signature, pixels, codes, *, seed: int):
         engine = Engine(
             network,
             Arrays({"image": pixels}, codes),
-            recipe=recipe,
-            row_loss=loss_function(recipe, signature.output),
+            training_options=training_options,
+            row_loss=loss_function(training_options, signature.output),
             seed=seed,
             augmenter=augmenter,
         )

@@ -27,14 +27,15 @@ import numpy as np
 import pandas as pd
 
 import kerasnn
-from kerasnn import locks, run_paths, storage
 from kerasnn.bundle import read_members
-from kerasnn.config import Config
+from kerasnn.config.config import Config
+from kerasnn.config.settings import of_run
 from kerasnn.errors import KerasnnError
-from kerasnn.exporting.exporter import check_path
-from kerasnn.folder import RunFolder
-from kerasnn.settings import of_run
-from kerasnn.training import fitting
+from kerasnn.export.exporter import check_path
+from kerasnn.files import locks, storage
+from kerasnn.runs import paths as run_paths
+from kerasnn.runs.folder import RunFolder
+from kerasnn.training import fit as fitting
 
 
 @dataclass(frozen=True)

@@ -101,12 +101,14 @@ def trained(way, x, y, count, epochs):
     sizes = {k: v for k, v in entry.profiles.get("small", {}).items() if "." not in k}
     network = models.build(name, Signature.table(numbers=FEATURES, classes=2), **sizes)
     run = compiled if how == "kerasnn" else fitted
-    first, later = run(keras, network, taught(network), entry.recipe, x[:count], y[:count], epochs)
+    first, later = run(
+        keras, network, taught(network), entry.training_options, x[:count], y[:count], epochs
+    )
     scores = network.predict({"numbers": x[count:]}, batch_size=8192, verbose=0)[:, 0]
     return {"seconds": first + later, "rows_per_s": count * epochs / later}, scores
 
 
-def compiled(keras, network, inner, recipe, x, y, epochs):
+def compiled(keras, network, inner, training_options, x, y, epochs):
     """Seconds of the first epoch and of the others."""
     from dataclasses import replace
 
@@ -116,10 +118,12 @@ def compiled(keras, network, inner, recipe, x, y, epochs):
     from kerasnn.training.engine import Arrays, Engine
     from kerasnn.training.losses import loss_function
 
-    recipe = replace(recipe, batch_size=BATCH)
-    loss = loss_function(recipe, Output("binary", 1))
-    engine = Engine(network, Arrays({"numbers": x}, y), recipe=recipe, row_loss=loss, seed=0)
-    rates = np.full(engine.steps_per_epoch, recipe.learning_rate, "float32")
+    training_options = replace(training_options, batch_size=BATCH)
+    loss = loss_function(training_options, Output("binary", 1))
+    engine = Engine(
+        network, Arrays({"numbers": x}, y), training_options=training_options, row_loss=loss, seed=0
+    )
+    rates = np.full(engine.steps_per_epoch, training_options.learning_rate, "float32")
     began = time.perf_counter()
     engine.run_epoch(0, rates)
     first = time.perf_counter()
@@ -128,18 +132,18 @@ def compiled(keras, network, inner, recipe, x, y, epochs):
     return first - began, time.perf_counter() - first
 
 
-def fitted(keras, network, inner, recipe, x, y, epochs):
+def fitted(keras, network, inner, training_options, x, y, epochs):
     """The same network, loss, optimizer and batch through Keras."""
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.signature import Output
     from kerasnn.training.losses import loss_function, over_members
 
-    loss = loss_function(Recipe(), Output("binary", 1))
+    loss = loss_function(TrainingOptions(), Output("binary", 1))
     loss = loss if inner is network else over_members(loss)
     optimizer = keras.optimizers.AdamW(
-        recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        global_clipnorm=recipe.clip_norm or None,
+        training_options.learning_rate,
+        weight_decay=training_options.weight_decay,
+        global_clipnorm=training_options.clip_norm or None,
     )
     inner.compile(optimizer, lambda truth, outputs: loss(keras.ops.reshape(truth, (-1,)), outputs))
 

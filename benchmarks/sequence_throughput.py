@@ -100,18 +100,18 @@ def train_compiled(network, signature, series, codes, seed):
     """The compiled epochs, as `kerasnn train` runs them."""
     import numpy as np
 
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.training.determinism import deterministic
     from kerasnn.training.engine import Arrays, Engine
     from kerasnn.training.losses import loss_function
 
-    recipe = Recipe(batch_size=BATCH, clip_norm=0.0)
+    training_options = TrainingOptions(batch_size=BATCH, clip_norm=0.0)
     with deterministic():
         engine = Engine(
             network,
             Arrays({"series": series}, codes),
-            recipe=recipe,
-            row_loss=loss_function(recipe, signature.output),
+            training_options=training_options,
+            row_loss=loss_function(training_options, signature.output),
             seed=seed,
         )
         rates = np.full(engine.steps_per_epoch, 1e-3, "float32")

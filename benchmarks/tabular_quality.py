@@ -268,7 +268,7 @@ def ranked(lines: list[str]) -> str:
         means = {model: mean(value for value, _ in runs) for model, runs in found.items()}
         order = sorted(means.values(), key=lambda value: sign * value)
         for model, value in means.items():
-            ties = [place for place, other in enumerate(order, 1) if other == value]
+            ties = [location for location, other in enumerate(order, 1) if other == value]
             ranks[model].append(mean(ties))
         cells = [
             f"{means[m]:.4f} {mean(s for _, s in found[m]):5.0f}s" if m in means else ""

@@ -62,8 +62,8 @@ def measure(way: str, n_texts: int, seed: int) -> dict[str, float]:
     import keras
 
     from kerasnn import models
+    from kerasnn.options import PreprocessingOptions
     from kerasnn.preprocessing.texts import TextColumn
-    from kerasnn.recipes import PreprocessingOptions
     from kerasnn.signature import Output, Signature
 
     texts, codes = made(n_texts)
@@ -132,13 +132,15 @@ def train_compiled(network, column, texts, codes, *, seed: int):
     """The compiled epochs, as `kerasnn train` runs them."""
     import numpy as np
 
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.signature import Output
     from kerasnn.training.determinism import deterministic
     from kerasnn.training.engine import Arrays, Engine
     from kerasnn.training.losses import loss_function
 
-    recipe = Recipe(batch_size=BATCH, optimizer="adam", weight_decay=0.0, clip_norm=0.0)
+    training_options = TrainingOptions(
+        batch_size=BATCH, optimizer="adam", weight_decay=0.0, clip_norm=0.0
+    )
     began = time.perf_counter()
     inputs = {"text": column.encode(texts)}
     seconds = time.perf_counter() - began
@@ -146,8 +148,8 @@ def train_compiled(network, column, texts, codes, *, seed: int):
         engine = Engine(
             network,
             Arrays(inputs, codes),
-            recipe=recipe,
-            row_loss=loss_function(recipe, Output("binary", 1)),
+            training_options=training_options,
+            row_loss=loss_function(training_options, Output("binary", 1)),
             seed=seed,
         )
         rates = np.full(engine.steps_per_epoch, 0.005, "float32")

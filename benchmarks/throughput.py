@@ -102,20 +102,22 @@ def train_fit(keras, network, numbers, target, *, steps):
 
 def train_compiled(network, numbers, target, *, seed):
     """The compiled epochs with their default settings."""
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.signature import Output
     from kerasnn.training.engine import Arrays, Engine
     from kerasnn.training.losses import loss_function
     from kerasnn.training.schedules import learning_rates
 
-    recipe = Recipe(batch_size=BATCH, schedule="constant", warmup=0.0, clip_norm=0.0)
-    loss = loss_function(recipe, Output("regression", 1))
+    training_options = TrainingOptions(
+        batch_size=BATCH, schedule="constant", warmup=0.0, clip_norm=0.0
+    )
+    loss = loss_function(training_options, Output("regression", 1))
     rows = Arrays({"numbers": numbers}, target)
-    engine = Engine(network, rows, recipe=recipe, row_loss=loss, seed=seed)
+    engine = Engine(network, rows, training_options=training_options, row_loss=loss, seed=seed)
     steps = engine.steps_per_epoch
 
     def epoch(number):
-        rates = learning_rates(recipe, first=0, count=steps, total=steps)
+        rates = learning_rates(training_options, first=0, count=steps, total=steps)
         return engine.run_epoch(number, rates)["loss"]
 
     epoch(0)

@@ -11,7 +11,7 @@ import click
 from kerasnn.cli.wording import line
 
 if TYPE_CHECKING:
-    from kerasnn.evaluation.text_explaining import TextExplanation
+    from kerasnn.explain.text import TextExplanation
 
 MAX_WORDS, MAX_CLASSES = 12, 3
 # Characters of the bar on each side, and of a word.
@@ -43,7 +43,7 @@ def shown(explained: TextExplanation) -> Iterator[str]:
 def bar(share: float) -> str:
     """A bar to the right of the middle, to the left for less than 0.
 
-    >>> bar(1.0), bar(0.0)
+    >>> click.unstyle(bar(1.0)), bar(0.0)
     ('                ┃████████████████', '                ┃                ')
     """
     length = round(abs(share) * WIDTH)

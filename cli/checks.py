@@ -8,21 +8,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasnn.data.folders import default_target, is_media_source
-from kerasnn.data.sources import check_source
+from kerasnn.data.readers.folders import default_target, is_media_source
+from kerasnn.data.readers.sources import check_source
 from kerasnn.errors import (
     ConfigError,
     DataError,
     UnknownNameError,
 )
-from kerasnn.storage import open_file
+from kerasnn.files.storage import open_file
 
 if TYPE_CHECKING:
-    from kerasnn.schema import Schema
-    from kerasnn.settings import Settings
+    from kerasnn.config.settings import Settings
+    from kerasnn.data.schema import Schema
 
 # Of the folder of a run; what imports Keras has these names too, and a test compares them.
-HELD_BACK, PART_COLUMN = "held_back.parquet", "kerasnn:part"
+HOLDOUT, PART_COLUMN = "holdout.parquet", "kerasnn:part"
 
 
 def check_tables(paths: tuple[str, ...], *, encoding: str | None = None) -> None:
@@ -30,8 +30,8 @@ def check_tables(paths: tuple[str, ...], *, encoding: str | None = None) -> None
     for path in paths:
         check_source(path, encoding=encoding)
         if len(paths) > 1 and not is_media_source(path):
-            fix = "give one table, or images, sounds and folders of these"
-            raise DataError("a table among several sources", place=path, fix=fix)
+            hint = "give one table, or images, sounds and folders of these"
+            raise DataError("a table among several sources", location=path, hint=hint)
 
 
 def check_table(path: str | None, *, encoding: str | None = None) -> None:
@@ -51,14 +51,14 @@ def check_run(path: str, *, unfinished: bool = False) -> None:
     if not run.exists():
         names = [item.name for item in run.parent.glob("*") if item.is_dir()]
         close = difflib.get_close_matches(run.name, names, n=1)
-        fix = f"did you mean '{run.parent / close[0]}'?" if close else "check the path"
-        raise DataError("no such run", place=path, fix=fix)
+        hint = f"did you mean '{run.parent / close[0]}'?" if close else "check the path"
+        raise DataError("no such run", location=path, hint=hint)
     signs = ["config.yaml"] if unfinished else ["model.kerasnn", "manifest.json"]
     if run.is_dir() and not any((run / name).exists() for name in signs):
         raise DataError(
             f"not the folder of a run: there is no {signs[0]} in it",
-            place=path,
-            fix="name a folder that training made",
+            location=path,
+            hint="name a folder that training made",
         )
 
 
@@ -78,17 +78,17 @@ def check_names(settings: Settings, source: str | None) -> None:
     names = list(frame.columns)
     for name in (*forecast.series, *([forecast.time] if forecast.time else [])):
         if name not in names:
-            raise UnknownNameError("column", name, names, place=source)
+            raise UnknownNameError("column", name, names, location=source)
     if forecast.horizon:
         targets = forecast.targets or ([target] if target else [])
         for name in (*targets, *forecast.known, *options.columns, *options.drop):
             if name not in names:
                 raise UnknownNameError("column", name, names)
     elif target:
-        from kerasnn.data.frames import Examples
-        from kerasnn.schema import check_arguments, check_target
+        from kerasnn.data.frames import SourceTable
+        from kerasnn.data.schema import check_arguments, check_target
 
-        check_target(Examples(frame, str(source)), target)
+        check_target(SourceTable(frame, str(source)), target)
         check_arguments(frame, target, None, options.columns, options.drop)
     if split.column and split.column not in names:
         raise UnknownNameError("split column", split.column, names)
@@ -110,7 +110,7 @@ def check_rows_of(
         The columns of the run; None if it forecasts.
     """
     from kerasnn.bundle.summary import read_outline
-    from kerasnn.predicting import text_format
+    from kerasnn.prediction.streaming import text_format
 
     schema, config = read_outline(run)
     if data is None or (schema and schema.long):
@@ -132,7 +132,7 @@ def check_rows_of(
 def check_explained(run: str, about: str | None) -> None:
     """Raise if a run has neither images nor texts, or its images lack a class to explain."""
     from kerasnn.bundle.summary import read_outline
-    from kerasnn.evaluation.explaining import check_about, check_explains
+    from kerasnn.explain.image import check_about, check_explains
 
     schema, _ = read_outline(run)
     if schema is None:
@@ -146,7 +146,7 @@ def check_column(
     name: str, run: str, data: str | None, *, encoding: str | None, delimiter: str | None
 ) -> None:
     """Raise if neither a table nor the rows that a run has held back have a column."""
-    path = data if data is not None else os.path.join(run, HELD_BACK)
+    path = data if data is not None else os.path.join(run, HOLDOUT)
     if data is None and os.path.isdir(run):
         with suppress(FileNotFoundError):
             open_file(path, below=Path(run)).close()
@@ -163,24 +163,24 @@ def check_decision(
     Args:
         schema: Schema of the run; None for a forecast.
         by: Column whose values are scored apart.
-        costs: Costs of errors, from `kerasnn.evaluation.calibration.parse_costs`.
+        costs: Costs of errors, from `kerasnn.calibration.temperature.parse_costs`.
         threshold: ``f1`` or a number in [0, 1].
         save: Whether the threshold is kept.
     """
-    from kerasnn.evaluation.calibration import check_decides, check_threshold, parse_costs
+    from kerasnn.calibration.temperature import check_decides, check_threshold, parse_costs
 
     if costs is not None:
         parse_costs(costs)
     if threshold is not None:
         check_threshold(threshold)
     if costs is not None and threshold is not None:
-        raise ConfigError("costs and a threshold are two ways to decide", fix="give one of them")
+        raise ConfigError("costs and a threshold are two ways to decide", hint="give one of them")
     given = {"by": by, "cost": costs, "threshold": threshold}
     if schema is None and (named := [name for name, value in given.items() if value]):
-        raise ConfigError(f"`{named[0]}` is not for forecasts", fix="leave it out")
+        raise ConfigError(f"`{named[0]}` is not for forecasts", hint="leave it out")
     if save and costs is None and threshold is None:
         raise ConfigError(
-            "there is no threshold to save", fix="choose one with --cost or --threshold"
+            "there is no threshold to save", hint="choose one with --cost or --threshold"
         )
     if schema and (costs or threshold):
         check_decides(schema.target)
@@ -192,9 +192,9 @@ def _empty(path: str | None, *, encoding: str | None, delimiter: str | None, **_
         return None
     import pandas as pd
 
-    from kerasnn.data.encodings import AUTO
     from kerasnn.data.frames import with_origin
-    from kerasnn.data.reading import read_names
+    from kerasnn.data.readers.encodings import AUTO
+    from kerasnn.data.readers.reading import read_names
 
     names = read_names(path, encoding=encoding or AUTO, delimiter=delimiter)
     if names is None:

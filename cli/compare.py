@@ -19,7 +19,7 @@ def compare(runs: tuple[str, ...], *, as_json: bool) -> None:
     """
     for run in runs:
         check_run(run)
-    from kerasnn.evaluation.side_by_side import read_scores, side_by_side
+    from kerasnn.runs.comparison_table import read_scores, side_by_side
 
     scores = {run.rstrip("/"): read_scores(run) for run in runs}
     if as_json:

@@ -28,7 +28,7 @@ def complete_runs(
     """Folders of runs below what is typed, those of ``runs`` where nothing is, and bundles."""
     folder, start = os.path.split(incomplete)
     places = [folder] if folder or start else ["runs", ""]
-    found = [path for place in places for path in _runs_in(place, start)]
+    found = [path for location in places for path in _runs_in(location, start)]
     if not found and not folder:
         found = _runs_in("runs", start)
     # Where there is no run, the shell completes files and folders, in which one may lie.

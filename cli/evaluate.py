@@ -83,6 +83,7 @@ def evaluate(
     RUN is the folder of a run or its model.kerasnn; DATA is a table with the target, or a
     folder with one subfolder of images a class.
     """
+    from kerasnn.calibration.temperature import parse_costs
     from kerasnn.cli.checks import (
         check_column,
         check_decision,
@@ -90,8 +91,7 @@ def evaluate(
         check_run,
         check_table,
     )
-    from kerasnn.evaluation.calibration import parse_costs
-    from kerasnn.evaluation.conditions import parse_condition
+    from kerasnn.metrics.conditions import parse_condition
 
     check_run(run)
     check_table(data, encoding=encoding)

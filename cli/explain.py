@@ -110,7 +110,7 @@ def explain(
 
 def _check_paths(data: tuple[str, ...]) -> None:
     """Before anything heavy is imported: files that are not there, or are none to be explained."""
-    from kerasnn.data.sources import names_file
+    from kerasnn.data.readers.sources import names_file
 
     paths = tuple(each for each in data if names_file(each))
     if len(paths) == len(data):

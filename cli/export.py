@@ -11,7 +11,7 @@ from kerasnn.errors import UnknownNameError
 
 
 def _formats() -> list[str]:
-    from kerasnn import exporting
+    from kerasnn import export as exporting
 
     return list(exporting.names())
 

@@ -25,11 +25,11 @@ from typing import Any, NoReturn, TextIO
 import click
 from click.shell_completion import shell_complete
 
-from kerasnn import phases
 from kerasnn.cli import wording
 from kerasnn.cli.options import Command, State, common_options
+from kerasnn.constraints import sections_of
 from kerasnn.errors import KerasnnError, KerasnnWarning, ResourceError, UnknownNameError
-from kerasnn.options import sections_of
+from kerasnn.runtime import phases
 from kerasnn.synonyms import key_of
 
 VERBS = (
@@ -134,18 +134,18 @@ def _explain(error: BaseException) -> tuple[int, str]:
         case MemoryError():
             return _explain(_memory_error())
         case OSError():
-            place = error.filename if isinstance(error.filename, str) else None
-            return 4, str(KerasnnError((error.strerror or str(error)).lower(), place=place))
+            location = error.filename if isinstance(error.filename, str) else None
+            return 4, str(KerasnnError((error.strerror or str(error)).lower(), location=location))
     if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's own
         return _explain(_memory_error())
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    fix = "this is a fault of kerasnn; --debug shows where it happened"
-    return 1, str(KerasnnError(what, fix=fix))
+    hint = "this is a fault of kerasnn; --debug shows where it happened"
+    return 1, str(KerasnnError(what, hint=hint))
 
 
 def _memory_error() -> ResourceError:
-    fix = "close other programs, or give fewer rows"
-    return ResourceError("memory ran out", fix=fix)
+    hint = "close other programs, or give fewer rows"
+    return ResourceError("memory ran out", hint=hint)
 
 
 def _usage(error: click.ClickException) -> str:
@@ -156,8 +156,8 @@ def _usage(error: click.ClickException) -> str:
     what = error.format_message().rstrip(".")
     if what[1:2].islower():
         what = what[0].lower() + what[1:]
-    fix = f"see '{context.command_path} --help'" if context else None
-    return str(KerasnnError(what, fix=fix))
+    hint = f"see '{context.command_path} --help'" if context else None
+    return str(KerasnnError(what, hint=hint))
 
 
 def _no_such_option(name: str, command: click.Command) -> UnknownNameError:

@@ -52,7 +52,7 @@ def models(
             as_json=as_json,
         )
         return
-    from kerasnn.card import describe, measure
+    from kerasnn.models.card import describe, measure
 
     card = describe(name)
     if data and target:

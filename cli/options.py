@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from kerasnn import backend
+from kerasnn.runtime import backend
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -79,8 +79,8 @@ def predict(
     """
     check_run(run)
     check_tables(data, encoding=encoding)
-    from kerasnn.evaluation.conformal import check_coverage
-    from kerasnn.storage import check_output
+    from kerasnn.calibration.conformal import check_coverage
+    from kerasnn.files.storage import check_output
 
     if coverage is not None:
         check_coverage(coverage)

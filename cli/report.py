@@ -7,7 +7,7 @@ import click
 from kerasnn.cli.checks import check_run
 from kerasnn.cli.completions import complete_runs
 from kerasnn.cli.options import State, command, option
-from kerasnn.storage import check_output
+from kerasnn.files.storage import check_output
 
 
 @command(examples=["kerasnn report runs/adult-mlp-1 --output adult.html"])

@@ -22,11 +22,11 @@ from kerasnn.cli.options import (
     option,
     print_json,
 )
-from kerasnn.config import AUTO
-from kerasnn.data.folders import check_has_classes, default_target
-from kerasnn.data.sources import check_source
-from kerasnn.options import fields_of
-from kerasnn.settings import Settings, collect
+from kerasnn.config.config import AUTO
+from kerasnn.config.settings import Settings, collect
+from kerasnn.constraints import fields_of
+from kerasnn.data.readers.folders import check_has_classes, default_target
+from kerasnn.data.readers.sources import check_source
 from kerasnn.signature import Kind, Task
 
 

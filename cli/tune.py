@@ -21,7 +21,7 @@ from kerasnn.cli.options import (
 )
 from kerasnn.cli.train import source_of, split_values
 from kerasnn.cli.train import train as train_command
-from kerasnn.settings import collect
+from kerasnn.config.settings import collect
 
 # What has no key of its own, and what a search has no use for.
 _WITHOUT_KEY = {"split", "assignments", "config", "force"}

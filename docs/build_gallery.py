@@ -13,7 +13,7 @@ from typing import Any
 
 from kerasnn import models
 from kerasnn.models.descriptions import Description, LayerRow
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 from kerasnn.signature import Signature
 
 PAGE = Path(__file__).parent / "models.md"
@@ -122,7 +122,7 @@ def section(name: str) -> str:
             f"| `{key}` | {shown(value)} | {meanings[key]} |" for key, value in defaults.items()
         ]
         parts.append("\n".join(["| hyper-parameter | default | meaning |", "|---|---|---|", *rows]))
-    parts.append(changes("Training", entry.recipe, Recipe()))
+    parts.append(changes("Training", entry.training_options, TrainingOptions()))
     parts.append(changes("Preprocessing", entry.preprocessing, PreprocessingOptions()))
     return "\n\n".join([*filter(None, parts), f"Source: {entry.reference}"])
 

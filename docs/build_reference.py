@@ -19,7 +19,7 @@ import kerasnn
 from kerasnn import errors, layers, models
 from kerasnn.cli.main import VERBS, commands
 from kerasnn.cli.options import OTHER, Command
-from kerasnn.options import RANGES, SECTIONS, fields_of
+from kerasnn.constraints import RANGES, SECTIONS, fields_of
 
 FOLDER = Path(__file__).parent / "reference"
 

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
         UnknownNameError,
     )
     from kerasnn.estimators import Classifier, Regressor
-    from kerasnn.forecast_run import ForecastRun
-    from kerasnn.run import Run, load
+    from kerasnn.runs.forecast import ForecastRun
+    from kerasnn.runs.tabular import Run, load
     from kerasnn.signature import Signature
-    from kerasnn.trainer import train
+    from kerasnn.trainers.train import train
     from kerasnn.tuning.tuner import tune
 
 __all__ = [
@@ -58,12 +58,12 @@ __all__ = [
 # The modules of the names that are not errors.
 _HOMES = {
     "Classifier": "kerasnn.estimators",
-    "ForecastRun": "kerasnn.forecast_run",
+    "ForecastRun": "kerasnn.runs.forecast",
     "Regressor": "kerasnn.estimators",
-    "Run": "kerasnn.run",
+    "Run": "kerasnn.runs.tabular",
     "Signature": "kerasnn.signature",
-    "load": "kerasnn.run",
-    "train": "kerasnn.trainer",
+    "load": "kerasnn.runs.tabular",
+    "train": "kerasnn.trainers.train",
     "tune": "kerasnn.tuning.tuner",
 }
 # These import Keras themselves, once what they are given is checked.
@@ -76,7 +76,7 @@ def __getattr__(name: str) -> Any:
     if name == "models":
         return import_module("kerasnn.models")
     if name in _HOMES.keys() - _CHECK_FIRST:
-        from kerasnn.backend import start_keras
+        from kerasnn.runtime.backend import start_keras
 
         start_keras()
     value = getattr(import_module(_HOMES.get(name, "kerasnn.errors")), name)

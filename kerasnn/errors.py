@@ -40,19 +40,19 @@ class KerasnnError(Exception):
 
     Args:
         what: The rule that was broken and the value that broke it.
-        place: Where, as ``file:row,column`` or the name of a column or key.
-        fix: What to do next, as an imperative.
+        location: Where, as ``file:row,column`` or the name of a column or key.
+        hint: What to do next, as an imperative.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, *, place: str | None = None, fix: str | None = None) -> None:
+    def __init__(self, what: str, *, location: str | None = None, hint: str | None = None) -> None:
         self.what = what
-        self.place = place
-        self.fix = fix
+        self.location = location
+        self.hint = hint
         what = _bounded(what)
-        located = f"{what} ({_bounded(place)})" if place else what
-        super().__init__(one_line(f"{located} – {_bounded(fix)}" if fix else located))
+        located = f"{what} ({_bounded(location)})" if location else what
+        super().__init__(one_line(f"{located} – {_bounded(hint)}" if hint else located))
 
 
 def one_line(text: str) -> str:
@@ -88,7 +88,7 @@ class UnknownNameError(ConfigError):
         kind: What the name stands for, such as ``"model"``.
         name: The name received.
         choices: The names there are.
-        place: Where the name was read, if anywhere.
+        location: Where the name was read, if anywhere.
         meant: Name of the same meaning, suggested in place of the most similar name.
     """
 
@@ -98,7 +98,7 @@ class UnknownNameError(ConfigError):
         name: str,
         choices: Iterable[str],
         *,
-        place: str | None = None,
+        location: str | None = None,
         meant: str | None = None,
     ) -> None:
         self.name = name
@@ -106,10 +106,10 @@ class UnknownNameError(ConfigError):
         name = str(name) if len(str(name)) <= LONGEST_NAME else f"{str(name)[:LONGEST_NAME]}…"
         close = difflib.get_close_matches(name, self.choices, n=1)
         if meant or close:
-            fix = f"did you mean '{meant or close[0]}'?"
+            hint = f"did you mean '{meant or close[0]}'?"
         else:
-            fix = f"choose from {_listed(str(name), self.choices)}"
-        super().__init__(f"unknown {kind} '{name}'", place=place, fix=fix)
+            hint = f"choose from {_listed(str(name), self.choices)}"
+        super().__init__(f"unknown {kind} '{name}'", location=location, hint=hint)
 
 
 def _listed(name: str, choices: list[str]) -> str:
@@ -124,7 +124,7 @@ class MissingDependencyError(KerasnnError, ImportError):
     """A package of an optional extra is not installed."""
 
     def __init__(self, feature: str, *, extra: str) -> None:
-        super().__init__(f"{feature} needs an extra", fix=f"pip install 'kerasnn[{extra}]'")
+        super().__init__(f"{feature} needs an extra", hint=f"pip install 'kerasnn[{extra}]'")
 
 
 class ModelRefusedError(KerasnnError, ValueError):
@@ -155,9 +155,9 @@ class KerasnnWarning(UserWarning):
     """Something the user should know; the work goes on."""
 
 
-def warn(what: str, *, place: str | None = None, fix: str | None = None) -> None:
+def warn(what: str, *, location: str | None = None, hint: str | None = None) -> None:
     """Warn with the same one-line form as an error, at the line that called kerasnn."""
-    message = str(KerasnnError(what, place=place, fix=fix))
+    message = str(KerasnnError(what, location=location, hint=hint))
     warnings.warn(message, KerasnnWarning, stacklevel=_levels_to_caller())
 
 

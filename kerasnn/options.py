@@ -1,242 +1,285 @@
-"""The keys of the configuration: which there are, of which type, in which range.
+"""How a run is to be done: plain, validated data, without anything heavy.
 
-Names, types, closed choices and defaults are read from the classes in `kerasnn.recipes`; only the
-ranges of numbers stand here.
+A model of the zoo brings its own `TrainingOptions` and `PreprocessingOptions`; the user may override each
+field. The fields of these classes *are* the configuration keys, and their defaults the only list
+of defaults.
 """
 
 from __future__ import annotations
 
-import functools
-import math
-import numbers
-import os
-import types
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
-from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.recipes import (
-    DataOptions,
-    ForecastOptions,
-    PreprocessingOptions,
-    Recipe,
-    RunOptions,
-    SplitOptions,
-)
-from kerasnn.synonyms import key_of
+from kerasnn.signature import Kind, NumberEmbedding, Task
 
-SECTIONS: dict[str, type[Any]] = {
-    "data": DataOptions,
-    "split": SplitOptions,
-    "preprocessing": PreprocessingOptions,
-    "forecast": ForecastOptions,
-    "training": Recipe,
-    "run": RunOptions,
-}
+Missing = Literal["mean", "median", "most_frequent", "constant"]
+Scale = Literal["standard", "minmax", "robust", "robust_smooth_clip", "quantile", "none"]
+Encode = Literal["auto", "one_hot", "embedding"]
+Optimizer = Literal[
+    "sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw", "lion", "muon"
+]
+Schedule = Literal["constant", "step", "exponential", "cosine", "coslog4", "one_cycle", "plateau"]
+Regularization = Literal["constant", "flat_cos"]
+Loss = Literal["auto", "mse", "mae", "huber", "quantile", "crossentropy", "focal"]
+Tokens = Literal["auto", "words", "characters"]
+Transform = Literal["auto", "none", "log"]
+Infinite = Literal["error", "missing"]
+TargetTransformName = Literal["auto", "none", "log", "yeo_johnson", "quantile"]
+SplitKind = Literal["auto", "random", "stratified", "group", "time", "column"]
 
 
 @dataclass(frozen=True)
-class Range:
-    """An interval of the real numbers, written like ``[0, 1)``."""
-
-    text: str
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """The lower and the upper end."""
-        low, high = self.text[1:-1].split(",")
-        return float(low), float(high)
-
-    def __contains__(self, value: float) -> bool:
-        low, high = self.bounds
-        above = value > low or (value == low and self.text[0] == "[")
-        return above and (value < high or (value == high and self.text[-1] == "]"))
-
-    def __str__(self) -> str:
-        low, high = self.bounds
-        if high < math.inf:
-            return f"in {self.text}"
-        return f"at least {low:g}" if self.text[0] == "[" else f"above {low:g}"
-
-
-# A test holds this table to the numbers among the fields.
-RANGES = {
-    "split.validation": Range("(0, 1)"),
-    "split.test": Range("[0, 1)"),
-    "preprocessing.missing_value": Range("[-1e30, 1e30]"),
-    "preprocessing.max_one_hot": Range("[0, inf)"),
-    "preprocessing.embedding_width": Range("[0, 4096]"),
-    "preprocessing.min_count": Range("[1, inf)"),
-    "preprocessing.max_categories": Range("[1, inf)"),
-    "preprocessing.number_width": Range("[0, 4096]"),
-    "preprocessing.number_bins": Range("[2, 1000]"),
-    "preprocessing.frequencies": Range("[0, 4096]"),
-    "preprocessing.frequency_scale": Range("[0, 1000]"),
-    "preprocessing.image_size": Range("[0, 4096]"),
-    "preprocessing.image_channels": Range("[0, 3]"),
-    "preprocessing.max_tokens": Range("[0, 10000000]"),
-    "preprocessing.min_token_count": Range("[1, inf)"),
-    "preprocessing.token_buckets": Range("[0, 10000000]"),
-    "preprocessing.text_length": Range("[0, 100000]"),
-    "preprocessing.text_limit": Range("[1, 25000]"),
-    "preprocessing.series_length": Range("[0, 1000000]"),
-    "preprocessing.sample_rate": Range("[0, 384000]"),
-    "preprocessing.sound_seconds": Range("[0, 600]"),
-    "forecast.horizon": Range("[0, 100000]"),
-    "forecast.history": Range("[0, 100000]"),
-    "forecast.season": Range("[0, 100000]"),
-    "forecast.coverage": Range("(0, 1)"),
-    "forecast.windows": Range("[1, inf)"),
-    "training.epochs": Range("[0, inf)"),
-    "training.batch_size": Range("[0, inf)"),
-    "training.learning_rate": Range("[0, inf)"),
-    "training.weight_decay": Range("[0, inf)"),
-    "training.momentum": Range("[0, 1)"),
-    "training.beta_2": Range("[0, 1)"),
-    "training.warmup": Range("[0, 1)"),
-    "training.schedule_step": Range("(0, 1]"),
-    "training.final_rate": Range("[0, 1]"),
-    "training.huber_delta": Range("(0, inf)"),
-    "training.focal_gamma": Range("[0, inf)"),
-    "training.label_smoothing": Range("[0, 1)"),
-    "training.l1": Range("[0, inf)"),
-    "training.l2": Range("[0, inf)"),
-    "training.clip_norm": Range("[0, inf)"),
-    "training.fine_tune": Range("[0, 1]"),
-    "training.fine_tune_rate": Range("(0, inf)"),
-    "training.average": Range("[0, 1)"),
-    "training.patience": Range("[0, inf)"),
-    "run.seed": Range("[0, 4294967295]"),
-    "run.ensemble": Range("[0, 64]"),
-    "run.time_limit_s": Range("(0, inf)"),
-    "run.memory_gb": Range("(0, inf)"),
-}
-
-
-@functools.cache
-def fields_of(section: str) -> dict[str, Any]:
-    """Type of each key of a section."""
-    return get_type_hints(SECTIONS[section])
-
-
-def sections_of(name: str) -> list[str]:
-    """Dotted keys that end in a bare name, such as ``["training.epochs"]`` for ``epochs``."""
-    return [f"{section}.{name}" for section in SECTIONS if name in fields_of(section)]
-
-
-def check(key: str, value: object, *, place: str | None = None) -> Any:
-    """Convert a value to the type of its key, and hold it to its range.
+class DataOptions:
+    """Which tables are used, and what is in them.
 
     Args:
-        key: Dotted, such as ``training.epochs``, or ``data.columns.NAME``.
-        value: Of the type itself, or text that spells it.
-        place: Where the value was read.
-
-    Raises:
-        ConfigError: The key is unknown, or its value of another type or out of range.
+        source: File of the rows to train on, ``-`` for standard input; None for data in memory.
+        validation: File of the validation rows, in place of a share of the rows.
+        test: File of the test rows, in place of a share of the rows.
+        target: Column to be predicted.
+        task: What kind of prediction; None infers it from the target.
+        columns: Kind of a column, by name, where the inferred one is wrong.
+        drop: Columns that are left out.
+        encoding: Encoding of text files; ``auto`` is UTF-8 where it can be, else Windows-1252.
+        delimiter: Text between the cells of text files; None detects it.
+        infinite: Whether infinite numbers are an error or missing cells.
+        strict: Whether an image that can't be read is an error; it is left out otherwise.
     """
-    section, name = key.split(".", 1)
-    if key.startswith("data.columns."):
-        (_, annotation) = get_args(fields_of("data")["columns"])
-        return convert(key, annotation, value, place=place)
-    if name not in fields_of(section):
-        choices, meant = fields_of(section), key_of(name)
-        raise UnknownNameError(f"key of {section}", name, choices, place=place, meant=meant)
-    result = convert(key, fields_of(section)[name], value, place=place)
-    if key in RANGES and result is not None and result not in RANGES[key]:
-        raise ConfigError(f"`{key}` must be {RANGES[key]}; got {result:g}", place=place)
-    return result
+
+    source: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    target: str | None = None
+    task: Task | None = None
+    columns: Mapping[str, Kind] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    encoding: str = "auto"
+    delimiter: str | None = None
+    infinite: Infinite = "error"
+    strict: bool = False
 
 
-def parse_scalar(text: str) -> object:
-    """The number, boolean or None that a text spells, else the text.
-
-    >>> parse_scalar("1e-3"), parse_scalar("128"), parse_scalar("true"), parse_scalar("relu")
-    (0.001, 128, True, 'relu')
-    """
-    constants = {"true": True, "false": False, "null": None, "~": None}
-    if text.lower() in constants:
-        return constants[text.lower()]
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            pass
-    return text
-
-
-def convert(key: str, annotation: Any, value: object, *, place: str | None = None) -> Any:
-    """The value as the annotated type.
+@dataclass(frozen=True)
+class SplitOptions:
+    """How rows are divided into a training, a validation and a test part.
 
     Args:
-        key: What the value is for; only its last part where it is dotted.
-        annotation: A type, a ``Literal``, or either with None.
-        value: Of the type itself, or text that spells it.
-        place: Where the value was read.
-
-    Raises:
-        ConfigError: The value is of another type, or not among the choices.
+        kind: ``auto`` stratifies classes and draws regression at random.
+        column: The group, time or part column, for the kinds that need one. A part column holds
+            ``train``, ``validation`` and ``test``.
+        validation: Share of the rows, in (0, 1).
+        test: Share of the rows, in [0, 1); 0 with a test file.
     """
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in (Union, types.UnionType):
-        if value is None or (value == "" and str not in arguments):
-            return None
-        (annotation,) = (argument for argument in arguments if argument is not types.NoneType)
-        return convert(key, annotation, value, place=place)
-    if origin is Literal:
-        if value not in arguments:
-            name = "kind" if key.startswith("data.columns.") else key.rpartition(".")[2]
-            raise UnknownNameError(name.replace("_", " "), str(value), arguments, place=place)
-        return value
-    reader, wanted = _READERS[origin or annotation]
-    try:
-        return reader(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(f"`{key}` must be {wanted}; got {value!r}", place=place) from None
+
+    kind: SplitKind = "auto"
+    column: str | None = None
+    validation: float = 0.15
+    test: float = 0.15
 
 
-def _boolean(value: object) -> bool:
-    if isinstance(value, str):
-        value = {"true": True, "yes": True, "false": False, "no": False}.get(value.lower())
-    if type(value).__name__ not in ("bool", "bool_"):
-        raise TypeError
-    return bool(value)
+@dataclass(frozen=True)
+class PreprocessingOptions:
+    """How columns become what a network can take.
+
+    Args:
+        missing: What replaces a missing number.
+        missing_value: The constant, where ``missing`` is ``constant``.
+        indicator: Whether a column with missing numbers gets a 0/1 column that says where.
+        scale: How numbers are scaled.
+        encode: ``auto`` is one-hot up to ``max_one_hot`` codes and an embedding above.
+        max_one_hot: Largest number of codes that is one-hot encoded.
+        embedding_width: Width of learned embeddings; 0 for min(600, round(1.6 n^0.56)).
+        min_count: A category seen in fewer training rows is treated as unknown; >= 1.
+        max_categories: Vocabulary limit of a column; the rest is treated as unknown.
+        scale_target: Whether a regression target is standardised.
+        target_transform: Monotone transform of a regression target, which predictions undo;
+            ``auto`` compares them on the validation rows if the target is heavy-tailed.
+        number_embedding: What a network makes of each number: ``linear`` and ``piecewise_linear``
+            (encoded by its quantiles) are vectors, ``periodic`` and ``pbld`` come from cosines.
+        number_width: Width of these vectors; 0 is that of the embedding's paper.
+        number_bins: Most quantile bins of ``piecewise_linear``.
+        frequencies: Cosines of each number in ``periodic`` and ``pbld``; 0 is as in their papers.
+        frequency_scale: Standard deviation of the first frequencies; 0 likewise.
+        image_size: Height and width that images are resized to; 0 keeps the size of small images
+            that all have one, and else goes by the data.
+        image_channels: 1 for grey, 3 for colour; 0 is grey where no image has a colour.
+        tokens: What texts are cut into; ``auto`` goes by the validation rows.
+        max_tokens: Most tokens of a vocabulary; the most frequent are kept.
+        min_token_count: A token seen in fewer training rows is treated as unknown; >= 1.
+        token_buckets: Codes that unknown tokens are hashed to; 0 has one code for all of them.
+        text_length: Most tokens of a text, behind which it is cut; 0 goes by the training rows.
+        text_limit: Most words that ``text_length`` goes up to by the training rows, and a quarter
+            of the most characters.
+        lower_case: Whether texts are read in lower case.
+        series_length: Most points in time of a series, likewise; 0 goes by the training rows.
+        sample_rate: Samples a second that sounds are brought to; 0 goes by the training rows.
+        sound_seconds: Longest sound, behind which it is cut; 0 goes by the training rows.
+    """
+
+    missing: Missing = "mean"
+    missing_value: float = 0.0
+    indicator: bool = True
+    scale: Scale = "standard"
+    encode: Encode = "auto"
+    max_one_hot: int = 20
+    embedding_width: int = 0
+    min_count: int = 2
+    max_categories: int = 100_000
+    scale_target: bool = True
+    target_transform: TargetTransformName = "auto"
+    number_embedding: NumberEmbedding = "none"
+    number_width: int = 0
+    number_bins: int = 48
+    frequencies: int = 0
+    frequency_scale: float = 0.0
+    image_size: int = 0
+    image_channels: int = 0
+    tokens: Tokens = "auto"
+    max_tokens: int = 50_000
+    min_token_count: int = 2
+    token_buckets: int = 0
+    text_length: int = 0
+    text_limit: int = 512
+    lower_case: bool = True
+    series_length: int = 0
+    sample_rate: int = 0
+    sound_seconds: float = 0.0
 
 
-def _integer(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral | str):
-        raise TypeError
-    return int(value)
+@dataclass(frozen=True)
+class ForecastOptions:
+    """What is forecast, how far, and from what.
+
+    Args:
+        horizon: Points in time ahead; 0 is no forecast but a prediction row by row.
+        time: Column of the time; None finds the only one there is.
+        series: Columns that together name the series of a row; none for a single series.
+        targets: Columns that are forecast together, in place of the one target.
+        known: Columns that are known ahead, such as holidays; the calendar always is.
+        history: Points in time that the network looks back; 0 goes by the horizon and the season.
+        frequency: Distance of the points in time, such as ``h`` or ``MS``; None infers it.
+        season: Points in time of a season; 0 infers it.
+        transform: Of the targets; ``auto`` takes the logarithm where it forecasts better.
+        coverage: Share of future values that the intervals are to hold, in (0, 1).
+        windows: Most windows that a model is trained on.
+    """
+
+    horizon: int = 0
+    time: str | None = None
+    series: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    history: int = 0
+    frequency: str | None = None
+    season: int = 0
+    transform: Transform = "auto"
+    coverage: float = 0.8
+    windows: int = 200_000
 
 
-def _float(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real | str):
-        raise TypeError
-    result = float(value)
-    if not math.isfinite(result):
-        raise ValueError
-    return result
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a network is trained.
+
+    Args:
+        epochs: Maximum number of passes over the training rows; 0 lets the model and the number of
+            rows decide.
+        batch_size: Rows a step; 0 chooses by the number of training rows.
+        optimizer: Keras optimizer.
+        learning_rate: Peak learning rate; 0 runs the learning-rate finder.
+        weight_decay: Decoupled decay a step, relative to the learning rate; not on biases,
+            norms and embeddings.
+        momentum: Of ``momentum``, ``nesterov`` and ``rmsprop``.
+        beta_2: Decay of the mean of squared gradients in ``adam`` and ``adamw``, in [0, 1).
+        regularization: Shape of weight decay and dropout over the run: ``flat_cos`` keeps them for
+            half of it, and lets them go to 0 by the end.
+        schedule: Shape of the learning rate over the run.
+        warmup: Share of the run in which the rate rises linearly, in [0, 1).
+        schedule_step: Share of the run after which ``step`` divides the rate by 10.
+        final_rate: Last rate as a share of the peak, for ``cosine``, ``exponential``, ``one_cycle``.
+        loss: ``auto`` is cross-entropy for classes and the mean squared error for numbers;
+            ``quantile`` is for forecasts, and gives them a quantile for each end of the interval.
+        huber_delta: Where Huber's loss turns from square to linear, in standard deviations.
+        focal_gamma: Focusing exponent of the focal loss; 0 is cross-entropy.
+        label_smoothing: Share of the probability spread over all classes, in [0, 1).
+        class_weight: ``balanced`` weighs each class by the inverse of its frequency.
+        l1: Penalty on the absolute values of kernels.
+        l2: Penalty on the squares of kernels.
+        clip_norm: Largest global norm of the gradients; 0 does not clip.
+        augment: How training images are changed at random: ``none``, ``light``, ``strong``, names
+            of changes such as ``shift,cutout``, or ``auto``, which goes by the data.
+        mirror: Whether a prediction is the mean of an image's and its mirror image's; ``auto``
+            does so where training mirrors them.
+        pretrained: File of weights to start from, for the models that take one. Then the head alone
+            is trained first, and the end of the backbone with it after that, for ``epochs``.
+        fine_tune: Share of the backbone's layers that the second stage trains, in [0, 1]; 0 has no
+            second stage.
+        fine_tune_rate: Peak learning rate of the second stage; ``learning_rate`` is the first's.
+        average: Decay of the exponential moving average of the weights; 0 does not average.
+        patience: Epochs without gain before training stops; 0 never stops early.
+        monitor: What picks the best epoch on the validation part; ``loss`` or a metric.
+        precision: ``auto`` uses bfloat16 on a GPU that has it.
+        compile: ``auto`` uses XLA for networks that gain from it.
+    """
+
+    epochs: int = 100
+    batch_size: int = 0
+    optimizer: Optimizer = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-2
+    momentum: float = 0.9
+    beta_2: float = 0.999
+    regularization: Regularization = "constant"
+    schedule: Schedule = "cosine"
+    warmup: float = 0.05
+    schedule_step: float = 0.33
+    final_rate: float = 0.01
+    loss: Loss = "auto"
+    huber_delta: float = 1.0
+    focal_gamma: float = 2.0
+    label_smoothing: float = 0.0
+    class_weight: Literal["none", "balanced"] = "none"
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float = 1.0
+    augment: str = "auto"
+    mirror: Literal["auto", "yes", "no"] = "auto"
+    pretrained: str | None = None
+    fine_tune: float = 0.33
+    fine_tune_rate: float = 1e-4
+    average: float = 0.0
+    patience: int = 16
+    monitor: str = "auto"
+    precision: Literal["auto", "float32", "mixed"] = "auto"
+    compile: Literal["auto", "xla", "graph"] = "auto"
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str | os.PathLike):
-        raise TypeError
-    return os.fspath(value)
+@dataclass(frozen=True)
+class RunOptions:
+    """What belongs to the run as a whole.
 
+    Args:
+        seed: Of the split, the first weights, the order of the rows and dropout.
+        time_limit_s: Seconds after which training stops; None has no limit.
+        memory_gb: Memory that prepared images may take, in 10⁹ bytes; what does not fit is kept on
+            disk. None takes half of what is free.
+        output: Folder of the run; None chooses a new one in ``runs/``.
+        ensemble: Networks that are trained and averaged; 0 leaves it to ``auto``, 1 is one network.
+        members: Their models, each with its profile behind a colon if it has one, such as
+            ``tabm:small``; none for networks that all are of the run's model.
+        baselines: Whether simple models are scored on the same rows.
+        tensorboard: Whether logs for TensorBoard are written.
+        threshold: Probability from which on the second of two classes, or a label of several, is
+            chosen: a number, ``f1``, or the costs of errors, such as ``fp=1,fn=5``.
+    """
 
-def _texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")] if value else []
-    if not isinstance(value, Sequence):
-        raise TypeError
-    return tuple(_text(item) for item in value)
-
-
-_READERS: dict[Any, tuple[Any, str]] = {
-    bool: (_boolean, "true or false"),
-    int: (_integer, "a whole number"),
-    float: (_float, "a finite number"),
-    str: (_text, "text"),
-    tuple: (_texts, "a list of names"),
-}
+    seed: int = 0
+    time_limit_s: float | None = None
+    memory_gb: float | None = None
+    output: str | None = None
+    ensemble: int = 0
+    members: tuple[str, ...] = ()
+    baselines: bool = True
+    tensorboard: bool = False
+    threshold: str = "0.5"

@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 if __name__ != "kerasnn.models":
     raise ImportError("this is kerasnn.models: install kerasnn, then `import kerasnn.models`")
 
-from kerasnn import backend
 from kerasnn.errors import UnknownNameError
+from kerasnn.runtime import backend
 
 if TYPE_CHECKING:
     import keras
@@ -82,7 +82,7 @@ if TYPE_CHECKING:
     from kerasnn.models.tabular.wide_deep import wide_deep
     from kerasnn.models.text.bag_of_ngrams import bag_of_ngrams
     from kerasnn.models.text.fasttext import fasttext
-    from kerasnn.recipes import PreprocessingOptions, Recipe
+    from kerasnn.options import PreprocessingOptions, TrainingOptions
     from kerasnn.signature import Signature
 
 # From a model, which is also the name of its factory, to its module and one line about it.
@@ -246,7 +246,7 @@ class Entry:
         data: What it is made for. A model for images needs one, beside which there may be a table;
             one for tables takes the pixels of an image as so many numbers.
         factory: Takes a `Signature` and hyper-parameters, returns an uncompiled ``keras.Model``.
-        recipe: How it wants to be trained.
+        training_options: How it wants to be trained.
         preprocessing: How it wants its columns.
         summary: One line.
         reference: Where it comes from.
@@ -277,7 +277,7 @@ class Entry:
     name: str
     data: Data
     factory: Callable[..., keras.Model]
-    recipe: Recipe
+    training_options: TrainingOptions
     preprocessing: PreprocessingOptions
     summary: str
     reference: str
@@ -337,7 +337,7 @@ def get(name: str) -> Entry:
     Raises:
         UnknownNameError: There is no such model.
 
-    >>> get("mlp").recipe.optimizer
+    >>> get("mlp").training_options.optimizer
     'adamw'
     """
     if needs_keras(name):
@@ -348,7 +348,7 @@ def get(name: str) -> Entry:
         name=name,
         data=data_of(name),
         factory=factory,
-        recipe=module.RECIPE,
+        training_options=module.TRAINING_OPTIONS,
         preprocessing=module.PREPROCESSING,
         summary=_ZOO[name][1],
         reference=_section(factory, "Reference"),
@@ -389,8 +389,8 @@ def check_hyperparameters(name: str, values: Mapping[str, Any]) -> dict[str, Any
     >>> check_hyperparameters("mlp", {"width": "128", "dropout": 0})
     {'width': 128, 'dropout': 0.0}
     """
+    from kerasnn.constraints import convert
     from kerasnn.layers import choices
-    from kerasnn.options import convert
 
     known = hyperparameters(name)
     annotations = _annotations(name)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kerasnn.bundle import members as files
 from kerasnn.bundle.summary import is_forecast, summary_of
 from kerasnn.errors import KerasnnError, ModelRefusedError
-from kerasnn.plain import dumps, shown, to_plain
-from kerasnn.recipes import Recipe
+from kerasnn.files.json_values import dumps, shown, to_plain
+from kerasnn.options import TrainingOptions
 
 if TYPE_CHECKING:
     from kerasnn.bundle.description import Description
-    from kerasnn.predictor import Predictor
+    from kerasnn.prediction.predictor import Predictor
     from kerasnn.preprocessing import Preprocessor
 
 
@@ -27,7 +27,7 @@ class Bundle:
     Args:
         model: Name of the network in the zoo.
         hyperparameters: Those that were chosen; the others are at their defaults.
-        recipe: How it was trained.
+        training_options: How it was trained.
         predictor: Preprocessing, network and decision.
         config: The configuration of the run, as plain data.
         report: What the report shows, as plain data.
@@ -35,7 +35,7 @@ class Bundle:
 
     model: str
     hyperparameters: Mapping[str, Any]
-    recipe: Recipe
+    training_options: TrainingOptions
     predictor: Predictor
     config: Mapping[str, Any] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Bundle:
         from kerasnn.bundle.weights import save_weights
 
         return {
-            files.RECIPE: dumps(self._description().to_dict()),
+            files.TRAINING_OPTIONS: dumps(self._description().to_dict()),
             files.PREPROCESSING: dumps(self.predictor.preprocessor.to_dict()),
             files.WEIGHTS: save_weights(self.predictor.network),
             files.REPORT: dumps(to_plain(self.report)),
@@ -87,7 +87,7 @@ class Bundle:
             hyperparameters=models.hyperparameters(self.model) | dict(self.hyperparameters),
             signature=self.predictor.preprocessor.signature,
             decision=self.predictor.decision,
-            training=self.recipe,
+            training=self.training_options,
             config=to_plain(self.config),
         )
 
@@ -99,15 +99,15 @@ class Bundle:
             ModelRefusedError: Something is malformed; nothing of it was used.
         """
         from kerasnn.bundle.description import Description
-        from kerasnn.predictor import Predictor
+        from kerasnn.prediction.predictor import Predictor
 
-        described = Description.from_dict(files.parse(members, files.RECIPE))
+        described = Description.from_dict(files.parse(members, files.TRAINING_OPTIONS))
         report = files.parse(members, files.REPORT)
         if not isinstance(report, dict):
             raise ModelRefusedError(f"{files.REPORT} is malformed")
         data = files.parse(members, files.PREPROCESSING)
         if is_forecast(data):
-            raise ModelRefusedError("it forecasts series", fix="open it with `kerasnn.load`")
+            raise ModelRefusedError("it forecasts series", hint="open it with `kerasnn.load`")
         preprocessor = _preprocessor(data)
         if preprocessor.signature != described.signature:
             raise ModelRefusedError("the preprocessing does not fit the network")
@@ -115,7 +115,7 @@ class Bundle:
         return cls(
             model=described.model,
             hyperparameters=described.hyperparameters,
-            recipe=described.training,
+            training_options=described.training,
             predictor=Predictor(preprocessor, network, described.decision),
             config=described.config,
             report=report,
@@ -145,7 +145,7 @@ def build_network(described: Description, weights: bytes) -> Any:
     """
     from kerasnn import models
     from kerasnn.bundle.weights import load_network
-    from kerasnn.processes import check_process
+    from kerasnn.runtime.fork_check import check_process
 
     check_process()
     if described.model not in models.names():

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import Any
 
+from kerasnn.calibration.conformal import ConformalCalibration
+from kerasnn.constraints import RANGES
 from kerasnn.errors import ModelRefusedError
-from kerasnn.evaluation.conformal import Margins
-from kerasnn.options import RANGES
-from kerasnn.plain import conform, shown
-from kerasnn.predictor import Decision
-from kerasnn.recipes import Recipe
+from kerasnn.files.json_values import conform, shown
+from kerasnn.options import TrainingOptions
+from kerasnn.prediction.predictor import Decision
 from kerasnn.signature import MOST_WAYS, Categories, Numbers, Signature
 
 MOST_HYPERPARAMETERS = 64
@@ -49,7 +49,7 @@ class Description:
     hyperparameters: Mapping[str, Any]
     signature: Signature
     decision: Decision
-    training: Recipe
+    training: TrainingOptions
     config: Mapping[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,19 +63,21 @@ class Description:
         Raises:
             ModelRefusedError: Says the first thing that is wrong.
         """
-        conform(data, cls, place="the recipe")
+        conform(data, cls, location="the recipe")
         _check_hyperparameters(data["hyperparameters"])
         _check_training(data["training"])
         decision = _decision(data["decision"])
         none = {"numbers": None, "categories": None}
         signature = Signature.from_dict(none | data["signature"])
         _check_signature(signature)
-        if decision.margins:
-            _check_margins(decision.margins, values=signature.output.task == "regression")
+        if decision.conformal_calibration:
+            _check_margins(
+                decision.conformal_calibration, values=signature.output.task == "regression"
+            )
         rest = {
             "signature": signature,
             "decision": decision,
-            "training": Recipe(**data["training"]),
+            "training": TrainingOptions(**data["training"]),
         }
         return cls(**{**data, **rest})
 
@@ -86,26 +88,30 @@ def _check(holds: bool, what: str) -> None:
 
 
 def _decision(data: Mapping[str, Any]) -> Decision:
-    found = data.get("margins")
-    margins = None
+    found = data.get("conformal_calibration")
+    conformal_calibration = None
     if found:
         lists = {name: tuple(each) for name, each in found.items() if isinstance(each, list)}
-        margins = Margins(**{**found, **lists})
-    decision = Decision(**{**data, "margins": margins})
+        conformal_calibration = ConformalCalibration(**{**found, **lists})
+    decision = Decision(**{**data, "conformal_calibration": conformal_calibration})
     _check(decision.temperature > 0, "the temperature is not above 0")
     _check(0 <= decision.threshold <= 1, "the threshold is not in [0, 1]")
     return decision
 
 
-def _check_margins(margins: Margins, *, values: bool) -> None:
+def _check_margins(conformal_calibration: ConformalCalibration, *, values: bool) -> None:
     """Bounded, in order, and each number where it may be."""
-    scores, ranks, n_rows = margins.scores, margins.ranks, margins.n_rows
+    scores, ranks, n_rows = (
+        conformal_calibration.scores,
+        conformal_calibration.ranks,
+        conformal_calibration.n_rows,
+    )
     what = "the margins"
     _check(1 <= len(scores) == len(ranks) <= MOST_SCORES, what)
     _check(scores[0] >= 0 and _is_ascending(scores), what)
     _check(ranks[0] > 0 and _is_ascending(ranks), what)
     _check(1 <= n_rows <= LARGEST_ROWS and ranks[-1] == n_rows, what)
-    at, errors = margins.predictions, margins.errors
+    at, errors = conformal_calibration.predictions, conformal_calibration.errors
     _check(len(at) == len(errors) <= MOST_SCORES and (values or not errors), what)
     _check(_is_ascending(at) and all(error > 0 for error in errors), what)
 
@@ -125,7 +131,7 @@ def _check_hyperparameters(values: Mapping[str, Any]) -> None:
 
 
 def _check_training(values: Mapping[str, Any]) -> None:
-    for field in fields(Recipe):
+    for field in fields(TrainingOptions):
         key = f"training.{field.name}"
         if field.name in values and key in RANGES:
             value = values[field.name]

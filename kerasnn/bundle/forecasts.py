@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kerasnn.bundle import members as files
 from kerasnn.bundle.summary import is_forecast, summary_of
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import dumps, to_plain
-from kerasnn.recipes import Recipe
+from kerasnn.files.json_values import dumps, to_plain
+from kerasnn.options import TrainingOptions
 
 if TYPE_CHECKING:
     from kerasnn.forecasting.forecaster import Forecaster
@@ -25,7 +25,7 @@ class ForecastBundle:
     Args:
         model: Name of the network in the zoo.
         hyperparameters: Those that were chosen; the others are at their defaults.
-        recipe: How it was trained.
+        training_options: How it was trained.
         forecaster: Preprocessing, network and intervals.
         config: The configuration of the run, as plain data.
         report: What the report shows, as plain data.
@@ -33,7 +33,7 @@ class ForecastBundle:
 
     model: str
     hyperparameters: Mapping[str, Any]
-    recipe: Recipe
+    training_options: TrainingOptions
     forecaster: Forecaster
     config: Mapping[str, Any] = field(default_factory=dict)
     report: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class ForecastBundle:
         from kerasnn.forecasting.intervals import Intervals
         from kerasnn.forecasting.preprocessor import ForecastPreprocessor
 
-        described = Description.from_dict(files.parse(members, files.RECIPE))
+        described = Description.from_dict(files.parse(members, files.TRAINING_OPTIONS))
         report = files.parse(members, files.REPORT)
         if not isinstance(report, dict):
             raise ModelRefusedError(f"{files.REPORT} is malformed")
@@ -73,7 +73,7 @@ class ForecastBundle:
         return cls(
             model=described.model,
             hyperparameters=described.hyperparameters,
-            recipe=described.training,
+            training_options=described.training,
             forecaster=Forecaster(
                 fitted,
                 network,
@@ -91,7 +91,7 @@ class ForecastBundle:
         from kerasnn import models
         from kerasnn.bundle.description import Description
         from kerasnn.bundle.weights import save_weights
-        from kerasnn.predictor import Decision
+        from kerasnn.prediction.predictor import Decision
 
         forecaster = self.forecaster
         described = Description(
@@ -100,12 +100,12 @@ class ForecastBundle:
             hyperparameters=models.hyperparameters(self.model) | dict(self.hyperparameters),
             signature=forecaster.preprocessor.signature,
             decision=Decision(),
-            training=self.recipe,
+            training=self.training_options,
             config=to_plain(self.config),
         )
         intervals = forecaster.intervals.to_dict() if forecaster.intervals else None
         return {
-            files.RECIPE: dumps(described.to_dict()),
+            files.TRAINING_OPTIONS: dumps(described.to_dict()),
             files.PREPROCESSING: dumps(
                 {**forecaster.preprocessor.to_dict(), "intervals": intervals}
             ),

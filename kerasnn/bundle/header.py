@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kerasnn.bundle.members import WEIGHTS
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import loads, shown
+from kerasnn.files.json_values import loads, shown
 
 MOST_TENSORS = 20_000
 MOST_AXES = 8
@@ -39,7 +39,7 @@ def read_totals(content: bytes) -> Totals:
     length = int.from_bytes(content[:8], "little")
     if not 0 < length <= len(content) - 8:
         raise ModelRefusedError(f"{WEIGHTS} is malformed: its header is cut off")
-    header = loads(content[8 : 8 + length], place=WEIGHTS)
+    header = loads(content[8 : 8 + length], location=WEIGHTS)
     if not isinstance(header, dict):
         raise ModelRefusedError(f"{WEIGHTS} is malformed: its header is not an object")
     if len(header) > MOST_TENSORS:

@@ -11,18 +11,18 @@ from typing import Any, BinaryIO
 
 from kerasnn.bundle.archive import LARGEST_ARCHIVE, Archive, pack
 from kerasnn.errors import DataError, ModelRefusedError, StorageError
-from kerasnn.plain import MOST_VALUES, dumps, loads
-from kerasnn.storage import kind_of, list_folder, open_file, write_atomically
+from kerasnn.files.json_values import MOST_VALUES, dumps, loads
+from kerasnn.files.storage import kind_of, list_folder, open_file, write_atomically
 
 SCHEMA = 1
 BUNDLE_NAME = "model.kerasnn"
 MANIFEST = "manifest.json"
-RECIPE, PREPROCESSING = "recipe.json", "preprocessing.json"
+TRAINING_OPTIONS, PREPROCESSING = "recipe.json", "preprocessing.json"
 WEIGHTS, REPORT = "weights.safetensors", "report.json"
 MIB = 2**20
 # The bound of preprocessing.json is wide for vocabularies; of weights, 800 million numbers.
 LIMITS = {
-    RECIPE: 4 * MIB,
+    TRAINING_OPTIONS: 4 * MIB,
     PREPROCESSING: 256 * MIB,
     WEIGHTS: 3 * 1024 * MIB,
     REPORT: 4 * MIB,
@@ -43,7 +43,7 @@ def write_members(path: str | os.PathLike[str], members: Mapping[str, bytes]) ->
     for name, limit in LIMITS.items():
         if len(members[name]) > limit:
             what = f"{name} takes {len(members[name]) / MIB:.1f} MiB, more than {limit // MIB}"
-            raise StorageError(what, place=os.fspath(path), fix="make it smaller")
+            raise StorageError(what, location=os.fspath(path), hint="make it smaller")
     content = {MANIFEST: make_manifest(members)} | {name: members[name] for name in LIMITS}
     write_atomically(path, pack(content))
 
@@ -72,7 +72,7 @@ def read_members(path: str | os.PathLike[str]) -> dict[str, bytes]:
                 return _read_file(file)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StorageError(f"can't be read: {reason}", place=os.fspath(path)) from error
+        raise StorageError(f"can't be read: {reason}", location=os.fspath(path)) from error
 
 
 def parse(members: Mapping[str, bytes], name: str) -> Any:
@@ -82,7 +82,7 @@ def parse(members: Mapping[str, bytes], name: str) -> Any:
         ModelRefusedError: It is no JSON, or is not bounded.
     """
     most_values = LARGEST_VOCABULARY if name == PREPROCESSING else MOST_VALUES
-    return loads(members[name], place=name, most_values=most_values)
+    return loads(members[name], location=name, most_values=most_values)
 
 
 @contextlib.contextmanager
@@ -92,22 +92,22 @@ def refused_at(path: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except ModelRefusedError as refusal:
         what = f"the model is refused: {refusal.what}"
-        fix = refusal.fix or "get it again from where it was made"
-        raise ModelRefusedError(what, place=os.fspath(path), fix=fix) from None
+        hint = refusal.hint or "get it again from where it was made"
+        raise ModelRefusedError(what, location=os.fspath(path), hint=hint) from None
 
 
 def locate(path: str | os.PathLike[str]) -> Path:
     """The bundle itself, also where the folder of its run is given."""
     given = Path(path)
     if not given.exists():
-        raise DataError("no such model", place=os.fspath(path), fix="check the path")
+        raise DataError("no such model", location=os.fspath(path), hint="check the path")
     if not given.is_dir():
         return given
     inner = given / BUNDLE_NAME
     is_inner = kind_of(inner) is not None
     if not is_inner and kind_of(given / MANIFEST) is None:
-        fix = "name a folder that training made"
-        raise DataError("there is no model in the folder", place=os.fspath(path), fix=fix)
+        hint = "name a folder that training made"
+        raise DataError("there is no model in the folder", location=os.fspath(path), hint=hint)
     return inner if is_inner else given
 
 
@@ -127,7 +127,7 @@ def _sealed(manifest: Mapping[str, Any]) -> bytes:
 
 def _read_manifest(content: bytes) -> dict[str, dict[str, Any]]:
     """What the manifest says of each member, once it is known to be whole and of our schema."""
-    manifest = loads(content, place=MANIFEST)
+    manifest = loads(content, location=MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
         raise ModelRefusedError(f"{MANIFEST} is not the one of a bundle")
     if _sealed({k: v for k, v in manifest.items() if k != "digest"}) != content:
@@ -135,7 +135,7 @@ def _read_manifest(content: bytes) -> dict[str, dict[str, Any]]:
     schema = manifest.get("schema")
     if type(schema) is int and schema > SCHEMA:
         what = f"made by a newer kerasnn (schema {schema}); this one reads {SCHEMA}"
-        raise ModelRefusedError(what, fix="pip install -U kerasnn")
+        raise ModelRefusedError(what, hint="pip install -U kerasnn")
     expected = {"format", "schema", "members", "digest"}
     if manifest.keys() != expected or type(schema) is not int or schema != SCHEMA:
         raise ModelRefusedError(f"{MANIFEST} is malformed")

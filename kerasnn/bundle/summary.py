@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnn.bundle import members as files
 from kerasnn.bundle.header import read_totals
+from kerasnn.data.schema import Schema, Target
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import conform, shown
-from kerasnn.schema import Schema, Target
+from kerasnn.files.json_values import conform, shown
 
 if TYPE_CHECKING:
     from kerasnn.bundle.description import Description
@@ -42,7 +42,7 @@ def read_outline(path: str | os.PathLike[str]) -> tuple[Schema | None, Mapping[s
     members = files.read_members(path)
     with files.refused_at(path):
         data = files.parse(members, files.PREPROCESSING)
-        described = Description.from_dict(files.parse(members, files.RECIPE))
+        described = Description.from_dict(files.parse(members, files.TRAINING_OPTIONS))
         return None if is_forecast(data) else _schema(data), described.config
 
 
@@ -54,7 +54,7 @@ def summary_of(members: Mapping[str, bytes]) -> str:
 def _lines(members: Mapping[str, bytes]) -> Iterator[str]:
     from kerasnn.bundle.description import Description
 
-    described = Description.from_dict(files.parse(members, files.RECIPE))
+    described = Description.from_dict(files.parse(members, files.TRAINING_OPTIONS))
     data = files.parse(members, files.PREPROCESSING)
     if is_forecast(data):
         yield from _forecast_lines(described, data, members)
@@ -133,5 +133,5 @@ def _table(title: str, values: Mapping[str, Any]) -> Iterator[str]:
 def _schema(data: Any) -> Schema:
     if not isinstance(data, dict) or "schema" not in data:
         raise ModelRefusedError(f"{files.PREPROCESSING} is malformed")
-    conform(data["schema"], Schema, place="the schema")
+    conform(data["schema"], Schema, location="the schema")
     return Schema.from_dict(data["schema"])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kerasnn.bundle.budget import Budget
 from kerasnn.bundle.header import read_totals
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import shown
+from kerasnn.files.json_values import shown
 
 Build = Callable[[], keras.Model]
 

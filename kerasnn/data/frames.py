@@ -16,7 +16,7 @@ _ORIGIN = "kerasnn_origin"
 
 
 @dataclass(frozen=True)
-class Examples:
+class SourceTable:
     """A table: one row an example.
 
     Args:
@@ -90,7 +90,7 @@ def origin_of(table: pd.DataFrame | pd.Series) -> Origin:
     return found if isinstance(found, Origin) else Origin("", 0)
 
 
-def place(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
+def location(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
     """``file:row,column`` of a cell, ``file,column`` without a row label; as far as known."""
     origin = origin_of(table)
     name, row = str(origin), label
@@ -106,7 +106,7 @@ def place(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
     return f"{at},{column}" if column is not None else at
 
 
-def keep_rows(examples: Examples, kept: np.ndarray) -> Examples:
+def keep_rows(examples: SourceTable, kept: np.ndarray) -> SourceTable:
     """The rows at some positions, counted anew; messages still name the row in the source.
 
     Args:
@@ -117,10 +117,10 @@ def keep_rows(examples: Examples, kept: np.ndarray) -> Examples:
     rows = kept if origin.rows is None else origin.rows[kept]
     frame = examples.frame.iloc[kept].reset_index(drop=True)
     frame.attrs[_ORIGIN] = Origin(origin, origin.first_row, rows, origin.parts, origin.names)
-    return Examples(frame, examples.origin)
+    return SourceTable(frame, examples.origin)
 
 
-def put_together(pieces: Sequence[Examples]) -> Examples:
+def put_together(pieces: Sequence[SourceTable]) -> SourceTable:
     """Tables with the same columns below each other; messages still name the row of each."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -129,13 +129,13 @@ def put_together(pieces: Sequence[Examples]) -> Examples:
     origins = [origin_of(piece.frame) for piece in pieces]
     parts = tuple(zip(starts, origins, strict=False))
     frame.attrs[_ORIGIN] = Origin(origins[0], origins[0].first_row, None, parts)
-    return Examples(frame, pieces[0].origin)
+    return SourceTable(frame, pieces[0].origin)
 
 
 def from_frame(frame: pd.DataFrame) -> pd.DataFrame:
     """Take a DataFrame over: column names as text, a fresh index; its cells are not copied."""
     if isinstance(frame.columns, pd.MultiIndex):
-        raise DataError("columns with more than one level", fix="flatten the column names")
+        raise DataError("columns with more than one level", hint="flatten the column names")
     taken = frame.reset_index(drop=True)
     taken.columns = pd.Index(column_names([str(name) for name in frame.columns], ""))
     return with_origin(taken, "", first_row=0)
@@ -147,7 +147,7 @@ def from_mapping(columns: Mapping[str, Any]) -> pd.DataFrame:
     lengths = {name: len(values) for name, values in arrays.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
-        raise DataError(f"columns of different lengths: {listed}", fix="give one value a row")
+        raise DataError(f"columns of different lengths: {listed}", hint="give one value a row")
     return from_frame(pd.DataFrame(arrays))
 
 
@@ -163,8 +163,8 @@ def _column(name: str, values: Any) -> pd.Series:
         shape = np.shape(values)
         raise DataError(
             f"a column must be a list or an array of one dimension; got shape {shape}",
-            place=f"column '{name}'",
-            fix="give each column of a matrix its own name",
+            location=f"column '{name}'",
+            hint="give each column of a matrix its own name",
         )
     return pd.Series(values)
 
@@ -185,7 +185,7 @@ def as_objects(values: Sequence[Any]) -> pd.Series:
     return pd.Series(cells)
 
 
-def column_names(names: Iterable[str], place: str) -> list[str]:
+def column_names(names: Iterable[str], location: str) -> list[str]:
     """Column names without blanks around them; a blank name is replaced, a repeated one refused."""
     stripped = [name.strip() for name in names]
     filled = [name or f"column_{i}" for i, name in enumerate(stripped, 1)]
@@ -193,22 +193,22 @@ def column_names(names: Iterable[str], place: str) -> list[str]:
     repeated = sorted({name for name in filled if filled.count(name) > 1}, key=filled.index)
     if repeated:
         listed = ", ".join(f"'{name}'" for name in repeated)
-        fix = "give each column a name of its own, in a header"
-        raise DataError(f"repeated column name {listed}", place=place or None, fix=fix)
+        hint = "give each column a name of its own, in a header"
+        raise DataError(f"repeated column name {listed}", location=location or None, hint=hint)
     if blank:
         listed = ", ".join(f"'{name}'" for name in blank)
         what = f"a column without a name is called {listed}"
-        warn(what, place=place or None, fix="name it in the header")
+        warn(what, location=location or None, hint="name it in the header")
     return filled
 
 
-def check_rows(frame: pd.DataFrame, place: str | None, *, allow_empty: bool) -> None:
+def check_rows(frame: pd.DataFrame, location: str | None, *, allow_empty: bool) -> None:
     """Raise if there is no column, or no row where one is needed."""
     if not len(frame.columns):
-        raise DataError("a table without columns", place=place, fix="check what made it")
+        raise DataError("a table without columns", location=location, hint="check what made it")
     if not len(frame) and not allow_empty:
-        what = "a header but no rows" if place else "a table without rows"
-        raise DataError(what, place=place, fix="check what made it")
+        what = "a header but no rows" if location else "a table without rows"
+        raise DataError(what, location=location, hint="check what made it")
 
 
 def slices(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:

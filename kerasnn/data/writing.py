@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from kerasnn.errors import one_line
-from kerasnn.storage import check_output, replacing
+from kerasnn.files.storage import check_output, replacing
 
 Write = Callable[[pd.DataFrame], None]
 

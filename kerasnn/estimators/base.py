@@ -14,13 +14,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from kerasnn import average_plan, averaging
-from kerasnn.adapting import adapt
 from kerasnn.bundle import Bundle
-from kerasnn.choosing import resolve
-from kerasnn.config import AUTO, Config
-from kerasnn.data import Examples
-from kerasnn.deciding import monitor_for
+from kerasnn.config.config import AUTO, Config
+from kerasnn.config.settings import Settings, collect
+from kerasnn.data import SourceTable
+from kerasnn.data.schema import Target
+from kerasnn.data.splits import split
+from kerasnn.datasets.tabular import Table, decoded
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.estimators.rows import (
     Weights,
@@ -37,13 +37,14 @@ from kerasnn.estimators.saving import (
     read_parameters,
     to_bytes,
 )
-from kerasnn.learning import Learned, Lesson, learn, prepare
-from kerasnn.progress import ProgressBar
-from kerasnn.schema import Target
-from kerasnn.settings import Settings, collect
+from kerasnn.prediction.calibrate import monitor_for
+from kerasnn.selection.data_defaults import adapt
+from kerasnn.selection.resolve import resolve
 from kerasnn.signature import Kind
-from kerasnn.splits import split
-from kerasnn.table import Table, decoded
+from kerasnn.trainers import ensemble as averaging
+from kerasnn.trainers import ensemble_plan
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, learn, prepare
+from kerasnn.training.progress import ProgressBar
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
 _NOT_SETTINGS = {
@@ -59,7 +60,7 @@ _NOT_SETTINGS = {
 
 
 class Estimator(BaseEstimator):  # type: ignore[misc]
-    """Trains by `kerasnn.learning`, on the rows of scikit-learn."""
+    """Trains by `kerasnn.trainers.fit`, on the rows of scikit-learn."""
 
     _is_for: ClassVar[str]
 
@@ -115,8 +116,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         shape = np.asarray(y).shape
         if len(shape) == 2 and shape[1] > 1:
             what = f"y must have one column; got {shape[1]}"
-            fix = "for several labels a row, use kerasnn.train with a column of lists"
-            raise DataError(what, fix=fix)
+            hint = "for several labels a row, use kerasnn.train with a column of lists"
+            raise DataError(what, hint=hint)
         labels = column_or_1d(y, warn=True)
         weights = read_weights(sample_weight, len(frame))
         if weights is not None and not weights.all():
@@ -130,7 +131,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         schema = make_schema(frame, target, kinds=known | dict(settings.data.columns))
         config = resolve(settings, schema, frame)
         frame[name] = cells
-        examples, schema = decoded(Examples(frame, "X"), schema, config)
+        examples, schema = decoded(SourceTable(frame, "X"), schema, config)
         parts = split(examples, schema, config.split, seed=config.run.seed)
         table = Table(examples, schema, parts)
         config = adapt(config, table.rows("train"), table.rows("validation"), schema)
@@ -156,12 +157,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         bundle = Bundle.load(path)
         task = bundle.predictor.preprocessor.schema.target.task
         if task == "multilabel":
-            fix = "use kerasnn.load"
-            raise ConfigError(f"the model is for {task}", place=os.fspath(path), fix=fix)
+            hint = "use kerasnn.load"
+            raise ConfigError(f"the model is for {task}", location=os.fspath(path), hint=hint)
         if (task == "regression") != (cls._is_for == "regression"):
             other = "Regressor" if task == "regression" else "Classifier"
-            fix = f"use kerasnn.{other}.load"
-            raise ConfigError(f"the model is for {task}", place=os.fspath(path), fix=fix)
+            hint = f"use kerasnn.{other}.load"
+            raise ConfigError(f"the model is for {task}", location=os.fspath(path), hint=hint)
         estimator = cls(**read_parameters(bundle, cls().get_params(deep=False)))
         names = read_names(bundle)
         estimator.n_features_in_ = len(bundle.predictor.preprocessor.schema.columns)
@@ -219,9 +220,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(share, numbers.Real) or not 0 < share < 1:
             raise ConfigError(f"`validation_fraction` must be in (0, 1); got {share!r}")
         for key in collect(set=self.settings or {}).chosen:
-            fix = _NOT_SETTINGS.get(key, _NOT_SETTINGS.get(key.split(".")[0]))
-            if fix:
-                raise ConfigError(f"`{key}` is not one of the `settings`", fix=fix)
+            hint = _NOT_SETTINGS.get(key, _NOT_SETTINGS.get(key.split(".")[0]))
+            if hint:
+                raise ConfigError(f"`{key}` is not one of the `settings`", hint=hint)
         parameters = {
             "model.name": self.model,
             "training.epochs": self.epochs,
@@ -238,13 +239,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         chosen |= {key: value for key, value in parameters.items() if value is not None}
         chosen |= {f"model.{name}": value for name, value in (self.hyperparameters or {}).items()}
         settings = collect(set=chosen)
-        average_plan.check(settings)
+        ensemble_plan.check(settings)
         if settings.names_model:
             # What is wrong with them is said before the table is looked at.
             settings.resolve()
         return settings
 
-    def _learn(self, table: Table, config: Config, weights: Weights | None) -> Learned:
+    def _learn(self, table: Table, config: Config, weights: Weights | None) -> TrainedModel:
         target = table.schema.target
         config = config.with_inferred(
             {
@@ -253,48 +254,52 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 **{f"data.columns.{c.name}": c.kind for c in table.schema.columns},
             }
         )
-        if average_plan.is_several(config):
+        if ensemble_plan.is_several(config):
             watch = _bar_of if self.verbose else _nothing_of
-            return averaging.learn_average(table, config, weights=weights, watch=watch).learned
-        lesson = prepare(table, config, weights=weights)
+            return averaging.learn_average(
+                table, config, weights=weights, watch=watch
+            ).trained_model
+        training_setup = prepare(table, config, weights=weights)
         if not self.verbose:
-            return learn(lesson, config)
-        (bar,) = _bar_of(0, lesson, config)
+            return learn(training_setup, config)
+        (bar,) = _bar_of(0, training_setup, config)
         try:
-            return learn(lesson, config, watchers=(bar,))
+            return learn(training_setup, config, callbacks=(bar,))
         finally:
             bar.close()
 
-    def _keep(self, learned: Learned) -> Self:
-        config, progress = learned.config, learned.fitted.progress
+    def _keep(self, trained_model: TrainedModel) -> Self:
+        config, progress = trained_model.config, trained_model.fitted.progress
         if progress.stopped == "interrupted":
-            warn("the training was interrupted", fix="the best weights so far are kept")
+            warn("the training was interrupted", hint="the best weights so far are kept")
         report = {
-            "history": learned.history,
+            "history": trained_model.history,
             "best_epoch": progress.best_epoch,
             "stopped": progress.stopped,
             "choice": config.choice.to_dict() if config.choice else None,
             **note_estimator(self, config.run.seed),
         }
         bundle = Bundle(
-            model=learned.model.name,
-            hyperparameters=dict(learned.model.hyperparameters),
-            recipe=config.training,
-            predictor=learned.predictor,
+            model=trained_model.model.name,
+            hyperparameters=dict(trained_model.model.hyperparameters),
+            training_options=config.training,
+            predictor=trained_model.predictor,
             config=config.to_dict(),
             report=report,
         )
         return self._take(bundle)
 
 
-def _bar_of(number: int, lesson: Lesson, config: Config) -> tuple[ProgressBar]:
+def _bar_of(number: int, training_setup: TrainingSetup, config: Config) -> tuple[ProgressBar]:
     """The progress of a network; of several, they are counted from 1."""
-    monitor = monitor_for(config.training, lesson.preprocessor, lesson.validation)
+    monitor = monitor_for(config.training, training_setup.preprocessor, training_setup.validation)
     title = f"network {number}" if number else "training"
     return (ProgressBar(epochs=config.training.epochs, monitor=monitor.name, title=title),)
 
 
-def _nothing_of(number: int, lesson: Lesson, config: Config) -> tuple[ProgressBar, ...]:
+def _nothing_of(
+    number: int, training_setup: TrainingSetup, config: Config
+) -> tuple[ProgressBar, ...]:
     return ()
 
 

@@ -14,13 +14,13 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
 from kerasnn.bundle import Bundle
-from kerasnn.config import AUTO
-from kerasnn.data.values import as_categories
+from kerasnn.config.config import AUTO
+from kerasnn.data.columns.values import as_categories
+from kerasnn.data.schema import Target
 from kerasnn.errors import DataError, quantity
 from kerasnn.estimators.base import Estimator
 from kerasnn.estimators.rows import Weights
 from kerasnn.estimators.saving import read_labels
-from kerasnn.schema import Target
 
 _LABEL_TYPES: dict[str, Literal["str", "int", "float", "bool"]] = {
     "b": "bool",
@@ -137,7 +137,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if pd.isna(labels).any():
             n_missing = int(pd.isna(labels).sum())
             raise DataError(
-                f"y has {quantity(n_missing, 'missing label')}", fix="leave these rows out"
+                f"y has {quantity(n_missing, 'missing label')}", hint="leave these rows out"
             )
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
@@ -145,7 +145,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             what = f"y has one class only: '{self.classes_[0]}'"
-            raise DataError(what, fix="add rows of another class")
+            raise DataError(what, hint="add rows of another class")
         texts = _texts(self.classes_)
         label_type = _LABEL_TYPES.get(self.classes_.dtype.kind, "str")
         task: Literal["binary", "multiclass"] = "binary" if len(texts) == 2 else "multiclass"
@@ -169,9 +169,9 @@ def _texts(classes: NDArray[Any]) -> NDArray[Any]:
     for text, label in zip(texts, classes, strict=True):
         if text is None:
             what = f"the label '{label}' stands for a missing value"
-            raise DataError(what, fix="give the class another name")
+            raise DataError(what, hint="give the class another name")
     distinct, counts = np.unique(texts.astype(str), return_counts=True)
     if len(distinct) < len(texts):
         same = ", ".join(f"'{label}'" for label in classes[texts == distinct[counts.argmax()]])
-        raise DataError(f"the labels {same} can't be told apart", fix="rename them")
+        raise DataError(f"the labels {same} can't be told apart", hint="rename them")
     return texts

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 
+from kerasnn.data.schema import Target
 from kerasnn.estimators.base import Estimator
-from kerasnn.schema import Target
 
 
 class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]

@@ -13,10 +13,10 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from kerasnn.data.frames import as_cells, from_frame
-from kerasnn.data.inputs import as_frame, has_own_names
-from kerasnn.data.long_tables import SERIES
+from kerasnn.data.readers.inputs import as_frame, has_own_names
+from kerasnn.data.readers.long_tables import SERIES
+from kerasnn.data.schema import Schema, Target, describe
 from kerasnn.errors import DataError, UnknownNameError, quantity
-from kerasnn.schema import Schema, Target, describe
 from kerasnn.signature import Kind
 
 Weights = NDArray[np.float64]
@@ -91,7 +91,7 @@ def _read_series(estimator: Any, X: NDArray[Any], names: Sequence[str] | None) -
     if names is None:
         estimator.n_features_in_ = 1
     elif len(names) != 1:
-        raise DataError(f"series where training had {len(names)} columns", fix="give a table")
+        raise DataError(f"series where training had {len(names)} columns", hint="give a table")
     values = X.astype("float32", copy=False)
     return pd.DataFrame({names[0] if names else SERIES: as_cells(values)})
 
@@ -112,7 +112,7 @@ def read_weights(sample_weight: Any, n_rows: int) -> Weights | None:
     if weights.min() < 0:
         raise DataError(f"`sample_weight` must not be negative; got {weights.min():g}")
     if not weights.any():
-        raise DataError("every sample weight is zero", fix="give some rows a weight")
+        raise DataError("every sample weight is zero", hint="give some rows a weight")
     return weights
 
 
@@ -140,8 +140,8 @@ def make_schema(frame: pd.DataFrame, target: Target, *, kinds: Mapping[str, Kind
     schema = Schema(describe(frame, known, notes=notes), target, ())
     if not schema.features:
         left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in schema.columns)
-        fix = "give a column a kind with `columns`"
-        raise DataError(f"no column is left to learn from: {left_out}", fix=fix)
+        hint = "give a column a kind with `columns`"
+        raise DataError(f"no column is left to learn from: {left_out}", hint=hint)
     return replace(schema, notes=tuple(notes))
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.average_plan import NAME
 from kerasnn.bundle import Bundle
-from kerasnn.config import DEFAULT_MODEL
+from kerasnn.config.config import DEFAULT_MODEL
 from kerasnn.errors import ModelRefusedError
+from kerasnn.trainers.ensemble_plan import NAME
 
 _KEY = "estimator"
 
@@ -108,7 +108,10 @@ def _noted(bundle: Bundle) -> dict[str, Any]:
 
 def _parameters_of_run(bundle: Bundle) -> dict[str, Any]:
     preprocessor = bundle.predictor.preprocessor
-    sections = {"training": asdict(bundle.recipe), "preprocessing": asdict(preprocessor.options)}
+    sections = {
+        "training": asdict(bundle.training_options),
+        "preprocessing": asdict(preprocessor.options),
+    }
     model, values = bundle.model, dict(bundle.hyperparameters)
     settings = {
         f"{section}.{name}": value

@@ -27,7 +27,7 @@ from kerasnn.evaluation.design_matrices import (
     n_words,
     standardized,
 )
-from kerasnn.evaluation.predictions import Predictions
+from kerasnn.metrics.predictions import Predictions
 from kerasnn.preprocessing.preprocessor import Preprocessor
 
 # scikit-learn's boosting bins categories natively up to this many.
@@ -162,8 +162,8 @@ class _Clock:
         if seconds <= max(self._left, always):
             return True
         self._on_omitted(title)
-        fix = "raise `run.time_limit_s`"
-        warn(f"no time was left for a baseline, {title}", fix=fix)
+        hint = "raise `run.time_limit_s`"
+        warn(f"no time was left for a baseline, {title}", hint=hint)
         return False
 
 

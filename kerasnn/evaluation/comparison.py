@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from kerasnn.evaluation.baselines import Baseline
-from kerasnn.evaluation.intervals import Difference, difference
-from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS, Metric
-from kerasnn.evaluation.predictions import Predictions
+from kerasnn.metrics.bootstrap import Difference, difference
+from kerasnn.metrics.predictions import Predictions
+from kerasnn.metrics.registry import MAIN_METRIC, METRICS, Metric
 
 # Only a network that is clearly better than all baselines, none of which was left out, is said to.
 WINS = "beats every baseline"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kerasnn.data.resize import resample
 from kerasnn.evaluation.series_summaries import summaries
 from kerasnn.evaluation.text_features import texts_of, tf_idf
 from kerasnn.preprocessing.categories import MISSING_CODE, UNKNOWN_CODE
@@ -16,7 +17,6 @@ from kerasnn.preprocessing.joint import keep_ways
 from kerasnn.preprocessing.numbers import NumberColumn
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.preprocessing.target import TargetCoder
-from kerasnn.resizing import resample
 
 MAX_ONE_HOT = 1_000
 # Of images, a linear model sees this many pixels a side.

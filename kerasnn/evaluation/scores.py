@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from kerasnn.calibration.threshold import ThresholdChoice
 from kerasnn.errors import one_line
-from kerasnn.evaluation import metrics
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.comparison import compare, not_run, verdict
-from kerasnn.evaluation.intervals import Difference, Interval, intervals, n_resamples
-from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS
-from kerasnn.evaluation.predictions import Predictions
+from kerasnn.evaluation.coverage import Trust
 from kerasnn.evaluation.slices import Slice, Slices
-from kerasnn.evaluation.thresholds import ThresholdChoice
-from kerasnn.evaluation.trust import Trust
+from kerasnn.metrics import registry
+from kerasnn.metrics.bootstrap import Difference, Interval, intervals, n_resamples
+from kerasnn.metrics.predictions import Predictions
+from kerasnn.metrics.registry import MAIN_METRIC, METRICS
 from kerasnn.signature import Task
 
 Values = dict[str, float | None]
@@ -184,18 +184,18 @@ def score(
         task=predictions.task,
         n_rows=len(predictions),
         main=MAIN_METRIC[predictions.task],
-        values=_defined(metrics.values(predictions)),
+        values=_defined(registry.values(predictions)),
         intervals=found,
         resamples=n_resamples(predictions),
-        per_class={label: _defined(each) for label, each in metrics.per_class(predictions).items()}
+        per_class={label: _defined(each) for label, each in registry.per_class(predictions).items()}
         if classes
         else {},
-        confusion=tuple(tuple(row) for row in metrics.confusion(predictions).tolist())
+        confusion=tuple(tuple(row) for row in registry.confusion(predictions).tolist())
         if one
         else (),
         baselines={each.name: _baseline(each, differences[each.name]) for each in baselines},
         verdict=verdict(predictions, baselines, differences, omitted=omitted) if baselines else "",
-        notes=tuple(filter(None, [*metrics.notes(predictions), not_run(omitted)])),
+        notes=tuple(filter(None, [*registry.notes(predictions), not_run(omitted)])),
         omitted=tuple(omitted),
     )
 
@@ -219,7 +219,7 @@ def _lines(sentences: Iterable[str]) -> str:
 def _baseline(baseline: Baseline, difference: Difference) -> BaselineScores:
     return BaselineScores(
         baseline.title,
-        _defined(metrics.values(baseline.predictions)),
+        _defined(registry.values(baseline.predictions)),
         difference.value if math.isfinite(difference.value) else None,
         difference.interval,
         round(baseline.seconds, 3),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.mel import log_mel
-from kerasnn.memory import rows_at_once
+from kerasnn.preprocessing.mel import log_mel
 from kerasnn.preprocessing.preprocessor import Preprocessor
+from kerasnn.runtime.memory import rows_at_once
 
 # Equal pieces of a series whose means are told.
 PIECES = 8

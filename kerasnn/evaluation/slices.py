@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasnn.data import kinds
-from kerasnn.data.values import MISSING_DATE, as_categories, as_dates, as_numbers
+from kerasnn.data.columns import kinds
+from kerasnn.data.columns.values import MISSING_DATE, as_categories, as_dates, as_numbers
+from kerasnn.data.schema import Column
 from kerasnn.errors import DataError
-from kerasnn.evaluation.intervals import Interval, intervals
-from kerasnn.evaluation.metrics import MAIN_METRIC, METRICS, Metric, get_metric, values
-from kerasnn.evaluation.predictions import Predictions
-from kerasnn.schema import Column
+from kerasnn.metrics.bootstrap import Interval, intervals
+from kerasnn.metrics.predictions import Predictions
+from kerasnn.metrics.registry import MAIN_METRIC, METRICS, Metric, get_metric, values
 
 MISSING = "missing"
 FEW_VALUES = 10
@@ -120,7 +120,7 @@ def slices(
     if len(series) != len(predictions):
         raise DataError(
             f"the column has {len(series)} rows, the predictions {len(predictions)}",
-            place=f"column '{series.name}'",
+            location=f"column '{series.name}'",
         )
     chosen = get_metric(metric or MAIN_METRIC[predictions.task], predictions.task)
     parts = list(_parts(series, column, n_bins=n_bins))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kerasnn.data.scripts import SPACELESS
-from kerasnn.data.values import as_texts
+from kerasnn.data.columns.scripts import SPACELESS
+from kerasnn.data.columns.values import as_texts
 from kerasnn.preprocessing.preprocessor import Preprocessor
 
 # So that the usual penalty holds n-grams down a quarter as much as other columns; on reviews it

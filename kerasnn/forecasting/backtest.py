@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn import models
-from kerasnn.config import Config, ModelOptions, Origin
+from kerasnn.config.config import Config, ModelOptions, Origin
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
-from kerasnn.forecasting import metrics
-from kerasnn.forecasting.forecasts import Forecasts
-from kerasnn.forecasting.learning import learn, prepare
+from kerasnn.forecasting.fit import learn, prepare
 from kerasnn.forecasting.lookback import history_for
 from kerasnn.forecasting.panel import Panel
-from kerasnn.forecasting.parts import Parts
+from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import Origins, origins
-from kerasnn.recipes import Recipe, Transform
+from kerasnn.metrics import forecast as metrics
+from kerasnn.metrics.forecasts import Forecasts
+from kerasnn.options import TrainingOptions, Transform
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ class Fold:
         origins: Of what is scored.
     """
 
-    parts: Parts
+    parts: Splits
     origins: Origins
 
 
@@ -94,7 +94,7 @@ class Outcome:
     errors: Array
 
 
-def folds(panel: Panel, parts: Parts, *, history: int, horizon: int, count: int) -> list[Fold]:
+def folds(panel: Panel, parts: Splits, *, history: int, horizon: int, count: int) -> list[Fold]:
     """Cuts through what lies before the calibration part, or the test part if these are one.
 
     Each origin behind the first cut is scored once, by what was trained before the last cut that
@@ -127,7 +127,7 @@ def folds(panel: Panel, parts: Parts, *, history: int, horizon: int, count: int)
         if i + 1 < count:
             last = np.minimum(np.clip(latest - cuts[i + 1] - starts, 0, stop) + horizon - 1, stop)
         before = np.maximum(first - min(horizon, max(1, int(first.max()) // 5)), 0)
-        fold_parts = Parts(before, first, first, np.maximum(last, first), shared=True)
+        fold_parts = Splits(before, first, first, np.maximum(last, first), shared=True)
         some = origins(
             panel, fold_parts, "test", history=history, horizon=horizon, most=MOST_SCORED
         )
@@ -168,17 +168,17 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
         # Of the data they are told by the training itself.
         warnings.simplefilter("ignore", KerasnnWarning)
         try:
-            lesson = prepare(panel, fold.parts, config)
-            learned = learn(lesson, config)
+            training_setup = prepare(panel, fold.parts, config)
+            trained_model = learn(training_setup, config)
         except (DataError, ConfigError):
             return None
-    forecaster, prepared = learned.forecaster, lesson.prepared
+    forecaster, prepared = trained_model.forecaster, training_setup.prepared
     scaled = forecaster.scaled(prepared, fold.origins)
     if not np.isfinite(scaled).all():
         return None
     forecasts = forecaster.decoded(prepared, fold.origins, scaled)
     deviations = np.array([prepared.scales[i].deviation for i in fold.origins.track])
-    truth = lesson.preprocessor.target(prepared, fold.origins)[:].reshape(scaled.shape[:-1])
+    truth = training_setup.preprocessor.target(prepared, fold.origins)[:].reshape(scaled.shape[:-1])
     errors = (truth - scaled[..., 0]) * deviations[:, None]
     return Outcome(fold, forecasts, errors)
 
@@ -195,8 +195,8 @@ def configured(candidate: Candidate, config: Config) -> Config:
         if config.origins.get(f"training.{name}", "default") not in _LEFT_OPEN
     }
     values = {**models.hyperparameters(candidate.model), **candidate.hyperparameters}
-    training = replace(entry.recipe, **chosen)
-    usual = asdict(Recipe())
+    training = replace(entry.training_options, **chosen)
+    usual = asdict(TrainingOptions())
     origins: dict[str, Origin] = {
         key: origin
         for key, origin in config.origins.items()
@@ -225,8 +225,8 @@ def far(season: int, horizon: int, longest: int) -> int:
     >>> far(12, 24, 84), far(52, 104, 1853), far(1, 8, 50)
     (60, 1040, 20)
     """
-    seasons = min((longest - horizon) // season, LONGEST_SEASONS)
-    return max(seasons, 1) * season
+    seasonality = min((longest - horizon) // season, LONGEST_SEASONS)
+    return max(seasonality, 1) * season
 
 
 def mean_score(outcomes: Sequence[Outcome]) -> float:

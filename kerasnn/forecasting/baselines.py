@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.forecasting.forecasts import Forecasts
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.windows import Origins, PastRows, fill
+from kerasnn.metrics.forecasts import Forecasts
 
 RIDGE = "ridge_nlinear"
 

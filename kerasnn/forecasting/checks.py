@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, get_args
 
+from kerasnn.constraints import RANGES
 from kerasnn.errors import ModelRefusedError
 from kerasnn.forecasting.calendar import CYCLES
+from kerasnn.forecasting.column_roles import Roles
 from kerasnn.forecasting.frequency import LAST_DAY, Frequency, Unit
-from kerasnn.forecasting.roles import Roles
-from kerasnn.options import RANGES
 from kerasnn.preprocessing.categories import Vocabulary
 from kerasnn.preprocessing.checks import are_floats, is_number_column, is_vocabulary
 from kerasnn.preprocessing.numbers import NumberColumn

@@ -27,7 +27,7 @@ SMALLEST = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Leftover:
+class CalibrationResiduals:
     """Forecasts and what came, both scaled, of windows that the model was not fitted to.
 
     Args:
@@ -45,10 +45,10 @@ class Leftover:
 
 
 def fit_intervals(
-    calibration: Leftover | None,
+    calibration: CalibrationResiduals | None,
     coverage: float,
     *,
-    earlier: Sequence[Leftover] = (),
+    earlier: Sequence[CalibrationResiduals] = (),
     quantiles: Sequence[float] = (),
     shared: bool = False,
 ) -> Intervals | None:
@@ -101,7 +101,7 @@ def quantile_with_correction(values: Array, level: float) -> Array:
     return picked
 
 
-def _misses(found: Sequence[Leftover], side: int, quantiles: Sequence[float]) -> Array:
+def _misses(found: Sequence[CalibrationResiduals], side: int, quantiles: Sequence[float]) -> Array:
     """How far the truth is beyond the lower (−1) or the upper (1) end, (n, horizon, targets)."""
     end = (0 if side < 0 else -1) if quantiles else 0
     return np.concatenate([side * (each.truth - each.outputs[..., end]) for each in found])
@@ -134,7 +134,7 @@ def _growing(sizes: Array, level: float) -> Array:
     return shape * np.nan_to_num(quantile_with_correction(relative, level))
 
 
-def _note(found: Sequence[Leftover], *, many: bool, shared: bool, n_known: int) -> str:
+def _note(found: Sequence[CalibrationResiduals], *, many: bool, shared: bool, n_known: int) -> str:
     if many:
         return f"from {n_known:,} windows that were not trained on, step by step"
     apart = sum(each.apart for each in found)

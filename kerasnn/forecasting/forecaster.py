@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import cells
-from kerasnn.data.dates import in_zone, is_period, write, zone_of
+from kerasnn.data.columns import cells
+from kerasnn.data.columns.dates import in_zone, is_period, write, zone_of
 from kerasnn.data.frames import origin_of
 from kerasnn.errors import DataError, warn
-from kerasnn.forecasting.forecasts import Forecasts
 from kerasnn.forecasting.intervals import Intervals
 from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.preprocessor import ForecastPreprocessor, Prepared, naive_error
 from kerasnn.forecasting.windows import Origins
-from kerasnn.forward import Forward, check_finite
+from kerasnn.inference.batched_model import BatchedModel, check_finite
+from kerasnn.metrics.forecasts import Forecasts
 
 if TYPE_CHECKING:
     import keras
@@ -43,7 +43,7 @@ class Forecaster:
     preprocessor: ForecastPreprocessor
     network: keras.Model
     intervals: Intervals | None = None
-    _forward: Forward | None = field(default=None, repr=False)
+    _forward: BatchedModel | None = field(default=None, repr=False)
 
     def with_intervals(self, intervals: Intervals | None) -> Forecaster:
         """The same forecaster with other intervals; what is compiled is shared."""
@@ -56,7 +56,7 @@ class Forecaster:
     def scaled_of(self, inputs: Mapping[str, Any]) -> NDArray[np.float64]:
         """As `scaled`, of the inputs of the network."""
         if self._forward is None:
-            self._forward = Forward(self.network, batch_size=AT_ONCE)
+            self._forward = BatchedModel(self.network, batch_size=AT_ONCE)
         return self.preprocessor.shaped(self._forward(inputs))
 
     @property
@@ -132,7 +132,9 @@ class Forecaster:
         """
         fitted = self.preprocessor
         if not len(frame):
-            raise DataError("no rows", place=str(origin_of(frame)) or None, fix="give the history")
+            raise DataError(
+                "no rows", location=str(origin_of(frame)) or None, hint="give the history"
+            )
         return read_panel(frame, locate(frame, fitted.roles, fitted.frequency))
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -211,7 +213,7 @@ class Forecaster:
             named = f" of series '{track.name}'" if track.key else ""
             if not np.isfinite(track.target).any(axis=0).all():
                 what = f"no reading{named} to forecast from"
-                raise DataError(what, place=where, fix="give its recent history")
+                raise DataError(what, location=where, hint="give its recent history")
             ahead = track.known[track.end : track.end + fitted.horizon]
             lacking = [
                 f"'{name}'"
@@ -220,19 +222,19 @@ class Forecaster:
             ]
             if lacking:
                 what = f"{', '.join(lacking)}{named} must be known {fitted.horizon:,} points ahead"
-                fix = "add rows with the times to come, and leave the target in them empty"
-                raise DataError(what, place=where, fix=fix)
+                hint = "add rows with the times to come, and leave the target in them empty"
+                raise DataError(what, location=where, hint=hint)
 
     def _warn_of(self, prepared: Prepared) -> None:
         fitted, tracks = self.preprocessor, prepared.panel.tracks
         if prepared.unseen:
             what = f"series that training did not know: {_listed(prepared.unseen)}"
-            warn(what, fix="they are scaled by their own history")
+            warn(what, hint="they are scaled by their own history")
         short = [track.name for track in tracks if track.end < fitted.history]
         if short:
             named = f" of {_listed(short)}" if fitted.roles.series else ""
             what = f"the history{named} is shorter than the {fitted.history:,} points of a window"
-            warn(what, fix="what is missing is filled with its first value")
+            warn(what, hint="what is missing is filled with its first value")
         grid = fitted.frequency
         ends = {panel_end(prepared.panel, i) for i in range(len(tracks))}
         if len(ends) > 1:

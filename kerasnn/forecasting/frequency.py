@@ -194,7 +194,7 @@ def check_anchor(given: str, found: Frequency) -> None:
     """
     if "-" in given and found.name.upper().partition("-")[2] != given.upper().partition("-")[2]:
         what = f"the times are '{found.name}', not '{given}'"
-        raise DataError(what, place="forecast.frequency", fix="leave the frequency out")
+        raise DataError(what, location="forecast.frequency", hint="leave the frequency out")
 
 
 def _holds(found: Frequency, times: NDArray[np.int64]) -> bool:

@@ -11,12 +11,12 @@ import numpy as np
 
 from kerasnn import models
 from kerasnn.errors import ConfigError, DataError, warn
-from kerasnn.forecasting import seasons
+from kerasnn.forecasting import seasonality
 from kerasnn.forecasting.panel import Panel
-from kerasnn.forecasting.parts import Parts
 from kerasnn.forecasting.preprocessor import check_positive, is_flat
+from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import Origins, origins
-from kerasnn.recipes import ForecastOptions
+from kerasnn.options import ForecastOptions
 
 # A history of so many points, in whole seasons, is what most models of the zoo were made with.
 USUAL_HISTORY, FEWEST_SEASONS, MOST_SEASONS = 336, 2, 14
@@ -25,7 +25,7 @@ MOST_VALIDATION = 20_000
 
 
 def decide_options(
-    options: ForecastOptions, panel: Panel, parts: Parts, *, quiet: bool = False
+    options: ForecastOptions, panel: Panel, parts: Splits, *, quiet: bool = False
 ) -> dict[str, Any]:
     """The season and the history that the training part suggests, where they are left open.
 
@@ -36,7 +36,7 @@ def decide_options(
     train = [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
     season = options.season
     if not season:
-        decided["forecast.season"] = season = seasons.infer(panel.frequency, train)
+        decided["forecast.season"] = season = seasonality.infer(panel.frequency, train)
     longest = max(map(len, train))
     if not options.history:
         decided["forecast.history"] = history_for(season, options.horizon, longest)
@@ -44,8 +44,8 @@ def decide_options(
         what = f"a window of {options.history:,} + {options.horizon:,} points is longer than the "
         raise ConfigError(
             f"{what}{longest:,} points of the training part",
-            place="forecast.history",
-            fix="give a shorter history or horizon",
+            location="forecast.history",
+            hint="give a shorter history or horizon",
         )
     history = options.history or decided["forecast.history"]
     if not quiet:
@@ -68,8 +68,8 @@ def history_for(season: int, horizon: int, longest: int) -> int:
     return most // season * season if most >= season else most
 
 
-def check(panel: Panel, parts: Parts, options: ForecastOptions) -> None:
-    """Raise if `kerasnn.forecasting.learning.prepare` would, before anything is written or takes long.
+def check(panel: Panel, parts: Splits, options: ForecastOptions) -> None:
+    """Raise if `kerasnn.forecasting.fit.prepare` would, before anything is written or takes long.
 
     Raises:
         DataError: No series is as long as a window, or a target has no logarithm.
@@ -85,10 +85,12 @@ def check_model(name: str) -> None:
     """Raise if a model does not forecast."""
     able = [each for each in models.names() if models.data_of(each) in ("forecast", "sequence")]
     if name not in able:
-        raise ConfigError(f"the model '{name}' does not forecast", fix=f"choose {', '.join(able)}")
+        raise ConfigError(f"the model '{name}' does not forecast", hint=f"choose {', '.join(able)}")
 
 
-def window_origins(panel: Panel, parts: Parts, options: ForecastOptions) -> tuple[Origins, Origins]:
+def window_origins(
+    panel: Panel, parts: Splits, options: ForecastOptions
+) -> tuple[Origins, Origins]:
     """Of the windows to train on, and of those that pick the best epoch."""
     sizes = {"history": options.history, "horizon": options.horizon}
     train = origins(panel, parts, "train", **sizes, most=options.windows)
@@ -98,12 +100,12 @@ def window_origins(panel: Panel, parts: Parts, options: ForecastOptions) -> tupl
             raise DataError(
                 f"no window of {options.history:,} + {options.horizon:,} points lies in the "
                 f"{what} part",
-                fix="give a shorter history or horizon, or more data",
+                hint="give a shorter history or horizon, or more data",
             )
     return train, validation
 
 
-def _warn_of_constant(panel: Panel, parts: Parts) -> None:
+def _warn_of_constant(panel: Panel, parts: Splits) -> None:
     """Series with a target that never changes in training."""
     names = []
     for track, stop in zip(panel.tracks, parts.validation, strict=True):
@@ -112,14 +114,14 @@ def _warn_of_constant(panel: Panel, parts: Parts) -> None:
             flat = is_flat(np.nanmean(known, axis=0), np.nanstd(known, axis=0))
             names += [track.name] if flat.any() else []
     if names == [""]:
-        warn("a target never changes in training", fix="its forecast will be that value")
+        warn("a target never changes in training", hint="its forecast will be that value")
     elif names:
         listed = ", ".join(f"'{name}'" for name in names[:3])
         more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
         warn(f"series whose target never changes in training: {listed}{more}")
 
 
-def _warn_of_short(panel: Panel, parts: Parts, length: int) -> None:
+def _warn_of_short(panel: Panel, parts: Splits, length: int) -> None:
     """Series that have no window to train on."""
     short = [
         track.name
@@ -131,4 +133,4 @@ def _warn_of_short(panel: Panel, parts: Parts, length: int) -> None:
     listed = ", ".join(f"'{name}'" for name in short[:3])
     more = f" and {len(short) - 3:,} more" if len(short) > 3 else ""
     what = f"series shorter than a window of {length:,} points: {listed}{more}"
-    warn(what, fix="they are forecast, but not learned from")
+    warn(what, hint="they are forecast, but not learned from")

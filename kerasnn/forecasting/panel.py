@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data.dates import zone_of
-from kerasnn.data.frames import origin_of, place
-from kerasnn.data.values import as_categories
+from kerasnn.data.columns.dates import zone_of
+from kerasnn.data.columns.values import as_categories
+from kerasnn.data.frames import location, origin_of
 from kerasnn.errors import DataError, warn
 from kerasnn.forecasting import frequency as frequencies
+from kerasnn.forecasting.column_roles import Roles
 from kerasnn.forecasting.frequency import Frequency
-from kerasnn.forecasting.roles import Roles
 from kerasnn.forecasting.times import read_times
 from kerasnn.preprocessing.preprocessor import check_columns
 
@@ -218,11 +218,11 @@ def _read_times(
     is_regular = not undecided or _grid(series, values, frequency, False)
     if is_regular or not _grid(series, local, frequency, False):
         if differ:
-            warn(differ, place=place(column) or None, fix="write all times with one offset")
+            warn(differ, location=location(column) or None, hint="write all times with one offset")
         return roles, values
     if differ:
         what = "the offsets of the times change; they are read as the clocks showed them"
-        warn(what, place=place(column) or None)
+        warn(what, location=location(column) or None)
     return replace(roles, clock="local"), local
 
 
@@ -253,8 +253,8 @@ def _check_order(frame: pd.DataFrame, series: NDArray[np.int64], values: NDArray
     back = (np.diff(values[order]) < 0) & (np.diff(series[order]) == 0)
     if back.any():
         row = int(order[np.flatnonzero(back)[0] + 1])
-        where = place(frame, frame.index[row]) or None
-        warn("rows are not in the order of time; they are sorted", place=where)
+        where = location(frame, frame.index[row]) or None
+        warn("rows are not in the order of time; they are sorted", location=where)
 
 
 def _check_repeats(
@@ -272,18 +272,18 @@ def _check_repeats(
     same = (series[:row] == series[row]) & (values[:row] == values[row])
     first = int(np.flatnonzero(same)[0])
     text = frame[roles.time].iloc[row]
-    where = f"{place(frame, frame.index[first])} and {_short_place(frame, row)}"
+    where = f"{location(frame, frame.index[first])} and {_short_place(frame, row)}"
     name = f" of series '{' · '.join(keys[series[row]])}'" if roles.series else ""
     many = f", and {len(repeated) - 1:,} more" if len(repeated) > 1 else ""
     raise DataError(
-        f"two rows{name} have the time {text}{many}", place=where, fix=_repeat_fix(frame, roles)
+        f"two rows{name} have the time {text}{many}", location=where, hint=_repeat_fix(frame, roles)
     )
 
 
 def _short_place(frame: pd.DataFrame, row: int) -> str:
     """Only the number of the row, where the file was named just before."""
     _, number = origin_of(frame).locate(row)
-    return str(number) if number is not None else place(frame, frame.index[row])
+    return str(number) if number is not None else location(frame, frame.index[row])
 
 
 def _repeat_fix(frame: pd.DataFrame, roles: Roles) -> str:
@@ -309,17 +309,17 @@ def _frequency(
     if found is not None and plain != (found.unit == "step"):
         what = f"the frequency '{found.name}' does not fit times that are "
         raise DataError(
-            what + ("whole numbers" if plain else "dates"), place=f"column '{roles.time}'"
+            what + ("whole numbers" if plain else "dates"), location=f"column '{roles.time}'"
         )
     if found is not None:
         if isinstance(given, str):
             frequencies.check_anchor(given, found)
         return found
-    column = place(frame[roles.time]) or f"column '{roles.time}'"
+    column = location(frame[roles.time]) or f"column '{roles.time}'"
     apart = _by_series(series, values)
     if max(map(len, apart)) < 2:
-        fix = "give more rows, or another column as `series`"
-        raise DataError("no series has two points in time", place=column, fix=fix)
+        hint = "give more rows, or another column as `series`"
+        raise DataError("no series has two points in time", location=column, hint=hint)
     if isinstance(given, Frequency):
         grid: Frequency | None = given
     elif given is not None:
@@ -338,17 +338,17 @@ def _irregular(
     column: str,
 ) -> DataError:
     """Which time is the first that is off the grid."""
-    fix = "round the times, or take the mean of each period first"
+    hint = "round the times, or take the mean of each period first"
     if grid is None:
-        return DataError("the times are not regular", place=column, fix=fix)
+        return DataError("the times are not regular", location=column, hint=hint)
     shifted = (
         Frequency(grid.unit, grid.step, int(values[0] % grid.step)) if not grid.phase else grid
     )
     off = np.flatnonzero(shifted.values(shifted.ordinals(values)) != values)
     row = int(off[0]) if len(off) else 0
-    where = place(frame[roles.time], frame.index[row])
+    where = location(frame[roles.time], frame.index[row])
     what = f"the times are not regular: {len(off):,} of {len(values):,} are off a grid of"
-    return DataError(f"{what} '{shifted.name}'", place=where, fix=fix)
+    return DataError(f"{what} '{shifted.name}'", location=where, hint=hint)
 
 
 def _check_size(frame: pd.DataFrame, places: Places) -> None:
@@ -357,8 +357,8 @@ def _check_size(frame: pd.DataFrame, places: Places) -> None:
     empty = points > LARGE_GRID and len(frame) < FULLEST_EMPTY * points
     if empty or points * len(places.roles.columns) > LARGEST_GRID:
         what = f"{len(frame):,} rows span {points:,} points in time of '{places.frequency.name}'"
-        fix = "check for a wrong date, or give a coarser frequency"
-        raise DataError(what, place=f"column '{places.roles.time}'", fix=fix)
+        hint = "check for a wrong date, or give a coarser frequency"
+        raise DataError(what, location=f"column '{places.roles.time}'", hint=hint)
 
 
 def _on_grid(rows: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from kerasnn.errors import ConfigError, quantity, warn
 from kerasnn.forecasting import calendar
+from kerasnn.forecasting.column_roles import Roles
 from kerasnn.forecasting.frequency import Frequency
 from kerasnn.forecasting.non_negative import find_non_negative, least_values
 from kerasnn.forecasting.panel import Key, Panel, Track
-from kerasnn.forecasting.parts import Parts
-from kerasnn.forecasting.roles import Roles
+from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import AroundRows, Filled, Origins, PastRows, fill
+from kerasnn.options import ForecastOptions, PreprocessingOptions, Transform
 from kerasnn.preprocessing.categories import Vocabulary
 from kerasnn.preprocessing.numbers import NumberColumn, scale_numbers
-from kerasnn.recipes import ForecastOptions, PreprocessingOptions, Transform
 from kerasnn.signature import Categories, Numbers, Output, Signature, Window
 
 # Below it a deviation is none: the series is constant.
@@ -114,7 +114,7 @@ class ForecastPreprocessor:
     def fit(
         cls,
         panel: Panel,
-        parts: Parts,
+        parts: Splits,
         options: ForecastOptions,
         preprocessing: PreprocessingOptions | None = None,
         *,
@@ -331,8 +331,8 @@ def check_positive(train: Sequence[NDArray[np.float64]]) -> None:
     if least <= 0:
         raise ConfigError(
             f"the logarithm needs targets above 0; the smallest is {least:g}",
-            place="forecast.transform",
-            fix="choose none or auto",
+            location="forecast.transform",
+            hint="choose none or auto",
         )
 
 
@@ -361,7 +361,7 @@ def _logarithm(target: NDArray[np.float64]) -> NDArray[np.float64]:
     odd = target <= 0
     if odd.any():
         what = f"{quantity(int(odd.sum()), 'reading is', 'readings are')} not above 0, as the logarithm needs"
-        warn(what, fix="they are taken for missing")
+        warn(what, hint="they are taken for missing")
     return np.log(np.where(odd, np.nan, target))
 
 

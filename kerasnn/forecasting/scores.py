@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from kerasnn.errors import ModelRefusedError, one_line
 from kerasnn.evaluation.scores import render_table
-from kerasnn.forecasting import metrics
 from kerasnn.forecasting.baselines import Baseline
-from kerasnn.forecasting.forecasts import Forecasts
-from kerasnn.forecasting.metrics import METRICS, Interval, Values
+from kerasnn.metrics import forecast as metrics
+from kerasnn.metrics.forecast import METRICS, Interval, Values
+from kerasnn.metrics.forecasts import Forecasts
 
 MAIN, MAIN_OF_FLAT = "mase", "mae"
 # More are kept nowhere: their table would be longer than all else.

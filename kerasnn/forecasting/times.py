@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import cells
-from kerasnn.data.frames import place
-from kerasnn.data.inputs import as_frame
-from kerasnn.data.labels import numbers_or_none
-from kerasnn.data.values import MISSING_DATE, as_dates
+from kerasnn.data.columns import cells
+from kerasnn.data.columns.labels import numbers_or_none
+from kerasnn.data.columns.values import MISSING_DATE, as_dates
+from kerasnn.data.frames import location
+from kerasnn.data.readers.inputs import as_frame
 from kerasnn.errors import DataError
 
 Clock = Literal["utc", "local", "steps"]
@@ -79,20 +79,20 @@ def without_offsets(series: pd.Series) -> pd.Series:
 def _steps(series: pd.Series) -> NDArray[np.int64]:
     numbers = numbers_or_none(series)
     if numbers is None:
-        fix = "write times as numbers, as in the training"
-        raise DataError("a time that is no number", place=place(series), fix=fix)
+        hint = "write times as numbers, as in the training"
+        raise DataError("a time that is no number", location=location(series), hint=hint)
     missing = np.flatnonzero(np.isnan(numbers))
     if len(missing):
         raise _empty(series, missing)
     odd = np.flatnonzero((numbers != np.floor(numbers)) | (np.abs(numbers) > 2**53))
     if len(odd):
-        where = place(series, series.index[odd[0]])
+        where = location(series, series.index[odd[0]])
         what = f"a time must be a date or a whole number; got {numbers[odd[0]]:g}"
-        raise DataError(what, place=where, fix="number the points in time 0, 1, 2 …")
+        raise DataError(what, location=where, hint="number the points in time 0, 1, 2 …")
     return numbers.astype(np.int64)
 
 
 def _empty(series: pd.Series, rows: NDArray[np.int64]) -> DataError:
-    where = place(series, series.index[rows[0]])
+    where = location(series, series.index[rows[0]])
     what = f"{len(rows):,} rows have no time" if len(rows) > 1 else "a row has no time"
-    return DataError(what, place=where, fix="fill it in, or leave the row out")
+    return DataError(what, location=where, hint="fill it in, or leave the row out")

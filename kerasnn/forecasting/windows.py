@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.forecasting.panel import Panel
-from kerasnn.forecasting.parts import PartName, Parts
+from kerasnn.forecasting.splits import PartName, Splits
 
 # Windows of more bytes are cut out block by block as they are needed.
 MOST_BYTES = 400_000_000
@@ -44,7 +44,7 @@ class Origins:
 
 def origins(
     panel: Panel,
-    parts: Parts,
+    parts: Splits,
     part: PartName,
     *,
     history: int,

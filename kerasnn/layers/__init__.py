@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import backend
+from kerasnn.runtime import backend
 
 if TYPE_CHECKING:
     from kerasnn.layers.activations import activate
+    from kerasnn.layers.auxiliary_encoders import beside_parts
     from kerasnn.layers.backbones import backbone_features
-    from kerasnn.layers.beside import beside_parts
     from kerasnn.layers.blocks import (
         add,
+        concatenate_features,
         dense_block,
         dense_stack,
         drop,
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
         project,
         residual_block,
         scaled_output,
-        side_by_side,
     )
-    from kerasnn.layers.centred_categories import category_parts
+    from kerasnn.layers.centered_one_hot import category_parts
     from kerasnn.layers.convolutions import (
         conv_block,
         convolution,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kerasnn.layers.convolutions_1d import (
         conv_1d,
         conv_1d_block,
-        last_place,
+        last_valid_step,
         masked,
         masked_max,
         masked_max_pool,
@@ -63,8 +63,8 @@ if TYPE_CHECKING:
     from kerasnn.layers.data_driven import fit_bounds, fit_first_weights
     from kerasnn.layers.ensembles import (
         ensemble_block,
+        hidden_member_indices,
         member_heads,
-        member_numbers,
         shared_block,
         spread,
     )
@@ -124,7 +124,7 @@ if TYPE_CHECKING:
         bag,
         check_texts,
         embed,
-        highest_response,
+        max_over_time,
         ngram_codes,
         ngram_count,
         token_counts,
@@ -148,10 +148,10 @@ _MODULES = {
     "ascending": "forecasts",
     "backbone_features": "backbones",
     "bag": "texts",
-    "beside_parts": "beside",
+    "beside_parts": "auxiliary_encoders",
     "bounded_output": "parametric",
     "build_inputs": "features",
-    "category_parts": "centred_categories",
+    "category_parts": "centered_one_hot",
     "centred": "rocket",
     "changes": "rocket",
     "check_texts": "texts",
@@ -183,12 +183,12 @@ _MODULES = {
     "future_steps": "covariates",
     "global_pool": "convolutions",
     "halve": "convolutions",
-    "highest_response": "texts",
+    "max_over_time": "texts",
     "image_features": "images",
     "initializer_for": "initializers",
     "join_members": "packs",
     "known_effect": "covariates",
-    "last_place": "convolutions_1d",
+    "last_valid_step": "convolutions_1d",
     "layer_scale": "convolutions",
     "levels_of": "forecasts",
     "linear_scores": "features",
@@ -202,7 +202,7 @@ _MODULES = {
     "mean_vector": "transformers",
     "mel_frames": "mel",
     "member_heads": "ensembles",
-    "member_numbers": "ensembles",
+    "hidden_member_indices": "ensembles",
     "member_predictions": "members",
     "members_output": "members",
     "moved_by_the_known": "covariates",
@@ -239,7 +239,7 @@ _MODULES = {
     "set_rates": "parametric",
     "shared_block": "ensembles",
     "shift_norm": "convolutions",
-    "side_by_side": "blocks",
+    "concatenate_features": "blocks",
     "spread": "ensembles",
     "stage_stride": "convolutions",
     "stem_stride": "convolutions",
@@ -278,6 +278,7 @@ __all__ = [
     "centred",
     "changes",
     "check_texts",
+    "concatenate_features",
     "conv_1d",
     "conv_1d_block",
     "conv_block",
@@ -306,12 +307,12 @@ __all__ = [
     "future_steps",
     "global_pool",
     "halve",
-    "highest_response",
+    "hidden_member_indices",
     "image_features",
     "initializer_for",
     "join_members",
     "known_effect",
-    "last_place",
+    "last_valid_step",
     "layer_scale",
     "levels_of",
     "linear_scores",
@@ -322,10 +323,10 @@ __all__ = [
     "masked_max_pool",
     "masked_mean",
     "masked_norm",
+    "max_over_time",
     "mean_vector",
     "mel_frames",
     "member_heads",
-    "member_numbers",
     "member_predictions",
     "members_output",
     "moved_by_the_known",
@@ -362,7 +363,6 @@ __all__ = [
     "set_rates",
     "shared_block",
     "shift_norm",
-    "side_by_side",
     "spread",
     "stage_stride",
     "stem_stride",

@@ -163,7 +163,7 @@ def project(x: KerasTensor, *, width: int, normalization: Normalization, name: s
     return keras.layers.Dense(width, use_bias=normalization != "batch", name=name)(x)
 
 
-def side_by_side(parts: list[KerasTensor], *, name: str) -> KerasTensor:
+def concatenate_features(parts: list[KerasTensor], *, name: str) -> KerasTensor:
     """The columns of all parts; a single part as it is."""
     return keras.layers.Concatenate(name=name)(parts) if len(parts) > 1 else parts[0]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numbers
 from typing import Any, Literal, get_args
 
+from kerasnn.constraints import Range
 from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.options import Range
 
 Activation = Literal[
     "sigmoid",

@@ -135,7 +135,7 @@ def masked_mean(x: KerasTensor, mask: KerasTensor) -> KerasTensor:
     return ops.sum(ops.cast(x, "float32"), axis=1) / count
 
 
-def last_place(x: KerasTensor, mask: KerasTensor) -> KerasTensor:
+def last_valid_step(x: KerasTensor, mask: KerasTensor) -> KerasTensor:
     """The vector at the last place of a sequence, and zeros of an empty one.
 
     Shape:

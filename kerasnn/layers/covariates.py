@@ -29,7 +29,7 @@ def window_context(
     covariates = [key for key in ("past_covariates", "known_covariates") if key in inputs]
     parts = [keras.layers.Flatten(name=f"{key}_flat")(inputs[key]) for key in covariates]
     parts += table_parts(inputs, signature)
-    return blocks.side_by_side(parts, name=name) if parts else None
+    return blocks.concatenate_features(parts, name=name) if parts else None
 
 
 def window_stack(
@@ -117,7 +117,7 @@ def moved_by_the_known(
         return values
     count = len(window.targets) * levels_of(window)
     flat = ops.reshape(values, (-1, window.horizon, count))
-    x = blocks.side_by_side([flat, *parts], name=f"{name}_steps")
+    x = blocks.concatenate_features([flat, *parts], name=f"{name}_steps")
     x = keras.layers.Dense(width, activation="relu", name=f"{name}_hidden")(x)
     x = blocks.drop(x, dropout, name=f"{name}_dropout")
     x = keras.layers.Dense(count, dtype="float32", name=f"{name}_output")(x)
@@ -161,7 +161,7 @@ def fixed_effect(
     parts += table_parts(inputs, signature)
     if not parts:
         return None
-    columns = blocks.side_by_side(parts, name=f"{name}_columns")
+    columns = blocks.concatenate_features(parts, name=f"{name}_columns")
     effect = _linear(columns, signature, scale=0.01, name=name)
     return ops.reshape(effect, (-1, 1, effect.shape[1], 1))
 

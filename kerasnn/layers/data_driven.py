@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.layers.centred_categories import fit_centred_one_hot
-from kerasnn.layers.memory_batches import in_batches
+from kerasnn.inference.memory_batches import in_batches
+from kerasnn.layers.centered_one_hot import fit_centred_one_hot
 from kerasnn.layers.parametric import HIGHEST, LOWEST, OUTPUT, dense_layers
-from kerasnn.memory import rows_at_once
+from kerasnn.runtime.memory import rows_at_once
 
 # Rows that a layer's first weights come from, and bytes of what they are to the layer.
 ROWS, BYTES = 16_384, 1024 * 1024 * 1024

@@ -37,7 +37,7 @@ def spread(x: KerasTensor, numbers: KerasTensor, signature: Signature, *, name: 
 
     Args:
         x: From `kerasnn.layers.encode`.
-        numbers: From `member_numbers`.
+        numbers: From `hidden_member_indices`.
         signature: What x was made of.
         name: Of the layer that holds the scales.
 
@@ -75,7 +75,7 @@ def ensemble_block(
 
     Args:
         x: What goes in.
-        numbers: From `member_numbers`.
+        numbers: From `hidden_member_indices`.
         width: Units.
         dropout: Share of the units dropped, in [0, 1).
         is_scaled: Whether there is r; behind `spread` there is none.
@@ -130,7 +130,7 @@ def member_heads(x: KerasTensor, signature: Signature) -> KerasTensor:
     return pack_dense(x, members=x.shape[1], width=width, name="output", dtype="float32")[0]
 
 
-def member_numbers(x: KerasTensor, *, members: int) -> KerasTensor:
+def hidden_member_indices(x: KerasTensor, *, members: int) -> KerasTensor:
     """0, 1, … up to the number of members.
 
     Args:

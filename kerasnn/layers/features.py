@@ -11,8 +11,8 @@ import keras
 from keras import ops
 
 from kerasnn.errors import ConfigError
-from kerasnn.layers.beside import sequence_parts
-from kerasnn.layers.blocks import add, side_by_side
+from kerasnn.layers.auxiliary_encoders import sequence_parts
+from kerasnn.layers.blocks import add, concatenate_features
 from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
 from kerasnn.layers.series import scaled_series
@@ -78,7 +78,7 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     if signature.window:
         inputs |= _window_inputs(signature.window)
     if not inputs:
-        raise ConfigError("a network needs an input; got none", fix="add a column to learn from")
+        raise ConfigError("a network needs an input; got none", hint="add a column to learn from")
     return inputs
 
 
@@ -113,7 +113,7 @@ def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
     """
     parts = [*table_parts(inputs, signature), *_flat_pixels(inputs, signature)]
     parts += sequence_parts(inputs, signature)
-    return side_by_side(parts, name="features")
+    return concatenate_features(parts, name="features")
 
 
 def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
@@ -154,7 +154,7 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
             )
         )
     if narrow:
-        features = side_by_side(narrow, name="linear_features")
+        features = concatenate_features(narrow, name="linear_features")
         scores.append(
             keras.layers.Dense(width, kernel_initializer="zeros", name="linear_output")(features)
         )

@@ -39,7 +39,7 @@ def window_of(signature: Signature) -> Window:
     if signature.window is None:
         raise ConfigError(
             "a model for forecasts needs a window of the past; got none",
-            fix="set `forecast.horizon`, or choose a model for tables, such as mlp",
+            hint="set `forecast.horizon`, or choose a model for tables, such as mlp",
         )
     return signature.window
 

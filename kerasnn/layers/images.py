@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn.layers.beside import beside_parts
-from kerasnn.layers.blocks import side_by_side
+from kerasnn.layers.auxiliary_encoders import beside_parts
+from kerasnn.layers.blocks import concatenate_features
 from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
 from kerasnn.layers.required_inputs import missing_input
@@ -64,7 +64,9 @@ def image_features(
         x = _spectrogram(inputs[name], sound, scale=scale, name=name)
         parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(x, name)))
     parts += beside_parts(inputs, signature, done={"image", "sound"})
-    return keras.layers.Identity(name="features")(side_by_side(parts, name="features_beside"))
+    return keras.layers.Identity(name="features")(
+        concatenate_features(parts, name="features_beside")
+    )
 
 
 def _spectrogram(x: KerasTensor, sound: Sound, *, scale: bool, name: str) -> KerasTensor:

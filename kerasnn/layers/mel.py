@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn import mel
+from kerasnn.preprocessing import mel
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -19,7 +19,7 @@ def mel_frames(x: KerasTensor, sound: Sound, *, name: str) -> tuple[KerasTensor,
     """The scaled logarithm of the mel spectrogram, 0 behind the end; and the mask.
 
     The Fourier transform and the bands are layers with weights that are not trained, see
-    `kerasnn.mel`; all of it is float32, also where the network computes in less.
+    `kerasnn.preprocessing.mel`; all of it is float32, also where the network computes in less.
 
     Args:
         x: Samples from -1 to 1, NaN behind the end.

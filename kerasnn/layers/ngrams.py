@@ -10,10 +10,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from kerasnn.memory import rows_at_once
+from kerasnn.runtime.memory import rows_at_once
 
 if TYPE_CHECKING:
-    from kerasnn.data.stored import Rows
+    from kerasnn.data.media.stored import Rows
 
 # Texts that the weights come from, at most, and at a time, and bytes of their n-grams.
 TEXTS = 50_000

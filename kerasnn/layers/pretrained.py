@@ -56,8 +56,8 @@ def _read(path: str | os.PathLike[str], backbone: Backbone) -> keras.Model:
         return source
     raise ConfigError(
         f"`pretrained` holds no weights of {backbone}: {_difference(path, backbone)}",
-        place=os.fspath(path),
-        fix="choose the `backbone` whose weights they are, or another file",
+        location=os.fspath(path),
+        hint="choose the `backbone` whose weights they are, or another file",
     )
 
 

@@ -21,7 +21,7 @@ def missing_input(data: str) -> ConfigError:
     """What to raise where a model that is made for ``image``, ``text`` or ``sequence`` has none."""
     return ConfigError(
         f"a model for {_REQUIRED[data][0]}; got none",
-        fix="add one, or choose a model for tables, such as mlp",
+        hint="add one, or choose a model for tables, such as mlp",
     )
 
 

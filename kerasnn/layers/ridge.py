@@ -16,8 +16,8 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from kerasnn.layers.memory_batches import in_batches
-from kerasnn.memory import GIB, require, rows_at_once, unnamed_file
+from kerasnn.inference.memory_batches import in_batches
+from kerasnn.runtime.memory import GIB, require, rows_at_once, unnamed_file
 
 Matrix = NDArray[np.float64]
 
@@ -140,8 +140,8 @@ def _check_memory(n_rows: int, width: int) -> None:
     """Raise if the equations do not fit into memory."""
     size = min(n_rows, width)
     rows = n_rows if n_rows <= width else ROWS
-    fix = "give fewer rows, or a model with fewer features"
-    require(8 * (size**2 + 2 * min(rows, n_rows) * width), "the equations of the model", fix=fix)
+    hint = "give fewer rows, or a model with fewer features"
+    require(8 * (size**2 + 2 * min(rows, n_rows) * width), "the equations of the model", hint=hint)
 
 
 def _blocks(features: NDArray[Any]) -> Iterator[slice]:

@@ -16,9 +16,9 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from kerasnn.inference.memory_batches import Walk, in_batches
 from kerasnn.layers import choices
 from kerasnn.layers.convolutions_1d import LOWEST, masked
-from kerasnn.layers.memory_batches import Walk, in_batches
 
 if TYPE_CHECKING:
     from keras import KerasTensor

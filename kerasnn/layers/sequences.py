@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn.layers.beside import beside_parts
-from kerasnn.layers.blocks import dense_block, network, output_layer, side_by_side
+from kerasnn.layers.auxiliary_encoders import beside_parts
+from kerasnn.layers.blocks import concatenate_features, dense_block, network, output_layer
 from kerasnn.layers.features import build_inputs
 from kerasnn.layers.forecasts import forecast_output, scaled_window
 from kerasnn.layers.mel import mel_frames
@@ -109,7 +109,9 @@ def _beside(
 ) -> KerasTensor:
     """Features of the sequences beside those of the other columns."""
     parts = [*parts, *beside_parts(inputs, signature, done={"text", "series", "sound"})]
-    return keras.layers.Identity(name="features")(side_by_side(parts, name="features_beside"))
+    return keras.layers.Identity(name="features")(
+        concatenate_features(parts, name="features_beside")
+    )
 
 
 def _window_features(
@@ -122,10 +124,10 @@ def _window_features(
     known = inputs["known_covariates"] if window.known else None
     if known is not None:
         vectors.append(known[:, : window.history])
-    x = side_by_side(vectors, name="window")
+    x = concatenate_features(vectors, name="window")
     encoded = encoder(x, ops.ones_like(x[:, :, 0]), "past")
     parts = [keras.layers.Identity(name="past_features")(encoded)]
     if known is not None:
         ahead = keras.layers.Flatten(name="ahead_flat")(known[:, window.history :])
         parts.append(dense_block(ahead, width=AHEAD_WIDTH, activation="silu", name="ahead"))
-    return side_by_side(parts, name="past_and_ahead")
+    return concatenate_features(parts, name="past_and_ahead")

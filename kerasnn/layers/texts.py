@@ -93,7 +93,7 @@ def bag(
     grams = ngram_codes(codes, text, ngrams=ngrams, buckets=buckets)
     count = ngram_count(text, ngrams=ngrams, buckets=buckets)
     weights = ops.cast(ops.greater(grams, 0), "float32")
-    learned = f"{name}_embedding" if pooling == "mean" else f"{name}_{pooling}_embedding"
+    trained_model = f"{name}_embedding" if pooling == "mean" else f"{name}_{pooling}_embedding"
     if pooling == "mean":
         total = ops.sum(weights, axis=1, keepdims=True)
     else:
@@ -104,7 +104,7 @@ def bag(
         total = ops.sqrt(ops.sum(ops.square(weights), axis=1, keepdims=True))
     # Of an empty text, 0 / 1.
     weights /= ops.maximum(total, 1e-6)
-    vectors = _table(count, width, zeros=zeros, name=learned)(grams)
+    vectors = _table(count, width, zeros=zeros, name=trained_model)(grams)
     return ops.sum(vectors * ops.cast(ops.expand_dims(weights, -1), vectors.dtype), axis=1)
 
 
@@ -129,7 +129,7 @@ def token_counts(inputs: dict[str, KerasTensor], signature: Signature) -> KerasT
     return ops.concatenate(counts, axis=1) if len(counts) > 1 else counts[0]
 
 
-def highest_response(
+def max_over_time(
     x: KerasTensor, mask: KerasTensor, *, width: int, size: int, name: str
 ) -> KerasTensor:
     """Of each filter of a convolution with ReLU, the highest value within the mask.

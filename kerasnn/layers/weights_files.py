@@ -24,10 +24,10 @@ def check_weights_file(path: str | os.PathLike[str]) -> None:
     Raises:
         ConfigError: There is no such file, or it is of another kind.
     """
-    place = os.fspath(path)
+    location = os.fspath(path)
     if not os.path.isfile(path):
         what = "a folder" if os.path.isdir(path) else "no such file"
-        raise ConfigError(f"`pretrained`: {what}", place=place, fix=FIX)
+        raise ConfigError(f"`pretrained`: {what}", location=location, hint=FIX)
     try:
         with h5py.File(path, "r") as file:
             old = "layer_names" in file.attrs or "model_weights" in file
@@ -35,10 +35,10 @@ def check_weights_file(path: str | os.PathLike[str]) -> None:
     except OSError:
         known = old = False
     if not known:
-        raise ConfigError("`pretrained` is no file of Keras weights", place=place, fix=FIX)
+        raise ConfigError("`pretrained` is no file of Keras weights", location=location, hint=FIX)
     # Keras tells them apart by their names alone.
-    ends = place.endswith(".h5") and place.endswith(".weights.h5") is not old
+    ends = location.endswith(".h5") and location.endswith(".weights.h5") is not old
     if not ends:
         ending = "'.h5', but not in '.weights.h5'" if old else "'.weights.h5'"
-        fix = f"give it a name that ends in {ending}"
-        raise ConfigError("`pretrained` has a name of another layout", place=place, fix=fix)
+        hint = f"give it a name that ends in {ending}"
+        raise ConfigError("`pretrained` has a name of another layout", location=location, hint=hint)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.recipes import PreprocessingOptions
+from kerasnn.options import PreprocessingOptions
 
 MISSING_CODE = 0
 UNKNOWN_CODE = 1

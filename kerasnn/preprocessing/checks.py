@@ -11,23 +11,24 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from kerasnn.data import dates, series_cells, sound_cells
-from kerasnn.data.cells import MARKERS
-from kerasnn.data.labels import SEPARATORS
-from kerasnn.data.pictures import layout_text
-from kerasnn.data.values import LONGEST_TEXT
-from kerasnn.data.wav import HIGHEST_RATE
+from kerasnn.constraints import RANGES
+from kerasnn.data.columns import dates, series_cells
+from kerasnn.data.columns.cells import MARKERS
+from kerasnn.data.columns.labels import SEPARATORS
+from kerasnn.data.columns.values import LONGEST_TEXT
+from kerasnn.data.media import sound_cells
+from kerasnn.data.media.images import layout_text
+from kerasnn.data.media.wav import HIGHEST_RATE
+from kerasnn.data.schema import USED_KINDS, Column, Target
 from kerasnn.errors import ModelRefusedError
-from kerasnn.options import RANGES
+from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing.arithmetic import LARGEST
 from kerasnn.preprocessing.embeddings import are_edges, are_resolved
 from kerasnn.preprocessing.target_transforms import is_transform
-from kerasnn.recipes import PreprocessingOptions
-from kerasnn.schema import USED_KINDS, Column, Target
 from kerasnn.signature import Kind, Task, Unit
 
 if TYPE_CHECKING:
-    from kerasnn.data.long_tables import LongTable
+    from kerasnn.data.readers.long_tables import LongTable
     from kerasnn.preprocessing.categories import Vocabulary
     from kerasnn.preprocessing.dates import DateColumn
     from kerasnn.preprocessing.images import ImageColumn

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import layouts, sound_columns
-from kerasnn.data.frames import place
-from kerasnn.data.image_columns import pixels_of
-from kerasnn.data.values import as_booleans, as_categories, as_dates, as_numbers, as_texts
+from kerasnn.data.columns.values import as_booleans, as_categories, as_dates, as_numbers, as_texts
+from kerasnn.data.frames import location
+from kerasnn.data.media import layouts, sound_columns
+from kerasnn.data.media.image_columns import pixels_of
+from kerasnn.data.schema import Column, Schema
 from kerasnn.errors import DataError
+from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing import series as series_columns
 from kerasnn.preprocessing.arithmetic import LARGEST
-from kerasnn.recipes import PreprocessingOptions
-from kerasnn.schema import Column, Schema
 
 _COUNTS = {"series": series_columns.count_longer, "sound": sound_columns.count_longer}
 
@@ -90,5 +90,5 @@ def _check_finite(series: pd.Series, values: NDArray[np.float64]) -> None:
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         what = f"{len(infinite):,} infinite numbers" if len(infinite) > 1 else "an infinite number"
-        at = place(series, series.index[infinite[0]])
-        raise DataError(what, place=at, fix="give a finite number, or leave the cell empty")
+        at = location(series, series.index[infinite[0]])
+        raise DataError(what, location=at, hint="give a finite number, or leave the cell empty")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.data.dates import MISSING_DATE
+from kerasnn.data.columns.dates import MISSING_DATE
 from kerasnn.preprocessing.arithmetic import Namespace, Tensor, cast, rounded
 
 DAY_S = 86_400

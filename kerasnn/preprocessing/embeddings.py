@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.errors import ConfigError
-from kerasnn.recipes import PreprocessingOptions
+from kerasnn.options import PreprocessingOptions
 from kerasnn.signature import EMBEDDING_SIZES, Numbers
 
 # The narrowest bin, and what of the range of the edges and of its own place it must be at least.
@@ -56,10 +56,10 @@ def resolved(options: PreprocessingOptions, columns: int) -> PreprocessingOption
     )
     if kind == "pbld" and sizes.number_width == 1:
         what = "`preprocessing.number_width` must be at least 2 with pbld; got 1"
-        raise ConfigError(what, fix="one value is the number itself")
+        raise ConfigError(what, hint="one value is the number itself")
     if not are_resolved(sizes, columns):
         what = f"the embedding of {columns:,} numbers would be too large"
-        raise ConfigError(what, fix="choose a smaller number_width, or number_embedding=none")
+        raise ConfigError(what, hint="choose a smaller number_width, or number_embedding=none")
     return sizes
 
 

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasnn.data.cells import MARKERS
+from kerasnn.data.columns.cells import MARKERS
+from kerasnn.data.resize import resize_tensor
 from kerasnn.preprocessing.categories import FIRST_CODE, MISSING_CODE, UNKNOWN_CODE
-from kerasnn.resizing import resize_tensor
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor

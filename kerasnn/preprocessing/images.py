@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kerasnn.data.pictures import parse_layout
-from kerasnn.data.stored import Pixels
+from kerasnn.data.media.images import parse_layout
+from kerasnn.data.media.stored import Pixels
 from kerasnn.preprocessing.arithmetic import rounded
 from kerasnn.signature import Image
 

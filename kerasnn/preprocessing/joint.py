@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data.schema import Schema
 from kerasnn.errors import ConfigError, ModelRefusedError
+from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing.preprocessor import Preprocessor
-from kerasnn.recipes import PreprocessingOptions
-from kerasnn.schema import Schema
 from kerasnn.signature import MOST_WAYS, Signature
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def fit_ways(
     """
     if len(options) > MOST_WAYS:
         what = f"networks want their columns in {len(options)} ways, and {MOST_WAYS} is the most"
-        raise ConfigError(what, fix="average models of fewer kinds")
+        raise ConfigError(what, hint="average models of fewer kinds")
     first = Preprocessor.fit(frame, schema, options[0])
     table = tuple(c for c in first.schema.columns if c.kind in TABLE_KINDS)
     narrow = replace(schema, columns=table)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kerasnn.options import PreprocessingOptions, Scale
 from kerasnn.preprocessing.arithmetic import (
     LARGEST,
     Namespace,
@@ -19,7 +20,6 @@ from kerasnn.preprocessing.arithmetic import (
     rounded,
     single,
 )
-from kerasnn.recipes import PreprocessingOptions, Scale
 
 # Spreads below it count as none: float32 loses its precision there.
 SMALLEST = 1e-30

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kerasnn.data.columns.values import MISSING_DATE
 from kerasnn.data.frames import origin_of
-from kerasnn.data.values import MISSING_DATE
+from kerasnn.data.schema import Schema
 from kerasnn.errors import DataError, ModelRefusedError
+from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing.categories import UNKNOWN_CODE, Vocabulary
 from kerasnn.preprocessing.checks import check_state
 from kerasnn.preprocessing.columns import count_longer, read_column, with_layouts
@@ -24,8 +26,6 @@ from kerasnn.preprocessing.series import SeriesColumn
 from kerasnn.preprocessing.sounds import SoundColumn
 from kerasnn.preprocessing.target import TargetCoder
 from kerasnn.preprocessing.texts import TextColumn
-from kerasnn.recipes import PreprocessingOptions
-from kerasnn.schema import Schema
 from kerasnn.signature import Categories, Output, Signature
 
 if TYPE_CHECKING:
@@ -348,8 +348,8 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
         many = len(absent) > 1
         what = "columns are missing" if many else "a column is missing"
         them = "them" if many else "it"
-        fix = f"add {them}, or name {them} as in the training data"
-        raise DataError(f"{what}: {listed}", place=origin_of(frame) or None, fix=fix)
+        hint = f"add {them}, or name {them} as in the training data"
+        raise DataError(f"{what}: {listed}", location=origin_of(frame) or None, hint=hint)
 
 
 def _as_column(values: NDArray[Any]) -> NDArray[Any]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import series_cells
-from kerasnn.data.series_cells import layout_text, parse_layout
+from kerasnn.data.columns import series_cells
+from kerasnn.data.columns.series_cells import layout_text, parse_layout
 from kerasnn.preprocessing.arithmetic import LARGEST, rounded
 from kerasnn.signature import Series
 

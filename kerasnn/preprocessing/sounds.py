@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.data.sound_cells import parse_layout
-from kerasnn.mel import log_mel
+from kerasnn.data.media.sound_cells import parse_layout
 from kerasnn.preprocessing.arithmetic import rounded
+from kerasnn.preprocessing.mel import log_mel
 from kerasnn.signature import Sound
 
 # Sounds that the mean and the deviation are taken from, and how many at once.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.data.values import LONGEST_TEXT
+from kerasnn.data.columns.values import LONGEST_TEXT
 from kerasnn.preprocessing import tokens
 from kerasnn.preprocessing.texts import TextColumn
 from kerasnn.signature import Unit

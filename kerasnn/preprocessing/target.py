@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.data import labelsets
-from kerasnn.data.frames import place
-from kerasnn.data.values import as_categories, as_numbers
+from kerasnn.data.columns import multilabel
+from kerasnn.data.columns.values import as_categories, as_numbers
+from kerasnn.data.frames import location
+from kerasnn.data.schema import Target
 from kerasnn.errors import DataError
+from kerasnn.options import TargetTransformName
 from kerasnn.preprocessing.arithmetic import LARGEST, Namespace, Tensor
 from kerasnn.preprocessing.target_transforms import TargetTransform
-from kerasnn.recipes import TargetTransformName
-from kerasnn.schema import Target
 
 _SHOWN = 5
 # Values below this share of the largest one can't be told from 0 once they are float32.
@@ -87,7 +87,7 @@ class TargetCoder:
             DataError: A cell is missing, or is not among the classes.
         """
         if self.target.task == "multilabel":
-            return labelsets.encode(series, self.target.sets)
+            return multilabel.encode(series, self.target.sets)
         if self.target.task == "regression":
             return self.scaled(self.values(series)).astype("float32")
         codes = pd.Index(self.target.classes, dtype=object).get_indexer(
@@ -107,7 +107,9 @@ class TargetCoder:
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
             what = f"{_cells(len(bad))} missing or infinite"
-            raise DataError(what, place=place(series, series.index[bad[0]]), fix="drop these rows")
+            raise DataError(
+                what, location=location(series, series.index[bad[0]]), hint="drop these rows"
+            )
         return values
 
     def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -148,7 +150,7 @@ class TargetCoder:
 
     def texts(self, decided: NDArray[Any]) -> NDArray[np.object_]:
         """Sets of labels as text, object (n,), from 0 and 1, (n, labels)."""
-        return labelsets.join(decided, self.target.sets)
+        return multilabel.join(decided, self.target.sets)
 
     def labels(self) -> NDArray[Any]:
         """The classes in the order of their codes, in the type that they had in the data."""
@@ -180,8 +182,8 @@ def _unknown_label(series: pd.Series, codes: NDArray[Any], classes: tuple[str, .
     found = list(dict.fromkeys(str(cell)[:40] for cell in series.iloc[rows]))[:_SHOWN]
     return DataError(
         f"{_cells(len(rows))} missing or not among the classes: {', '.join(found)}",
-        place=place(series, series.index[rows[0]]),
-        fix=f"use the labels {', '.join(classes[:_SHOWN])}{', …' if len(classes) > _SHOWN else ''}",
+        location=location(series, series.index[rows[0]]),
+        hint=f"use the labels {', '.join(classes[:_SHOWN])}{', …' if len(classes) > _SHOWN else ''}",
     )
 
 

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.errors import ConfigError
+from kerasnn.options import TargetTransformName
 from kerasnn.preprocessing.arithmetic import Namespace, Tensor
-from kerasnn.recipes import TargetTransformName
 
 Floats = NDArray[np.float64]
 
@@ -207,7 +207,7 @@ def _shift(values: Floats) -> float:
     if least < 0:
         raise ConfigError(
             f"the target transform 'log' needs targets of 0 or more; the smallest is {least:g}",
-            fix="choose yeo_johnson or quantile",
+            hint="choose yeo_johnson or quantile",
         )
     return 0.0 if least > 0 else 1.0
 
@@ -257,7 +257,7 @@ def _knots(values: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _interpolated(values: Floats, x: Floats, y: Floats) -> Floats:
     """Linear between points, and beyond them along the outermost pairs."""
-    place = np.clip(np.searchsorted(x, values, side="right") - 1, 0, len(x) - 2)
-    slope = (y[place + 1] - y[place]) / (x[place + 1] - x[place])
-    found: Floats = y[place] + slope * (values - x[place])
+    location = np.clip(np.searchsorted(x, values, side="right") - 1, 0, len(x) - 2)
+    slope = (y[location + 1] - y[location]) / (x[location + 1] - x[location])
+    found: Floats = y[location] + slope * (values - x[location])
     return found

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.errors import warn
+from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing import tokens
 from kerasnn.preprocessing.checks import LONGEST_TOKEN
 from kerasnn.preprocessing.tokens import Coder, Texts
-from kerasnn.recipes import PreprocessingOptions
 from kerasnn.signature import Text, Unit
 
 FIRST_CODE = 2
@@ -166,4 +166,4 @@ def _warn_of_cut(name: str, lengths: NDArray[np.int64], length: int, unit: Unit)
         f"{n_cut / len(lengths):.1%} of the texts are longer than {length:,} {unit} and cut there, "
         f"with {beyond:.1%} of all {unit}"
     )
-    warn(what, place=f"column '{name}'", fix="set `text_length` for another length")
+    warn(what, location=f"column '{name}'", hint="set `text_length` for another length")

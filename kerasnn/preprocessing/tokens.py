@@ -1,6 +1,6 @@
 """Texts cut into tokens, by operations of TensorFlow: the same in training and in a SavedModel.
 
-`kerasnn.exporting.plain_tokens` does the same in plain Python, for runtimes without strings.
+`kerasnn.export.plain_tokens` does the same in plain Python, for runtimes without strings.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kerasnn.data.scripts import SPACELESS
-from kerasnn.data.values import LONGEST_TEXT
+from kerasnn.data.columns.scripts import SPACELESS
+from kerasnn.data.columns.values import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

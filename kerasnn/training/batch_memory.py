@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from kerasnn import memory
-from kerasnn.layers.memory_batches import numbers_of_all
+from kerasnn.inference.memory_batches import numbers_of_all
+from kerasnn.runtime import memory
 from kerasnn.training.engine import wanted_batch
 
 if TYPE_CHECKING:
-    from kerasnn.recipes import Recipe
+    from kerasnn.options import TrainingOptions
     from kerasnn.signature import Signature
 
 _BYTES = 4
@@ -27,12 +27,14 @@ COPIES_OF_INPUTS = 2
 LARGE_MATRIX = 10_000_000
 
 
-def affordable(network: keras.Model, recipe: Recipe, n_rows: int) -> Recipe:
+def affordable(
+    network: keras.Model, training_options: TrainingOptions, n_rows: int
+) -> TrainingOptions:
     """A recipe whose steps fit into memory: of as many rows as wanted, or half of them, a quarter, …
 
     Args:
         network: Network to be trained.
-        recipe: Recipe with the number of rows that is wanted.
+        training_options: Recipe with the number of rows that is wanted.
         n_rows: Number of training rows.
 
     Raises:
@@ -42,12 +44,12 @@ def affordable(network: keras.Model, recipe: Recipe, n_rows: int) -> Recipe:
     # What each layer gives is kept for the gradients.
     a_row = _BYTES * numbers_of_all(network)
     free = memory.free_memory() * memory.SHARE - weights
-    size = wanted = wanted_batch(recipe, n_rows)
+    size = wanted = wanted_batch(training_options, n_rows)
     while size > 1 and size * a_row > free:
         size //= 2
-    fix = "choose a smaller model, or shorten what it reads"
-    memory.require(weights + size * a_row, "the network and a step of it", fix=fix)
-    return recipe if size == wanted else replace(recipe, batch_size=size)
+    hint = "choose a smaller model, or shorten what it reads"
+    memory.require(weights + size * a_row, "the network and a step of it", hint=hint)
+    return training_options if size == wanted else replace(training_options, batch_size=size)
 
 
 def require_inputs(signature: Signature, n_rows: int) -> None:
@@ -61,8 +63,8 @@ def require_inputs(signature: Signature, n_rows: int) -> None:
         ResourceError: They do not fit.
     """
     a_row = _BYTES * sum(map(_inputs, signature.members or (signature,)))
-    fix = "give fewer rows, or limit their length"
-    memory.require(COPIES_OF_INPUTS * n_rows * a_row, f"the inputs of {n_rows:,} rows", fix=fix)
+    hint = "give fewer rows, or limit their length"
+    memory.require(COPIES_OF_INPUTS * n_rows * a_row, f"the inputs of {n_rows:,} rows", hint=hint)
 
 
 def require_weights(
@@ -87,8 +89,8 @@ def require_weights(
         return
     with keras.StatelessScope(initialize_variables=False):
         size = _BYTES * COPIES_OF_WEIGHTS * _numbers(build())
-    fix = "choose a smaller model, history or horizon"
-    memory.require(size, "the weights of the network", fix=fix)
+    hint = "choose a smaller model, history or horizon"
+    memory.require(size, "the weights of the network", hint=hint)
 
 
 def _inputs(signature: Signature) -> int:

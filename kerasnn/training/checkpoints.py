@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kerasnn.errors import ModelRefusedError, warn
-from kerasnn.plain import loads
-from kerasnn.storage import (
+from kerasnn.files.json_values import loads
+from kerasnn.files.storage import (
     kind_of,
     list_folder,
     make_folder,
@@ -113,13 +113,13 @@ class Checkpoints:
                 continue
             if damaged:
                 what = f"the checkpoint {damaged[0].name} is damaged"
-                warn(what, place=str(self.folder), fix=f"the run goes on from {path.name}")
+                warn(what, location=str(self.folder), hint=f"the run goes on from {path.name}")
             self._newest_intact = generation
             return Checkpoint(arrays, metadata, generation, tuple(damaged))
         if damaged:
             names = " and ".join(path.name for path in damaged)
             what = f"no checkpoint is intact: {names}"
-            raise ModelRefusedError(what, place=str(self.folder), fix="train from the start")
+            raise ModelRefusedError(what, location=str(self.folder), hint="train from the start")
         return None
 
     def exist(self) -> bool:
@@ -179,11 +179,16 @@ def _decode(data: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     content = bytes(_check(data))
     length = int.from_bytes(content[:8], "little")
     try:
-        header = loads(content[8 : 8 + length], place="the checkpoint")
-        metadata = loads(header["__metadata__"]["state"].encode(), place="it", finite=False)
+        header = loads(content[8 : 8 + length], location="the checkpoint")
+        metadata = loads(header["__metadata__"]["state"].encode(), location="it", finite=False)
         if not isinstance(metadata, dict):
             raise ModelRefusedError("the checkpoint is malformed")
         return safetensors.numpy.load(content), metadata
     except (LookupError, TypeError, ValueError, AttributeError, SafetensorError):
         # Its checksum is right, but that is no secret.
         raise ModelRefusedError("the checkpoint is malformed") from None
+
+
+def folder_of(number: int) -> str:
+    """Where the checkpoints of a network are, in the folder of all; counted from 1."""
+    return f"member-{number}"

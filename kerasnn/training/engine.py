@@ -23,14 +23,14 @@ import tensorflow as tf
 from keras import ops
 
 from kerasnn.layers.members import taught
-from kerasnn.recipes import Recipe
+from kerasnn.options import TrainingOptions
 from kerasnn.training.losses import RowLoss, over_members
 from kerasnn.training.noise import hashed_uniform
 from kerasnn.training.optimizers import build_optimizer, is_kernel
 from kerasnn.training.regularization import regularized
 
 if TYPE_CHECKING:
-    from kerasnn.data.stored import Rows
+    from kerasnn.data.media.stored import Rows
     from kerasnn.training.augmentation import Augmenter, Mix
 
 # Steps in one call of the compiled function last about this long, so that Ctrl-C, a time limit and
@@ -99,9 +99,9 @@ def batch_size_for(n_rows: int) -> int:
     return 1024
 
 
-def wanted_batch(recipe: Recipe, n_rows: int) -> int:
+def wanted_batch(training_options: TrainingOptions, n_rows: int) -> int:
     """Rows a step that a recipe asks for, of which there are no more than rows."""
-    return min(recipe.batch_size or batch_size_for(n_rows), n_rows)
+    return min(training_options.batch_size or batch_size_for(n_rows), n_rows)
 
 
 def gains_from_xla(network: keras.Model) -> bool:
@@ -117,7 +117,7 @@ class Engine:
     Args:
         network: Inputs by name, raw outputs.
         rows: The training rows.
-        recipe: Its learning rate must be set.
+        training_options: Its learning rate must be set.
         row_loss: From `kerasnn.training.losses.loss_function`.
         seed: Of the order of the rows.
         augmenter: Changes the images of a step at random.
@@ -128,18 +128,18 @@ class Engine:
         network: keras.Model,
         rows: Arrays,
         *,
-        recipe: Recipe,
+        training_options: TrainingOptions,
         row_loss: RowLoss,
         seed: int,
         augmenter: Augmenter | None = None,
     ) -> None:
-        self.network, self.recipe, self.seed = network, recipe, seed
+        self.network, self.training_options, self.seed = network, training_options, seed
         self.augmenter = augmenter
         self.n_rows = len(rows)
-        self.batch_size = wanted_batch(recipe, self.n_rows)
+        self.batch_size = wanted_batch(training_options, self.n_rows)
         # The rows that do not fill a batch are others in each epoch.
         self.steps_per_epoch = self.n_rows // self.batch_size
-        self.optimizer = build_optimizer(recipe, network.trainable_variables)
+        self.optimizer = build_optimizer(training_options, network.trainable_variables)
         self.averages = [tf.Variable(v.value) for v in self._averaged]
         self._row_loss = row_loss
         # Members of a network each have their own loss; validation sees their mean.
@@ -156,13 +156,13 @@ class Engine:
 
     @property
     def _averaged(self) -> list[Any]:
-        return self.network.trainable_variables if self.recipe.average else []
+        return self.network.trainable_variables if self.training_options.average else []
 
     def _uses_xla(self) -> bool:
-        if self.recipe.compile != "auto":
-            return self.recipe.compile == "xla"
+        if self.training_options.compile != "auto":
+            return self.training_options.compile == "xla"
         # By rule, not by a stopwatch: the same seed must give the same bits twice.
-        enough = self.steps_per_epoch * self.recipe.epochs >= XLA_STEPS
+        enough = self.steps_per_epoch * self.training_options.epochs >= XLA_STEPS
         return enough and gains_from_xla(self.network)
 
     def order(self, epoch: int) -> np.ndarray:
@@ -300,7 +300,7 @@ class Engine:
 
         Many members drop so many units that the random numbers would take most of the time.
         """
-        is_constant = self.recipe.regularization == "constant"
+        is_constant = self.training_options.regularization == "constant"
         if is_constant and self._taught is self.network:
             return self._step(batch, mix)
         draw = hashed_uniform if self._uses_xla() else keras.random.uniform
@@ -338,10 +338,14 @@ class Engine:
         """L1 and L2 penalties of the kernels, and the losses that layers add."""
         penalty = sum(self.network.losses, start=tf.zeros(()))
         kernels = [v.value for v in self.network.trainable_variables if is_kernel(v)]
-        if self.recipe.l1:
-            penalty += self.recipe.l1 * sum(ops.sum(ops.abs(kernel)) for kernel in kernels)
-        if self.recipe.l2:
-            penalty += self.recipe.l2 * sum(ops.sum(ops.square(kernel)) for kernel in kernels)
+        if self.training_options.l1:
+            penalty += self.training_options.l1 * sum(
+                ops.sum(ops.abs(kernel)) for kernel in kernels
+            )
+        if self.training_options.l2:
+            penalty += self.training_options.l2 * sum(
+                ops.sum(ops.square(kernel)) for kernel in kernels
+            )
         return penalty
 
     def _average(self) -> None:
@@ -352,11 +356,11 @@ class Engine:
         if not self.averages:
             return
         done = ops.cast(self.optimizer.iterations, "float32")
-        keep = ops.minimum(self.recipe.average, done / (done + 10))
+        keep = ops.minimum(self.training_options.average, done / (done + 10))
         for average, variable in zip(self.averages, self._averaged, strict=True):
             average.assign(keep * average + (1 - keep) * variable.value)
 
-    def weights_to_judge(self) -> list[np.ndarray]:
+    def evaluation_weights(self) -> list[np.ndarray]:
         """What validation looks at, in the order of ``network.variables``: averages, if any."""
         averages = {id(v): a for v, a in zip(self._averaged, self.averages, strict=True)}
         return [averages.get(id(v), v).numpy() for v in self.network.variables]

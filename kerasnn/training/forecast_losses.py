@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from kerasnn.recipes import Recipe
+from kerasnn.options import TrainingOptions
 from kerasnn.signature import Window
 from kerasnn.training.checks import check_forecast_loss, forecast_measure
 from kerasnn.training.losses import RowLoss, distance
@@ -16,7 +16,7 @@ from kerasnn.training.stopping import Monitor
 Tensor = Any
 
 
-def forecast_loss(recipe: Recipe, window: Window) -> RowLoss:
+def forecast_loss(training_options: TrainingOptions, window: Window) -> RowLoss:
     """The loss that a recipe names, of scaled forecasts.
 
     Returns:
@@ -26,10 +26,12 @@ def forecast_loss(recipe: Recipe, window: Window) -> RowLoss:
     Raises:
         ConfigError: The loss is one for classes.
     """
-    check_forecast_loss(recipe)
+    check_forecast_loss(training_options)
     if window.quantiles:
         return lambda target, outputs: _pinball(target, outputs, window.quantiles)
-    apart = distance("mse" if recipe.loss == "auto" else recipe.loss, recipe)
+    apart = distance(
+        "mse" if training_options.loss == "auto" else training_options.loss, training_options
+    )
 
     def loss(target: Tensor, outputs: Tensor) -> Tensor:
         known, filled = _known(target)
@@ -38,18 +40,20 @@ def forecast_loss(recipe: Recipe, window: Window) -> RowLoss:
     return loss
 
 
-def forecast_monitor(recipe: Recipe, window: Window, target: np.ndarray) -> Monitor:
+def forecast_monitor(
+    training_options: TrainingOptions, window: Window, target: np.ndarray
+) -> Monitor:
     """What picks the best epoch: the validation loss, or another measure of scaled forecasts.
 
     Args:
-        recipe: Names the loss and the monitor.
+        training_options: Names the loss and the monitor.
         window: What is forecast.
         target: Of the validation part, (n, horizon · targets).
 
     Raises:
         ConfigError: There is no such measure.
     """
-    name = forecast_measure(recipe, has_quantiles=bool(window.quantiles))
+    name = forecast_measure(training_options, has_quantiles=bool(window.quantiles))
     known = np.isfinite(target)
 
     def measure(outputs: np.ndarray) -> float:

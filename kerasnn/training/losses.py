@@ -11,7 +11,7 @@ from typing import Any
 
 from keras import ops
 
-from kerasnn.recipes import Recipe
+from kerasnn.options import TrainingOptions
 from kerasnn.signature import Output
 from kerasnn.training.checks import CLASS_LOSSES, check_loss
 
@@ -19,7 +19,7 @@ Tensor = Any
 RowLoss = Callable[[Tensor, Tensor], Tensor]
 
 
-def loss_function(recipe: Recipe, output: Output) -> RowLoss:
+def loss_function(training_options: TrainingOptions, output: Output) -> RowLoss:
     """The loss that a recipe names, for what a network returns.
 
     Returns:
@@ -30,27 +30,27 @@ def loss_function(recipe: Recipe, output: Output) -> RowLoss:
     Raises:
         ConfigError: The loss does not fit the task.
     """
-    name = recipe.loss
-    check_loss(recipe, output.task)
+    name = training_options.loss
+    check_loss(training_options, output.task)
     if output.task == "regression":
-        apart = distance("mse" if name == "auto" else name, recipe)
+        apart = distance("mse" if name == "auto" else name, training_options)
         return lambda target, outputs: ops.mean(
             apart(ops.reshape(target, ops.shape(outputs)) - outputs), axis=-1
         )
-    gamma = recipe.focal_gamma if name == "focal" else 0.0
+    gamma = training_options.focal_gamma if name == "focal" else 0.0
     is_likelihood = name in ("auto", *CLASS_LOSSES)
     if output.task == "multilabel":
         if is_likelihood:
             return lambda target, outputs: _labels_entropy(
-                target, outputs, recipe.label_smoothing, gamma
+                target, outputs, training_options.label_smoothing, gamma
             )
-        apart = distance(name, recipe)
+        apart = distance(name, training_options)
         return lambda target, outputs: ops.mean(apart(target - ops.sigmoid(outputs)), axis=-1)
     if is_likelihood:
         return lambda target, outputs: _cross_entropy(
-            one_hot(target, output), outputs, recipe.label_smoothing, gamma
+            one_hot(target, output), outputs, training_options.label_smoothing, gamma
         )
-    apart = distance(name, recipe)
+    apart = distance(name, training_options)
     return lambda target, outputs: ops.sum(
         apart(one_hot(target, output) - probabilities(outputs)), axis=-1
     )
@@ -110,12 +110,12 @@ def _labels_entropy(truth: Tensor, outputs: Tensor, smoothing: float, gamma: flo
     return -ops.mean(truth * log_p + (1 - truth) * log_q, axis=-1)
 
 
-def distance(name: str, recipe: Recipe) -> Callable[[Tensor], Tensor]:
+def distance(name: str, training_options: TrainingOptions) -> Callable[[Tensor], Tensor]:
     """Square, absolute value, or Huber's mixture of both (Huber, 1964)."""
     plain: dict[str, Callable[[Tensor], Tensor]] = {"mse": ops.square, "mae": ops.abs}
     if name in plain:
         return plain[name]
-    delta = recipe.huber_delta
+    delta = training_options.huber_delta
 
     def huber(error: Tensor) -> Tensor:
         size = ops.abs(error)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerasnn.recipes import Recipe
+from kerasnn.options import TrainingOptions
 
 RATE_FACTOR, DECAY_FACTOR = "learning_rate_factor", "weight_decay_factor"
 # Set on a kernel (members, in, out) that is one matrix for each member.
@@ -96,7 +96,9 @@ def decays(variable: Any) -> bool:
     return is_kernel(variable) or hasattr(variable, DECAY_FACTOR)
 
 
-def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    training_options: TrainingOptions, variables: Sequence[Any]
+) -> keras.optimizers.Optimizer:
     """The optimizer of a recipe, built for the variables.
 
     Decay is decoupled and acts on what `decays` says. Its rate is the recipe's `weight_decay` times the
@@ -105,22 +107,22 @@ def build_optimizer(recipe: Recipe, variables: Sequence[Any]) -> keras.optimizer
     Reference:
         Loshchilov and Hutter, Decoupled Weight Decay Regularization, 2017, arXiv 1711.05101.
     """
-    optimizer = _create(recipe)
-    if recipe.weight_decay:
+    optimizer = _create(training_options)
+    if training_options.weight_decay:
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not decays(v)])
     optimizer.build(variables)
     return optimizer
 
 
-def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
+def _create(training_options: TrainingOptions) -> keras.optimizers.Optimizer:
     optimizers = keras.optimizers
     common = {
-        "learning_rate": recipe.learning_rate,
-        "weight_decay": recipe.weight_decay or None,
-        "global_clipnorm": recipe.clip_norm or None,
+        "learning_rate": training_options.learning_rate,
+        "weight_decay": training_options.weight_decay or None,
+        "global_clipnorm": training_options.clip_norm or None,
     }
-    momentum = recipe.momentum
-    match recipe.optimizer:
+    momentum = training_options.momentum
+    match training_options.optimizer:
         case "sgd":
             return SGD(**common)
         case "momentum":
@@ -132,17 +134,20 @@ def _create(recipe: Recipe) -> keras.optimizers.Optimizer:
         case "adagrad":
             return optimizers.Adagrad(**common)
         case "adam":
-            return Adam(beta_2=recipe.beta_2, **common)
+            return Adam(beta_2=training_options.beta_2, **common)
         case "adamw":
-            return AdamW(beta_2=recipe.beta_2, **{**common, "weight_decay": recipe.weight_decay})
+            return AdamW(
+                beta_2=training_options.beta_2,
+                **{**common, "weight_decay": training_options.weight_decay},
+            )
         case "lion":
             return optimizers.Lion(**common)
         case "muon":
             # Attention biases are matrices too, and what makes scores is no hidden layer: by path.
             return Muon(
-                learning_rate=recipe.learning_rate,
-                weight_decay=recipe.weight_decay,
-                adam_weight_decay=recipe.weight_decay,
-                global_clipnorm=recipe.clip_norm or None,
+                learning_rate=training_options.learning_rate,
+                weight_decay=training_options.weight_decay,
+                adam_weight_decay=training_options.weight_decay,
+                global_clipnorm=training_options.clip_norm or None,
                 exclude_layers=["bias", "output", "linear"],
             )

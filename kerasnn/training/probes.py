@@ -17,13 +17,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasnn.plain import conform
+from kerasnn.files.json_values import conform
 from kerasnn.training.losses import RowLoss, loss_function
 
 if TYPE_CHECKING:
-    from kerasnn.config import Config
-    from kerasnn.data.stored import Rows
-    from kerasnn.learning import Lesson
+    from kerasnn.config.config import Config
+    from kerasnn.data.media.stored import Rows
+    from kerasnn.trainers.fit import TrainingSetup
     from kerasnn.training.engine import Engine
 
 MAX_EPOCHS = 24
@@ -110,7 +110,7 @@ class LayerTrace:
 
 
 class Probes:
-    """A `kerasnn.training.fitting.Watcher` that looks into the layers after some epochs.
+    """A `kerasnn.training.fit.Callback` that looks into the layers after some epochs.
 
     At first after every epoch, then after every second, fourth and so on, so that there are never
     more than 24; an epoch is left out where probing would come to more than 5 % of the time.
@@ -140,11 +140,11 @@ class Probes:
         self._began, self._spent, self._cost = clock(), 0.0, 0.0
 
     @classmethod
-    def of(cls, lesson: Lesson, config: Config) -> Probes:
+    def of(cls, training_setup: TrainingSetup, config: Config) -> Probes:
         """For the rows and the loss of a lesson."""
-        output = lesson.preprocessor.signature.output
+        output = training_setup.preprocessor.signature.output
         row_loss = loss_function(config.training, output)
-        return cls(lesson.train.inputs, lesson.train.target, row_loss)
+        return cls(training_setup.train.inputs, training_setup.train.target, row_loss)
 
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         """Nothing is probed within an epoch."""
@@ -179,7 +179,7 @@ class Probes:
         Raises:
             ModelRefusedError: It does not have the form of one.
         """
-        conform(state, _State, place="the checkpoint's probes")
+        conform(state, _State, location="the checkpoint's probes")
         self.epochs, self._stride = list(state["epochs"]), max(state["stride"], 1)
         self.traces = [
             LayerTrace(

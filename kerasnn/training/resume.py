@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasnn.errors import ConfigError, ModelRefusedError
-from kerasnn.plain import conform
+from kerasnn.files.json_values import conform
 from kerasnn.training.checkpoints import Checkpoint
 from kerasnn.training.stopping import Progress
 
@@ -20,7 +20,7 @@ class _Metadata:
     history: tuple[Mapping[str, float], ...]
     epochs: int
     fingerprint: Mapping[str, Any]
-    watchers: Mapping[str, Any]
+    callbacks: Mapping[str, Any]
 
 
 def check_form(metadata: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def check_form(metadata: Mapping[str, Any]) -> None:
     Raises:
         ModelRefusedError: Say what is malformed.
     """
-    conform(metadata, _Metadata, place="the checkpoint")
+    conform(metadata, _Metadata, location="the checkpoint")
 
 
 def batch_size_of(checkpoint: Checkpoint | None) -> int | None:
@@ -45,8 +45,8 @@ def batch_size_of(checkpoint: Checkpoint | None) -> int | None:
 
 
 def of_another_network() -> ModelRefusedError:
-    fix = "train from the start"
-    return ModelRefusedError("the checkpoint is of another network", fix=fix)
+    hint = "train from the start"
+    return ModelRefusedError("the checkpoint is of another network", hint=hint)
 
 
 def check_fingerprint(before: dict[str, Any], now: dict[str, Any]) -> None:
@@ -59,5 +59,5 @@ def check_fingerprint(before: dict[str, Any], now: dict[str, Any]) -> None:
     if changed:
         raise ConfigError(
             f"the run can't go on as it began: {', '.join(changed)} changed",
-            fix="undo the change, or start a new run",
+            hint="undo the change, or start a new run",
         )

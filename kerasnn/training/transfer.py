@@ -20,11 +20,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasnn.forward import Forward
-from kerasnn.recipes import Recipe
+from kerasnn.inference.batched_model import BatchedModel
+from kerasnn.options import TrainingOptions
 from kerasnn.training.determinism import deterministic
 from kerasnn.training.engine import Arrays
-from kerasnn.training.fitting import Fitted, fit
+from kerasnn.training.fit import FitResult, fit
 from kerasnn.training.losses import RowLoss
 from kerasnn.training.stopping import Monitor
 
@@ -77,7 +77,7 @@ def cut_head(
     started = time.perf_counter()
     with deterministic():
         seen = features(network, train.inputs, ends)
-        judged = features(network, validation.inputs, ends)
+        predicted_rows = features(network, validation.inputs, ends)
         rows = replace(train, inputs=seen)
         if mirrored:
             rows = _twice(train, seen, features(network, train.inputs, ends, mirrored=True))
@@ -86,7 +86,7 @@ def cut_head(
     inputs |= {name: tensor for name, tensor in network.input.items() if name not in ends}
     head = keras.Model(inputs, network.output, name="head")
     seconds = time.perf_counter() - started
-    return Head(head, rows, replace(validation, inputs=judged), network, ends, seconds)
+    return Head(head, rows, replace(validation, inputs=predicted_rows), network, ends, seconds)
 
 
 def features(
@@ -109,21 +109,21 @@ def features(
         output = network.get_layer(end).output
         encoder = keras.Model({name: network.input[name]}, output)
         images = _Mirrored(inputs[name]) if mirrored else inputs[name]
-        found[output.name] = Forward(encoder, batch_size=ROWS_AT_ONCE)({name: images})
+        found[output.name] = BatchedModel(encoder, batch_size=ROWS_AT_ONCE)({name: images})
     return found
 
 
 def fit_in_stages(
     network: keras.Model,
     head: Head,
-    fit_whole: Callable[..., Fitted],
+    fit_whole: Callable[..., FitResult],
     *,
-    recipe: Recipe,
+    training_options: TrainingOptions,
     row_loss: RowLoss,
     monitor: Monitor,
     seed: int,
     time_limit_s: float | None = None,
-) -> Fitted:
+) -> FitResult:
     """Train the head, then the end of each encoder with it; the best of both is left.
 
     The first stage is done again by each sitting, with the same bits: it heeds no time limit, and
@@ -132,9 +132,9 @@ def fit_in_stages(
     Args:
         network: To be trained.
         head: From `cut_head`, of an equal network.
-        fit_whole: `kerasnn.training.fitting.fit` for the network, which lacks ``recipe``,
+        fit_whole: `kerasnn.training.fit.fit` for the network, which lacks ``training_options``,
             ``time_limit_s`` and ``start_counts``.
-        recipe: Its learning rate is that of the first stage.
+        training_options: Its learning rate is that of the first stage.
         row_loss: As for `fit`.
         monitor: Likewise.
         seed: Likewise.
@@ -142,26 +142,30 @@ def fit_in_stages(
     """
     started = time.perf_counter() - head.seconds
     alone = replace(
-        recipe, epochs=HEAD_EPOCHS, patience=HEAD_PATIENCE, schedule="constant", warmup=0.0
+        training_options,
+        epochs=HEAD_EPOCHS,
+        patience=HEAD_PATIENCE,
+        schedule="constant",
+        warmup=0.0,
     )
     first = fit(
         head.network,
         head.train,
         head.validation,
-        recipe=alone,
+        training_options=alone,
         row_loss=row_loss,
         monitor=monitor,
         seed=seed,
     )
     copy_weights(head.whole, network)
-    if not recipe.fine_tune or first.progress.stopped == "interrupted":
+    if not training_options.fine_tune or first.progress.stopped == "interrupted":
         return joined(first, None)
     left = time_limit_s
     if left is not None:
         left = max(left - (time.perf_counter() - started), SHORTEST_S)
-    gently = replace(recipe, learning_rate=recipe.fine_tune_rate)
-    with end_unfrozen(network, head.ends, recipe.fine_tune):
-        second = fit_whole(recipe=gently, time_limit_s=left, start_counts=True)
+    gently = replace(training_options, learning_rate=training_options.fine_tune_rate)
+    with end_unfrozen(network, head.ends, training_options.fine_tune):
+        second = fit_whole(training_options=gently, time_limit_s=left, start_counts=True)
     return joined(first, second)
 
 
@@ -191,7 +195,7 @@ def end_unfrozen(network: keras.Model, ends: Mapping[str, str], share: float) ->
             layer.trainable = trainable
 
 
-def joined(first: Fitted, second: Fitted | None) -> Fitted:
+def joined(first: FitResult, second: FitResult | None) -> FitResult:
     """One history of both stages, in whose column ``stage`` they are 1 and 2."""
     rows = [{**row, "stage": 1} for row in first.history]
     if second is None:
@@ -199,7 +203,7 @@ def joined(first: Fitted, second: Fitted | None) -> Fitted:
     done = len(rows)
     rows += [{**row, "epoch": row["epoch"] + done, "stage": 2} for row in second.history]
     progress, best = second.progress, second.progress.best_epoch
-    return Fitted(
+    return FitResult(
         rows,
         replace(
             progress,

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kerasnn import models
+from kerasnn.constraints import SECTIONS, check, fields_of, parse_scalar, sections_of
 from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.options import SECTIONS, check, fields_of, parse_scalar, sections_of
 
 _SPAN = re.compile(r"((?:(?:log|whole)\s+)*)\[([^,\]]+),([^,\]]+)\]")
 _CHOICE = re.compile(r"\{(.*)\}")
@@ -127,7 +127,7 @@ def _dotted(model: str, searched: Mapping[str, Any]) -> list[tuple[str, Any]]:
             there = bare in known if section == "model" else section in SECTIONS
             keys = [name] if there else []
         if len(keys) > 1:
-            raise ConfigError(f"key '{name}' is ambiguous", fix=f"write {' or '.join(keys)}")
+            raise ConfigError(f"key '{name}' is ambiguous", hint=f"write {' or '.join(keys)}")
         if not keys:
             others = [*known, *(key for section in _SEARCHED for key in fields_of(section))]
             raise UnknownNameError(f"hyper-parameter of {model}", name, others)
@@ -172,4 +172,4 @@ def _shown(value: Any) -> str:
 
 
 def _wrong(key: str, text: Any, why: str) -> ConfigError:
-    return ConfigError(f"the search '{text}' of `{key}` {why}", fix=_FORMS)
+    return ConfigError(f"the search '{text}' of `{key}` {why}", hint=_FORMS)

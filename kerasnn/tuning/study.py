@@ -33,8 +33,8 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from kerasnn.errors import ModelRefusedError
-from kerasnn.plain import loads
-from kerasnn.storage import append, read_file
+from kerasnn.files.json_values import loads
+from kerasnn.files.storage import append, read_file
 from kerasnn.tuning.spaces import Space
 
 State = Literal["done", "pruned", "failed"]
@@ -227,7 +227,7 @@ class Journal(BaseJournalBackend):
         self._entries: list[dict[str, Any]] = []
         for number, line in enumerate(content[: self._size].splitlines(), start=1):
             try:
-                entry = loads(line, place=path.name, finite=False)
+                entry = loads(line, location=path.name, finite=False)
             except ModelRefusedError:
                 entry = None
             if not isinstance(entry, dict):
@@ -265,9 +265,9 @@ def _damage_told(path: Path | None) -> Iterator[None]:
         raise _damaged(str(path)) from None
 
 
-def _damaged(place: str) -> ModelRefusedError:
-    fix = "tune from the start, in another folder"
-    return ModelRefusedError("the journal of the search is damaged", place=place, fix=fix)
+def _damaged(location: str) -> ModelRefusedError:
+    hint = "tune from the start, in another folder"
+    return ModelRefusedError("the journal of the search is damaged", location=location, hint=hint)
 
 
 @contextmanager

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kerasnn.config import Config
+from kerasnn.config.config import Config
+from kerasnn.datasets.tabular import Table
 from kerasnn.errors import KerasnnError, KerasnnWarning, warn
-from kerasnn.learning import Learned, learn, learned_again, prepare
-from kerasnn.table import Table
+from kerasnn.trainers.fit import TrainedModel, learn, prepare, refit_model
 from kerasnn.training.engine import Engine
-from kerasnn.training.fitting import Row
-from kerasnn.tuning.forgetting import forgotten
+from kerasnn.training.fit import Row
+from kerasnn.tuning.memory import forgotten
 from kerasnn.tuning.spaces import Space
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class _TooLongError(Exception):
 
 
 class Judge:
-    """Follows the validation curve of a trial: a watcher of `kerasnn.training.fitting.fit`.
+    """Follows the validation curve of a trial: a watcher of `kerasnn.training.fit.fit`.
 
     Args:
         trial: Told of each epoch.
@@ -136,7 +136,7 @@ class Search:
     study: Study
     clock: Clock
     monitor: str
-    keep: Callable[[Learned], None]
+    keep: Callable[[TrainedModel], None]
     show: Callable[[], None] = field(default=lambda: None)
 
     @property
@@ -229,13 +229,13 @@ class Search:
             if not first:
                 # What is wrong with the data was told by the first trial.
                 warnings.simplefilter("ignore", KerasnnWarning)
-            lesson = prepare(self.table, config)
-            learned = learn(lesson, config, watchers=(judge,))
-        if learned.fitted.progress.stopped == "interrupted":
+            training_setup = prepare(self.table, config)
+            trained_model = learn(training_setup, config, callbacks=(judge,))
+        if trained_model.fitted.progress.stopped == "interrupted":
             raise KeyboardInterrupt
         if first:
-            self.keep(learned_again(learned, lesson))
-        return learned.fitted.progress.best, learned.fitted.progress.epoch
+            self.keep(refit_model(trained_model, training_setup))
+        return trained_model.fitted.progress.best, trained_model.fitted.progress.epoch
 
     def _check_first(self, epochs: int, seconds: float) -> None:
         if epochs != TIMED:
@@ -249,7 +249,7 @@ class Search:
         whole = self.config.training.epochs
         warn(
             f"there is time for {epochs} of {whole} epochs a trial",
-            fix="give more time, or a smaller network",
+            hint="give more time, or a smaller network",
         )
         self.with_epochs(epochs)
         self.study.note("epochs", epochs)

@@ -13,29 +13,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kerasnn import backend, models, storage
-from kerasnn.arguments import refuse_unknown
+from kerasnn import models
 from kerasnn.bundle import Bundle, open_bundle
-from kerasnn.config import Config
-from kerasnn.data.inputs import as_sources
-from kerasnn.deciding import monitored
+from kerasnn.config.arguments import refuse_unknown
+from kerasnn.config.config import Config
+from kerasnn.config.settings import Settings, collect, of_rows, of_run
+from kerasnn.data.readers.inputs import as_sources
+from kerasnn.datasets.tabular import Table, read_table
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
-from kerasnn.folder import BUNDLE, RunFolder
-from kerasnn.phases import Phases
-from kerasnn.predictor import Predictor
-from kerasnn.progress import SearchBar
-from kerasnn.run_paths import open_folder
-from kerasnn.settings import Settings, collect, of_rows, of_run
-from kerasnn.table import Table, read_table
-from kerasnn.trainer import check_run, noting_warnings
+from kerasnn.files import storage
+from kerasnn.prediction.calibrate import monitored
+from kerasnn.prediction.predictor import Predictor
+from kerasnn.runs.folder import BUNDLE, RunFolder
+from kerasnn.runs.paths import open_folder
+from kerasnn.runtime import backend
+from kerasnn.runtime.phases import Phases
+from kerasnn.trainers.train import check_run, noting_warnings
+from kerasnn.training.progress import SearchBar
 from kerasnn.training.resume import check_fingerprint
 from kerasnn.tuning import spaces as texts
-from kerasnn.tuning.derived import derive
+from kerasnn.tuning.default_spaces import derive
 from kerasnn.tuning.spaces import Space
 
 if TYPE_CHECKING:
-    from kerasnn.learning import Learned
-    from kerasnn.run import Run
+    from kerasnn.runs.tabular import Run
+    from kerasnn.trainers.fit import TrainedModel
     from kerasnn.tuning.study import Study
     from kerasnn.tuning.trials import Search
 
@@ -174,7 +176,7 @@ def _resumed(run: str | os.PathLike[str], now: Settings) -> Settings:
     """The settings that a search began with, with those on top that are given now."""
     path = Path(run) / FOLDER / CONFIG
     if storage.kind_of(path, below=Path(run)) is None:
-        raise ConfigError(f"no search in '{run}'", fix="give the folder of a search")
+        raise ConfigError(f"no search in '{run}'", hint="give the folder of a search")
     before = of_run(path, below=Path(run))
     return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
 
@@ -187,11 +189,11 @@ def _checked(settings: Settings) -> Settings:
     """
     asks = settings.forecast.horizon or settings.data.task == "forecast"
     if asks or (settings.names_model and models.data_of(settings.model_name) == "forecast"):
-        fix = "train, which tries several models of forecasts"
-        raise ConfigError("forecasts can't be searched", fix=fix)
+        hint = "train, which tries several models of forecasts"
+        raise ConfigError("forecasts can't be searched", hint=hint)
     if settings.run.ensemble > 1 or settings.run.members:
-        fix = "search for one network, then train several with what was found"
-        raise ConfigError("an average of several networks can't be searched", fix=fix)
+        hint = "search for one network, then train several with what was found"
+        raise ConfigError("an average of several networks can't be searched", hint=hint)
     return settings.with_inferred({"run.ensemble": 1})
 
 
@@ -202,11 +204,11 @@ def _spaces(settings: Settings, config: Config, asked: Mapping[str, Space]) -> d
     asked = texts.read(entry.name, asked)
     fixed = {key for key, setting in settings.chosen.items() if setting.origin in _FIXED}
     if both := [key for key in asked if key in fixed]:
-        raise ConfigError(f"`{both[0]}` is both set and searched", fix="leave one out")
+        raise ConfigError(f"`{both[0]}` is both set and searched", hint="leave one out")
     found = {key: space for key, space in of_model.items() if key not in fixed} | asked
     if not found:
-        fix = "name a hyper-parameter or key and where to look for it, or train"
-        raise ConfigError(f"there is nothing to search of the model '{entry.name}'", fix=fix)
+        hint = "name a hyper-parameter or key and where to look for it, or train"
+        raise ConfigError(f"there is nothing to search of the model '{entry.name}'", hint=hint)
     return found
 
 
@@ -272,20 +274,20 @@ class _Sitting:
 
     def finish(self, search: Search, stopped: str, noted: list[str]) -> Run:
         """Train with the best values, score, and write everything down."""
-        from kerasnn.table_trainer import train_on
-        from kerasnn.tuning import telling
+        from kerasnn.trainers.tabular import train_on
+        from kerasnn.tuning import report_data
 
         best = search.study.best
         assert best is not None
-        told = telling.tell(search, stopped=stopped)
+        told = report_data.tell(search, stopped=stopped)
         if self.folder:
-            rows = telling.table(search.study, search.monitor).to_csv(index=False)
+            rows = report_data.table(search.study, search.monitor).to_csv(index=False)
             self.folder.write("tuning.csv", rows.encode())
             self._clear_checkpoints(search.study, best.number)
         start = self._learned_by_start() if best.number > 1 else None
 
         def tell(run: Run) -> dict[str, Any]:
-            return {"tuning": {**told, "test": telling.against(start, run)}}
+            return {"tuning": {**told, "test": report_data.against(start, run)}}
 
         return train_on(
             self.table,
@@ -321,7 +323,7 @@ class _Sitting:
         """The spaces that the search began with, if it can go on."""
         notes = study.notes
         if "search" not in notes:
-            raise ConfigError(f"no search in '{self._path}'", fix="tune from the start")
+            raise ConfigError(f"no search in '{self._path}'", hint="tune from the start")
         check_fingerprint(notes["circumstances"], self._circumstances())
         model = self.config.model.name
         spaces = texts.read(model, notes["search"])
@@ -339,17 +341,17 @@ class _Sitting:
             study.note("trials", trials)
         return trials
 
-    def _keep(self, learned: Learned) -> None:
+    def _keep(self, trained_model: TrainedModel) -> None:
         """Keep what the defaults learned, to be scored in the end."""
-        self.start = learned.predictor
+        self.start = trained_model.predictor
         if self.folder:
-            config = learned.config
+            config = trained_model.config
             bundle = Bundle(
                 model=config.model.name,
                 hyperparameters=dict(config.model.hyperparameters),
-                recipe=config.training,
+                training_options=config.training,
                 config=config.to_dict(),
-                predictor=learned.predictor,
+                predictor=trained_model.predictor,
             )
             bundle.save(self._path / START)
 

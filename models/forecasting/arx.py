@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.models.forecasting.ridge_nlinear import of_levels, residual_quantiles
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 
-RECIPE = Recipe(epochs=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0)
 PREPROCESSING = PreprocessingOptions()
 CLOSED_FORM = True
 

@@ -11,14 +11,14 @@ import keras
 from kerasnn import layers, models
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=16, batch_size=64, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, patience=4
 )
 PREPROCESSING = PreprocessingOptions()
@@ -102,7 +102,7 @@ def members_of(members: str) -> list[Member]:
     if not names or len(set(names)) < len(names) or "blend" in names:
         raise ConfigError(
             f"`members` must name other models, each once; got '{members}'",
-            fix="write them like ridge_nlinear,nhits",
+            hint="write them like ridge_nlinear,nhits",
         )
     return found
 
@@ -177,7 +177,7 @@ def _member(member: Member, signature: Signature, inputs: dict[str, KerasTensor]
     if history > window.history:
         raise ConfigError(
             f"the member '{name}' looks back {history:,} points, the blend {window.history:,}",
-            fix="give the member a shorter history",
+            hint="give the member a shorter history",
         )
     if history < window.history:
         signature = replace(signature, window=replace(window, history=history))

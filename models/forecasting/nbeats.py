@@ -9,12 +9,12 @@ import keras
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Scaling
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=16,
     batch_size=64,
     optimizer="adam",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # The rate is halved each epoch.
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=10,
     batch_size=32,
     optimizer="adam",

@@ -11,14 +11,14 @@ from keras import ops
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Scaling
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=20,
     batch_size=128,
     optimizer="adam",

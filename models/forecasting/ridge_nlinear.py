@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float64]
 
-RECIPE = Recipe(epochs=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0)
 PREPROCESSING = PreprocessingOptions()
 CLOSED_FORM = True
 

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from kerasnn import layers
-from kerasnn.forward import Forward
+from kerasnn.inference.batched_model import BatchedModel
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature, Window
 
-RECIPE = Recipe(epochs=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0)
 PREPROCESSING = PreprocessingOptions()
 CLOSED_FORM = True
 
@@ -95,7 +95,7 @@ def initialize(
         both = keras.Model({"past": source}, ops.concatenate(flat, axis=1))
         past = inputs["past"]
         rows = np.linspace(0, len(past) - 1, min(len(past), MOST_WINDOWS)).astype(int)
-        outputs = Forward(both)({"past": past[rows]}).astype(np.float64)
+        outputs = BatchedModel(both)({"past": past[rows]}).astype(np.float64)
         (_, horizon, targets), width = naive.shape, layer.input.shape[1]
         forecast = outputs[:, :-width].reshape(-1, targets, horizon)
         truth = np.asarray(target)[rows].reshape(-1, horizon, targets).transpose(0, 2, 1)

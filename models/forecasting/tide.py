@@ -10,14 +10,14 @@ from keras import ops
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Scaling
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=20, batch_size=64, optimizer="adam", learning_rate=5e-4, weight_decay=0.0, patience=5
 )
 PREPROCESSING = PreprocessingOptions()
@@ -73,7 +73,9 @@ def tide(
     steps = _covariates(inputs, signature, dropout=dropout)
     beside = [keras.layers.Flatten(name=f"{name}_flat")(x) for name, x in steps.items()]
     beside += layers.table_parts(inputs, signature)
-    x = layers.side_by_side([past, *(_for_each(x, signature) for x in beside)], name="encoded")
+    x = layers.concatenate_features(
+        [past, *(_for_each(x, signature) for x in beside)], name="encoded"
+    )
     for i in range(1, depth + 1):
         x = _layer(x, width=width, out=width, dropout=dropout, name=f"encoder_{i}")
     for i in range(1, depth + 1):
@@ -82,7 +84,7 @@ def tide(
     x = ops.reshape(x, (-1, len(window.targets), window.horizon, STEP_WIDTH))
     if "known_steps" in steps:
         ahead = steps["known_steps"][:, window.history :]
-        x = layers.side_by_side([x, _for_each(ahead, signature)], name="decoded")
+        x = layers.concatenate_features([x, _for_each(ahead, signature)], name="decoded")
     values = _layer(
         x, width=STEP_HIDDEN, out=layers.levels_of(window), dropout=dropout, norm=False, name="step"
     )

@@ -10,14 +10,14 @@ from keras import ops
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Scaling
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=20, batch_size=32, optimizer="adam", learning_rate=1e-3, weight_decay=0.0, patience=5
 )
 PREPROCESSING = PreprocessingOptions()
@@ -62,7 +62,7 @@ def tsmixer(
     inputs = layers.build_inputs(signature)
     window = layers.window_of(signature)
     past, restore = layers.scaled_window(inputs, signature, scaling)
-    x = layers.side_by_side([past, *layers.past_steps(inputs, signature)], name="channels")
+    x = layers.concatenate_features([past, *layers.past_steps(inputs, signature)], name="channels")
     for i in range(1, depth + 1):
         x = _block(x, width=width, dropout=dropout, name=f"block_{i}")
     targets = layers.targets_first(x[:, :, : len(window.targets)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=0,
     batch_size=256,
     optimizer="nesterov",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Activation, Normalization
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=30, batch_size=128, learning_rate=2e-3, weight_decay=0.02, patience=8)
+TRAINING_OPTIONS = TrainingOptions(
+    epochs=30, batch_size=128, learning_rate=2e-3, weight_decay=0.02, patience=8
+)
 PREPROCESSING = PreprocessingOptions()
 
 

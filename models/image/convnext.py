@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=60,
     batch_size=128,
     learning_rate=2e-3,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # The paper's 0.4 at batches of 512. Decoupled decay is 1 / (1 - momentum) times its 5e-4.
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=24,
     batch_size=128,
     optimizer="nesterov",

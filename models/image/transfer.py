@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Backbone
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # With weights to start from the rate is the head's; the end of the backbone has a lower one.
-RECIPE = Recipe(epochs=20, batch_size=64, learning_rate=1e-3, patience=5)
+TRAINING_OPTIONS = TrainingOptions(epochs=20, batch_size=64, learning_rate=1e-3, patience=5)
 PREPROCESSING = PreprocessingOptions(image_channels=3)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kerasnn import layers
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # Decoupled decay is 1 / (1 - momentum) times the paper's 5e-4.
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=60,
     batch_size=128,
     optimizer="nesterov",
@@ -65,7 +65,7 @@ def wide_resnet(
     choices.check(depth=depth, width=width, dropout=dropout)
     if depth < 10 or (depth - 4) % 6:
         raise ConfigError(
-            f"`depth` must be 4 plus a multiple of 6; got {depth}", fix="take 10, 16, 22 or 28"
+            f"`depth` must be 4 plus a multiple of 6; got {depth}", hint="take 10, 16, 22 or 28"
         )
 
     def backbone(x: KerasTensor, name: str) -> KerasTensor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=0, learning_rate=2e-3, schedule="one_cycle", patience=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0, learning_rate=2e-3, schedule="one_cycle", patience=0)
 PREPROCESSING = PreprocessingOptions()
 
 SIZES = (8, 5, 3)

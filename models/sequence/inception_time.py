@@ -8,7 +8,7 @@ import keras
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # The paper trains up to 1500 epochs, with a rate that is halved where the loss stands still.
-RECIPE = Recipe(epochs=0, learning_rate=2e-3, schedule="one_cycle", patience=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0, learning_rate=2e-3, schedule="one_cycle", patience=0)
 PREPROCESSING = PreprocessingOptions()
 
 SIZES = (40, 20, 10)
@@ -78,7 +78,9 @@ def _module(x: KerasTensor, mask: KerasTensor, *, width: int, name: str) -> Kera
         layers.conv_1d(x, width=width, size=size, name=f"{name}_conv_{size}") for size in SIZES
     ]
     parts.append(layers.conv_1d(pooled, width=width, size=1, name=f"{name}_pooled"))
-    return layers.norm_block(layers.side_by_side(parts, name=f"{name}_parts"), mask, name=name)
+    return layers.norm_block(
+        layers.concatenate_features(parts, name=f"{name}_parts"), mask, name=name
+    )
 
 
 def _residual(x: KerasTensor, inner: KerasTensor, mask: KerasTensor, *, name: str) -> KerasTensor:

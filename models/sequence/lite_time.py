@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=0, learning_rate=2e-3, schedule="one_cycle", patience=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0, learning_rate=2e-3, schedule="one_cycle", patience=0)
 PREPROCESSING = PreprocessingOptions()
 
 SIZES = (40, 20, 10)
@@ -58,7 +58,9 @@ def lite_time(signature: Signature, *, width: int = 32) -> keras.Model:
     def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
         parts = [layers.conv_1d(x, width=width, size=k, name=f"{name}_conv_{k}") for k in SIZES]
         parts.append(_by_hand(x, name=f"{name}_by_hand"))
-        x = layers.norm_block(layers.side_by_side(parts, name=f"{name}_parts"), mask, name=name)
+        x = layers.norm_block(
+            layers.concatenate_features(parts, name=f"{name}_parts"), mask, name=name
+        )
         for i, (size, dilation) in enumerate(SEPARABLE, 1):
             x = keras.layers.SeparableConv1D(
                 width,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=0)
+TRAINING_OPTIONS = TrainingOptions(epochs=0)
 PREPROCESSING = PreprocessingOptions()
 CLOSED_FORM = True
 REDUCIBLE = ("features", 840)
@@ -59,7 +59,7 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
     if signature.window is not None:
         raise ConfigError(
             "minirocket tells classes and values of whole sequences, and makes no forecast",
-            fix="choose tcn, gru or a model for forecasts",
+            hint="choose tcn, gru or a model for forecasts",
         )
 
     def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
@@ -67,7 +67,7 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
         own = layers.rocket_features(x, mask, features=each, name=name)
         change, mask = layers.changes(x, mask)
         parts = [own, layers.rocket_features(change, mask, features=each, name=f"{name}_change")]
-        return layers.centred(layers.side_by_side(parts, name=f"{name}_shares"), name=name)
+        return layers.centred(layers.concatenate_features(parts, name=f"{name}_shares"), name=name)
 
     return layers.sequence_network(signature, encoder, embedding=EMBEDDING, name="minirocket")
 

@@ -9,14 +9,14 @@ from keras import ops
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=60, learning_rate=2e-3)
+TRAINING_OPTIONS = TrainingOptions(epochs=60, learning_rate=2e-3)
 PREPROCESSING = PreprocessingOptions()
 
 
@@ -70,9 +70,9 @@ def tcn(
                 name=f"{name}_block_{i + 1}",
             )
         x = layers.masked(x, mask)
-        last = layers.last_place(x, mask)
+        last = layers.last_valid_step(x, mask)
         mean = ops.cast(layers.masked_mean(x, mask), x.dtype)
-        return layers.side_by_side([last, mean], name=f"{name}_last_and_mean")
+        return layers.concatenate_features([last, mean], name=f"{name}_last_and_mean")
 
     return layers.sequence_network(signature, encoder, embedding=width, name="tcn")
 

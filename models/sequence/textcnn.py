@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=30, learning_rate=1e-3, patience=5)
+TRAINING_OPTIONS = TrainingOptions(epochs=30, learning_rate=1e-3, patience=5)
 PREPROCESSING = PreprocessingOptions(tokens="words", text_limit=2_048)
 
 LENGTHS = (3, 4, 5)
@@ -53,10 +53,10 @@ def textcnn(
     def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
         x = layers.drop(x, dropout, name=f"{name}_drop_vectors")
         highest = [
-            layers.highest_response(x, mask, width=width, size=size, name=f"{name}_conv_{size}")
+            layers.max_over_time(x, mask, width=width, size=size, name=f"{name}_conv_{size}")
             for size in LENGTHS
         ]
-        x = layers.side_by_side(highest, name=f"{name}_highest")
+        x = layers.concatenate_features(highest, name=f"{name}_highest")
         return layers.drop(x, dropout, name=f"{name}_drop_highest")
 
     return layers.sequence_network(signature, encoder, embedding=width, name="textcnn")

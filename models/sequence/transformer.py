@@ -9,14 +9,14 @@ from keras import ops
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=60, learning_rate=1e-3, warmup=0.1)
+TRAINING_OPTIONS = TrainingOptions(epochs=60, learning_rate=1e-3, warmup=0.1)
 PREPROCESSING = PreprocessingOptions()
 
 

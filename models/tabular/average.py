@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers, models
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # Each member has a recipe of its own; what differs from these defaults holds for all of them.
-RECIPE = Recipe()
+TRAINING_OPTIONS = TrainingOptions()
 PREPROCESSING = PreprocessingOptions()
 
 MOST_MEMBERS = 64
@@ -103,8 +103,8 @@ def members_of(members: str) -> list[Member]:
             raise ConfigError(f"an average has {MOST_MEMBERS} members at most")
         found += [_member_of(one)] * count
     if not found:
-        fix = "write them like mlp,resnet"
-        raise ConfigError(f"`members` must name models; got '{members}'", fix=fix)
+        hint = "write them like mlp,resnet"
+        raise ConfigError(f"`members` must name models; got '{members}'", hint=hint)
     return found
 
 
@@ -164,8 +164,8 @@ def _member_of(text: str) -> Member:
     if slash and not (way.isascii() and way.isdecimal() and len(way) < 4 and int(way)):
         raise ConfigError(f"the way of a member must be a whole number; got '{way[:60]}'")
     if name in _AVERAGES or models.data_of(name) == "forecast":
-        fix = "name models that predict rows; forecasts are averaged by 'blend'"
-        raise ConfigError(f"'{name}' can't be a member of an average", fix=fix)
+        hint = "name models that predict rows; forecasts are averaged by 'blend'"
+        raise ConfigError(f"'{name}' can't be a member of an average", hint=hint)
     pairs = dict(setting.partition("=")[::2] for setting in settings)
     return Member(name, models.check_hyperparameters(name, pairs), int(way or 1))
 

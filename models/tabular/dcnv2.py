@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Activation, Initializer, Normalization, Structure
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(learning_rate=1e-3)
+TRAINING_OPTIONS = TrainingOptions(learning_rate=1e-3)
 PREPROCESSING = PreprocessingOptions(scale="quantile")
 
 
@@ -76,5 +76,5 @@ def dcnv2(
         initializer=initializer,
     )
     if structure == "parallel":
-        x = layers.side_by_side([crossed, x], name="cross_and_deep")
+        x = layers.concatenate_features([crossed, x], name="cross_and_deep")
     return layers.network(inputs, layers.output_layer(x, signature), name="dcnv2")

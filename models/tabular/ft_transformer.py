@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers
 from kerasnn.errors import ConfigError
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(learning_rate=1e-4, weight_decay=1e-5)
+TRAINING_OPTIONS = TrainingOptions(learning_rate=1e-4, weight_decay=1e-5)
 PREPROCESSING = PreprocessingOptions(scale="quantile")
 PROFILES: dict[str, dict[str, Any]] = {
     "small": {"width": 64, "depth": 2, "training.learning_rate": 1e-3, "training.epochs": 40}
@@ -164,7 +164,7 @@ def _check_columns(signature: Signature) -> None:
     if count > MOST_COLUMNS:
         raise ConfigError(
             f"ft_transformer takes {MOST_COLUMNS:,} columns at most; got {count:,}",
-            fix="choose another model, such as mlp, or drop columns",
+            hint="choose another model, such as mlp, or drop columns",
         )
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerasnn import layers
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(learning_rate=1e-2, weight_decay=0.0)
+TRAINING_OPTIONS = TrainingOptions(learning_rate=1e-2, weight_decay=0.0)
 PREPROCESSING = PreprocessingOptions()
 
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers.choices import Activation, Initializer, Normalization
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(learning_rate=2e-3, weight_decay=0.02, average=0.999)
+TRAINING_OPTIONS = TrainingOptions(learning_rate=2e-3, weight_decay=0.02, average=0.999)
 PREPROCESSING = PreprocessingOptions(scale="quantile", embedding_width=8)
 SEARCH = {
     "width": "log whole [64, 768]",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Activation, Nonlinearity
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # The paper's recipe but for three things: see the profile that is named after it.
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=64,
     optimizer="adam",
     learning_rate=0.04,
@@ -144,4 +144,4 @@ def _features(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTens
         parts.append(layers.encode(inputs, others))
     if categories:
         parts += layers.category_parts(inputs["categories"], categories)
-    return layers.side_by_side(parts, name="all_features")
+    return layers.concatenate_features(parts, name="all_features")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=400,
     learning_rate=2e-3,
     weight_decay=3e-4,
@@ -82,7 +82,7 @@ def tabm(
     choices.check(pack=pack, depth=depth)
     inputs = layers.build_inputs(signature)
     x = layers.encode(inputs, signature)
-    numbers = layers.member_numbers(x, members=pack)
+    numbers = layers.hidden_member_indices(x, members=pack)
     x = layers.spread(x, numbers, signature, name="hidden_1_in")
     for i in range(depth):
         x = layers.ensemble_block(

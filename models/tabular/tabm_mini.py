@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Signature
 
-RECIPE = whole.RECIPE
+TRAINING_OPTIONS = whole.TRAINING_OPTIONS
 PREPROCESSING = whole.PREPROCESSING
 PROFILES = whole.PROFILES
 SEARCH = whole.SEARCH
@@ -56,7 +56,7 @@ def tabm_mini(
     choices.check(pack=pack, depth=depth)
     inputs = layers.build_inputs(signature)
     x = layers.encode(inputs, signature)
-    numbers = layers.member_numbers(x, members=pack)
+    numbers = layers.hidden_member_indices(x, members=pack)
     x = layers.spread(x, numbers, signature, name="scales")
     for i in range(depth):
         x = layers.shared_block(x, width=width, dropout=dropout, name=f"hidden_{i + 1}")

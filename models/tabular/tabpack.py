@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Activation
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # The learning rate and the decay are the middle of those that are drawn. The rate is four times that
 # of the paper: its wide members learn for hundreds of epochs.
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=40, optimizer="muon", learning_rate=3e-3, weight_decay=0.03, clip_norm=0.0, patience=16
 )
 PREPROCESSING = PreprocessingOptions(
@@ -127,8 +127,8 @@ def conclude(network: keras.Model, inputs: Mapping[str, Any], target: NDArray[An
         inputs: Of the validation rows, by name.
         target: Of them, as the network learns it.
     """
-    from kerasnn.forward import Forward
-    from kerasnn.greedy import greedy_weights
+    from kerasnn.calibration.ensemble_weights import greedy_weights
+    from kerasnn.inference.batched_model import BatchedModel
 
-    predictions = layers.member_predictions(Forward(layers.taught(network))(inputs), target)
+    predictions = layers.member_predictions(BatchedModel(layers.taught(network))(inputs), target)
     layers.weigh_members(network, greedy_weights(predictions, target, rounds=PICKS))

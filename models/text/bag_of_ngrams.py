@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kerasnn import layers
 from kerasnn.layers import choices
 from kerasnn.layers.choices import Weighting
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 # A constant rate, so that the second training goes as the first one did.
-RECIPE = Recipe(
+TRAINING_OPTIONS = TrainingOptions(
     epochs=30,
     learning_rate=1e-2,
     schedule="constant",
@@ -91,9 +91,13 @@ def bag_of_ngrams(
         vectors = [
             bag(inputs[name], text, width=head_width, name=f"{name}_deep") for name, text in texts
         ]
-        x = layers.drop(layers.side_by_side(vectors, name="vectors"), dropout, name="drop_vectors")
+        x = layers.drop(
+            layers.concatenate_features(vectors, name="vectors"), dropout, name="drop_vectors"
+        )
         beside.append(layers.dense_block(x, width=head_width, activation="relu", name="head"))
-    x = layers.drop(layers.side_by_side(beside, name="features"), dropout, name="drop_features")
+    x = layers.drop(
+        layers.concatenate_features(beside, name="features"), dropout, name="drop_features"
+    )
     scores.append(layers.output_layer(x, signature))
     return layers.network(inputs, layers.add(scores, name="scores"), name="bag_of_ngrams")
 

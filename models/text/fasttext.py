@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from kerasnn import layers
 from kerasnn.layers import choices
-from kerasnn.recipes import PreprocessingOptions, Recipe
+from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
 
     from kerasnn.signature import Signature
 
-RECIPE = Recipe(epochs=30, learning_rate=5e-3, weight_decay=0.0, clip_norm=0.0, patience=4)
+TRAINING_OPTIONS = TrainingOptions(
+    epochs=30, learning_rate=5e-3, weight_decay=0.0, clip_norm=0.0, patience=4
+)
 PREPROCESSING = PreprocessingOptions(text_limit=8_192)
 
 
@@ -58,5 +60,7 @@ def fasttext(
     ]
     parts.append(layers.token_counts(inputs, signature))
     parts += layers.beside_parts(inputs, signature, done={"text"})
-    x = layers.drop(layers.side_by_side(parts, name="features"), dropout, name="drop_features")
+    x = layers.drop(
+        layers.concatenate_features(parts, name="features"), dropout, name="drop_features"
+    )
     return layers.network(inputs, layers.output_layer(x, signature), name="fasttext")

@@ -23,11 +23,12 @@ from fuzz import mutations, samples
 
 import kerasnn
 import kerasnn.forecasting.forecaster
-from kerasnn import forward, models
+from kerasnn import models
 from kerasnn.bundle import ForecastBundle, open_bundle, summary
 from kerasnn.bundle.members import BUNDLE_NAME, LIMITS
 from kerasnn.errors import KerasnnError
-from kerasnn.evaluation.side_by_side import read_scores, side_by_side
+from kerasnn.inference import batched_model
+from kerasnn.runs.comparison_table import read_scores, side_by_side
 
 # Seconds of all cores that a case may take.
 LONGEST = 20.0
@@ -42,11 +43,11 @@ DEEDS, OFTEN = ("report", "evaluate", "scores", "go on"), (4, 3, 2, 2)
 READ_BY = {
     "report": (BUNDLE_NAME, "config.yaml"),
     "evaluate": (
-        *("held_back.parquet", "reference.npz", "config.yaml", "data.sha256", "split.csv.gz"),
+        *("holdout.parquet", "reference.npz", "config.yaml", "data.sha256", "split.csv.gz"),
         *("scores.json", "predictions.csv", "history.csv", BUNDLE_NAME),
     ),
     "scores": ("scores.json",),
-    "go on": ("config.yaml", "choice.json", "data.sha256", "held_back.parquet"),
+    "go on": ("config.yaml", "choice.json", "data.sha256", "holdout.parquet"),
 }
 
 
@@ -227,8 +228,8 @@ def _tried(action: Any) -> tuple[str, str]:
             if "kerasnn" in f.filename or "/models/" in f.filename
         ]
         last = own[-1] if own else where
-        place = f"{Path(last.filename).name}:{last.lineno} {last.name}"
-        return "unexpected", f"{type(error).__name__} at {place}: {str(error)[:300]!r}"
+        location = f"{Path(last.filename).name}:{last.lineno} {last.name}"
+        return "unexpected", f"{type(error).__name__} at {location}: {str(error)[:300]!r}"
     numbers = found.select_dtypes("number").to_numpy(dtype="float64")
     if not np.isfinite(numbers).all():
         return "not finite", "predictions"
@@ -242,7 +243,7 @@ class _Cached:
         self.networks, self.forwards = networks, forwards
 
     def __enter__(self) -> None:
-        self.before = models.build, forward.Forward
+        self.before = models.build, batched_model.BatchedModel
         build, made = self.before
 
         def build_once(name: str, signature: Any, **values: Any) -> keras.Model:
@@ -267,5 +268,5 @@ class _Cached:
         self._set(*self.before)
 
     def _set(self, build: Any, trace: Any) -> None:
-        models.build, forward.Forward = build, trace
-        kerasnn.forecasting.forecaster.Forward = trace
+        models.build, batched_model.BatchedModel = build, trace
+        kerasnn.forecasting.forecaster.BatchedModel = trace

@@ -167,15 +167,17 @@ def _consistent(content: Members) -> Members:
         data = json.loads(content[members.PREPROCESSING])
         several = isinstance(data, dict) and "others" in data
         signature = (JointPreprocessor if several else Preprocessor).from_dict(data).signature
-        recipe = json.loads(content[members.RECIPE]) | {"signature": signature.to_dict()}
+        training_options = json.loads(content[members.TRAINING_OPTIONS]) | {
+            "signature": signature.to_dict()
+        }
     except (KerasnnError, LookupError, TypeError, ValueError, AttributeError):
         return content
-    return content | {members.RECIPE: json.dumps(recipe).encode()}
+    return content | {members.TRAINING_OPTIONS: json.dumps(training_options).encode()}
 
 
 _CHANGES: tuple[tuple[str, Callable[[Random, bytes], bytes]], ...] = (
-    (members.RECIPE, _json),
-    (members.RECIPE, _json),
+    (members.TRAINING_OPTIONS, _json),
+    (members.TRAINING_OPTIONS, _json),
     (members.PREPROCESSING, _json),
     (members.PREPROCESSING, _json),
     (members.PREPROCESSING, _json),

@@ -12,15 +12,15 @@ import pandas as pd
 import kerasnn
 from kerasnn import models
 from kerasnn.bundle import Bundle, ForecastBundle
+from kerasnn.calibration.conformal import ConformalCalibration
 from kerasnn.data import read
-from kerasnn.evaluation.conformal import Margins
+from kerasnn.data.schema import infer
 from kerasnn.forecasting.forecaster import Forecaster
 from kerasnn.forecasting.intervals import Intervals, levels_for
-from kerasnn.predictor import Decision, Predictor
+from kerasnn.options import PreprocessingOptions, TrainingOptions
+from kerasnn.prediction.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.preprocessing.joint import fit_ways
-from kerasnn.recipes import PreprocessingOptions, Recipe
-from kerasnn.schema import infer
 
 Members = dict[str, bytes]
 N_ROWS = 40
@@ -89,7 +89,9 @@ def _bundle(
     _fill(network)
     config = {"run": {"seed": 7, "baselines": False}, "data": {"encoding": "utf-8"}}
     predictor = Predictor(fitted, network, decision or Decision())
-    bundle = Bundle(model, hyperparameters, Recipe(epochs=3), predictor, config, {"note": "näh"})
+    bundle = Bundle(
+        model, hyperparameters, TrainingOptions(epochs=3), predictor, config, {"note": "näh"}
+    )
     return bundle, frame.head(3)
 
 
@@ -100,8 +102,8 @@ def _fill(network: Any) -> None:
 
 
 def _binary() -> tuple[Bundle, pd.DataFrame]:
-    margins = Margins(3.0, (1.0, 2.0, 3.0), (0.1, 0.4, 0.9))
-    decision = Decision(1.5, 0.25, margins=margins)
+    conformal_calibration = ConformalCalibration(3.0, (1.0, 2.0, 3.0), (0.1, 0.4, 0.9))
+    decision = Decision(1.5, 0.25, conformal_calibration=conformal_calibration)
     return _bundle("mlp", table("binary"), decision=decision, width=4, depth=1)
 
 
@@ -174,7 +176,7 @@ def _forecast() -> tuple[ForecastBundle, pd.DataFrame]:
     offsets = np.stack([np.full((HORIZON, 1), size) for size in (-1.0, 0.0, 2.0)])
     intervals = Intervals(levels_for(0.8), offsets, "made up")
     forecaster = Forecaster(fitted, network, intervals)
-    return ForecastBundle("blend", values, Recipe(), forecaster, run.bundle.config), frame
+    return ForecastBundle("blend", values, TrainingOptions(), forecaster, run.bundle.config), frame
 
 
 _MAKERS: dict[str, Callable[[], tuple[Bundle | ForecastBundle, pd.DataFrame]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from kerasnn.augmentations import CHANGES
+from kerasnn.training.augmentation.policies import CHANGES
 
 # The numbers of an image, (batch,) each, by the name of the change that they are for.
 Draws = dict[str, list[tf.Tensor]]
@@ -15,7 +15,7 @@ Draws = dict[str, list[tf.Tensor]]
 COUNTS = {"shift": 2, "zoom": 1, "rotate": 1, "color": 3, "randaugment": 4, "cutout": 2}
 COUNTS |= {"mixup": 1, "cutmix": 4}
 COINS = ("flip", "flip_vertical")
-PLACES = {name: place for place, name in enumerate(CHANGES)}
+PLACES = {name: location for location, name in enumerate(CHANGES)}
 
 
 def draw(

@@ -54,13 +54,13 @@ def amounts(uniform: list[tf.Tensor], *, colored: bool) -> Amounts:
     # Among the others: from the next one on, round the list.
     two = (one + 1 + whole(second, len(names) - 1)) % len(names)
     return {
-        name: _sign(sign) * _is(one, place) + _sign(other_sign) * _is(two, place)
-        for place, name in enumerate(names)
+        name: _sign(sign) * _is(one, location) + _sign(other_sign) * _is(two, location)
+        for location, name in enumerate(names)
     }
 
 
-def _is(index: tf.Tensor, place: int) -> tf.Tensor:
-    return tf.cast(tf.equal(index, place), "float32")
+def _is(index: tf.Tensor, location: int) -> tf.Tensor:
+    return tf.cast(tf.equal(index, location), "float32")
 
 
 def _sign(uniform: tf.Tensor) -> tf.Tensor:

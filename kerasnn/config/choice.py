@@ -1,0 +1,81 @@
+"""What ``model="auto"`` chose: the networks to train, and the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Member(NamedTuple):
+    """One of the networks of a choice: a model of the zoo and its profile."""
+
+    model: str
+    profile: str = "default"
+
+    @classmethod
+    def read(cls, text: str) -> Member:
+        """What `str` wrote.
+
+        >>> Member.read("tabm:small"), str(Member.read("mlp"))
+        (Member(model='tabm', profile='small'), 'mlp')
+        """
+        model, _, profile = text.partition(":")
+        return cls(model, profile) if profile else cls(model)
+
+    def __str__(self) -> str:
+        return self.model if self.profile == "default" else f"{self.model}:{self.profile}"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is trained, and why.
+
+    Args:
+        members: Networks whose predictions are averaged; one stands alone.
+        reason: One sentence.
+        epochs: Fewer than usual, for want of time; else 0.
+        by_cost: Whether the rows and the machine had a say, so that it is worth telling at once.
+    """
+
+    members: tuple[Member, ...]
+    reason: str
+    epochs: int = 0
+    by_cost: bool = False
+
+    @property
+    def model(self) -> str:
+        """That of the first member."""
+        return self.members[0].model
+
+    @property
+    def profile(self) -> str:
+        """Likewise."""
+        return self.members[0].profile
+
+    @property
+    def ensemble(self) -> int:
+        """How many networks are trained."""
+        return len(self.members)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Keys of the configuration that it decides, unless somebody chose them."""
+        values: dict[str, Any] = {
+            "model.name": self.model,
+            "model.profile": self.profile,
+            "run.ensemble": self.ensemble,
+        }
+        if len(set(self.members)) > 1:
+            values["run.members"] = tuple(map(str, self.members))
+        if self.epochs:
+            values["training.epochs"] = self.epochs
+        return values
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {"members": list(map(str, self.members)), "reason": self.reason}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Choice:
+        """Rebuild what was chosen and why from plain data."""
+        return cls(tuple(map(Member.read, data["members"])), data["reason"])

@@ -1,0 +1,1 @@
+"""Columns: which kind each is, and what its cells mean."""

@@ -1,0 +1,54 @@
+"""What a column may be taken for, and the columns that are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kerasnn.signature import Kind
+
+MANY_ROWS = 20
+"""Fewer rows than this are too few to call unique values identifiers or free text."""
+
+
+@dataclass
+class Guess:
+    """The kind of one column.
+
+    Args:
+        kind: As in `Column`.
+        reason: Why, in a few words.
+        layout: How its text is read: the decimal sign of numbers, the layout of dates.
+        used: Whether the column says something about a row.
+        findings: What to warn of: what, and how to mend it.
+    """
+
+    kind: Kind
+    reason: str
+    layout: str = ""
+    used: bool = True
+    findings: list[tuple[str, str]] = field(default_factory=list)
+
+
+def left_out(
+    kind: Kind, reason: str, what: str, hint: str, findings: list[tuple[str, str]] | None = None
+) -> Guess:
+    """A column that is not used, with a warning of that."""
+    return Guess(kind, reason, used=False, findings=[*(findings or []), (what, hint)])
+
+
+def constant(value: Any) -> Guess:
+    """All cells hold one value."""
+    shown = str(value)[:40]
+    return left_out("constant", f"always '{shown}'", f"always '{shown}', left out", "")
+
+
+def empty() -> Guess:
+    """No cell holds anything."""
+    return left_out("constant", "no values", "has no values, left out", "")
+
+
+def identifier(reason: str) -> Guess:
+    """It names rows, and says nothing about them."""
+    what = f"looks like an identifier ({reason}), left out"
+    return left_out("identifier", reason, what, "override its kind if it is not one")

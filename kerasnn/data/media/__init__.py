@@ -1,0 +1,1 @@
+"""Images and sounds as cells of a table: decoding, sizes, duplicates."""

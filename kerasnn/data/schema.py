@@ -1,0 +1,361 @@
+"""What each column of a table is, and what is to be predicted.
+
+The kind of a column decides how it is read and encoded; nothing else about it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data import duplicate_rows
+from kerasnn.data.columns import kinds, labels, multilabel, number_parsing, values
+from kerasnn.data.columns.kinds import USED_KINDS
+from kerasnn.data.columns.multilabel import LabelSets
+from kerasnn.data.columns.number_columns import check_numbers
+from kerasnn.data.frames import SourceTable, location
+from kerasnn.data.readers.long_tables import LongTable
+from kerasnn.errors import ConfigError, DataError, UnknownNameError, quantity, warn
+from kerasnn.signature import Kind, Task
+
+__all__ = ["USED_KINDS", "Column", "Kind", "Schema", "Target", "check_target", "describe", "infer"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: As in the data.
+        kind: Number, category, boolean, date, image and text are encoded; the others are left out.
+        reason: Why the kind was chosen, or why the column is left out, in a few words.
+        used: Whether the network sees the column.
+        layout: How its cells are read, in training and ever after: the decimal sign of numbers
+            (``.`` or ``,``) and their unit behind it (``. kg``), ``duration``, the layout of dates (``ISO8601`` or as of ``strptime``), the height,
+            width and channels of images (``32x32x3``), what texts are cut into (``words`` or
+            ``characters``).
+    """
+
+    name: str
+    kind: Kind
+    reason: str = ""
+    used: bool = True
+    layout: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The column to be predicted.
+
+    Args:
+        name: As in the data.
+        task: Binary, multiclass, multilabel or regression.
+        classes: Labels in the order of their codes, as text; empty for regression.
+        label_type: How labels are given back in Python: ``"str"``, ``"int"``, ``"float"`` or ``"bool"``.
+        separator: Between the labels of a cell of a multilabel target; else empty.
+        indicators: Whether the cells of a multilabel target are vectors of 0 and 1.
+        layout: How the cells of a regression target are read, as of a `Column`; empty if the cells
+            decide.
+    """
+
+    name: str
+    task: Task
+    classes: tuple[str, ...] = ()
+    label_type: Literal["str", "int", "float", "bool"] = "str"
+    separator: str = ""
+    indicators: bool = False
+    layout: str = ""
+
+    @property
+    def sets(self) -> LabelSets:
+        """How the cells of a multilabel target are read."""
+        return LabelSets(self.classes, self.separator, self.indicators)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table, without the target, in the order of the data, and the target.
+
+    Args:
+        columns: What each of them is.
+        target: To be predicted.
+        notes: What looked odd about the table.
+        long: How series were made of a table that has a row for each of their points.
+    """
+
+    columns: tuple[Column, ...]
+    target: Target
+    notes: tuple[str, ...] = field(default=())
+    long: LongTable | None = None
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that the network sees."""
+        return tuple(column for column in self.columns if column.used)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Schema:
+        """Rebuild from `to_dict`'s data, also after a trip through JSON."""
+        target = data["target"]
+        return cls(
+            tuple(Column(**column) for column in data["columns"]),
+            Target(**{**target, "classes": tuple(target.get("classes", ()))}),
+            tuple(data.get("notes", ())),
+            LongTable.from_dict(data["long"]) if data.get("long") else None,
+        )
+
+
+def infer(
+    examples: SourceTable,
+    *,
+    target: str,
+    task: Task | None = None,
+    columns: Mapping[str, Kind] | None = None,
+    drop: Sequence[str] = (),
+) -> Schema:
+    """Find the kind of each column and the task, and warn of what looks odd.
+
+    Args:
+        examples: The table; rows without a target are not looked at.
+        target: Name of the column to be predicted.
+        task: Instead of the one that the target suggests.
+        columns: Kinds to take instead of the ones that the cells suggest.
+        drop: Columns to leave out.
+
+    Raises:
+        DataError: If the table can't be learned from.
+        ConfigError: If an argument names no column, kind or task.
+
+    >>> from kerasnn.data import read
+    >>> table = read({"age": [20, 30, 40], "bought": ["no", "yes", "yes"]})
+    >>> infer(table, target="bought").target.classes
+    ('no', 'yes')
+    """
+    given = dict(columns or {})
+    frame = examples.frame
+    check_target(examples, target)
+    check_arguments(frame, target, task, given, drop)
+    known = ~multilabel.unlabelled(frame[target], task)
+    table = frame if known.all() else frame[known]
+    if len(table) < 2:
+        what = f"{len(table)} row{'' if len(table) == 1 else 's'}, too few to learn from"
+        raise DataError(what, location=examples.origin, hint="add rows")
+    notes: list[str] = []
+    found = _target(table[target], task or _task_of_kind(given.get(target)), notes)
+    described = describe(table.drop(columns=target), given, drop=drop, notes=notes)
+    schema = Schema(described, found, ())
+    if not schema.features:
+        left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in described)
+        what = f"no column is left to learn from: {left_out}"
+        raise DataError(what, location=examples.origin, hint="give a column a kind with `columns`")
+    if found.task == "multilabel":
+        table = table.assign(**{target: multilabel.as_text(table[target], found.sets)})
+    _note_repeats(table, schema, notes)
+    return Schema(described, found, tuple(notes))
+
+
+def describe(
+    frame: pd.DataFrame,
+    columns: Mapping[str, Kind],
+    *,
+    drop: Sequence[str] = (),
+    notes: list[str],
+) -> tuple[Column, ...]:
+    """Find the kinds of columns, and warn of what looks odd.
+
+    Args:
+        frame: Features alone.
+        columns: Kinds to take instead of the ones that the cells suggest.
+        drop: Columns to leave out.
+        notes: The warnings are added to it.
+
+    Raises:
+        DataError: A column holds what it can't.
+    """
+    return tuple(
+        _column(frame[name], columns.get(name), dropped=name in drop, notes=notes)
+        for name in map(str, frame.columns)
+    )
+
+
+def check_target(examples: SourceTable, target: str) -> None:
+    """Raise if there is no such column, or no other one."""
+    names = [str(name) for name in examples.frame.columns]
+    if target not in names:
+        raise UnknownNameError("target column", target, names, location=examples.origin)
+    if len(names) == 1:
+        hint = "add columns to learn from"
+        raise DataError(f"no column but the target '{target}'", location=examples.origin, hint=hint)
+
+
+def check_arguments(
+    frame: pd.DataFrame,
+    target: str,
+    task: str | None,
+    given: Mapping[str, str],
+    drop: Sequence[str],
+) -> None:
+    """Raise if an argument of `infer` names no column of a table, no kind or no task."""
+    names = [str(name) for name in frame.columns]
+    for name in [*given, *drop]:
+        if name not in names:
+            raise UnknownNameError("column", name, names)
+    for kind in given.values():
+        if kind not in get_args(Kind):
+            raise UnknownNameError("kind", kind, get_args(Kind))
+    if task is not None and task not in get_args(Task):
+        raise UnknownNameError("task", task, get_args(Task))
+    if target in drop:
+        raise ConfigError(f"the target '{target}' is dropped", hint="take it out of `drop`")
+
+
+def _task_of_kind(kind: Kind | None) -> Task | Literal["classes"] | None:
+    """The kind given for the target says whether it is classes."""
+    if kind in ("category", "boolean"):
+        return "classes"
+    if kind is None or kind == "number":
+        return "regression" if kind else None
+    what = f"a target can't be of kind '{kind}'"
+    raise ConfigError(what, hint="make it a number, category or boolean")
+
+
+def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: list[str]) -> Target:
+    name = str(series.name)
+    if task == "multilabel" or multilabel.are_lists(series):
+        return _several_labels(series, task, notes)
+    numbers = labels.numbers_or_none(series)
+    layout = labels.layout_of(series) or ""
+    if task == "regression" or (task is None and layout == number_parsing.DURATION):
+        _check_regression(series, values.as_numbers(series, layout=layout))
+        _note_layout(series, layout, notes)
+        return Target(name, "regression", layout=layout)
+    found = values.as_categories(series)
+    classes, label_type = labels.classes_of(found)
+    is_inferred = task is None
+    if task is None and len(classes) > 1:
+        task = labels.likely_task(_quantities(numbers, classes, series), len(classes))
+        if task == "regression":
+            assert numbers is not None
+            _check_regression(series, numbers)
+            _note_layout(series, layout, notes)
+            _note_few_numbers(series, numbers, notes)
+            return Target(name, "regression", layout=layout)
+    labels.check_classes(series, classes, len(series))
+    if is_inferred:
+        _note_separators(series, classes, notes)
+    if task in (None, "classes"):
+        task = "binary" if len(classes) == 2 else "multiclass"
+    if task == "binary" and len(classes) != 2:
+        what = f"the target has {len(classes):,} classes, too many for the task 'binary'"
+        raise DataError(
+            what, location=location(series), hint="leave the task out, or merge classes"
+        )
+    return Target(name, task, classes, label_type)  # type: ignore[arg-type]
+
+
+def _note_layout(series: pd.Series, layout: str, notes: list[str]) -> None:
+    """Say how a target with units or durations is read."""
+    if pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
+        known = [str(cell).strip() for cell in series.dropna().unique()]
+        what = number_parsing.described(known, layout) if len(layout) > 1 else None
+        if what is not None:
+            hint = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
+            _note(what, notes, at=location(series), hint=hint)
+
+
+def _quantities(
+    numbers: np.ndarray | None, classes: Sequence[str], series: pd.Series
+) -> np.ndarray | None:
+    """The numbers of a target; None where they are codes with leading zeros, each in some rows."""
+    return (
+        None if number_parsing.are_codes(classes) and len(series) >= 3 * len(classes) else numbers
+    )
+
+
+def _note_few_numbers(series: pd.Series, numbers: np.ndarray, notes: list[str]) -> None:
+    """Say that a target of few whole numbers is read as quantities."""
+    if labels.may_be_classes(numbers):
+        what = (
+            f"the {len(np.unique(numbers))} whole numbers of the target, {numbers.min():.12g} to "
+            f"{numbers.max():.12g}, are read as quantities, for regression"
+        )
+        _note(what, notes, at=location(series), hint="if they are classes, pass task='multiclass'")
+
+
+def _several_labels(
+    series: pd.Series, task: Task | Literal["classes"] | None, notes: list[str]
+) -> Target:
+    if task not in (None, "multilabel"):
+        what = "the target's cells are lists, which are several labels a row"
+        raise DataError(
+            what, location=location(series), hint="leave the task out, or flatten the lists"
+        )
+    found = multilabel.find(series)
+    n_empty = multilabel.count_empty(series)
+    if n_empty:
+        what = f"{quantity(n_empty, 'row of the target is', 'rows of the target are')} empty and count as having no label"
+        _note(what, notes, at=location(series), hint="write NA where the labels are not known")
+    return Target(str(series.name), "multilabel", found.classes, "str", *found[1:])
+
+
+def _note_separators(series: pd.Series, classes: Sequence[str], notes: list[str]) -> None:
+    several = labels.separated(classes)
+    if several is not None:
+        what = f"classes such as '{several[:40]}' look like several labels each"
+        _note(
+            what, notes, at=location(series), hint="if they are, say so with the task 'multilabel'"
+        )
+
+
+def _check_regression(series: pd.Series, numbers: np.ndarray) -> None:
+    check_numbers(series, numbers, whole=False)
+    if len(pd.unique(numbers)) == 1:
+        what = f"the target is always {numbers[0]:g}"
+        raise DataError(what, location=location(series), hint="choose another target")
+
+
+def _column(series: pd.Series, kind: Kind | None, *, dropped: bool, notes: list[str]) -> Column:
+    name = str(series.name)
+    if dropped:
+        try:
+            found = kind or kinds.guess(series).kind
+        except DataError:
+            found = "text"
+        return Column(name, found, "dropped", used=False)
+    guess = kinds.force(series, kind) if kind else kinds.guess(series)
+    for what, hint in guess.findings:
+        _note(what, notes, at=location(series), hint=hint)
+    return Column(name, guess.kind, guess.reason, guess.used, guess.layout)
+
+
+def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
+    """Warn of rows that repeat another one, or that contradict another one."""
+    if any(column.kind in ("image", "sound") for column in schema.features):
+        # They repeat by what is in them, not by how they are named.
+        return
+    hashes = {name: duplicate_rows.cell_hashes(table[name]) for name in table.columns}
+    n_repeats = duplicate_rows.count_repeats(duplicate_rows.row_hashes(hashes.values()))
+    if n_repeats:
+        what = f"{n_repeats:,} of {len(table):,} rows {'repeats' if n_repeats == 1 else 'repeat'} another row"
+        _note(what, notes, at=location(table), hint="remove them if they are copies")
+    if schema.target.classes:
+        another = "set of labels" if schema.target.task == "multilabel" else "class"
+        features = duplicate_rows.row_hashes(hashes[column.name] for column in schema.features)
+        labelled = duplicate_rows.row_hashes([features, hashes[schema.target.name]])
+        n_conflicts = duplicate_rows.count_conflicts(features, labelled)
+        if n_conflicts:
+            what = f"{quantity(n_conflicts, 'row has', 'rows have')} the features of another row but another {another}"
+            _note(what, notes, at=location(table), hint="no model can tell them apart")
+
+
+def _note(what: str, notes: list[str], *, at: str, hint: str) -> None:
+    notes.append(f"{what} ({at})" if at else what)
+    warn(what, location=at or None, hint=hint or None)

@@ -1,0 +1,1 @@
+"""Explanations: saliency of images, occlusion of words, permutation importance."""

@@ -1,0 +1,290 @@
+"""What each column of a table is to a forecast: the time, the series, the targets, what helps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kerasnn.data.columns import cells, kinds
+from kerasnn.data.columns.dates import ISO, is_layout
+from kerasnn.data.columns.kind_inference import Guess
+from kerasnn.data.columns.labels import numbers_or_none
+from kerasnn.data.columns.number_columns import check_numbers
+from kerasnn.data.columns.values import as_booleans, as_categories, as_numbers
+from kerasnn.data.frames import location, origin_of
+from kerasnn.errors import ConfigError, DataError, ModelRefusedError, UnknownNameError, warn
+from kerasnn.forecasting.times import Clock, are_steps
+from kerasnn.options import DataOptions, ForecastOptions
+from kerasnn.preprocessing.preprocessor import check_columns
+
+_BOOLEAN = "boolean"
+_YEAR = re.compile(r"(?:.*[_\W])?years?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns that a forecast uses.
+
+    Args:
+        time: Of the points in time.
+        series: Together they name the series of a row.
+        targets: What is forecast.
+        past: Numbers that are known up to now.
+        known: Numbers that are known ahead.
+        numbers: That never change within a series.
+        words: Likewise; the names of the series are among them where there are several.
+        clock: How times are read.
+        layouts: By column, as of `kerasnn.data.schema.Column`; ``boolean`` for yes and no.
+    """
+
+    time: str
+    series: tuple[str, ...]
+    targets: tuple[str, ...]
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    clock: Clock = "utc"
+    layouts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        own = (*self.series, self.time, *self.targets, *self.past, *self.known)
+        return tuple(dict.fromkeys((*own, *self.numbers, *self.words)))
+
+    def read(self, frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
+        """Columns of numbers, (n, columns); NaN where one is missing.
+
+        Raises:
+            DataError: A column is not there, or a cell is no number or infinite.
+        """
+        check_columns(frame, list(names))
+        read = [self._numbers(frame[name]) for name in names]
+        return np.stack(read, axis=1) if read else np.zeros((len(frame), 0))
+
+    def names_of(self, frame: pd.DataFrame) -> NDArray[np.object_]:
+        """The series of each row, as texts, (n, columns).
+
+        Raises:
+            DataError: A column is not there, or a row has no series.
+        """
+        check_columns(frame, list(self.series))
+        columns = [as_categories(frame[name]) for name in self.series]
+        for name, texts in zip(self.series, columns, strict=True):
+            missing = np.flatnonzero([text is None for text in texts])
+            if len(missing):
+                what = f"{len(missing):,} rows have no series" if len(missing) > 1 else _NO_SERIES
+                where = location(frame[name], frame.index[missing[0]])
+                raise DataError(what, location=where, hint="fill it in, or leave the row out")
+        return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0), dtype=object)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {**asdict(self), "layouts": dict(self.layouts)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Roles:
+        """Rebuild from `to_dict`'s data, which may be a stranger's.
+
+        Raises:
+            ModelRefusedError: It is no such data.
+        """
+        several = ("series", "targets", "past", "known", "numbers", "words")
+        if not isinstance(data, Mapping) or {*data} != {"time", "clock", "layouts", *several}:
+            raise ModelRefusedError("the columns of the forecast are malformed")
+        texts = [data["time"], *(name for key in several for name in _listed(data[key]))]
+        layouts = data["layouts"]
+        if not (
+            all(isinstance(text, str) for text in texts)
+            and data["clock"] in get_args(Clock)
+            and isinstance(layouts, Mapping)
+            and all(isinstance(text, str) for text in (*layouts, *layouts.values()))
+            and data["targets"]
+            and is_layout(layouts.get(data["time"], "") or ISO)
+        ):
+            raise ModelRefusedError("the columns of the forecast are malformed")
+        named = {key: tuple(data[key]) for key in several}
+        return cls(time=data["time"], clock=data["clock"], layouts=dict(layouts), **named)
+
+    def _numbers(self, series: pd.Series) -> NDArray[np.float64]:
+        layout = self.layouts.get(str(series.name), "")
+        if layout == _BOOLEAN:
+            return as_booleans(series)
+        numbers: NDArray[np.float64] = as_numbers(series, layout=layout)
+        check_numbers(series, numbers, whole=False)
+        return numbers
+
+
+_NO_SERIES = "a row has no series"
+
+
+def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> Roles:
+    """Find the role of each column by the rows to learn from.
+
+    Args:
+        frame: These rows.
+        data: Target, kinds and columns to leave out.
+        options: What else was chosen.
+
+    Raises:
+        ConfigError: A name is unknown, or columns don't fit together.
+        DataError: There is no time, or a column does not hold what it should.
+    """
+    targets = _targets(frame, data, options)
+    named = [*targets, *options.series, *options.known, *([options.time] if options.time else [])]
+    for name in named:
+        if name not in frame.columns:
+            raise UnknownNameError("column", name, list(map(str, frame.columns)))
+    _check_apart(targets, options)
+    rest = [name for name in frame.columns if name not in {*data.drop, *targets, *options.series}]
+    guesses = {
+        name: _guess(frame[name], data) for name in [*targets, *rest] if name != options.time
+    }
+    time = options.time or _time_column(frame, guesses, targets)
+    layouts = {name: guess.layout for name, guess in guesses.items() if guess.layout}
+    layouts |= {name: _BOOLEAN for name, guess in guesses.items() if guess.kind == _BOOLEAN}
+    steps = are_steps(frame[time])
+    layouts[time] = "" if steps else kinds.force(frame[time], "date").layout
+    roles = Roles(time, options.series, targets, layouts=layouts, clock="steps" if steps else "utc")
+    for name in options.known:
+        if not _is_numeric(guesses[name], frame[name]):
+            hint = "make it a number, such as 1 for yes and 0 for no"
+            raise DataError(
+                "a column known ahead must be a number", location=f"column '{name}'", hint=hint
+            )
+    others = [name for name in rest if name not in (time, *options.known)]
+    return _with_others(roles, frame, {name: guesses[name] for name in others}, options)
+
+
+def _targets(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> tuple[str, ...]:
+    targets = options.targets or ((data.target,) if data.target else ())
+    if not targets:
+        raise ConfigError("no target", hint="name the column to be forecast as `target`")
+    if data.target and data.target not in targets:
+        what = f"the target '{data.target}' is not among `forecast.targets`"
+        raise ConfigError(what, hint="give one of both")
+    if len(set(targets)) < len(targets):
+        raise ConfigError("a target is named twice", location="forecast.targets")
+    return targets
+
+
+def _check_apart(targets: tuple[str, ...], options: ForecastOptions) -> None:
+    """No column has two roles."""
+    named = [*targets, *options.series, *options.known, *([options.time] if options.time else [])]
+    twice = next((name for name in named if named.count(name) > 1), None)
+    if twice is not None:
+        hint = "name it as one of time, series, target and known"
+        raise ConfigError(f"column '{twice}' has two roles", hint=hint)
+
+
+def _guess(series: pd.Series, data: DataOptions) -> Guess:
+    kind = data.columns.get(str(series.name))
+    return kinds.force(series, kind) if kind else kinds.guess(series)
+
+
+def _time_column(
+    frame: pd.DataFrame, guesses: Mapping[str, Guess], targets: tuple[str, ...]
+) -> str:
+    """The only column of dates; without one, the only column of years that is named so.
+
+    Raises:
+        DataError: There is none, or there are several.
+    """
+    found = [
+        name for name, guess in guesses.items() if guess.kind == "date" and name not in targets
+    ]
+    if not found:
+        found = [name for name in guesses if name not in targets and _are_years(frame[name])]
+    if len(found) == 1:
+        return found[0]
+    where = str(origin_of(frame)) or None
+    if found:
+        listed = ", ".join(f"'{name}'" for name in found)
+        raise DataError(
+            f"several columns of dates: {listed}", location=where, hint="name one as `time`"
+        )
+    what = "no column of dates to forecast along"
+    raise DataError(what, location=where, hint="name the column of the time as `time`")
+
+
+def _are_years(series: pd.Series) -> bool:
+    """Whether a column is named as years are and holds years alone."""
+    numbers = numbers_or_none(series) if _YEAR.fullmatch(str(series.name)) else None
+    if numbers is None or not len(numbers):
+        return False
+    return bool(((numbers >= 1000) & (numbers < 3000) & (numbers == np.floor(numbers))).all())
+
+
+def _is_numeric(guess: Guess, series: pd.Series) -> bool:
+    if guess.kind in ("number", _BOOLEAN):
+        return True
+    # Numbers that never change, or count the rows, are numbers here all the same.
+    form = cells.form_of(cells.to_arrow(series))
+    return guess.kind in ("constant", "identifier") and form in ("numbers", "booleans")
+
+
+def _with_others(
+    roles: Roles, frame: pd.DataFrame, guesses: Mapping[str, Guess], options: ForecastOptions
+) -> Roles:
+    """Give each other column its role: what changes within a series is known up to now."""
+    past: list[str] = []
+    numbers: list[str] = []
+    words: list[str] = []
+    series = _codes(roles.names_of(frame))
+    several = len(series) and series.max() > 0
+    for name, guess in guesses.items():
+        if guess.kind in ("constant", "identifier"):
+            continue
+        fixed = _is_fixed(frame[name], series)
+        if fixed and several:
+            (numbers if _is_numeric(guess, frame[name]) else words).append(name)
+        elif not fixed and _is_numeric(guess, frame[name]):
+            past.append(name)
+    if several:
+        words = [*roles.series, *words]
+    return replace(
+        roles,
+        past=tuple(past),
+        known=options.known,
+        numbers=tuple(numbers),
+        words=tuple(words),
+        layouts={k: v for k, v in roles.layouts.items() if k in {*guesses, *roles.columns}},
+    )
+
+
+def warn_of_unused(frame: pd.DataFrame, roles: Roles, data: DataOptions) -> None:
+    """Say which columns that vary have no role."""
+    rest = [name for name in frame.columns if name not in {*roles.columns, *data.drop}]
+    unused = [f"'{name}'" for name in rest if frame[name].astype(str).nunique() > 1]
+    if unused:
+        what = f"columns that can't help a forecast are left out: {', '.join(unused[:5])}"
+        more = ", …" if len(unused) > 5 else ""
+        warn(what + more, location=str(origin_of(frame)) or None, hint="make numbers of what could")
+
+
+def _codes(names: NDArray[np.object_]) -> NDArray[np.int64]:
+    """A number for each series, in the order of appearance, (n,)."""
+    if not names.shape[1]:
+        return np.zeros(len(names), np.int64)
+    rows = pd.MultiIndex.from_arrays(list(names.T))
+    codes: NDArray[np.int64] = pd.factorize(rows)[0].astype(np.int64)
+    return codes
+
+
+def _is_fixed(column: pd.Series, series: NDArray[np.int64]) -> bool:
+    """Whether a column has one value in each series, missing cells apart."""
+    texts = pd.Series(as_categories(column))
+    return bool((texts.groupby(series).nunique() <= 1).all())
+
+
+def _listed(value: Any) -> Iterator[Any]:
+    if not isinstance(value, list | tuple):
+        raise ModelRefusedError("the columns of the forecast are malformed")
+    return iter(value)

@@ -1,0 +1,105 @@
+"""Train each member of a blend on its own, and put them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kerasnn import models
+from kerasnn.config.config import Config, ModelOptions
+from kerasnn.forecasting import fit as learning
+from kerasnn.forecasting.fit import TrainedModel, TrainingSetup
+from kerasnn.models.forecasting import blend
+from kerasnn.training.checkpoints import Checkpoints
+
+if TYPE_CHECKING:
+    from kerasnn.training.fit import Callback
+
+NAME = "blend"
+
+
+@dataclass(frozen=True)
+class Blended:
+    """A blend whose members have learned.
+
+    Args:
+        trained_model: The blend.
+        members: What came of the training of each, by name.
+    """
+
+    trained_model: TrainedModel
+    members: Mapping[str, TrainedModel]
+
+    def refit_solved(self, trained_model: TrainedModel) -> TrainedModel:
+        """With the members that are solved for solved on all points before the test part.
+
+        Args:
+            trained_model: The blend, with its intervals.
+        """
+        networks = {
+            name: learning.refit_solved(member).forecaster.network
+            for name, member in self.members.items()
+        }
+        blend.fill(trained_model.training_setup.network, networks)
+        return trained_model
+
+
+def learn_blend(
+    training_setup: TrainingSetup,
+    config: Config,
+    *,
+    checkpoints: Checkpoints | None = None,
+    fingerprint: Mapping[str, Any] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Blended:
+    """Train the members of a blend one after the other; each has a folder of checkpoints.
+
+    Args:
+        training_setup: Of the blend.
+        config: Likewise; what differs there from the recipe of blends holds for each member.
+        checkpoints: As for `kerasnn.training.fit.fit`.
+        fingerprint: Likewise.
+        callbacks: Likewise.
+    """
+    members: dict[str, TrainedModel] = {}
+    for member in blend.members_of(str(config.model.hyperparameters["members"])):
+        own = member_config(member, config)
+        part = learning.prepare(training_setup.prepared.panel, training_setup.parts, own)
+        folder = checkpoints.of_member(member.name) if checkpoints else None
+        members[member.name] = learning.learn(
+            part, own, checkpoints=folder, fingerprint=fingerprint, callbacks=callbacks
+        )
+    blend.fill(
+        training_setup.network,
+        {name: each.training_setup.network for name, each in members.items()},
+    )
+    trained_model = learning.as_it_is(training_setup, config)
+    if any(each.fitted.progress.stopped == "interrupted" for each in members.values()):
+        trained_model.fitted.progress.stopped = "interrupted"
+    return Blended(trained_model, members)
+
+
+def is_solved(config: Config) -> bool:
+    """Whether no gradient step was taken, so that validation picked no epoch."""
+    if config.model.name != NAME:
+        return models.get(config.model.name).closed_form
+    members = blend.members_of(str(config.model.hyperparameters["members"]))
+    return all(models.get(member.name).closed_form for member in members)
+
+
+def member_config(member: blend.Member, config: Config) -> Config:
+    """The configuration of a member: its own recipe, save for what differs from that of blends."""
+    training_options, usual = (
+        models.get(member.name).training_options,
+        asdict(models.get(NAME).training_options),
+    )
+    chosen = {k: v for k, v in asdict(config.training).items() if v != usual[k]}
+    values = {**models.hyperparameters(member.name), **member.hyperparameters}
+    history = member.history or config.forecast.history
+    return replace(
+        config,
+        model=ModelOptions(member.name, values),
+        training=replace(training_options, **chosen),
+        forecast=replace(config.forecast, history=history),
+    )

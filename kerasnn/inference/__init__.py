@@ -1,0 +1,1 @@
+"""Batched forward passes of any network, in batches bounded by memory."""

@@ -1,0 +1,1 @@
+"""From raw rows to predictions: preprocessing, network, calibration, decision."""

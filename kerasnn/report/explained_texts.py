@@ -1,0 +1,52 @@
+"""Explained texts as one page for a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kerasnn.explain.excerpts import passage
+from kerasnn.report.drawing import figure_of, percent, shorten
+from kerasnn.report.page import fill, style
+from kerasnn.report.sections.texts import draw as texts
+
+if TYPE_CHECKING:
+    from kerasnn.data.schema import Target
+    from kerasnn.explain.text import TextExplanation
+
+# Classes whose probabilities are told.
+MAX_CLASSES = 5
+
+
+def render(target: Target, explained: Sequence[TextExplanation]) -> str:
+    """The page.
+
+    Args:
+        target: What was predicted.
+        explained: Rows with their texts, which are shown whole.
+    """
+    articles = [
+        texts.article(
+            each.name,
+            _said(each),
+            True,
+            [{"column": t.column, **passage(t.text, t.pushes, whole=True)} for t in each.texts],
+        )
+        for each in explained
+    ]
+    legend = texts.legend(target.task, about="what is explained")
+    values = {"target": target.name, "legend": legend, "articles": articles, "css": style()}
+    return fill("explained.html", values)
+
+
+def _said(explained: TextExplanation) -> str:
+    """The prediction, the likeliest classes, and what the words are for where that is another."""
+    if not explained.probabilities:
+        value = figure_of(float(explained.prediction))
+        return f"{value} ({figure_of(explained.base)} without the words)"
+    likely = list(explained.probabilities.items())[:MAX_CLASSES]
+    shares = ", ".join(f"{shorten(name, 40)} {percent(share)}" for name, share in likely)
+    said = f"{shorten(str(explained.prediction), 60)} ({shares})"
+    if explained.about != str(explained.prediction):
+        said += f"; the words: for {shorten(str(explained.about), 40)}"
+    return said

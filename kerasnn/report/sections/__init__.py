@@ -1,0 +1,1 @@
+"""Sections of the report: what each collects from a run, and how it is drawn."""

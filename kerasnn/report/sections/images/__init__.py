@@ -1,0 +1,1 @@
+"""Images, and what the network sees in them."""

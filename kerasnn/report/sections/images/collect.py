@@ -1,0 +1,186 @@
+"""What a report shows of images: samples, mistakes, and what the network makes of them.
+
+All rows are chosen by labels and scores; only the pixels of those shown are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data.media.decoding import PictureError, open_header
+from kerasnn.data.media.images import ImageCell
+from kerasnn.explain.thumbnails import spread
+from kerasnn.report.sections.images import filters_and_maps
+from kerasnn.report.sections.images.rows import Scene
+
+if TYPE_CHECKING:
+    from kerasnn.data.media.duplicate_images import Pair
+    from kerasnn.metrics.predictions import Predictions
+    from kerasnn.prediction.predictor import Predictor
+
+MAX_SAMPLES, MAX_CLASSES, MAX_A_CLASS, MIN_A_CLASS = 72, 24, 10, 3
+MAX_VALUES = 24
+AUGMENTED, DRAWS = 5, 6
+MAX_SHOWN, MAX_PAIRS, MAX_A_PAIR, MAX_LOOKED_AT = 12, 5, 4, 6
+MAX_HEADERS, MAX_SHARED = 300, 8
+
+
+def gallery(
+    predictor: Predictor,
+    train: pd.DataFrame,
+    tested: pd.DataFrame,
+    predictions: Predictions,
+    *,
+    changes: Sequence[str] = (),
+    seed: int = 0,
+    look_inside: bool = True,
+    rows: pd.DataFrame | None = None,
+    shared: Sequence[Pair] = (),
+) -> dict[str, Any] | None:
+    """Pictures for the report of a run with images; None for one without.
+
+    Args:
+        predictor: As trained.
+        train: Its training rows.
+        tested: Held-back rows.
+        predictions: Of these.
+        changes: That training images went through, names of `kerasnn.training.augmentation.policies.CHANGES`.
+        seed: Of the training.
+        look_inside: Whether filters, maps and saliency are shown, which takes some seconds.
+        rows: Of all parts.
+        shared: Images of one part that are in another one too, by their place in these.
+
+    Returns:
+        Data for JSON whose ``files`` are PNG and JPEG in base64, less than 1 MiB; elsewhere in it
+        a file is meant by its number.
+    """
+    if not predictor.preprocessor.images:
+        return None
+    scene = Scene(predictor, train, tested, predictions)
+    image = predictor.preprocessor.images[0]
+    worst, most_confident = scene.worst(MAX_SHOWN), scene.most_confident(MAX_SHOWN)
+    found: dict[str, Any] = {
+        "column": image.name,
+        "size": [image.height, image.width, image.channels],
+        "n_columns": len(predictor.preprocessor.images),
+        "originals": _originals(train[image.name]),
+        "worst": scene.cards(worst),
+        "surest": scene.cards(most_confident),
+        "pairs": _pairs(scene),
+        "samples": _samples(scene),
+        "augmented": _augmented(scene, changes, seed) if changes else None,
+    }
+    if shared and rows is not None and len(predictor.preprocessor.images) == 1:
+        found["shared"] = _shared(scene, rows, shared)
+    if look_inside:
+        found["filters"] = filters_and_maps.filters(scene)
+        found["activations"] = filters_and_maps.maps(
+            scene, int(most_confident[0]) if len(most_confident) else 0
+        )
+        found["attention"] = filters_and_maps.attention(
+            scene, most_confident[:MAX_LOOKED_AT], worst[:MAX_LOOKED_AT]
+        )
+    return {**found, "files": scene.album.files}
+
+
+def _pairs(scene: Scene) -> list[dict[str, Any]]:
+    """What was taken for what most often, with the surest of these mistakes."""
+    given = scene.predictions
+    if given.task not in ("binary", "multiclass"):
+        return []
+    wrong, n_classes = np.flatnonzero(~scene.is_right), len(given.classes)
+    mistakes = given.truth[wrong] * n_classes + given.decision[wrong]
+    kinds, counts = np.unique(mistakes, return_counts=True)
+    found = []
+    for index in np.argsort(-counts, kind="stable")[:MAX_PAIRS]:
+        truth, decided = divmod(int(kinds[index]), n_classes)
+        rows = wrong[mistakes == kinds[index]]
+        rows = rows[np.argsort(-given.scores[rows, decided], kind="stable")][:MAX_A_PAIR]
+        found.append(
+            {
+                "truth": given.classes[truth],
+                "decided": given.classes[decided],
+                "count": int(counts[index]),
+                "of": int((given.truth == truth).sum()),
+                "cards": scene.cards(rows),
+            }
+        )
+    return found
+
+
+def _samples(scene: Scene) -> list[dict[str, Any]]:
+    """Training images of each class, or from the lowest to the highest value."""
+    preprocessor, train = scene.predictor.preprocessor, scene.train
+    target = preprocessor.schema.target
+    if target.task == "regression":
+        values = preprocessor.coder.values(train[target.name])
+        order = np.argsort(values, kind="stable")[spread(len(values), MAX_VALUES)]
+        files = scene.files(train, order)
+        return [{"label": None, "values": values[order], "files": files}]
+    codes = preprocessor.target(train)
+    has = codes == 1 if codes.ndim == 2 else codes[:, None] == np.arange(len(target.classes))
+    shown = np.sort(np.argsort(-has.sum(axis=0), kind="stable")[:MAX_CLASSES])
+    each = int(np.clip(MAX_SAMPLES // max(1, len(shown)), MIN_A_CLASS, MAX_A_CLASS))
+    found = []
+    for code in shown:
+        rows = np.flatnonzero(has[:, code])
+        if len(rows):
+            files = scene.files(train, rows[spread(len(rows), each)])
+            found.append({"label": target.classes[code], "count": len(rows), "files": files})
+    return found
+
+
+def _augmented(scene: Scene, changes: Sequence[str], seed: int) -> dict[str, Any]:
+    """Some training images, and what the network saw of each in different epochs."""
+    from kerasnn.training.augmentation import Augmenter, sample_page
+
+    images = scene.predictor.preprocessor.signature.image_inputs
+    originals = scene.pixels(scene.train, spread(len(scene.train), AUGMENTED))
+    page = sample_page(Augmenter(changes, images, seed=seed), originals, draws=DRAWS)
+    rows = [
+        {
+            "original": scene.album.add(original),
+            "draws": [scene.album.add(np.asarray(draw)) for draw in draws],
+        }
+        for original, draws in zip(originals, page, strict=True)
+    ]
+    return {"changes": list(changes), "rows": rows}
+
+
+def _shared(scene: Scene, rows: pd.DataFrame, shared: Sequence[Pair]) -> dict[str, Any]:
+    """How many images are in two parts, and some of them."""
+    pairs = []
+    for pair in shared[:MAX_SHARED]:
+        both = [pair.row_a, pair.row_b]
+        pairs.append(
+            {
+                "parts": [pair.part_a, pair.part_b],
+                "names": [scene.name(rows, row) for row in both],
+                "files": scene.files(rows, both),
+            }
+        )
+    exact = sum(pair.kind == "exact" for pair in shared)
+    return {"count": len(shared), "exact": exact, "pairs": pairs}
+
+
+def _originals(cells: pd.Series) -> dict[str, Any] | None:
+    """Sizes of the files behind some images, by their headers; None for images in memory."""
+    sizes = []
+    for cell in cells.iloc[spread(len(cells), MAX_HEADERS)]:
+        path = cell.origin if isinstance(cell, ImageCell) else cell
+        if not isinstance(path, str) or not path:
+            return None
+        try:
+            image = open_header(path)
+        except PictureError:
+            continue
+        with image:
+            sizes.append((image.size[1], image.size[0]))
+    if not sizes:
+        return None
+    sizes.sort(key=lambda size: size[0] * size[1])
+    return {"read": len(sizes), "smallest": list(sizes[0]), "largest": list(sizes[-1])}

@@ -1,0 +1,98 @@
+"""What a report shows of texts: mistakes word by word, telling words, lengths, what is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from kerasnn.data.columns.values import as_texts
+from kerasnn.evaluation.predicted_rows import PredictedRows, Rows
+from kerasnn.explain.excerpts import passage
+from kerasnn.explain.occlusion import columns_of, pushes
+from kerasnn.report.sections.texts.top_words import coverage, lengths, top_words
+
+if TYPE_CHECKING:
+    from kerasnn.metrics.predictions import Predictions
+    from kerasnn.prediction.predictor import Predictor
+
+MAX_WORST, MAX_SUREST, MAX_COLUMNS = 10, 6, 3
+
+
+def readings(
+    predictor: Predictor,
+    train: pd.DataFrame,
+    tested: pd.DataFrame,
+    predictions: Predictions,
+    *,
+    look_inside: bool = True,
+) -> dict[str, Any] | None:
+    """Texts for the report of a run with text columns; None for one without.
+
+    Args:
+        predictor: As trained.
+        train: Its training rows.
+        tested: Held-back rows.
+        predictions: Of these.
+        look_inside: Whether words are left out of texts, which takes some seconds.
+
+    Returns:
+        Plain data for JSON, some ten thousand characters of text at most.
+    """
+    columns = dict(list(columns_of(predictor).items())[:MAX_COLUMNS])
+    if not columns:
+        return None
+    predicted_rows = PredictedRows(predictor, train, tested, predictions)
+    told = []
+    for name, column in columns.items():
+        told.append(
+            {
+                "name": column.name,
+                "unit": column.unit,
+                "length": column.length,
+                "lengths": lengths(column, as_texts(train[column.name])),
+                "coverage": coverage(column, as_texts(tested[column.name])),
+                "telling": top_words(predicted_rows, name, column) if look_inside else [],
+            }
+        )
+    return {
+        "columns": told,
+        "worst": _cards(
+            predicted_rows, predicted_rows.worst(MAX_WORST), list(columns), look_inside
+        ),
+        "surest": _cards(
+            predicted_rows, predicted_rows.most_confident(MAX_SUREST), list(columns), look_inside
+        ),
+    }
+
+
+def _cards(
+    predicted_rows: PredictedRows, rows: Rows, names: Sequence[str], look_inside: bool
+) -> list[dict[str, Any]]:
+    """Rows with their texts, each word with what it does for what was decided."""
+    if not len(rows):
+        return []
+    inputs, asked = predicted_rows.inputs(rows), predicted_rows.asked(rows)
+    columns = columns_of(predicted_rows.predictor)
+    frame = predicted_rows.tested.iloc[list(rows)].reset_index(drop=True)
+    texts = {name: as_texts(frame[columns[name].name]) for name in names}
+    cards = []
+    for location, row in enumerate(rows):
+        one = {key: values[location : location + 1] for key, values in inputs.items()}
+        code = int(asked[location])
+        passages = []
+        for name in names:
+            text = texts[name][location]
+            found = pushes(predicted_rows.predictor, one, name, text, code) if look_inside else []
+            passages.append({"column": columns[name].name, **passage(text, found)})
+        card = {key: _plain(value) for key, value in predicted_rows.card(int(row)).items()}
+        if predicted_rows.predictions.classes:
+            card["about"] = predicted_rows.predictions.classes[code]
+        cards.append({**card, "passages": passages})
+    return cards
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

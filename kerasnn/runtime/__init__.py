@@ -1,0 +1,1 @@
+"""The process and the machine: the import of Keras, memory, cores, forks, and wall-clock phases."""
