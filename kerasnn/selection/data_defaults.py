@@ -20,7 +20,7 @@ from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.selection.flip_invariance import mirrors
 from kerasnn.selection.target_transform import TargetChoice, choose_target
 from kerasnn.selection.tokenizer import choose_unit
-from kerasnn.training.augmentation import policies
+from kerasnn.training import augmentation_policies
 
 # Training images that tell whether a mirrored image still means the same.
 MIRRORED = 4_000
@@ -50,7 +50,7 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
     if images:
         augment = ",".join(_changes(config, train, schema)) or "none"
     elif augment != "auto":
-        policies.check(augment)
+        augmentation_policies.check(augment)
     if augment != config.training.augment:
         decided["training.augment"] = augment
     if schema.target.task == "regression":
@@ -96,6 +96,6 @@ def _changes(config: Config, train: pd.DataFrame, schema: Schema) -> tuple[str, 
         pixels = image_columns.pixels_of(train[column.name].iloc[rows], column.layout)[:]
         return mirrors(pixels, preprocessor.target(train.iloc[rows]), seed=config.run.seed)
 
-    return policies.resolve(
+    return augmentation_policies.resolve(
         config.training.augment, preprocessor.signature, n_rows=len(train), mirrors=allowed
     )

@@ -18,7 +18,7 @@ from kerasnn.signature import Image, Signature
 from kerasnn.training.augmentation import Augmenter, Mix, pixels, randaugment, sample_page
 from kerasnn.training.augmentation.draws import draw, scramble
 from kerasnn.training.augmentation.geometry import Warp
-from kerasnn.training.augmentation.policies import CHANGES, check, resolve
+from kerasnn.training.augmentation_policies import CHANGES, check, resolve
 
 RANDOM = np.random.default_rng(0)
 N = 64
@@ -573,7 +573,7 @@ def test_check() -> None:
 
 def test_names_are_checked_without_tensorflow() -> None:
     code = (
-        "import sys, kerasnn.training.augmentation.policies as a; a.check('light'); "
+        "import sys, kerasnn.training.augmentation_policies as a; a.check('light'); "
         "sys.exit('tensorflow' in sys.modules or 'numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,7 +15,7 @@ from kerasnn.signature import Image
 from kerasnn.training.augmentation import mixing, pixels, randaugment
 from kerasnn.training.augmentation.draws import Draws, between, draw
 from kerasnn.training.augmentation.geometry import Warp, move
-from kerasnn.training.augmentation.policies import CHANGES, MIXES
+from kerasnn.training.augmentation_policies import CHANGES, MIXES
 
 # Usual for ImageNet; of brightness, contrast and saturation.
 JITTER = 0.4
@@ -44,7 +44,7 @@ class Augmenter:
     then their values changed, then parts cut out, then images mixed.
 
     Args:
-        changes: Names out of `kerasnn.training.augmentation.policies.CHANGES`, in any order.
+        changes: Names out of `kerasnn.training.augmentation_policies.CHANGES`, in any order.
         images: By the name of the network's input.
         seed: Any whole number.
         compiled: Whether XLA compiles it, in parts: about three times as fast, after a second's

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from kerasnn.training.augmentation.policies import CHANGES
+from kerasnn.training.augmentation_policies import CHANGES
 
 # The numbers of an image, (batch,) each, by the name of the change that they are for.
 Draws = dict[str, list[tf.Tensor]]

@@ -48,7 +48,7 @@ def gallery(
         train: Its training rows.
         tested: Held-back rows.
         predictions: Of these.
-        changes: That training images went through, names of `kerasnn.training.augmentation.policies.CHANGES`.
+        changes: That training images went through, names of `kerasnn.training.augmentation_policies.CHANGES`.
         seed: Of the training.
         look_inside: Whether filters, maps and saliency are shown, which takes some seconds.
         rows: Of all parts.

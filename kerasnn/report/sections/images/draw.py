@@ -13,7 +13,7 @@ from typing import Any
 
 from kerasnn.errors import ModelRefusedError
 from kerasnn.report.drawing import figure_of, percent, shorten
-from kerasnn.training.augmentation.policies import CHANGES
+from kerasnn.training.augmentation_policies import CHANGES
 
 ReportData = dict[str, Any]
 
