@@ -250,7 +250,7 @@ def test_default_targets(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
 def test_arrays(write: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
-    write(path, x=X, y=np.array([3, 1, 4, 1, 5]), location=np.array(list("abcde"), "S1"))
+    write(path, x=X, y=np.array([3, 1, 4, 1, 5]), place=np.array(list("abcde"), "S1"))
     frame = read(path).frame
     assert list(frame.columns) == ["x", "y", "place"]
     np.testing.assert_array_equal(np.stack(list(frame["x"])), X)
