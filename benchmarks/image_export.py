@@ -50,7 +50,7 @@ def report(run: kerasnn.Run, folder: Path) -> None:
     network = run.predictor.network
     print(
         f"{network.name}, {network.count_params():,} parameters, images of {column.height} x "
-        f"{column.width}, mirrored: {run.predictor.decision.mirror}; {len(own)} test images; "
+        f"{column.width}, mirrored: {run.predictor.decision.flip_tta}; {len(own)} test images; "
         "largest difference"
     )
     kinds = {f"{h}x{w}": (h, w) for h, w in images.sizes(column)}

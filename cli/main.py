@@ -138,9 +138,9 @@ def _explain(error: BaseException) -> tuple[int, str]:
             return 4, str(KerasnnError((error.strerror or str(error)).lower(), location=location))
     if type(error).__name__ == "ResourceExhaustedError":  # TensorFlow's own
         return _explain(_memory_error())
-    what = " ".join(f"{type(error).__name__}: {error}".split())
+    problem = " ".join(f"{type(error).__name__}: {error}".split())
     hint = "this is a fault of kerasnn; --debug shows where it happened"
-    return 1, str(KerasnnError(what, hint=hint))
+    return 1, str(KerasnnError(problem, hint=hint))
 
 
 def _memory_error() -> ResourceError:
@@ -153,11 +153,11 @@ def _usage(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     if isinstance(error, click.NoSuchOption) and context:
         return str(_no_such_option(error.option_name, context.command))
-    what = error.format_message().rstrip(".")
-    if what[1:2].islower():
-        what = what[0].lower() + what[1:]
+    problem = error.format_message().rstrip(".")
+    if problem[1:2].islower():
+        problem = problem[0].lower() + problem[1:]
     hint = f"see '{context.command_path} --help'" if context else None
-    return str(KerasnnError(what, hint=hint))
+    return str(KerasnnError(problem, hint=hint))
 
 
 def _no_such_option(name: str, command: click.Command) -> UnknownNameError:

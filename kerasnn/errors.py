@@ -36,22 +36,24 @@ LONGEST_NAME = 200
 
 
 class KerasnnError(Exception):
-    """One line of text: ``what (place) – fix``.
+    """One line of text: ``problem (location) – hint``.
 
     Args:
-        what: The rule that was broken and the value that broke it.
+        problem: The rule that was broken and the value that broke it.
         location: Where, as ``file:row,column`` or the name of a column or key.
         hint: What to do next, as an imperative.
     """
 
     exit_code = 2
 
-    def __init__(self, what: str, *, location: str | None = None, hint: str | None = None) -> None:
-        self.what = what
+    def __init__(
+        self, problem: str, *, location: str | None = None, hint: str | None = None
+    ) -> None:
+        self.problem = problem
         self.location = location
         self.hint = hint
-        what = _bounded(what)
-        located = f"{what} ({_bounded(location)})" if location else what
+        problem = _bounded(problem)
+        located = f"{problem} ({_bounded(location)})" if location else problem
         super().__init__(one_line(f"{located} – {_bounded(hint)}" if hint else located))
 
 
@@ -155,9 +157,9 @@ class KerasnnWarning(UserWarning):
     """Something the user should know; the work goes on."""
 
 
-def warn(what: str, *, location: str | None = None, hint: str | None = None) -> None:
+def warn(problem: str, *, location: str | None = None, hint: str | None = None) -> None:
     """Warn with the same one-line form as an error, at the line that called kerasnn."""
-    message = str(KerasnnError(what, location=location, hint=hint))
+    message = str(KerasnnError(problem, location=location, hint=hint))
     warnings.warn(message, KerasnnWarning, stacklevel=_levels_to_caller())
 
 

@@ -209,7 +209,7 @@ class TrainingOptions:
         clip_norm: Largest global norm of the gradients; 0 does not clip.
         augment: How training images are changed at random: ``none``, ``light``, ``strong``, names
             of changes such as ``shift,cutout``, or ``auto``, which goes by the data.
-        mirror: Whether a prediction is the mean of an image's and its mirror image's; ``auto``
+        flip_tta: Whether a prediction is the mean of an image's and its mirror image's; ``auto``
             does so where training mirrors them.
         pretrained: File of weights to start from, for the models that take one. Then the head alone
             is trained first, and the end of the backbone with it after that, for ``epochs``.
@@ -244,7 +244,7 @@ class TrainingOptions:
     l2: float = 0.0
     clip_norm: float = 1.0
     augment: str = "auto"
-    mirror: Literal["auto", "yes", "no"] = "auto"
+    flip_tta: Literal["auto", "yes", "no"] = "auto"
     pretrained: str | None = None
     fine_tune: float = 0.33
     fine_tune_rate: float = 1e-4

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 # Of encoding the columns of one table, for networks that are averaged.
-MOST_WAYS = 16
+MAX_ENCODINGS = 16
 
 Task = Literal["binary", "multiclass", "multilabel", "regression", "forecast"]
 Unit = Literal["words", "characters"]
@@ -240,7 +240,7 @@ class Signature:
     members: tuple[Signature, ...] = ()
 
     @property
-    def ways(self) -> tuple[Signature, ...]:
+    def encodings(self) -> tuple[Signature, ...]:
         """What a network sees that takes its columns in the first way, in the second …."""
         others = (
             replace(self, numbers=each.numbers, categories=each.categories, members=())
@@ -248,18 +248,18 @@ class Signature:
         )
         return (replace(self, members=()), *others)
 
-    def way_inputs(self, way: int) -> dict[str, str]:
+    def encoding_inputs(self, encoding: int) -> dict[str, str]:
         """From the names of the inputs of a way, counted from 1, to those that all ways have.
 
-        >>> Signature(Output("regression", 1), Numbers(("age",))).way_inputs(1)
+        >>> Signature(Output("regression", 1), Numbers(("age",))).encoding_inputs(1)
         {'numbers': 'numbers'}
         """
         named = {"numbers": self.numbers, "categories": self.categories}
         found = {name: name for name, columns in named.items() if columns}
         media = (self.image_inputs, self.text_inputs, self.series_inputs, self.sound_inputs)
         found |= {name: name for columns in media for name in columns}
-        if way > 1 and self.numbers:
-            found["numbers"] = f"numbers_{way}"
+        if encoding > 1 and self.numbers:
+            found["numbers"] = f"numbers_{encoding}"
         return found
 
     @property

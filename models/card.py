@@ -104,10 +104,10 @@ def measure(name: str, data: str | os.PathLike[str], *, target: str) -> Size:
     from kerasnn.data.schema import infer
     from kerasnn.preprocessing import Preprocessor
 
-    examples = tables.read(data)
-    schema = infer(examples, target=target)
+    table = tables.read(data)
+    schema = infer(table, target=target)
     entry = models.get(name)
-    signature = Preprocessor.fit(examples.frame, schema, entry.preprocessing).signature
+    signature = Preprocessor.fit(table.frame, schema, entry.preprocessing).signature
     network = models.build(name, signature)
     parameters = sum(int(weight.shape.num_elements()) for weight in network.trainable_weights)
     return Size(os.fspath(data), len(schema.features), signature.output.width, parameters)

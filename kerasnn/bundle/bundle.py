@@ -132,8 +132,8 @@ def _preprocessor(data: Any) -> Preprocessor:
     except ModelRefusedError:
         raise
     except (KerasnnError, ValueError, TypeError, LookupError, AttributeError) as error:
-        what = f"{files.PREPROCESSING} is malformed: {type(error).__name__}"
-        raise ModelRefusedError(what) from None
+        problem = f"{files.PREPROCESSING} is malformed: {type(error).__name__}"
+        raise ModelRefusedError(problem) from None
 
 
 def build_network(described: Description, weights: bytes) -> Any:
@@ -162,5 +162,5 @@ def build_network(described: Description, weights: bytes) -> Any:
     except RecursionError:
         raise ModelRefusedError("its network has too many layers in a row") from None
     except KerasnnError as error:
-        what = shown(error.what, limit=200)
-        raise ModelRefusedError(f"the recipe is malformed: {what}") from None
+        problem = shown(error.problem, limit=200)
+        raise ModelRefusedError(f"the recipe is malformed: {problem}") from None

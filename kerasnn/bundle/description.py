@@ -14,7 +14,7 @@ from kerasnn.errors import ModelRefusedError
 from kerasnn.files.json_values import conform, shown
 from kerasnn.options import TrainingOptions
 from kerasnn.prediction.predictor import Decision
-from kerasnn.signature import MOST_WAYS, Categories, Numbers, Signature
+from kerasnn.signature import MAX_ENCODINGS, Categories, Numbers, Signature
 
 MOST_HYPERPARAMETERS = 64
 LONGEST_TEXT = 300
@@ -147,7 +147,7 @@ def _check_signature(signature: Signature) -> None:
         _check_numbers(numbers)
     if categories:
         _check_categories(categories)
-    _check_ways(signature)
+    _check_encodings(signature)
     for image in signature.images:
         sizes = (image.height, image.width)
         _check(all(1 <= side <= LARGEST_SIDE for side in sizes), "the size of an image")
@@ -172,21 +172,21 @@ def _check_categories(categories: Categories) -> None:
     _check(all(0 <= n <= LARGEST_SIZE for n in categories.widths), "widths")
 
 
-def _check_ways(signature: Signature) -> None:
+def _check_encodings(signature: Signature) -> None:
     """Those beside the first have numbers and categories of the same columns and nothing else."""
     output, numbers, categories = signature.output, signature.numbers, signature.categories
     what = "the ways of its members"
-    _check(len(signature.members) < MOST_WAYS, what)
+    _check(len(signature.members) < MAX_ENCODINGS, what)
     _check(not signature.members or signature.window is None, what)
-    for way in signature.members:
-        _check(way == Signature(output, way.numbers, way.categories), what)
-        _check((way.numbers is None) == (numbers is None), what)
-        _check((way.categories is None) == (categories is None), what)
-        if way.numbers:
-            _check_numbers(way.numbers)
-        if way.categories and categories:
-            _check_categories(way.categories)
-            _check(way.categories.cardinalities == categories.cardinalities, what)
+    for encoding in signature.members:
+        _check(encoding == Signature(output, encoding.numbers, encoding.categories), what)
+        _check((encoding.numbers is None) == (numbers is None), what)
+        _check((encoding.categories is None) == (categories is None), what)
+        if encoding.numbers:
+            _check_numbers(encoding.numbers)
+        if encoding.categories and categories:
+            _check_categories(encoding.categories)
+            _check(encoding.categories.cardinalities == categories.cardinalities, what)
 
 
 def _check_numbers(numbers: Numbers) -> None:

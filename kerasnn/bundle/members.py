@@ -42,8 +42,8 @@ def write_members(path: str | os.PathLike[str], members: Mapping[str, bytes]) ->
     """
     for name, limit in LIMITS.items():
         if len(members[name]) > limit:
-            what = f"{name} takes {len(members[name]) / MIB:.1f} MiB, more than {limit // MIB}"
-            raise StorageError(what, location=os.fspath(path), hint="make it smaller")
+            problem = f"{name} takes {len(members[name]) / MIB:.1f} MiB, more than {limit // MIB}"
+            raise StorageError(problem, location=os.fspath(path), hint="make it smaller")
     content = {MANIFEST: make_manifest(members)} | {name: members[name] for name in LIMITS}
     write_atomically(path, pack(content))
 
@@ -91,9 +91,9 @@ def refused_at(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except ModelRefusedError as refusal:
-        what = f"the model is refused: {refusal.what}"
+        problem = f"the model is refused: {refusal.problem}"
         hint = refusal.hint or "get it again from where it was made"
-        raise ModelRefusedError(what, location=os.fspath(path), hint=hint) from None
+        raise ModelRefusedError(problem, location=os.fspath(path), hint=hint) from None
 
 
 def locate(path: str | os.PathLike[str]) -> Path:
@@ -134,8 +134,8 @@ def _read_manifest(content: bytes) -> dict[str, dict[str, Any]]:
         raise ModelRefusedError(f"{MANIFEST} is damaged")
     schema = manifest.get("schema")
     if type(schema) is int and schema > SCHEMA:
-        what = f"made by a newer kerasnn (schema {schema}); this one reads {SCHEMA}"
-        raise ModelRefusedError(what, hint="pip install -U kerasnn")
+        problem = f"made by a newer kerasnn (schema {schema}); this one reads {SCHEMA}"
+        raise ModelRefusedError(problem, hint="pip install -U kerasnn")
     expected = {"format", "schema", "members", "digest"}
     if manifest.keys() != expected or type(schema) is not int or schema != SCHEMA:
         raise ModelRefusedError(f"{MANIFEST} is malformed")

@@ -93,8 +93,8 @@ def _read(content: bytes) -> dict[str, NDArray[Any]]:
     try:
         arrays: dict[str, NDArray[Any]] = safetensors.numpy.load(content)
     except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
-        what = f"the weights can't be read: {shown(error)}"
-        raise ModelRefusedError(what) from None
+        problem = f"the weights can't be read: {shown(error)}"
+        raise ModelRefusedError(problem) from None
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ModelRefusedError(f"the weight '{shown(name)}' is not finite")

@@ -161,11 +161,15 @@ def check_decides(target: Target) -> None:
         ConfigError: It has values, or more than two classes.
     """
     if target.task == "regression":
-        what = f"the target '{target.name}' is a number: there is no decision threshold to choose"
-        raise ConfigError(what, hint="leave the costs and the threshold out")
+        problem = (
+            f"the target '{target.name}' is a number: there is no decision threshold to choose"
+        )
+        raise ConfigError(problem, hint="leave the costs and the threshold out")
     if target.task == "multiclass":
-        what = f"a decision threshold needs two classes; '{target.name}' has {len(target.classes)}"
-        raise ConfigError(what, hint="leave the costs and the threshold out")
+        problem = (
+            f"a decision threshold needs two classes; '{target.name}' has {len(target.classes)}"
+        )
+        raise ConfigError(problem, hint="leave the costs and the threshold out")
 
 
 def parse_costs(text: str) -> Costs:

@@ -380,7 +380,7 @@ def _checked_hyperparameter(models: Any, model: str, name: str, setting: Setting
     except ConfigError as error:
         if setting.location is None:
             raise
-        raise ConfigError(error.what, location=setting.location, hint=error.hint) from None
+        raise ConfigError(error.problem, location=setting.location, hint=error.hint) from None
 
 
 def _dotted(name: str) -> str:

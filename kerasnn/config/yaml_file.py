@@ -74,7 +74,7 @@ def read(path: str | os.PathLike[str], *, below: Path | None = None) -> list[Val
     except ModelRefusedError as error:
         if os.path.isdir(path):
             raise ConfigError(f"'{name}' is a folder", hint="give the file in it") from None
-        raise ConfigError(error.what, location=name, hint="give a file of text") from None
+        raise ConfigError(error.problem, location=name, hint="give a file of text") from None
     except UnicodeDecodeError:
         raise ConfigError(f"'{name}' is not UTF-8 text", hint="save it as UTF-8") from None
     except yaml.MarkedYAMLError as error:

@@ -38,7 +38,7 @@ def row_hashes(columns: Iterable[np.ndarray]) -> np.ndarray:
     return total
 
 
-def count_repeats(hashes: np.ndarray) -> int:
+def count_duplicates(hashes: np.ndarray) -> int:
     """How many rows repeat an earlier one."""
     return len(hashes) - len(pd.unique(hashes))
 

@@ -106,18 +106,18 @@ def location(table: pd.DataFrame | pd.Series, label: Hashable = None) -> str:
     return f"{at},{column}" if column is not None else at
 
 
-def keep_rows(examples: SourceTable, kept: np.ndarray) -> SourceTable:
+def keep_rows(table: SourceTable, kept: np.ndarray) -> SourceTable:
     """The rows at some positions, counted anew; messages still name the row in the source.
 
     Args:
-        examples: A table.
+        table: A table.
         kept: Positions, int64 (n,).
     """
-    origin = origin_of(examples.frame)
+    origin = origin_of(table.frame)
     rows = kept if origin.rows is None else origin.rows[kept]
-    frame = examples.frame.iloc[kept].reset_index(drop=True)
+    frame = table.frame.iloc[kept].reset_index(drop=True)
     frame.attrs[_ORIGIN] = Origin(origin, origin.first_row, rows, origin.parts, origin.names)
-    return SourceTable(frame, examples.origin)
+    return SourceTable(frame, table.origin)
 
 
 def put_together(pieces: Sequence[SourceTable]) -> SourceTable:
@@ -197,8 +197,8 @@ def column_names(names: Iterable[str], location: str) -> list[str]:
         raise DataError(f"repeated column name {listed}", location=location or None, hint=hint)
     if blank:
         listed = ", ".join(f"'{name}'" for name in blank)
-        what = f"a column without a name is called {listed}"
-        warn(what, location=location or None, hint="name it in the header")
+        problem = f"a column without a name is called {listed}"
+        warn(problem, location=location or None, hint="name it in the header")
     return filled
 
 
@@ -207,8 +207,8 @@ def check_rows(frame: pd.DataFrame, location: str | None, *, allow_empty: bool) 
     if not len(frame.columns):
         raise DataError("a table without columns", location=location, hint="check what made it")
     if not len(frame) and not allow_empty:
-        what = "a header but no rows" if location else "a table without rows"
-        raise DataError(what, location=location, hint="check what made it")
+        problem = "a header but no rows" if location else "a table without rows"
+        raise DataError(problem, location=location, hint="check what made it")
 
 
 def slices(frame: pd.DataFrame, rows: int) -> Iterator[pd.DataFrame]:

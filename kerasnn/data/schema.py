@@ -15,7 +15,7 @@ import pandas as pd
 from kerasnn.data import duplicate_rows
 from kerasnn.data.columns import kinds, labels, multilabel, number_parsing, values
 from kerasnn.data.columns.kinds import USED_KINDS
-from kerasnn.data.columns.multilabel import LabelSets
+from kerasnn.data.columns.multilabel import MultilabelFormat
 from kerasnn.data.columns.number_columns import check_numbers
 from kerasnn.data.frames import SourceTable, location
 from kerasnn.data.readers.long_tables import LongTable
@@ -71,9 +71,9 @@ class Target:
     layout: str = ""
 
     @property
-    def sets(self) -> LabelSets:
+    def label_format(self) -> MultilabelFormat:
         """How the cells of a multilabel target are read."""
-        return LabelSets(self.classes, self.separator, self.indicators)
+        return MultilabelFormat(self.classes, self.separator, self.indicators)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Schema:
 
 
 def infer(
-    examples: SourceTable,
+    table: SourceTable,
     *,
     target: str,
     task: Task | None = None,
@@ -124,7 +124,7 @@ def infer(
     """Find the kind of each column and the task, and warn of what looks odd.
 
     Args:
-        examples: The table; rows without a target are not looked at.
+        table: The table; rows without a target are not looked at.
         target: Name of the column to be predicted.
         task: Instead of the one that the target suggests.
         columns: Kinds to take instead of the ones that the cells suggest.
@@ -140,25 +140,27 @@ def infer(
     ('no', 'yes')
     """
     given = dict(columns or {})
-    frame = examples.frame
-    check_target(examples, target)
+    frame = table.frame
+    check_target(table, target)
     check_arguments(frame, target, task, given, drop)
-    known = ~multilabel.unlabelled(frame[target], task)
-    table = frame if known.all() else frame[known]
-    if len(table) < 2:
-        what = f"{len(table)} row{'' if len(table) == 1 else 's'}, too few to learn from"
-        raise DataError(what, location=examples.origin, hint="add rows")
+    known = ~multilabel.unlabeled(frame[target], task)
+    labeled = frame if known.all() else frame[known]
+    if len(labeled) < 2:
+        problem = f"{len(labeled)} row{'' if len(labeled) == 1 else 's'}, too few to learn from"
+        raise DataError(problem, location=table.origin, hint="add rows")
     notes: list[str] = []
-    found = _target(table[target], task or _task_of_kind(given.get(target)), notes)
-    described = describe(table.drop(columns=target), given, drop=drop, notes=notes)
+    found = _target(labeled[target], task or _task_of_kind(given.get(target)), notes)
+    described = describe(labeled.drop(columns=target), given, drop=drop, notes=notes)
     schema = Schema(described, found, ())
     if not schema.features:
         left_out = ", ".join(f"'{column.name}' ({column.reason})" for column in described)
-        what = f"no column is left to learn from: {left_out}"
-        raise DataError(what, location=examples.origin, hint="give a column a kind with `columns`")
+        problem = f"no column is left to learn from: {left_out}"
+        raise DataError(problem, location=table.origin, hint="give a column a kind with `columns`")
     if found.task == "multilabel":
-        table = table.assign(**{target: multilabel.as_text(table[target], found.sets)})
-    _note_repeats(table, schema, notes)
+        labeled = labeled.assign(
+            **{target: multilabel.as_text(labeled[target], found.label_format)}
+        )
+    _note_duplicates(labeled, schema, notes)
     return Schema(described, found, tuple(notes))
 
 
@@ -186,14 +188,14 @@ def describe(
     )
 
 
-def check_target(examples: SourceTable, target: str) -> None:
+def check_target(table: SourceTable, target: str) -> None:
     """Raise if there is no such column, or no other one."""
-    names = [str(name) for name in examples.frame.columns]
+    names = [str(name) for name in table.frame.columns]
     if target not in names:
-        raise UnknownNameError("target column", target, names, location=examples.origin)
+        raise UnknownNameError("target column", target, names, location=table.origin)
     if len(names) == 1:
         hint = "add columns to learn from"
-        raise DataError(f"no column but the target '{target}'", location=examples.origin, hint=hint)
+        raise DataError(f"no column but the target '{target}'", location=table.origin, hint=hint)
 
 
 def check_arguments(
@@ -223,8 +225,8 @@ def _task_of_kind(kind: Kind | None) -> Task | Literal["classes"] | None:
         return "classes"
     if kind is None or kind == "number":
         return "regression" if kind else None
-    what = f"a target can't be of kind '{kind}'"
-    raise ConfigError(what, hint="make it a number, category or boolean")
+    problem = f"a target can't be of kind '{kind}'"
+    raise ConfigError(problem, hint="make it a number, category or boolean")
 
 
 def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: list[str]) -> Target:
@@ -254,9 +256,9 @@ def _target(series: pd.Series, task: Task | Literal["classes"] | None, notes: li
     if task in (None, "classes"):
         task = "binary" if len(classes) == 2 else "multiclass"
     if task == "binary" and len(classes) != 2:
-        what = f"the target has {len(classes):,} classes, too many for the task 'binary'"
+        problem = f"the target has {len(classes):,} classes, too many for the task 'binary'"
         raise DataError(
-            what, location=location(series), hint="leave the task out, or merge classes"
+            problem, location=location(series), hint="leave the task out, or merge classes"
         )
     return Target(name, task, classes, label_type)  # type: ignore[arg-type]
 
@@ -265,10 +267,10 @@ def _note_layout(series: pd.Series, layout: str, notes: list[str]) -> None:
     """Say how a target with units or durations is read."""
     if pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
         known = [str(cell).strip() for cell in series.dropna().unique()]
-        what = number_parsing.described(known, layout) if len(layout) > 1 else None
-        if what is not None:
+        problem = number_parsing.described(known, layout) if len(layout) > 1 else None
+        if problem is not None:
             hint = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
-            _note(what, notes, at=location(series), hint=hint)
+            _note(problem, notes, at=location(series), hint=hint)
 
 
 def _quantities(
@@ -283,79 +285,84 @@ def _quantities(
 def _note_few_numbers(series: pd.Series, numbers: np.ndarray, notes: list[str]) -> None:
     """Say that a target of few whole numbers is read as quantities."""
     if labels.may_be_classes(numbers):
-        what = (
+        problem = (
             f"the {len(np.unique(numbers))} whole numbers of the target, {numbers.min():.12g} to "
             f"{numbers.max():.12g}, are read as quantities, for regression"
         )
-        _note(what, notes, at=location(series), hint="if they are classes, pass task='multiclass'")
+        _note(
+            problem, notes, at=location(series), hint="if they are classes, pass task='multiclass'"
+        )
 
 
 def _several_labels(
     series: pd.Series, task: Task | Literal["classes"] | None, notes: list[str]
 ) -> Target:
     if task not in (None, "multilabel"):
-        what = "the target's cells are lists, which are several labels a row"
+        problem = "the target's cells are lists, which are several labels a row"
         raise DataError(
-            what, location=location(series), hint="leave the task out, or flatten the lists"
+            problem, location=location(series), hint="leave the task out, or flatten the lists"
         )
     found = multilabel.find(series)
     n_empty = multilabel.count_empty(series)
     if n_empty:
-        what = f"{quantity(n_empty, 'row of the target is', 'rows of the target are')} empty and count as having no label"
-        _note(what, notes, at=location(series), hint="write NA where the labels are not known")
+        problem = f"{quantity(n_empty, 'row of the target is', 'rows of the target are')} empty and count as having no label"
+        _note(problem, notes, at=location(series), hint="write NA where the labels are not known")
     return Target(str(series.name), "multilabel", found.classes, "str", *found[1:])
 
 
 def _note_separators(series: pd.Series, classes: Sequence[str], notes: list[str]) -> None:
     several = labels.separated(classes)
     if several is not None:
-        what = f"classes such as '{several[:40]}' look like several labels each"
+        problem = f"classes such as '{several[:40]}' look like several labels each"
         _note(
-            what, notes, at=location(series), hint="if they are, say so with the task 'multilabel'"
+            problem,
+            notes,
+            at=location(series),
+            hint="if they are, say so with the task 'multilabel'",
         )
 
 
 def _check_regression(series: pd.Series, numbers: np.ndarray) -> None:
     check_numbers(series, numbers, whole=False)
     if len(pd.unique(numbers)) == 1:
-        what = f"the target is always {numbers[0]:g}"
-        raise DataError(what, location=location(series), hint="choose another target")
+        problem = f"the target is always {numbers[0]:g}"
+        raise DataError(problem, location=location(series), hint="choose another target")
 
 
 def _column(series: pd.Series, kind: Kind | None, *, dropped: bool, notes: list[str]) -> Column:
     name = str(series.name)
     if dropped:
         try:
-            found = kind or kinds.guess(series).kind
+            found = kind or kinds.infer_kind(series).kind
         except DataError:
             found = "text"
         return Column(name, found, "dropped", used=False)
-    guess = kinds.force(series, kind) if kind else kinds.guess(series)
-    for what, hint in guess.findings:
-        _note(what, notes, at=location(series), hint=hint)
-    return Column(name, guess.kind, guess.reason, guess.used, guess.layout)
+    inferred = kinds.force(series, kind) if kind else kinds.infer_kind(series)
+    for problem, hint in inferred.data_warnings:
+        _note(problem, notes, at=location(series), hint=hint)
+    return Column(name, inferred.kind, inferred.reason, inferred.used, inferred.layout)
 
 
-def _note_repeats(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
+def _note_duplicates(table: pd.DataFrame, schema: Schema, notes: list[str]) -> None:
     """Warn of rows that repeat another one, or that contradict another one."""
     if any(column.kind in ("image", "sound") for column in schema.features):
         # They repeat by what is in them, not by how they are named.
         return
     hashes = {name: duplicate_rows.cell_hashes(table[name]) for name in table.columns}
-    n_repeats = duplicate_rows.count_repeats(duplicate_rows.row_hashes(hashes.values()))
+    n_repeats = duplicate_rows.count_duplicates(duplicate_rows.row_hashes(hashes.values()))
     if n_repeats:
-        what = f"{n_repeats:,} of {len(table):,} rows {'repeats' if n_repeats == 1 else 'repeat'} another row"
-        _note(what, notes, at=location(table), hint="remove them if they are copies")
+        problem = f"{n_repeats:,} of {len(table):,} rows {'repeats' if n_repeats == 1 else 'repeat'} another row"
+        _note(problem, notes, at=location(table), hint="remove them if they are copies")
     if schema.target.classes:
         another = "set of labels" if schema.target.task == "multilabel" else "class"
         features = duplicate_rows.row_hashes(hashes[column.name] for column in schema.features)
         labelled = duplicate_rows.row_hashes([features, hashes[schema.target.name]])
         n_conflicts = duplicate_rows.count_conflicts(features, labelled)
         if n_conflicts:
-            what = f"{quantity(n_conflicts, 'row has', 'rows have')} the features of another row but another {another}"
-            _note(what, notes, at=location(table), hint="no model can tell them apart")
+            problem = f"{quantity(n_conflicts, 'row has', 'rows have')} the features of another row but another {another}"
+            _note(problem, notes, at=location(table), hint="no model can tell them apart")
 
 
-def _note(what: str, notes: list[str], *, at: str, hint: str) -> None:
-    notes.append(f"{what} ({at})" if at else what)
-    warn(what, location=at or None, hint=hint or None)
+def _note(problem: str, notes: list[str], *, at: str, hint: str) -> None:
+    notes.append(f"{problem} ({at})" if at else problem)
+    warn(problem, location=at or None, hint=hint or None)

@@ -51,35 +51,35 @@ class Splits:
         return cls(rows[:train], rows[train : train + validation], rows[train + validation :])
 
 
-def drop_unlabelled(examples: SourceTable, target: str, *, task: Task | None = None) -> SourceTable:
+def drop_unlabeled(table: SourceTable, target: str, *, task: Task | None = None) -> SourceTable:
     """Leave out the rows without a target, and say how many.
 
     Args:
-        examples: A table.
+        table: A table.
         target: Name of the column.
         task: Where known: an empty cell of several labels has none of them.
 
     Raises:
         DataError: If they are more than half of the rows.
     """
-    check_target(examples, target)
-    missing = multilabel.unlabelled(examples.frame[target], task)
+    check_target(table, target)
+    missing = multilabel.unlabeled(table.frame[target], task)
     n_missing, n_rows = int(missing.sum()), len(missing)
     if not n_missing:
-        return examples
-    at = location(examples.frame[target])
-    what = f"{n_missing:,} of {n_rows:,} rows {'has' if n_missing == 1 else 'have'} no target"
+        return table
+    at = location(table.frame[target])
+    problem = f"{n_missing:,} of {n_rows:,} rows {'has' if n_missing == 1 else 'have'} no target"
     if n_missing > n_rows / 2:
-        raise DataError(what, location=at, hint="fill it in, or choose another target")
+        raise DataError(problem, location=at, hint="fill it in, or choose another target")
     warn(
-        f"{what} and {'is' if n_missing == 1 else 'are'} left out",
+        f"{problem} and {'is' if n_missing == 1 else 'are'} left out",
         location=at,
         hint="fill it in to learn from them",
     )
-    return keep_rows(examples, np.flatnonzero(~missing))
+    return keep_rows(table, np.flatnonzero(~missing))
 
 
-def split(examples: SourceTable, schema: Schema, options: SplitOptions, *, seed: int) -> Splits:
+def split(table: SourceTable, schema: Schema, options: SplitOptions, *, seed: int) -> Splits:
     """Divide the rows.
 
     ``random`` draws; ``stratified`` draws so that each class has its share in each part;
@@ -87,7 +87,7 @@ def split(examples: SourceTable, schema: Schema, options: SplitOptions, *, seed:
     those before; ``column`` obeys a column; ``auto`` is stratified for one class a row, else random.
 
     Args:
-        examples: The table, each row with a target.
+        table: The table, each row with a target.
         schema: Of the table.
         options: Kind, column and shares.
         seed: Of the draw; the same gives the same parts.
@@ -96,12 +96,12 @@ def split(examples: SourceTable, schema: Schema, options: SplitOptions, *, seed:
         DataError: If there are too few rows, classes or groups.
     """
     kind = _kind(options, schema)
-    frame = examples.frame
+    frame = table.frame
     _check_column(frame, options, kind)
     random = np.random.default_rng(seed)
     if kind == "column":
         return _by_column(frame[str(options.column)])
-    _check_count(len(frame), "rows", options, examples.origin)
+    _check_count(len(frame), "rows", options, table.origin)
     if kind == "stratified":
         return _stratified(frame[schema.target.name], options, random)
     if kind == "group":
@@ -194,9 +194,9 @@ def _note_single_rows(series: pd.Series, classes: Sequence[str]) -> None:
     shown = ", ".join(f"'{name}'" for name in classes[:3]) + (", …" if len(classes) > 3 else "")
     one = f"class {shown} has one row only, which trains"
     several = f"{len(classes):,} classes have one row each, which trains: {shown}"
-    what = one if len(classes) == 1 else several
+    problem = one if len(classes) == 1 else several
     warn(
-        what,
+        problem,
         location=location(series),
         hint="add rows, or no score tells how well they are predicted",
     )
@@ -252,8 +252,8 @@ def _by_time(series: pd.Series, schema: Schema, options: SplitOptions) -> Splits
     ]
     if not 0 < starts[0] < starts[1]:
         n = len(np.unique(times))
-        what = f"{quantity(n, 'different time')}, too few or too uneven for the split"
-        raise DataError(what, location=location(series), hint="split by 'random'")
+        problem = f"{quantity(n, 'different time')}, too few or too uneven for the split"
+        raise DataError(problem, location=location(series), hint="split by 'random'")
     return _parts(*np.split(order, starts))
 
 
@@ -279,9 +279,9 @@ def _by_column(series: pd.Series) -> Splits:
     names = [str(name).lower() if name is not None else "" for name in values.as_categories(series)]
     unknown = [row for row, name in enumerate(names) if name not in PART_NAMES]
     if unknown:
-        what = f"'{names[unknown[0]]}' is not the name of a part"
+        problem = f"'{names[unknown[0]]}' is not the name of a part"
         hint = "use train, validation and test"
-        raise DataError(what, location=location(series, series.index[unknown[0]]), hint=hint)
+        raise DataError(problem, location=location(series, series.index[unknown[0]]), hint=hint)
     found = np.array([PART_NAMES[name] for name in names])
     parts = [np.flatnonzero(found == part) for part in ("train", "validation", "test")]
     _check_parts(parts, location(series))

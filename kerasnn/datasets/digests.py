@@ -76,7 +76,7 @@ def _listing(folder: str) -> bytes:
 
 def hash_table(table: Table) -> str:
     """SHA-256 of all cells, and of which row is in which part."""
-    frame = table.examples.frame
+    frame = table.source.frame
     digest = hashlib.sha256("\0".join(map(str, frame.columns)).encode())
     for name in frame.columns:
         cells = frame[name]
@@ -86,7 +86,7 @@ def hash_table(table: Table) -> str:
             continue
         hashes = pd.util.hash_pandas_object(cells.astype(str), index=False)
         digest.update(hashes.to_numpy().tobytes())
-    for part in (table.parts.train, table.parts.validation, table.parts.test):
+    for part in (table.splits.train, table.splits.validation, table.splits.test):
         digest.update(part.tobytes())
     return digest.hexdigest()
 

@@ -37,12 +37,12 @@ class SeriesTable:
 
     Args:
         panel: All series.
-        parts: Of their points.
+        splits: Of their points.
         origin: What the rows came from, for messages.
     """
 
     panel: Panel
-    parts: Splits
+    splits: Splits
     origin: str
 
     def digest(self) -> str:
@@ -54,19 +54,19 @@ class SeriesTable:
             for values in (track.target, track.past, track.known, track.numbers):
                 found.update(values.tobytes())
         for part in (*PARTS, "end"):
-            found.update(getattr(self.parts, part).tobytes())
+            found.update(getattr(self.splits, part).tobytes())
         return found.hexdigest()
 
     def holdout(self, history: int) -> pd.DataFrame:
         """What was not trained on, and a history before it; with a column that names the part."""
-        starts = np.maximum(self.parts.validation - history, 0)
+        starts = np.maximum(self.splits.validation - history, 0)
         pieces = []
         for number, track in enumerate(self.panel.tracks):
             names = np.full(len(track), "history", dtype=object)
             for part in PARTS:
-                first = int(getattr(self.parts, part)[number])
-                names[first:] = "validation" if self.parts.shared and part == PARTS[1] else part
-            names[int(self.parts.end[number]) :] = "ahead"
+                first = int(getattr(self.splits, part)[number])
+                names[first:] = "validation" if self.splits.shared and part == PARTS[1] else part
+            names[int(self.splits.end[number]) :] = "ahead"
             pieces.append(names[starts[number] :])
         frame = self.panel.cut(starts.tolist()).to_frame()
         return frame.assign(**{PART_COLUMN: np.concatenate(pieces)})
@@ -76,8 +76,8 @@ class SeriesTable:
         rows = []
         for number, track in enumerate(self.panel.tracks):
             for part in get_args(PartName):
-                first, stop = (int(bound[number]) for bound in self.parts.bounds(part))
-                if stop > first and not (self.parts.shared and part == "calibration"):
+                first, stop = (int(bound[number]) for bound in self.splits.bounds(part))
+                if stop > first and not (self.splits.shared and part == "calibration"):
                     ends = self.panel.values(number, first, stop)[[0, -1]]
                     texts = self.panel.frequency.texts(ends)
                     rows.append([track.name, part, *texts, stop - first])
@@ -107,16 +107,16 @@ def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesT
     }
     # What the columns are is decided by the rows to learn from alone.
     roles = columns.infer(read["data"].frame, options, forecast)
-    for examples in read.values():
-        check_columns(examples.frame, list(roles.columns))
+    for source in read.values():
+        check_columns(source.frame, list(roles.columns))
     together = _together(read, roles)
     places = locate(together.frame, roles, forecast.frequency)
     columns.warn_of_unused(read["data"].frame, roles, options)
     panel = read_panel(together.frame, places)
-    parts = divide(panel, settings.split, forecast.horizon, _firsts(read, places, panel))
-    decided = decide_options(forecast, panel, parts)
+    splits = divide(panel, settings.split, forecast.horizon, _firsts(read, places, panel))
+    decided = decide_options(forecast, panel, splits)
     chosen = {key.removeprefix("forecast."): value for key, value in decided.items()}
-    check(panel, parts, replace(forecast, **chosen))
+    check(panel, splits, replace(forecast, **chosen))
     inferred: dict[str, Any] = {
         "forecast.targets": roles.targets,
         "forecast.time": roles.time,
@@ -129,7 +129,7 @@ def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesT
     config = config.with_inferred({k: v for k, v in inferred.items() if _is_open(settings, k)})
     check_forecast_loss(config.training)
     forecast_measure(config.training, has_quantiles=config.training.loss == "quantile")
-    return SeriesTable(panel, parts, read["data"].origin), config
+    return SeriesTable(panel, splits, read["data"].origin), config
 
 
 def _is_open(settings: Settings, key: str) -> bool:
@@ -139,9 +139,9 @@ def _is_open(settings: Settings, key: str) -> bool:
 
 def _check_settings(settings: Settings) -> None:
     if settings.data.task not in (None, "forecast"):
-        what = f"the task '{settings.data.task}' has no horizon"
+        problem = f"the task '{settings.data.task}' has no horizon"
         raise ConfigError(
-            what, location="forecast.horizon", hint="leave the task or the horizon out"
+            problem, location="forecast.horizon", hint="leave the task or the horizon out"
         )
     if settings.data.target is None and not settings.forecast.targets:
         raise ConfigError("no target", hint="name the column to be forecast as `target`")
@@ -178,8 +178,8 @@ def _firsts(
     """Index of the first point of each series in the files of validation and test rows."""
     firsts: dict[str, list[int | None]] = {}
     start = 0
-    for name, examples in read.items():
-        stop = start + len(examples.frame)
+    for name, source in read.items():
+        stop = start + len(source.frame)
         series, ordinals = places.series[start:stop], places.ordinals[start:stop]
         if name != "data":
             earliest = pd.Series(ordinals).groupby(series).min()

@@ -16,12 +16,12 @@ from kerasnn.config.settings import Settings
 from kerasnn.data.columns import multilabel
 from kerasnn.data.frames import keep_rows, put_together
 from kerasnn.data.media import duplicate_images, image_columns, sound_columns
-from kerasnn.data.media.duplicate_images import Pair
+from kerasnn.data.media.duplicate_images import DuplicatePair
 from kerasnn.data.media.layouts import layout_of
 from kerasnn.data.readers import folders, ts_header
 from kerasnn.data.readers.long_tables import LongTable
 from kerasnn.data.schema import Column, Schema, infer
-from kerasnn.data.splits import Splits, drop_unlabelled, split
+from kerasnn.data.splits import Splits, drop_unlabeled, split
 from kerasnn.datasets.options_checks import check_model, check_recipe
 from kerasnn.errors import ConfigError, warn
 from kerasnn.options import DataOptions, SplitOptions
@@ -39,21 +39,21 @@ class Table:
     """Labelled rows, what their columns are, and which of them train, validate and test.
 
     Args:
-        examples: The rows.
+        source: The rows.
         schema: Of the columns.
-        parts: Which rows train, validate and test.
+        splits: Which rows train, validate and test.
         shared: Images of one part that are in another one too.
     """
 
-    examples: data.SourceTable
+    source: data.SourceTable
     schema: Schema
-    parts: Splits
-    shared: tuple[Pair, ...] = ()
+    splits: Splits
+    shared: tuple[DuplicatePair, ...] = ()
 
     def rows(self, *parts: str) -> pd.DataFrame:
         """The rows of a part, or of several one after the other, counted from 0."""
-        numbers = np.concatenate([getattr(self.parts, part) for part in parts])
-        return keep_rows(self.examples, numbers).frame
+        numbers = np.concatenate([getattr(self.splits, part) for part in parts])
+        return keep_rows(self.source, numbers).frame
 
 
 def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:
@@ -81,8 +81,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
         read = {name: long.collapse(each, target) for name, each in read.items()}
         options = _of_series(options, long, read["data"])
     read = {
-        name: drop_unlabelled(examples, target, task=options.task)
-        for name, examples in read.items()
+        name: drop_unlabeled(source, target, task=options.task) for name, source in read.items()
     }
     # What the columns are is decided by the rows to learn from alone.
     schema = infer(
@@ -95,14 +94,14 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     schema = replace(schema, long=long)
     check_model(settings, schema)
     config = resolve(settings, schema, read["data"].frame, given=read.keys())
-    read, schema = _with_pictures(read, schema, config)
-    read, schema = _with_recordings(read, schema, config)
+    read, schema = _with_images(read, schema, config)
+    read, schema = _with_sounds(read, schema, config)
     if schema.target.task == "multilabel":
-        read = {name: _with_plain_labels(examples, schema) for name, examples in read.items()}
+        read = {name: _with_plain_labels(source, schema) for name, source in read.items()}
     _check_others(read, schema)
     _warn_of_small_classes(read["data"], schema)
-    examples, parts = _together(read), _divide(read, schema, config)
-    table = Table(examples, schema, parts, _shared_images(examples, schema, parts))
+    source, splits = _together(read), _divide(read, schema, config)
+    table = Table(source, schema, splits, _shared_images(source, schema, splits))
     inferred: dict[str, Any] = {}
     if settings.data.target is None:
         inferred["data.target"] = options.target
@@ -120,7 +119,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
 
 
 def _long_table(
-    examples: data.SourceTable, settings: Settings, options: DataOptions
+    source: data.SourceTable, settings: Settings, options: DataOptions
 ) -> LongTable | None:
     """What the columns are where each row is a point in time of a series."""
     keys, time = settings.forecast.series, settings.forecast.time
@@ -130,12 +129,12 @@ def _long_table(
             raise ConfigError(f"the time '{time}' has no series", hint=hint)
         return None
     target = str(options.target)
-    return LongTable.of(examples, keys=keys, time=time, target=target, drop=options.drop)
+    return LongTable.of(source, keys=keys, time=time, target=target, drop=options.drop)
 
 
-def _of_series(options: DataOptions, long: LongTable, examples: data.SourceTable) -> DataOptions:
+def _of_series(options: DataOptions, long: LongTable, source: data.SourceTable) -> DataOptions:
     """The same of a table with a row for each series, whose names are not learned from."""
-    names = examples.frame.columns
+    names = source.frame.columns
     kept = {name: kind for name, kind in options.columns.items() if name in names}
     dropped = [name for name in (*options.drop, *long.keys) if name in names]
     return replace(options, columns=kept, drop=tuple(dict.fromkeys(dropped)))
@@ -174,7 +173,7 @@ def _named_classes(source: Any, options: DataOptions) -> dict[str, Kind]:
 
 
 def decoded(
-    examples: data.SourceTable, schema: Schema, config: Config
+    source: data.SourceTable, schema: Schema, config: Config
 ) -> tuple[data.SourceTable, Schema]:
     """Rows with their images and sounds decoded, each of which must be readable.
 
@@ -182,12 +181,12 @@ def decoded(
         DataError: An image or a sound can't be read.
     """
     strict = replace(config, data=replace(config.data, strict=True))
-    read, schema = _with_pictures({"data": examples}, schema, strict)
-    read, schema = _with_recordings(read, schema, strict)
+    read, schema = _with_images({"data": source}, schema, strict)
+    read, schema = _with_sounds(read, schema, strict)
     return read["data"], schema
 
 
-def _with_pictures(
+def _with_images(
     read: dict[str, data.SourceTable], schema: Schema, config: Config
 ) -> tuple[dict[str, data.SourceTable], Schema]:
     """Decode the images of all parts, once; rows whose image can't be read are left out."""
@@ -195,23 +194,23 @@ def _with_pictures(
     for column in schema.features:
         if column.kind != "image":
             continue
-        for examples in read.values():
-            check_columns(examples.frame, [column.name])
+        for source in read.values():
+            check_columns(source.frame, [column.name])
         layout = layout_of(
             read["data"].frame[column.name],
             size=options.image_size,
             channels=options.image_channels,
         )
         frames = image_columns.load(
-            [examples.frame for examples in read.values()],
+            [source.frame for source in read.values()],
             column.name,
             layout,
             strict=config.data.strict,
             memory_gb=config.run.memory_gb,
         )
         read = {
-            name: replace(examples, frame=frame)
-            for (name, examples), frame in zip(read.items(), frames, strict=True)
+            name: replace(source, frame=frame)
+            for (name, source), frame in zip(read.items(), frames, strict=True)
         }
         reason = _reason(column, read["data"])
         columns = tuple(
@@ -222,24 +221,24 @@ def _with_pictures(
     return read, schema
 
 
-def _with_recordings(
+def _with_sounds(
     read: dict[str, data.SourceTable], schema: Schema, config: Config
 ) -> tuple[dict[str, data.SourceTable], Schema]:
     """Decode the sounds of all parts, once; rows whose sound can't be read are left out."""
     for column in schema.features:
         if column.kind != "sound":
             continue
-        for examples in read.values():
-            check_columns(examples.frame, [column.name])
+        for source in read.values():
+            check_columns(source.frame, [column.name])
         frames = sound_columns.load(
-            [examples.frame for examples in read.values()],
+            [source.frame for source in read.values()],
             column.name,
             rate=config.preprocessing.sample_rate,
             strict=config.data.strict,
         )
         read = {
-            name: replace(examples, frame=frame)
-            for (name, examples), frame in zip(read.items(), frames, strict=True)
+            name: replace(source, frame=frame)
+            for (name, source), frame in zip(read.items(), frames, strict=True)
         }
         reason = _reason(column, read["data"])
         columns = tuple(
@@ -249,25 +248,27 @@ def _with_recordings(
     return read, schema
 
 
-def _reason(column: Column, examples: data.SourceTable) -> str:
+def _reason(column: Column, source: data.SourceTable) -> str:
     """Why a column is one of images or sounds, with the number of those that could be read."""
     if not column.reason.endswith(f"{column.kind} files"):
         return column.reason
-    paths = {cell.origin for cell in examples.frame[column.name]}
+    paths = {cell.origin for cell in source.frame[column.name]}
     return f"{len(paths):,} {column.kind} files"
 
 
-def _shared_images(examples: data.SourceTable, schema: Schema, parts: Splits) -> tuple[Pair, ...]:
+def _shared_images(
+    source: data.SourceTable, schema: Schema, splits: Splits
+) -> tuple[DuplicatePair, ...]:
     """Copies of an image on both sides of a split; a score on such rows flatters."""
-    rows = {name: getattr(parts, name) for name in ("train", "validation", "test")}
-    found: list[Pair] = []
+    rows = {name: getattr(splits, name) for name in ("train", "validation", "test")}
+    found: list[DuplicatePair] = []
     for column in schema.features:
         if column.kind != "image":
             continue
-        cells = examples.frame[column.name]
+        cells = source.frame[column.name]
         pairs = duplicate_images.find(image_columns.pixels_of(cells, column.layout), rows)
-        for what, hint in duplicate_images.summary(pairs, [cell.origin for cell in cells]):
-            warn(what, location=f"column '{column.name}'", hint=hint)
+        for problem, hint in duplicate_images.summary(pairs, [cell.origin for cell in cells]):
+            warn(problem, location=f"column '{column.name}'", hint=hint)
         found += pairs
     return tuple(found)
 
@@ -278,31 +279,31 @@ def _split_columns(split_by: SplitOptions, options: DataOptions) -> list[str]:
     return [str(split_by.column)] if named and split_by.column not in options.drop else []
 
 
-def _warn_of_small_classes(examples: data.SourceTable, schema: Schema) -> None:
+def _warn_of_small_classes(source: data.SourceTable, schema: Schema) -> None:
     """Warn of classes of so few images or sounds that they can be neither learned nor judged."""
     kinds = [column.kind for column in schema.features if column.kind in ("image", "sound")]
     if not kinds or not schema.target.classes or schema.target.task == "multilabel":
         return
-    counts = examples.frame[schema.target.name].astype(str).value_counts()
+    counts = source.frame[schema.target.name].astype(str).value_counts()
     small = counts[counts < FEWEST_OF_CLASS].sort_index()
     if len(small):
         listed = ", ".join(f"'{name}' {count}" for name, count in small.head(3).items())
         more = ", …" if len(small) > 3 else ""
         n_classes = f"{len(small):,} classes have" if len(small) > 1 else "a class has"
-        what = f"{n_classes} fewer than {FEWEST_OF_CLASS} {kinds[0]}s: {listed}{more}"
-        warn(what, location=examples.origin, hint=f"add {kinds[0]}s, or leave the class out")
+        problem = f"{n_classes} fewer than {FEWEST_OF_CLASS} {kinds[0]}s: {listed}{more}"
+        warn(problem, location=source.origin, hint=f"add {kinds[0]}s, or leave the class out")
 
 
-def _with_plain_labels(examples: data.SourceTable, schema: Schema) -> data.SourceTable:
+def _with_plain_labels(source: data.SourceTable, schema: Schema) -> data.SourceTable:
     """Sets of labels as text, whatever they came as: so every file of the run can hold them."""
     name = schema.target.name
-    texts = multilabel.as_text(examples.frame[name], schema.target.sets)
-    return replace(examples, frame=examples.frame.assign(**{name: texts}))
+    texts = multilabel.as_text(source.frame[name], schema.target.label_format)
+    return replace(source, frame=source.frame.assign(**{name: texts}))
 
 
 def _check_others(read: Mapping[str, data.SourceTable], schema: Schema) -> None:
     """Raise for cells of the other files that can't be read, before anything is written."""
-    others = [examples.frame for name, examples in read.items() if name != "data"]
+    others = [source.frame for name, source in read.items() if name != "data"]
     if others:
         # Only to read and no more: what the network sees is fitted to the training rows.
         reader = Preprocessor.fit(read["data"].frame, schema)
@@ -316,27 +317,25 @@ def _together(read: Mapping[str, data.SourceTable]) -> data.SourceTable:
     if len(read) == 1:
         return read["data"]
     columns = list(read["data"].frame.columns)
-    for examples in read.values():
-        check_columns(examples.frame, columns)
-    return put_together(
-        [replace(examples, frame=examples.frame[columns]) for examples in read.values()]
-    )
+    for source in read.values():
+        check_columns(source.frame, columns)
+    return put_together([replace(source, frame=source.frame[columns]) for source in read.values()])
 
 
 def _divide(read: Mapping[str, data.SourceTable], schema: Schema, config: Config) -> Splits:
     """Parts by the options for the rows of ``data``, and all rows of the other files."""
-    lengths = {name: len(examples.frame) for name, examples in read.items()}
+    lengths = {name: len(source.frame) for name, source in read.items()}
     if len(read) == 3:
         return Splits.from_lengths(lengths["data"], lengths["validation"], lengths["test"])
     options, n_rows = config.split, lengths["data"]
     if "test" in read:
-        parts = split(read["data"], schema, replace(options, test=0.0), seed=config.run.seed)
+        splits = split(read["data"], schema, replace(options, test=0.0), seed=config.run.seed)
         added = np.arange(n_rows, n_rows + lengths["test"], dtype=np.int64)
-        return Splits(parts.train, parts.validation, added)
-    parts = split(read["data"], schema, options, seed=config.run.seed)
+        return Splits(splits.train, splits.validation, added)
+    splits = split(read["data"], schema, options, seed=config.run.seed)
     if "validation" not in read:
-        return parts
+        return splits
     # The rows that would have validated train instead.
     added = np.arange(n_rows, n_rows + lengths["validation"], dtype=np.int64)
-    train_rows = np.sort(np.concatenate([parts.train, parts.validation]))
-    return Splits(train_rows, added, parts.test)
+    train_rows = np.sort(np.concatenate([splits.train, splits.validation]))
+    return Splits(train_rows, added, splits.test)

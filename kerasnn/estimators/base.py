@@ -115,9 +115,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         check_consistent_length(frame, y)
         shape = np.asarray(y).shape
         if len(shape) == 2 and shape[1] > 1:
-            what = f"y must have one column; got {shape[1]}"
+            problem = f"y must have one column; got {shape[1]}"
             hint = "for several labels a row, use kerasnn.train with a column of lists"
-            raise DataError(what, hint=hint)
+            raise DataError(problem, hint=hint)
         labels = column_or_1d(y, warn=True)
         weights = read_weights(sample_weight, len(frame))
         if weights is not None and not weights.all():
@@ -131,9 +131,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         schema = make_schema(frame, target, kinds=known | dict(settings.data.columns))
         config = resolve(settings, schema, frame)
         frame[name] = cells
-        examples, schema = decoded(SourceTable(frame, "X"), schema, config)
-        parts = split(examples, schema, config.split, seed=config.run.seed)
-        table = Table(examples, schema, parts)
+        source, schema = decoded(SourceTable(frame, "X"), schema, config)
+        splits = split(source, schema, config.split, seed=config.run.seed)
+        table = Table(source, schema, splits)
         config = adapt(config, table.rows("train"), table.rows("validation"), schema)
         return self._keep(self._learn(table, config, self._weigh(labels, weights)))
 

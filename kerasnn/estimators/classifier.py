@@ -144,8 +144,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            what = f"y has one class only: '{self.classes_[0]}'"
-            raise DataError(what, hint="add rows of another class")
+            problem = f"y has one class only: '{self.classes_[0]}'"
+            raise DataError(problem, hint="add rows of another class")
         texts = _texts(self.classes_)
         label_type = _LABEL_TYPES.get(self.classes_.dtype.kind, "str")
         task: Literal["binary", "multiclass"] = "binary" if len(texts) == 2 else "multiclass"
@@ -168,8 +168,8 @@ def _texts(classes: NDArray[Any]) -> NDArray[Any]:
     texts = as_categories(pd.Series(classes))
     for text, label in zip(texts, classes, strict=True):
         if text is None:
-            what = f"the label '{label}' stands for a missing value"
-            raise DataError(what, hint="give the class another name")
+            problem = f"the label '{label}' stands for a missing value"
+            raise DataError(problem, hint="give the class another name")
     distinct, counts = np.unique(texts.astype(str), return_counts=True)
     if len(distinct) < len(texts):
         same = ", ".join(f"'{label}'" for label in classes[texts == distinct[counts.argmax()]])

@@ -13,7 +13,7 @@ from kerasnn.evaluation.series_summaries import summaries
 from kerasnn.evaluation.text_features import texts_of, tf_idf
 from kerasnn.preprocessing.categories import MISSING_CODE, UNKNOWN_CODE
 from kerasnn.preprocessing.columns import read_column
-from kerasnn.preprocessing.joint import keep_ways
+from kerasnn.preprocessing.joint import select_encodings
 from kerasnn.preprocessing.numbers import NumberColumn
 from kerasnn.preprocessing.preprocessor import Preprocessor
 from kerasnn.preprocessing.target import TargetCoder
@@ -29,7 +29,7 @@ CHARACTERS_A_WORD = 6
 
 def standardized(preprocessor: Preprocessor, train: pd.DataFrame) -> Preprocessor:
     """The same columns with standardized numbers, and the target in its own unit."""
-    preprocessor = keep_ways(preprocessor, [1])
+    preprocessor = select_encodings(preprocessor, [1])
     options = replace(
         preprocessor.options,
         missing="mean",

@@ -154,16 +154,16 @@ def _parts(
     series: pd.Series, column: Column | None, *, n_bins: int
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Label and row numbers of each slice."""
-    guess = column or kinds.guess(series)
-    if guess.kind == "number":
-        numbers = as_numbers(series, layout=guess.layout)
+    inferred = column or kinds.infer_kind(series)
+    if inferred.kind == "number":
+        numbers = as_numbers(series, layout=inferred.layout)
         missing = np.isnan(numbers)
         if len(np.unique(numbers[~missing])) > FEW_VALUES:
             return _ranges(numbers, missing, n_bins=n_bins, dates=False)
-    elif guess.kind == "date":
-        seconds = as_dates(series, layout=guess.layout)
+    elif inferred.kind == "date":
+        seconds = as_dates(series, layout=inferred.layout)
         return _ranges(seconds, seconds == MISSING_DATE, n_bins=n_bins, dates=True)
-    return _categories(series, layout=guess.layout if guess.kind == "number" else None)
+    return _categories(series, layout=inferred.layout if inferred.kind == "number" else None)
 
 
 def _categories(series: pd.Series, *, layout: str | None) -> Iterator[tuple[str, np.ndarray]]:

@@ -173,8 +173,8 @@ def layers_of(predictor: Predictor) -> dict[str, tuple[int, ...]]:
 
     if not predictor.preprocessor.images:
         check_explains(predictor.preprocessor.schema)
-        what = "the run has no image column, so there is no picture to explain"
-        raise DataError(what, hint="its report shows what it relies on")
+        problem = "the run has no image column, so there is no picture to explain"
+        raise DataError(problem, hint="its report shows what it relies on")
     return feature_maps(predictor.network)
 
 
@@ -199,8 +199,8 @@ def check_about(schema: Schema, about: str | None) -> None:
 def check_explains(schema: Schema) -> None:
     """Raise if there are neither images nor texts to explain."""
     if not {"image", "text"} & {column.kind for column in schema.features}:
-        what = "the run has neither images nor texts, so there is nothing to explain"
-        raise DataError(what, hint="its report shows what it relies on")
+        problem = "the run has neither images nor texts, so there is nothing to explain"
+        raise DataError(problem, hint="its report shows what it relies on")
 
 
 def names_of(predictor: Predictor, rows: pd.DataFrame) -> list[str]:

@@ -88,11 +88,11 @@ def followed(
 
 def _places(preprocessor: Preprocessor) -> Places:
     is_joint = isinstance(preprocessor, JointPreprocessor)
-    ways: Any = preprocessor.ways if is_joint else (preprocessor,)  # type: ignore[attr-defined]
+    encodings: Any = preprocessor.encodings if is_joint else (preprocessor,)  # type: ignore[attr-defined]
     places: Places = {column.name: [] for column in preprocessor.schema.features}
-    for number, way in enumerate(ways, start=1):
+    for number, encoding in enumerate(encodings, start=1):
         name = "numbers" if number == 1 else f"numbers_{number}"
-        for index, column in enumerate(way.number_sources):
+        for index, column in enumerate(encoding.number_sources):
             places[column].append((name, index))
     for index, vocabulary in enumerate(preprocessor.vocabularies):
         places[vocabulary.name].append(("categories", index))

@@ -252,8 +252,8 @@ def check_example(forecaster: Forecaster, text: str, model: Path) -> None:
         raise ExportError(f"the example of the page returns the shape {found.shape}")
     apart = float(_apart(forecaster.preprocessor, found, expected, [scale]).max())
     if apart > LARGEST_DIFFERENCE:
-        what = f"the example of the page differs from the original by {apart:.1e}"
-        raise ExportError(what, hint="use another format, and report the network")
+        problem = f"the example of the page differs from the original by {apart:.1e}"
+        raise ExportError(problem, hint="use another format, and report the network")
 
 
 def _apart(

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kerasnn.data.frames import origin_of
-from kerasnn.data.media.images import read_picture
+from kerasnn.data.media.images import read_image
 from kerasnn.data.resize import resize
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def decoded(preprocessor: Preprocessor, frame: pd.DataFrame) -> pd.DataFrame:
     """Some rows, their images as arrays in the size they have; a table without is as it was.
 
     Raises:
-        PictureError: An image can't be read.
+        ImageError: An image can't be read.
     """
     if not preprocessor.images:
         return frame
@@ -60,7 +60,7 @@ def pictures(series: pd.Series, channels: int) -> NDArray[Any]:
     """The images of a column as decoded: an array of arrays (height, width, channels)."""
     # Paths in a table are relative to its file.
     folder = os.path.dirname(str(origin_of(series)))
-    return _objects([read_picture(cell, channels, folder=folder) for cell in series])
+    return _objects([read_image(cell, channels, folder=folder) for cell in series])
 
 
 def sizes(image: ImageColumn) -> list[tuple[int, int]]:

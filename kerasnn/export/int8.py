@@ -84,8 +84,8 @@ def check_possible(predictor: Predictor, format: str) -> None:
     signature = predictor.preprocessor.signature
     others = (*signature.texts, *signature.series, *signature.sounds)
     if not signature.images or signature.numbers or signature.categories or others:
-        what = "int8 is for networks that take images and nothing else"
-        raise ConfigError(what, hint="export without int8")
+        problem = "int8 is for networks that take images and nothing else"
+        raise ConfigError(problem, hint="export without int8")
 
 
 def write(model: keras.Model, path: Path, preprocessor: Preprocessor, held: HeldBack) -> None:
@@ -150,8 +150,8 @@ def measure(predictor: Predictor, run: Run, frame: pd.DataFrame) -> tuple[Int8Sc
         raise ExportError("the model in 8 bits returns values that are not finite, or not steady")
     scores = _scores(predictor, frame, original, found)
     if scores.original - scores.quantised > max(MOST_LOST, 2 / len(frame)):
-        what = f"8 bits lose too much: {scores}"
-        raise ExportError(what, hint="export without int8, or train longer")
+        problem = f"8 bits lose too much: {scores}"
+        raise ExportError(problem, hint="export without int8, or train longer")
     return scores, float(np.abs(found - original).max())
 
 

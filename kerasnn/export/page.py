@@ -279,8 +279,12 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
         trained_model = f"the column's {options.missing.replace('_', ' ')} value"
         fill = f"{options.missing_value:g}" if options.missing == "constant" else trained_model
         lines.append(f"- Missing numbers become {fill}; numbers are {_SCALES[options.scale]}.")
-        ways = preprocessor.ways[1:] if isinstance(preprocessor, JointPreprocessor) else ()
-        lines += [f"- For some of its networks they are {_SCALES[w.options.scale]}." for w in ways]
+        encodings = (
+            preprocessor.encodings[1:] if isinstance(preprocessor, JointPreprocessor) else ()
+        )
+        lines += [
+            f"- For some of its networks they are {_SCALES[w.options.scale]}." for w in encodings
+        ]
     indicators = [column.indicator for column in preprocessor.numbers]
     if any([*indicators, *(column.indicator for column in preprocessor.dates)]):
         lines.append("- Columns that missed values in training get another one that says where.")
@@ -304,7 +308,7 @@ def _preprocessing(predictor: Predictor, *, own_size: bool) -> str:
             size = f"{image.height} × {image.width}"
             lines.append(f"- Images of {code(image.name)} are resized to {size} pixels.")
         lines.append(f"- Pixels of {code(image.name)} are scaled inside.")
-    if predictor.decision.mirror:
+    if predictor.decision.flip_tta:
         lines.append("- Each output is the mean of those of the images and their mirror images.")
     return "\n".join(lines)
 

@@ -72,8 +72,8 @@ def check_page(page: str, predictor: Predictor, model: Path, *, is_rounded: bool
             raise ExportError(f"the example of the page returns the shape {output.shape}")
         apart = float(distance(predictor, expected, output).max(initial=0.0))
         if apart > LARGEST_DIFFERENCE and not is_rounded:
-            what = f"the example of the page differs from the original by {apart:.1e}"
-            raise ExportError(what, hint="use another format, and report the network")
+            problem = f"the example of the page differs from the original by {apart:.1e}"
+            raise ExportError(problem, hint="use another format, and report the network")
     return n_runs
 
 

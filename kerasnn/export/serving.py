@@ -118,7 +118,7 @@ def _outputs(predictor: Predictor, prepared: Mapping[str, Any]) -> Any:
     # The network's own name could be that of a column.
     inner = keras.Model(network.input, network.output, name="functional")
     outputs = inner(prepared)
-    if not predictor.decision.mirror:
+    if not predictor.decision.flip_tta:
         return outputs
     keys = predictor.preprocessor.signature.image_inputs
     turned = {k: ops.flip(x, axis=2) if k in keys else x for k, x in prepared.items()}

@@ -82,8 +82,10 @@ def open_file(
         raise _not_a_file(path, _kind(found))
     if most is not None and found.st_size > most:
         os.close(handle)
-        what = f"{Path(path).name} is larger than {most / 2**20:,.6g} MiB"
-        raise ModelRefusedError(what, location=os.fspath(path), hint="get it again from its maker")
+        problem = f"{Path(path).name} is larger than {most / 2**20:,.6g} MiB"
+        raise ModelRefusedError(
+            problem, location=os.fspath(path), hint="get it again from its maker"
+        )
     return os.fdopen(handle, "rb")
 
 
@@ -106,8 +108,10 @@ def read_file(path: AnyPath, *, most: int, below: Path | None = None) -> bytes:
     except (FileNotFoundError, ModelRefusedError):
         raise
     except OSError as error:
-        what = f"can't be read: {(error.strerror or str(error)).lower()}"
-        raise StorageError(what, location=os.fspath(path), hint="check its permissions") from error
+        problem = f"can't be read: {(error.strerror or str(error)).lower()}"
+        raise StorageError(
+            problem, location=os.fspath(path), hint="check its permissions"
+        ) from error
 
 
 def check_output(path: AnyPath, *, force: bool) -> None:
@@ -243,8 +247,8 @@ def make_folder(path: AnyPath, *, below: Path | None = None) -> None:
     except (StorageError, ModelRefusedError):
         raise
     except OSError as error:
-        what, hint = f"cannot make the folder: {error.strerror}", "choose another one"
-        raise StorageError(what, location=os.fspath(path), hint=hint) from None
+        problem, hint = f"cannot make the folder: {error.strerror}", "choose another one"
+        raise StorageError(problem, location=os.fspath(path), hint=hint) from None
 
 
 def list_folder(path: AnyPath, *, below: Path | None = None) -> list[str]:
@@ -402,7 +406,7 @@ def _not_a_file(path: AnyPath, kind: Kind | None) -> ModelRefusedError:
 def explained(error: OSError, path: AnyPath, *, hint: str = "check the folder") -> StorageError:
     """An error of the system as one of ours."""
     if error.errno in _FULL:
-        what, hint = "the disk is full", "free some space; what was there before is intact"
+        problem, hint = "the disk is full", "free some space; what was there before is intact"
     else:
-        what = f"can't be written: {(error.strerror or str(error)).lower()}"
-    return StorageError(what, location=os.fspath(path), hint=hint)
+        problem = f"can't be written: {(error.strerror or str(error)).lower()}"
+    return StorageError(problem, location=os.fspath(path), hint=hint)

@@ -71,11 +71,11 @@ class Fold:
     """A cut: what is trained on lies before it.
 
     Args:
-        parts: What is scored is the test part.
+        splits: What is scored is the test part.
         origins: Of what is scored.
     """
 
-    parts: Splits
+    splits: Splits
     origins: Origins
 
 
@@ -94,7 +94,7 @@ class Outcome:
     errors: Array
 
 
-def folds(panel: Panel, parts: Splits, *, history: int, horizon: int, count: int) -> list[Fold]:
+def folds(panel: Panel, splits: Splits, *, history: int, horizon: int, count: int) -> list[Fold]:
     """Cuts through what lies before the calibration part, or the test part if these are one.
 
     Each origin behind the first cut is scored once, by what was trained before the last cut that
@@ -102,12 +102,12 @@ def folds(panel: Panel, parts: Splits, *, history: int, horizon: int, count: int
 
     Args:
         panel: All series.
-        parts: Of their points.
+        splits: Of their points.
         history: Points that most models look back.
         horizon: Points ahead.
         count: Of the folds; less are made where there is no room.
     """
-    stop = parts.test if parts.shared else parts.calibration
+    stop = splits.test if splits.shared else splits.calibration
     starts = np.array([track.start for track in panel.tracks], np.int64)
     longest = int(stop.max())
     if not longest:
@@ -149,7 +149,7 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
         None where the candidate can't be trained on so little.
     """
     horizon = config.forecast.horizon
-    longest = int(fold.parts.validation.max())
+    longest = int(fold.splits.validation.max())
     history = config.forecast.history
     if candidate.looks_far:
         history = far(config.forecast.season, horizon, longest)
@@ -168,7 +168,7 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
         # Of the data they are told by the training itself.
         warnings.simplefilter("ignore", KerasnnWarning)
         try:
-            training_setup = prepare(panel, fold.parts, config)
+            training_setup = prepare(panel, fold.splits, config)
             trained_model = learn(training_setup, config)
         except (DataError, ConfigError):
             return None

@@ -40,7 +40,7 @@ def calibrated(trained_model: TrainedModel, choice: Choice) -> TrainedModel:
         options.coverage,
         earlier=choice.earlier(training_setup.prepared, fitted.horizon),
         quantiles=fitted.quantiles,
-        shared=training_setup.parts.shared and not is_solved(trained_model.config),
+        shared=training_setup.splits.shared and not is_solved(trained_model.config),
     )
     if intervals is None:
         warn("nothing is left to calibrate with, so the forecasts have no intervals")

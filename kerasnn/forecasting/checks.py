@@ -53,11 +53,11 @@ def rebuilt(cls: type[ForecastPreprocessor], data: Any) -> ForecastPreprocessor:
         )
         claims = list(_claims(found))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        what = f"the preprocessing is malformed: {type(error).__name__}"
-        raise ModelRefusedError(what) from None
-    for is_right, what in claims:
+        problem = f"the preprocessing is malformed: {type(error).__name__}"
+        raise ModelRefusedError(problem) from None
+    for is_right, problem in claims:
         if not is_right:
-            raise ModelRefusedError(f"the preprocessing is malformed: {what}")
+            raise ModelRefusedError(f"the preprocessing is malformed: {problem}")
     return found
 
 

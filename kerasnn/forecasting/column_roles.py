@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kerasnn.data.columns import cells, kinds
 from kerasnn.data.columns.dates import ISO, is_layout
-from kerasnn.data.columns.kind_inference import Guess
+from kerasnn.data.columns.kind_inference import InferredKind
 from kerasnn.data.columns.labels import numbers_or_none
 from kerasnn.data.columns.number_columns import check_numbers
 from kerasnn.data.columns.values import as_booleans, as_categories, as_numbers
@@ -80,9 +80,11 @@ class Roles:
         for name, texts in zip(self.series, columns, strict=True):
             missing = np.flatnonzero([text is None for text in texts])
             if len(missing):
-                what = f"{len(missing):,} rows have no series" if len(missing) > 1 else _NO_SERIES
+                problem = (
+                    f"{len(missing):,} rows have no series" if len(missing) > 1 else _NO_SERIES
+                )
                 where = location(frame[name], frame.index[missing[0]])
-                raise DataError(what, location=where, hint="fill it in, or leave the row out")
+                raise DataError(problem, location=where, hint="fill it in, or leave the row out")
         return np.stack(columns, axis=1) if columns else np.empty((len(frame), 0), dtype=object)
 
     def to_dict(self) -> dict[str, Any]:
@@ -144,23 +146,27 @@ def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> R
             raise UnknownNameError("column", name, list(map(str, frame.columns)))
     _check_apart(targets, options)
     rest = [name for name in frame.columns if name not in {*data.drop, *targets, *options.series}]
-    guesses = {
-        name: _guess(frame[name], data) for name in [*targets, *rest] if name != options.time
+    inferred_kinds = {
+        name: _infer_kind(frame[name], data) for name in [*targets, *rest] if name != options.time
     }
-    time = options.time or _time_column(frame, guesses, targets)
-    layouts = {name: guess.layout for name, guess in guesses.items() if guess.layout}
-    layouts |= {name: _BOOLEAN for name, guess in guesses.items() if guess.kind == _BOOLEAN}
+    time = options.time or _time_column(frame, inferred_kinds, targets)
+    layouts = {
+        name: inferred.layout for name, inferred in inferred_kinds.items() if inferred.layout
+    }
+    layouts |= {
+        name: _BOOLEAN for name, inferred in inferred_kinds.items() if inferred.kind == _BOOLEAN
+    }
     steps = are_steps(frame[time])
     layouts[time] = "" if steps else kinds.force(frame[time], "date").layout
     roles = Roles(time, options.series, targets, layouts=layouts, clock="steps" if steps else "utc")
     for name in options.known:
-        if not _is_numeric(guesses[name], frame[name]):
+        if not _is_numeric(inferred_kinds[name], frame[name]):
             hint = "make it a number, such as 1 for yes and 0 for no"
             raise DataError(
                 "a column known ahead must be a number", location=f"column '{name}'", hint=hint
             )
     others = [name for name in rest if name not in (time, *options.known)]
-    return _with_others(roles, frame, {name: guesses[name] for name in others}, options)
+    return _with_others(roles, frame, {name: inferred_kinds[name] for name in others}, options)
 
 
 def _targets(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> tuple[str, ...]:
@@ -168,8 +174,8 @@ def _targets(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -
     if not targets:
         raise ConfigError("no target", hint="name the column to be forecast as `target`")
     if data.target and data.target not in targets:
-        what = f"the target '{data.target}' is not among `forecast.targets`"
-        raise ConfigError(what, hint="give one of both")
+        problem = f"the target '{data.target}' is not among `forecast.targets`"
+        raise ConfigError(problem, hint="give one of both")
     if len(set(targets)) < len(targets):
         raise ConfigError("a target is named twice", location="forecast.targets")
     return targets
@@ -184,13 +190,13 @@ def _check_apart(targets: tuple[str, ...], options: ForecastOptions) -> None:
         raise ConfigError(f"column '{twice}' has two roles", hint=hint)
 
 
-def _guess(series: pd.Series, data: DataOptions) -> Guess:
+def _infer_kind(series: pd.Series, data: DataOptions) -> InferredKind:
     kind = data.columns.get(str(series.name))
-    return kinds.force(series, kind) if kind else kinds.guess(series)
+    return kinds.force(series, kind) if kind else kinds.infer_kind(series)
 
 
 def _time_column(
-    frame: pd.DataFrame, guesses: Mapping[str, Guess], targets: tuple[str, ...]
+    frame: pd.DataFrame, inferred_kinds: Mapping[str, InferredKind], targets: tuple[str, ...]
 ) -> str:
     """The only column of dates; without one, the only column of years that is named so.
 
@@ -198,10 +204,12 @@ def _time_column(
         DataError: There is none, or there are several.
     """
     found = [
-        name for name, guess in guesses.items() if guess.kind == "date" and name not in targets
+        name
+        for name, inferred in inferred_kinds.items()
+        if inferred.kind == "date" and name not in targets
     ]
     if not found:
-        found = [name for name in guesses if name not in targets and _are_years(frame[name])]
+        found = [name for name in inferred_kinds if name not in targets and _are_years(frame[name])]
     if len(found) == 1:
         return found[0]
     where = str(origin_of(frame)) or None
@@ -210,8 +218,8 @@ def _time_column(
         raise DataError(
             f"several columns of dates: {listed}", location=where, hint="name one as `time`"
         )
-    what = "no column of dates to forecast along"
-    raise DataError(what, location=where, hint="name the column of the time as `time`")
+    problem = "no column of dates to forecast along"
+    raise DataError(problem, location=where, hint="name the column of the time as `time`")
 
 
 def _are_years(series: pd.Series) -> bool:
@@ -222,16 +230,19 @@ def _are_years(series: pd.Series) -> bool:
     return bool(((numbers >= 1000) & (numbers < 3000) & (numbers == np.floor(numbers))).all())
 
 
-def _is_numeric(guess: Guess, series: pd.Series) -> bool:
-    if guess.kind in ("number", _BOOLEAN):
+def _is_numeric(inferred: InferredKind, series: pd.Series) -> bool:
+    if inferred.kind in ("number", _BOOLEAN):
         return True
     # Numbers that never change, or count the rows, are numbers here all the same.
     form = cells.form_of(cells.to_arrow(series))
-    return guess.kind in ("constant", "identifier") and form in ("numbers", "booleans")
+    return inferred.kind in ("constant", "identifier") and form in ("numbers", "booleans")
 
 
 def _with_others(
-    roles: Roles, frame: pd.DataFrame, guesses: Mapping[str, Guess], options: ForecastOptions
+    roles: Roles,
+    frame: pd.DataFrame,
+    inferred_kinds: Mapping[str, InferredKind],
+    options: ForecastOptions,
 ) -> Roles:
     """Give each other column its role: what changes within a series is known up to now."""
     past: list[str] = []
@@ -239,13 +250,13 @@ def _with_others(
     words: list[str] = []
     series = _codes(roles.names_of(frame))
     several = len(series) and series.max() > 0
-    for name, guess in guesses.items():
-        if guess.kind in ("constant", "identifier"):
+    for name, inferred in inferred_kinds.items():
+        if inferred.kind in ("constant", "identifier"):
             continue
         fixed = _is_fixed(frame[name], series)
         if fixed and several:
-            (numbers if _is_numeric(guess, frame[name]) else words).append(name)
-        elif not fixed and _is_numeric(guess, frame[name]):
+            (numbers if _is_numeric(inferred, frame[name]) else words).append(name)
+        elif not fixed and _is_numeric(inferred, frame[name]):
             past.append(name)
     if several:
         words = [*roles.series, *words]
@@ -255,7 +266,7 @@ def _with_others(
         known=options.known,
         numbers=tuple(numbers),
         words=tuple(words),
-        layouts={k: v for k, v in roles.layouts.items() if k in {*guesses, *roles.columns}},
+        layouts={k: v for k, v in roles.layouts.items() if k in {*inferred_kinds, *roles.columns}},
     )
 
 

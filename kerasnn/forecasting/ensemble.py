@@ -65,7 +65,7 @@ def learn_blend(
     members: dict[str, TrainedModel] = {}
     for member in blend.members_of(str(config.model.hyperparameters["members"])):
         own = member_config(member, config)
-        part = learning.prepare(training_setup.prepared.panel, training_setup.parts, own)
+        part = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)
         folder = checkpoints.of_member(member.name) if checkpoints else None
         members[member.name] = learning.learn(
             part, own, checkpoints=folder, fingerprint=fingerprint, callbacks=callbacks

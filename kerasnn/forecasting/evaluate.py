@@ -55,7 +55,7 @@ def judge(trained_model: TrainedModel, part: PartName, *, baselines: bool) -> Pr
     found = trained_model.forecaster.forecasts(training_setup.prepared, origins)
     compared: list[Baseline] = []
     if baselines:
-        positive = all_positive(training_setup.prepared.panel, training_setup.parts.validation)
+        positive = all_positive(training_setup.prepared.panel, training_setup.splits.validation)
         compared = naive_baselines(
             training_setup.prepared.panel, origins, found, logarithm=positive
         )
@@ -85,7 +85,7 @@ def _ridge(trained_model: TrainedModel, origins: Origins) -> list[Baseline]:
     if config.model.name == RIDGE and config.forecast.transform == "none":
         return []
     options = config.forecast
-    longest = int(training_setup.parts.validation.max())
+    longest = int(training_setup.splits.validation.max())
     usual = history_for(options.season, options.horizon, longest)
     history = min(usual, options.history) if config.model.name != RIDGE else options.history
     own: Config = replace(
@@ -95,7 +95,7 @@ def _ridge(trained_model: TrainedModel, origins: Origins) -> list[Baseline]:
         forecast=replace(options, transform="none", history=history),
     )
     try:
-        plain = learning.prepare(training_setup.prepared.panel, training_setup.parts, own)
+        plain = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)
         solved = learning.refit_solved(learning.learn(plain, own))
     except (ConfigError, DataError):
         return []

@@ -43,7 +43,7 @@ class TrainingSetup:
 
     Args:
         prepared: All series as the network sees them.
-        parts: Of their points.
+        splits: Of their points.
     """
 
     preprocessor: ForecastPreprocessor
@@ -51,12 +51,12 @@ class TrainingSetup:
     train: Arrays
     validation: Arrays
     prepared: Prepared
-    parts: Splits
+    splits: Splits
 
     def origins(self, part: PartName) -> Origins:
         """All origins of a part."""
         history, horizon = self.preprocessor.history, self.preprocessor.horizon
-        return origins(self.prepared.panel, self.parts, part, history=history, horizon=horizon)
+        return origins(self.prepared.panel, self.splits, part, history=history, horizon=horizon)
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class TrainedModel:
     sweep: Sweep | None = None
 
 
-def prepare(panel: Panel, parts: Splits, config: Config) -> TrainingSetup:
+def prepare(panel: Panel, splits: Splits, config: Config) -> TrainingSetup:
     """Fit the preprocessing to the training part, cut the windows, and build the network.
 
     Args:
         panel: All series.
-        parts: Of their points.
+        splits: Of their points.
         config: With season, history and transform decided.
 
     Raises:
@@ -91,16 +91,16 @@ def prepare(panel: Panel, parts: Splits, config: Config) -> TrainingSetup:
     options = config.forecast
     quantiles = levels_for(options.coverage) if config.training.loss == "quantile" else ()
     preprocessor = ForecastPreprocessor.fit(
-        panel, parts, options, config.preprocessing, quantiles=quantiles
+        panel, splits, options, config.preprocessing, quantiles=quantiles
     )
     prepared = preprocessor.prepare(panel)
-    train, validation = window_origins(panel, parts, options)
+    train, validation = window_origins(panel, splits, options)
     network = build_network(config, preprocessor)
     rows = _arrays(preprocessor, prepared, train)
     _start(config, network, rows)
     checked = _arrays(preprocessor, prepared, validation)
     checked = replace(checked, target=np.asarray(checked.target[:]))
-    return TrainingSetup(preprocessor, network, rows, checked, prepared, parts)
+    return TrainingSetup(preprocessor, network, rows, checked, prepared, splits)
 
 
 def build_network(config: Config, preprocessor: ForecastPreprocessor) -> keras.Model:
@@ -201,14 +201,14 @@ def refit_solved(trained_model: TrainedModel) -> TrainedModel:
     training_setup, config = trained_model.training_setup, trained_model.config
     if not models.get(config.model.name).closed_form:
         return trained_model
-    parts = replace(
-        training_setup.parts,
-        validation=training_setup.parts.test,
-        calibration=training_setup.parts.test,
+    splits = replace(
+        training_setup.splits,
+        validation=training_setup.splits.test,
+        calibration=training_setup.splits.test,
     )
     options, panel = config.forecast, training_setup.prepared.panel
     sizes = {"history": options.history, "horizon": options.horizon}
-    found = origins(panel, parts, "train", **sizes, most=options.windows)
+    found = origins(panel, splits, "train", **sizes, most=options.windows)
     network = build_network(config, training_setup.preprocessor)
     _start(config, network, _arrays(training_setup.preprocessor, training_setup.prepared, found))
     forecaster = Forecaster(

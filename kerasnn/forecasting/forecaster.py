@@ -212,8 +212,8 @@ class Forecaster:
         for track in panel.tracks:
             named = f" of series '{track.name}'" if track.key else ""
             if not np.isfinite(track.target).any(axis=0).all():
-                what = f"no reading{named} to forecast from"
-                raise DataError(what, location=where, hint="give its recent history")
+                problem = f"no reading{named} to forecast from"
+                raise DataError(problem, location=where, hint="give its recent history")
             ahead = track.known[track.end : track.end + fitted.horizon]
             lacking = [
                 f"'{name}'"
@@ -221,20 +221,24 @@ class Forecaster:
                 if len(ahead) < fitted.horizon or not np.isfinite(ahead[:, i]).all()
             ]
             if lacking:
-                what = f"{', '.join(lacking)}{named} must be known {fitted.horizon:,} points ahead"
+                problem = (
+                    f"{', '.join(lacking)}{named} must be known {fitted.horizon:,} points ahead"
+                )
                 hint = "add rows with the times to come, and leave the target in them empty"
-                raise DataError(what, location=where, hint=hint)
+                raise DataError(problem, location=where, hint=hint)
 
     def _warn_of(self, prepared: Prepared) -> None:
         fitted, tracks = self.preprocessor, prepared.panel.tracks
         if prepared.unseen:
-            what = f"series that training did not know: {_listed(prepared.unseen)}"
-            warn(what, hint="they are scaled by their own history")
+            problem = f"series that training did not know: {_listed(prepared.unseen)}"
+            warn(problem, hint="they are scaled by their own history")
         short = [track.name for track in tracks if track.end < fitted.history]
         if short:
             named = f" of {_listed(short)}" if fitted.roles.series else ""
-            what = f"the history{named} is shorter than the {fitted.history:,} points of a window"
-            warn(what, hint="what is missing is filled with its first value")
+            problem = (
+                f"the history{named} is shorter than the {fitted.history:,} points of a window"
+            )
+            warn(problem, hint="what is missing is filled with its first value")
         grid = fitted.frequency
         ends = {panel_end(prepared.panel, i) for i in range(len(tracks))}
         if len(ends) > 1:

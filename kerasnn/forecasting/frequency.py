@@ -193,8 +193,8 @@ def check_anchor(given: str, found: Frequency) -> None:
         DataError: Says on which.
     """
     if "-" in given and found.name.upper().partition("-")[2] != given.upper().partition("-")[2]:
-        what = f"the times are '{found.name}', not '{given}'"
-        raise DataError(what, location="forecast.frequency", hint="leave the frequency out")
+        problem = f"the times are '{found.name}', not '{given}'"
+        raise DataError(problem, location="forecast.frequency", hint="leave the frequency out")
 
 
 def _holds(found: Frequency, times: NDArray[np.int64]) -> bool:

@@ -25,7 +25,7 @@ MOST_VALIDATION = 20_000
 
 
 def decide_options(
-    options: ForecastOptions, panel: Panel, parts: Splits, *, quiet: bool = False
+    options: ForecastOptions, panel: Panel, splits: Splits, *, quiet: bool = False
 ) -> dict[str, Any]:
     """The season and the history that the training part suggests, where they are left open.
 
@@ -33,7 +33,7 @@ def decide_options(
         ConfigError: What was chosen leaves no window to train on.
     """
     decided: dict[str, Any] = {}
-    train = [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+    train = [t.target[:stop] for t, stop in zip(panel.tracks, splits.validation, strict=True)]
     season = options.season
     if not season:
         decided["forecast.season"] = season = seasonality.infer(panel.frequency, train)
@@ -49,8 +49,8 @@ def decide_options(
         )
     history = options.history or decided["forecast.history"]
     if not quiet:
-        _warn_of_constant(panel, parts)
-        _warn_of_short(panel, parts, history + options.horizon)
+        _warn_of_constant(panel, splits)
+        _warn_of_short(panel, splits, history + options.horizon)
     return decided
 
 
@@ -68,7 +68,7 @@ def history_for(season: int, horizon: int, longest: int) -> int:
     return most // season * season if most >= season else most
 
 
-def check(panel: Panel, parts: Splits, options: ForecastOptions) -> None:
+def check(panel: Panel, splits: Splits, options: ForecastOptions) -> None:
     """Raise if `kerasnn.forecasting.fit.prepare` would, before anything is written or takes long.
 
     Raises:
@@ -76,9 +76,9 @@ def check(panel: Panel, parts: Splits, options: ForecastOptions) -> None:
     """
     if options.transform == "log":
         check_positive(
-            [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+            [t.target[:stop] for t, stop in zip(panel.tracks, splits.validation, strict=True)]
         )
-    window_origins(panel, parts, options)
+    window_origins(panel, splits, options)
 
 
 def check_model(name: str) -> None:
@@ -89,12 +89,12 @@ def check_model(name: str) -> None:
 
 
 def window_origins(
-    panel: Panel, parts: Splits, options: ForecastOptions
+    panel: Panel, splits: Splits, options: ForecastOptions
 ) -> tuple[Origins, Origins]:
     """Of the windows to train on, and of those that pick the best epoch."""
     sizes = {"history": options.history, "horizon": options.horizon}
-    train = origins(panel, parts, "train", **sizes, most=options.windows)
-    validation = origins(panel, parts, "validation", **sizes, most=MOST_VALIDATION)
+    train = origins(panel, splits, "train", **sizes, most=options.windows)
+    validation = origins(panel, splits, "validation", **sizes, most=MOST_VALIDATION)
     for found, what in ((train, "training"), (validation, "validation")):
         if not len(found):
             raise DataError(
@@ -105,10 +105,10 @@ def window_origins(
     return train, validation
 
 
-def _warn_of_constant(panel: Panel, parts: Splits) -> None:
+def _warn_of_constant(panel: Panel, splits: Splits) -> None:
     """Series with a target that never changes in training."""
     names = []
-    for track, stop in zip(panel.tracks, parts.validation, strict=True):
+    for track, stop in zip(panel.tracks, splits.validation, strict=True):
         known = track.target[:stop]
         if stop > 1 and np.isfinite(known).any(axis=0).all():
             flat = is_flat(np.nanmean(known, axis=0), np.nanstd(known, axis=0))
@@ -121,16 +121,16 @@ def _warn_of_constant(panel: Panel, parts: Splits) -> None:
         warn(f"series whose target never changes in training: {listed}{more}")
 
 
-def _warn_of_short(panel: Panel, parts: Splits, length: int) -> None:
+def _warn_of_short(panel: Panel, splits: Splits, length: int) -> None:
     """Series that have no window to train on."""
     short = [
         track.name
-        for track, stop in zip(panel.tracks, parts.validation, strict=True)
+        for track, stop in zip(panel.tracks, splits.validation, strict=True)
         if stop < length
     ]
     if not short or len(panel) == 1:
         return
     listed = ", ".join(f"'{name}'" for name in short[:3])
     more = f" and {len(short) - 3:,} more" if len(short) > 3 else ""
-    what = f"series shorter than a window of {length:,} points: {listed}{more}"
-    warn(what, hint="they are forecast, but not learned from")
+    problem = f"series shorter than a window of {length:,} points: {listed}{more}"
+    warn(problem, hint="they are forecast, but not learned from")

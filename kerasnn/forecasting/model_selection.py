@@ -137,31 +137,31 @@ def is_open(config: Config) -> bool:
 
 
 def choose(
-    panel: Panel, parts: Splits, config: Config, *, note: Callable[[Row], None] | None = None
+    panel: Panel, splits: Splits, config: Config, *, note: Callable[[Row], None] | None = None
 ) -> Choice:
     """Decide what was left open: the model, and whether the logarithm of the targets is forecast.
 
     Args:
         panel: All series; the test part is not looked at.
-        parts: Of their points.
+        splits: Of their points.
         config: With season and history decided, and its model the default one if none was chosen.
         note: Is told of each candidate that was tried.
     """
-    transforms = _transforms(panel, parts, config)
+    transforms = _transforms(panel, splits, config)
     free, closed = is_open(config), models.get(config.model.name).closed_form
     # A closed form is tried again in seconds, for what it leaves over.
-    settled = len(transforms) == 1 and not (closed and _few_to_calibrate(parts, config))
+    settled = len(transforms) == 1 and not (closed and _few_to_calibrate(splits, config))
     if not free and settled:
         return Choice(_with_transform(config, transforms[0]))
-    is_large = free and _n_windows(panel, parts, config) >= SOME_WINDOWS
-    trials = _Trials(panel, parts, config, count=2 if is_large else 3, note=note)
+    is_large = free and _n_windows(panel, splits, config) >= SOME_WINDOWS
+    trials = _Trials(panel, splits, config, count=2 if is_large else 3, note=note)
     for candidate in _closed(config, transforms, free=free):
         trials.run(candidate)
     if not trials.done:
         return Choice(_fallback(config, transforms, free=free))
     if not free:
         return _of_named(trials, config, closed=closed)
-    for candidate in _networks(trials, panel, parts, config):
+    for candidate in _networks(trials, panel, splits, config):
         trials.run_if_hopeful(candidate)
     return trials.choice()
 
@@ -172,17 +172,17 @@ class _Trials:
     def __init__(
         self,
         panel: Panel,
-        parts: Splits,
+        splits: Splits,
         config: Config,
         *,
         count: int,
         note: Callable[[Row], None] | None,
     ) -> None:
         options = config.forecast
-        self.panel, self.parts, self.config = panel, parts, config
+        self.panel, self.splits, self.config = panel, splits, config
         sizes = {"history": options.history, "horizon": options.horizon}
         # The latest comes first.
-        self.folds: list[Fold] = folds(panel, parts, **sizes, count=count)[::-1]
+        self.folds: list[Fold] = folds(panel, splits, **sizes, count=count)[::-1]
         self.told = note
         self.done: dict[str, tuple[Candidate, list[Outcome]]] = {}
         self.rows: dict[str, Row] = {}
@@ -247,7 +247,7 @@ class _Trials:
     @property
     def far(self) -> int:
         """As far back as the training part allows."""
-        options, longest = self.config.forecast, int(self.parts.validation.max())
+        options, longest = self.config.forecast, int(self.splits.validation.max())
         return max(far(options.season, options.horizon, longest), options.history)
 
     def table(self, best: str) -> tuple[Row, ...]:
@@ -314,9 +314,9 @@ def _closed(config: Config, transforms: Sequence[Transform], *, free: bool) -> l
     return found
 
 
-def _networks(trials: _Trials, panel: Panel, parts: Splits, config: Config) -> list[Candidate]:
+def _networks(trials: _Trials, panel: Panel, splits: Splits, config: Config) -> list[Candidate]:
     """Those that are trained, for series that are long enough, of the better transform."""
-    count = _n_windows(panel, parts, config)
+    count = _n_windows(panel, splits, config)
     best = trials.done[trials.ranked()[0]][0].transform
     names = ["nhits", "tide"] if count >= SOME_WINDOWS else []
     if count >= MANY_WINDOWS:
@@ -334,11 +334,11 @@ def _of_named(trials: _Trials, config: Config, *, closed: bool) -> Choice:
     return Choice(decided, rows, _leftover(outcomes) if closed else None)
 
 
-def _transforms(panel: Panel, parts: Splits, config: Config) -> list[Transform]:
+def _transforms(panel: Panel, splits: Splits, config: Config) -> list[Transform]:
     wanted = config.forecast.transform
     if wanted != "auto":
         return [wanted]
-    return ["none", "log"] if all_positive(panel, parts.validation) else ["none"]
+    return ["none", "log"] if all_positive(panel, splits.validation) else ["none"]
 
 
 def _with_transform(config: Config, transform: Transform) -> Config:
@@ -354,14 +354,14 @@ def _fallback(config: Config, transforms: Sequence[Transform], *, free: bool) ->
     return configured(Candidate("ridge_nlinear", {}, transforms[0]), config)
 
 
-def _n_windows(panel: Panel, parts: Splits, config: Config) -> int:
+def _n_windows(panel: Panel, splits: Splits, config: Config) -> int:
     sizes = {"history": config.forecast.history, "horizon": config.forecast.horizon}
-    return len(origins(panel, parts, "train", **sizes))
+    return len(origins(panel, splits, "train", **sizes))
 
 
-def _few_to_calibrate(parts: Splits, config: Config) -> bool:
+def _few_to_calibrate(splits: Splits, config: Config) -> bool:
     horizon = config.forecast.horizon
-    lengths = parts.test - parts.bounds("calibration")[0]
+    lengths = splits.test - splits.bounds("calibration")[0]
     return int((lengths // horizon).sum()) < ENOUGH_WINDOWS
 
 

@@ -221,8 +221,8 @@ def _read_times(
             warn(differ, location=location(column) or None, hint="write all times with one offset")
         return roles, values
     if differ:
-        what = "the offsets of the times change; they are read as the clocks showed them"
-        warn(what, location=location(column) or None)
+        problem = "the offsets of the times change; they are read as the clocks showed them"
+        warn(problem, location=location(column) or None)
     return replace(roles, clock="local"), local
 
 
@@ -356,9 +356,9 @@ def _check_size(frame: pd.DataFrame, places: Places) -> None:
     points = int((spans["max"] - spans["min"] + 1).sum())
     empty = points > LARGE_GRID and len(frame) < FULLEST_EMPTY * points
     if empty or points * len(places.roles.columns) > LARGEST_GRID:
-        what = f"{len(frame):,} rows span {points:,} points in time of '{places.frequency.name}'"
+        problem = f"{len(frame):,} rows span {points:,} points in time of '{places.frequency.name}'"
         hint = "check for a wrong date, or give a coarser frequency"
-        raise DataError(what, location=f"column '{places.roles.time}'", hint=hint)
+        raise DataError(problem, location=f"column '{places.roles.time}'", hint=hint)
 
 
 def _on_grid(rows: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:

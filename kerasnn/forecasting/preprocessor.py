@@ -114,7 +114,7 @@ class ForecastPreprocessor:
     def fit(
         cls,
         panel: Panel,
-        parts: Splits,
+        splits: Splits,
         options: ForecastOptions,
         preprocessing: PreprocessingOptions | None = None,
         *,
@@ -124,7 +124,7 @@ class ForecastPreprocessor:
 
         Args:
             panel: All series.
-            parts: Which points train.
+            splits: Which points train.
             options: With history, horizon, season and transform decided.
             preprocessing: How what never changes is encoded.
             quantiles: Levels to forecast.
@@ -133,7 +133,7 @@ class ForecastPreprocessor:
             ConfigError: The logarithm of what is not positive is asked for.
         """
         roles = panel.roles
-        train = [t.target[:stop] for t, stop in zip(panel.tracks, parts.validation, strict=True)]
+        train = [t.target[:stop] for t, stop in zip(panel.tracks, splits.validation, strict=True)]
         transform: Transform = "log" if options.transform == "log" else "none"
         if transform == "log":
             check_positive(train)
@@ -142,7 +142,7 @@ class ForecastPreprocessor:
         for name in ("past", "known"):
             seen = [
                 getattr(t, name)[:stop]
-                for t, stop in zip(panel.tracks, parts.validation, strict=True)
+                for t, stop in zip(panel.tracks, splits.validation, strict=True)
             ]
             columns[name] = _columns(getattr(roles, name), np.concatenate(seen), plain)
         statics = np.stack([track.numbers for track in panel.tracks])
@@ -150,7 +150,7 @@ class ForecastPreprocessor:
         words = [
             np.array(c, dtype=object) for c in zip(*(t.words for t in panel.tracks), strict=True)
         ]
-        longest = int(parts.validation.max())
+        longest = int(splits.validation.max())
         return cls(
             roles,
             panel.frequency,
@@ -360,8 +360,8 @@ def _logarithm(target: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN for what has none."""
     odd = target <= 0
     if odd.any():
-        what = f"{quantity(int(odd.sum()), 'reading is', 'readings are')} not above 0, as the logarithm needs"
-        warn(what, hint="they are taken for missing")
+        problem = f"{quantity(int(odd.sum()), 'reading is', 'readings are')} not above 0, as the logarithm needs"
+        warn(problem, hint="they are taken for missing")
     return np.log(np.where(odd, np.nan, target))
 
 

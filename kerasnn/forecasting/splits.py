@@ -80,12 +80,12 @@ def divide(
         DataError: The series are too short.
     """
     if options.kind not in ("auto", "time"):
-        what = f"a forecast is split by time, not by '{options.kind}'"
-        raise ConfigError(what, location="split.kind", hint="leave the split out")
+        problem = f"a forecast is split by time, not by '{options.kind}'"
+        raise ConfigError(problem, location="split.kind", hint="leave the split out")
     given = given or {}
     if "validation" in given and "test" not in given:
-        what = "validation rows of their own need test rows of their own: the last rows test"
-        raise ConfigError(what, hint="give test rows too, or leave the validation rows out")
+        problem = "validation rows of their own need test rows of their own: the last rows test"
+        raise ConfigError(problem, hint="give test rows too, or leave the validation rows out")
     end = np.array([track.end for track in panel.tracks], np.int64)
     starts = np.array([track.start for track in panel.tracks], np.int64)
     if not end.any():
@@ -134,19 +134,19 @@ def _check_room(validation: NDArray[np.int64], end: NDArray[np.int64], horizon: 
     longest = int(validation.max())
     if longest > horizon:
         return
-    what = f"{int(end.max()):,} points in time are too few for a horizon of {horizon:,}"
+    problem = f"{int(end.max()):,} points in time are too few for a horizon of {horizon:,}"
     hint = "give a shorter horizon or more history: training, validation and test each need one"
-    raise DataError(what, hint=hint)
+    raise DataError(problem, hint=hint)
 
 
-def _with_calibration(parts: Splits, horizon: int) -> Splits:
+def _with_calibration(splits: Splits, horizon: int) -> Splits:
     """Halve the validation part in time, if each half has room for a forecast."""
-    length = int((parts.test - parts.validation).max())
+    length = int((splits.test - splits.validation).max())
     if length // 2 >= horizon:
-        half = parts.validation + (parts.test - parts.validation + 1) // 2
-        return Splits(parts.validation, half, parts.test, parts.end)
+        half = splits.validation + (splits.test - splits.validation + 1) // 2
+        return Splits(splits.validation, half, splits.test, splits.end)
     warn(
         "too few points in time to calibrate apart: intervals come from the points that also pick "
         "the best epoch, and may be too narrow"
     )
-    return Splits(parts.validation, parts.validation, parts.test, parts.end, shared=True)
+    return Splits(splits.validation, splits.validation, splits.test, splits.end, shared=True)

@@ -87,12 +87,12 @@ def _steps(series: pd.Series) -> NDArray[np.int64]:
     odd = np.flatnonzero((numbers != np.floor(numbers)) | (np.abs(numbers) > 2**53))
     if len(odd):
         where = location(series, series.index[odd[0]])
-        what = f"a time must be a date or a whole number; got {numbers[odd[0]]:g}"
-        raise DataError(what, location=where, hint="number the points in time 0, 1, 2 …")
+        problem = f"a time must be a date or a whole number; got {numbers[odd[0]]:g}"
+        raise DataError(problem, location=where, hint="number the points in time 0, 1, 2 …")
     return numbers.astype(np.int64)
 
 
 def _empty(series: pd.Series, rows: NDArray[np.int64]) -> DataError:
     where = location(series, series.index[rows[0]])
-    what = f"{len(rows):,} rows have no time" if len(rows) > 1 else "a row has no time"
-    return DataError(what, location=where, hint="fill it in, or leave the row out")
+    problem = f"{len(rows):,} rows have no time" if len(rows) > 1 else "a row has no time"
+    return DataError(problem, location=where, hint="fill it in, or leave the row out")

@@ -44,7 +44,7 @@ class Origins:
 
 def origins(
     panel: Panel,
-    parts: Splits,
+    splits: Splits,
     part: PartName,
     *,
     history: int,
@@ -58,14 +58,14 @@ def origins(
 
     Args:
         panel: The series.
-        parts: Their parts.
+        splits: Their parts.
         part: One of them.
         history: Points that the network looks back.
         horizon: Points that it looks ahead.
         most: Take only each second, third … origin, so that there are no more than these.
     """
     tracks, places = [], []
-    for number, (first, stop) in enumerate(zip(*parts.bounds(part), strict=True)):
+    for number, (first, stop) in enumerate(zip(*splits.bounds(part), strict=True)):
         earliest = max(int(first) - 1, history - 1 if part == "train" else 0)
         latest = int(stop) - 1 - horizon
         if part != "train" and stop > first:

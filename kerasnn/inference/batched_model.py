@@ -37,11 +37,11 @@ class BatchedModel:
     Args:
         network: Inputs by name.
         batch_size: Largest number of rows a call; fewer where a row takes much memory.
-        mirror: Whether the outputs are the mean of an image's and its mirror image's.
+        flip_tta: Whether the outputs are the mean of an image's and its mirror image's.
     """
 
     def __init__(
-        self, network: keras.Model, *, batch_size: int = BATCH_SIZE, mirror: bool = False
+        self, network: keras.Model, *, batch_size: int = BATCH_SIZE, flip_tta: bool = False
     ) -> None:
         check_process()
         self.network = network
@@ -53,7 +53,9 @@ class BatchedModel:
         # TensorFlow warns when one function is traced often, and takes those of all networks for
         # one; a partial is one of its own.
         called = partial(_in_turn, Walk(network)) if _is_wide(network) else network
-        outputs = partial(_mirrored, called, network) if mirror else partial(called, training=False)
+        outputs = (
+            partial(_mirrored, called, network) if flip_tta else partial(called, training=False)
+        )
         self._call = tf.function(outputs, input_signature=[inputs], autograph=False)
 
     def __call__(self, inputs: Mapping[str, Any]) -> np.ndarray:

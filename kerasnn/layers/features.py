@@ -59,9 +59,9 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
     inputs = {}
     if signature.numbers:
         inputs["numbers"] = keras.Input((len(signature.numbers.names),), name="numbers")
-    for way, each in enumerate(signature.members, start=2):
+    for encoding, each in enumerate(signature.members, start=2):
         if each.numbers:
-            name = f"numbers_{way}"
+            name = f"numbers_{encoding}"
             inputs[name] = keras.Input((len(each.numbers.names),), name=name)
     if signature.categories:
         width = len(signature.categories.names)

@@ -33,13 +33,13 @@ class Decision:
         temperature: Divides the logits; > 0.
         threshold: Probability of the second of two classes, or of a label of several, from which
             on it is chosen; in [0, 1].
-        mirror: Whether the scores are the mean of an image's and its mirror image's.
+        flip_tta: Whether the scores are the mean of an image's and its mirror image's.
         conformal_calibration: What sets and intervals of any coverage are made of; None where nobody knows.
     """
 
     temperature: float = 1.0
     threshold: float = 0.5
-    mirror: bool = False
+    flip_tta: bool = False
     conformal_calibration: ConformalCalibration | None = None
 
 
@@ -98,10 +98,10 @@ class Predictor:
         """
         from kerasnn.inference.batched_model import BatchedModel
 
-        key = batch_size, self.decision.mirror
+        key = batch_size, self.decision.flip_tta
         if key not in self._forwards:
             self._forwards[key] = BatchedModel(
-                self.network, batch_size=batch_size, mirror=self.decision.mirror
+                self.network, batch_size=batch_size, flip_tta=self.decision.flip_tta
             )
         return self._forwards[key](inputs)
 
@@ -155,8 +155,8 @@ class Predictor:
         check_coverage(coverage)
         conformal_calibration = self.decision.conformal_calibration
         if conformal_calibration is None:
-            what = "the model does not know how far off it is: an earlier kerasnn made it"
-            raise ConfigError(what, hint="train it again")
+            problem = "the model does not know how far off it is: an earlier kerasnn made it"
+            raise ConfigError(problem, hint="train it again")
         conformal_calibration.score(coverage)
         return conformal_calibration
 

@@ -19,7 +19,7 @@ from kerasnn.data.readers import arrays, folders, ts_files
 from kerasnn.data.readers.inputs import has_own_names, is_pair, with_target
 from kerasnn.data.readers.reading import CHUNK_ROWS, IMAGES_AT_ONCE
 from kerasnn.data.schema import Column, Schema
-from kerasnn.data.splits import drop_unlabelled
+from kerasnn.data.splits import drop_unlabeled
 from kerasnn.errors import DataError
 from kerasnn.signature import Kind
 
@@ -66,14 +66,14 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
     if is_pair(source):
         rows, targets = source
         source = with_target(several(rows, schema), targets, name=target.name)[0]
-    examples = tables.read(source, **form)
+    table = tables.read(source, **form)
     if schema.long:
-        examples = schema.long.collapse(examples, target.name)
-    frame = named(examples.frame, source, schema)
-    examples = tables.SourceTable(frame, examples.origin)
-    examples = drop_unlabelled(examples, target.name, task=target.task)
+        table = schema.long.collapse(table, target.name)
+    frame = named(table.frame, source, schema)
+    table = tables.SourceTable(frame, table.origin)
+    table = drop_unlabeled(table, target.name, task=target.task)
     there = {kind: _only(layouts(schema, kind), frame) for kind in ("image", "sound")}
-    seen, _ = image_columns.readable(examples.frame, there["image"], strict=strict, left_out=True)
+    seen, _ = image_columns.readable(table.frame, there["image"], strict=strict, left_out=True)
     return sound_columns.readable(seen, there["sound"], strict=strict, left_out=True)[0]
 
 
@@ -159,8 +159,8 @@ def _with_names_of_training(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame
     if len(given) == 1 and only is not None:
         return frame.rename(columns={given[0]: only})
     n_columns = f"{len(given)} columns" if len(given) > 1 else "one column"
-    what = f"{n_columns} without names where training had {len(names)}"
-    raise DataError(what, hint="give a table with the names of the columns")
+    problem = f"{n_columns} without names where training had {len(names)}"
+    raise DataError(problem, hint="give a table with the names of the columns")
 
 
 def _only_feature(features: tuple[Column, ...], kinds: tuple[str, ...]) -> str | None:

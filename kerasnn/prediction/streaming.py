@@ -152,8 +152,8 @@ def _note_extra(predictor: Predictor, frame: pd.DataFrame) -> None:
     extra = [f"'{name}'" for name in frame.columns if name not in known]
     if extra:
         listed = ", ".join(extra[:5]) + (", …" if len(extra) > 5 else "")
-        what = f"columns that training did not have are ignored: {listed}"
-        warn(what, location=location(frame) or None)
+        problem = f"columns that training did not have are ignored: {listed}"
+        warn(problem, location=location(frame) or None)
 
 
 def _cells(count: int, verb: str) -> str:

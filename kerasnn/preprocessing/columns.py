@@ -89,6 +89,8 @@ def _layout(series: pd.Series, column: Column, options: PreprocessingOptions) ->
 def _check_finite(series: pd.Series, values: NDArray[np.float64]) -> None:
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
-        what = f"{len(infinite):,} infinite numbers" if len(infinite) > 1 else "an infinite number"
+        problem = (
+            f"{len(infinite):,} infinite numbers" if len(infinite) > 1 else "an infinite number"
+        )
         at = location(series, series.index[infinite[0]])
-        raise DataError(what, location=at, hint="give a finite number, or leave the cell empty")
+        raise DataError(problem, location=at, hint="give a finite number, or leave the cell empty")

@@ -55,11 +55,11 @@ def resolved(options: PreprocessingOptions, columns: int) -> PreprocessingOption
         frequency_scale=options.frequency_scale or scale,
     )
     if kind == "pbld" and sizes.number_width == 1:
-        what = "`preprocessing.number_width` must be at least 2 with pbld; got 1"
-        raise ConfigError(what, hint="one value is the number itself")
+        problem = "`preprocessing.number_width` must be at least 2 with pbld; got 1"
+        raise ConfigError(problem, hint="one value is the number itself")
     if not are_resolved(sizes, columns):
-        what = f"the embedding of {columns:,} numbers would be too large"
-        raise ConfigError(what, hint="choose a smaller number_width, or number_embedding=none")
+        problem = f"the embedding of {columns:,} numbers would be too large"
+        raise ConfigError(problem, hint="choose a smaller number_width, or number_embedding=none")
     return sizes
 
 

@@ -18,7 +18,7 @@ from kerasnn.data.schema import Schema
 from kerasnn.errors import ConfigError, ModelRefusedError
 from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing.preprocessor import Preprocessor
-from kerasnn.signature import MOST_WAYS, Signature
+from kerasnn.signature import MAX_ENCODINGS, Signature
 
 if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor
@@ -55,7 +55,7 @@ class JointPreprocessor(Preprocessor):
     others: tuple[Preprocessor, ...] = ()
 
     @property
-    def ways(self) -> tuple[Preprocessor, ...]:
+    def encodings(self) -> tuple[Preprocessor, ...]:
         """All of them."""
         plain = {each.name: getattr(self, each.name) for each in fields(Preprocessor)}
         return (Preprocessor(**plain), *self.others)
@@ -80,7 +80,7 @@ class JointPreprocessor(Preprocessor):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON; of the other ways what differs from the first."""
-        first, *others = (each.to_dict() for each in self.ways)
+        first, *others = (each.to_dict() for each in self.encodings)
         different = [
             {name: each[name] for name in _OWN if each[name] != first[name]} for each in others
         ]
@@ -95,16 +95,16 @@ class JointPreprocessor(Preprocessor):
         """
         first = {key: value for key, value in data.items() if key != _OTHERS}
         others = data[_OTHERS]
-        if not isinstance(others, list) or not 1 <= len(others) < MOST_WAYS:
+        if not isinstance(others, list) or not 1 <= len(others) < MAX_ENCODINGS:
             raise _malformed("the ways")
         for each in others:
             if not isinstance(each, dict) or not each.keys() <= set(_OWN):
                 raise _malformed("a way")
-        ways = [Preprocessor.from_dict({**first, **each}) for each in ({}, *others)]
-        words = [[vocabulary.words for vocabulary in each.vocabularies] for each in ways]
+        encodings = [Preprocessor.from_dict({**first, **each}) for each in ({}, *others)]
+        words = [[vocabulary.words for vocabulary in each.vocabularies] for each in encodings]
         if any(each != words[0] for each in words):
             raise _malformed("the vocabularies of the ways differ")
-        return _joined(ways)
+        return _joined(encodings)
 
     def _inputs(self, parsed: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         inputs = super()._inputs(parsed)
@@ -117,7 +117,7 @@ class JointPreprocessor(Preprocessor):
         return [(f"numbers_{i}", each) for i, each in enumerate(self.others, start=2)]
 
 
-def fit_ways(
+def fit_encodings(
     frame: pd.DataFrame, schema: Schema, options: Sequence[PreprocessingOptions]
 ) -> Preprocessor:
     """Learn each of several ways from training rows.
@@ -134,45 +134,49 @@ def fit_ways(
         DataError: A column is missing or does not hold what the schema says.
         ConfigError: There are too many ways.
     """
-    if len(options) > MOST_WAYS:
-        what = f"networks want their columns in {len(options)} ways, and {MOST_WAYS} is the most"
-        raise ConfigError(what, hint="average models of fewer kinds")
+    if len(options) > MAX_ENCODINGS:
+        problem = (
+            f"networks want their columns in {len(options)} ways, and {MAX_ENCODINGS} is the most"
+        )
+        raise ConfigError(problem, hint="average models of fewer kinds")
     first = Preprocessor.fit(frame, schema, options[0])
     table = tuple(c for c in first.schema.columns if c.kind in TABLE_KINDS)
     narrow = replace(schema, columns=table)
-    ways = [first]
+    encodings = [first]
     for each in options[1:]:
         fitted = Preprocessor.fit(frame, narrow, each)
-        ways.append(replace(first, **{name: getattr(fitted, name) for name in _OWN}))
-    return _joined(ways) if len(ways) > 1 else first
+        encodings.append(replace(first, **{name: getattr(fitted, name) for name in _OWN}))
+    return _joined(encodings) if len(encodings) > 1 else first
 
 
-def has_ways(schema: Schema) -> bool:
+def can_differ(schema: Schema) -> bool:
     """Whether there is a column that could be encoded in several ways."""
     return any(column.kind in TABLE_KINDS for column in schema.features)
 
 
-def of_way(inputs: Mapping[str, Any], signature: Signature, way: int) -> dict[str, Any]:
+def inputs_of_encoding(
+    inputs: Mapping[str, Any], signature: Signature, encoding: int
+) -> dict[str, Any]:
     """The inputs of one way, by the names that it knows them by.
 
     Args:
         inputs: Of all ways.
         signature: Of all ways.
-        way: From 1.
+        encoding: From 1.
     """
-    return {name: inputs[whole] for name, whole in signature.way_inputs(way).items()}
+    return {name: inputs[whole] for name, whole in signature.encoding_inputs(encoding).items()}
 
 
-def keep_ways(preprocessor: Preprocessor, kept: Sequence[int]) -> Preprocessor:
+def select_encodings(preprocessor: Preprocessor, kept: Sequence[int]) -> Preprocessor:
     """Some of the ways, counted from 1, in this order."""
     if not isinstance(preprocessor, JointPreprocessor):
         return preprocessor
-    ways = [preprocessor.ways[way - 1] for way in kept]
-    return _joined(ways) if len(ways) > 1 else ways[0]
+    encodings = [preprocessor.encodings[encoding - 1] for encoding in kept]
+    return _joined(encodings) if len(encodings) > 1 else encodings[0]
 
 
-def _joined(ways: Sequence[Preprocessor]) -> JointPreprocessor:
-    first, *others = ways
+def _joined(encodings: Sequence[Preprocessor]) -> JointPreprocessor:
+    first, *others = encodings
     plain = {each.name: getattr(first, each.name) for each in fields(Preprocessor)}
     return JointPreprocessor(**plain, others=tuple(others))
 

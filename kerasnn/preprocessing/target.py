@@ -87,7 +87,7 @@ class TargetCoder:
             DataError: A cell is missing, or is not among the classes.
         """
         if self.target.task == "multilabel":
-            return multilabel.encode(series, self.target.sets)
+            return multilabel.encode(series, self.target.label_format)
         if self.target.task == "regression":
             return self.scaled(self.values(series)).astype("float32")
         codes = pd.Index(self.target.classes, dtype=object).get_indexer(
@@ -106,9 +106,9 @@ class TargetCoder:
         values = as_numbers(series, layout=self.target.layout)
         bad = np.flatnonzero(~np.isfinite(values))
         if len(bad):
-            what = f"{_cells(len(bad))} missing or infinite"
+            problem = f"{_cells(len(bad))} missing or infinite"
             raise DataError(
-                what, location=location(series, series.index[bad[0]]), hint="drop these rows"
+                problem, location=location(series, series.index[bad[0]]), hint="drop these rows"
             )
         return values
 
@@ -150,7 +150,7 @@ class TargetCoder:
 
     def texts(self, decided: NDArray[Any]) -> NDArray[np.object_]:
         """Sets of labels as text, object (n,), from 0 and 1, (n, labels)."""
-        return multilabel.join(decided, self.target.sets)
+        return multilabel.join(decided, self.target.label_format)
 
     def labels(self) -> NDArray[Any]:
         """The classes in the order of their codes, in the type that they had in the data."""

@@ -162,8 +162,8 @@ def _warn_of_cut(name: str, lengths: NDArray[np.int64], length: int, unit: Unit)
     beyond = np.maximum(lengths - length, 0).sum() / lengths.sum()
     if beyond < SMALLEST_SHARE:
         return
-    what = (
+    problem = (
         f"{n_cut / len(lengths):.1%} of the texts are longer than {length:,} {unit} and cut there, "
         f"with {beyond:.1%} of all {unit}"
     )
-    warn(what, location=f"column '{name}'", hint="set `text_length` for another length")
+    warn(problem, location=f"column '{name}'", hint="set `text_length` for another length")

@@ -101,8 +101,8 @@ def _validation(run: Run) -> Predictions:
     """Predictions on rows that no network had learned from."""
     found = kept(run)
     if found is None or found.validation is None:
-        what = "there are no predictions on validation rows to choose a threshold by"
-        raise DataError(what, hint="give the folder of the run, or a number as the threshold")
+        problem = "there are no predictions on validation rows to choose a threshold by"
+        raise DataError(problem, hint="give the folder of the run, or a number as the threshold")
     return found.validation
 
 
@@ -162,12 +162,14 @@ def _warn_of_known_rows(run: Run, data: Any, frame: pd.DataFrame) -> None:
         n_known = found.count_known(hashes_of(run.predictor.preprocessor, frame))
     hint = "evaluate without a table for the rows that were held back, or give new ones"
     if is_file:
-        what = f"the run was trained on this file: {n_known:,} of its {len(frame):,} rows"
-        what += " are ones that the network learned from, so the scores are too good"
-        warn(what, location=os.fspath(data), hint=hint)
+        problem = f"the run was trained on this file: {n_known:,} of its {len(frame):,} rows"
+        problem += " are ones that the network learned from, so the scores are too good"
+        warn(problem, location=os.fspath(data), hint=hint)
     elif n_known:
-        what = f"{n_known:,} of {len(frame):,} rows are equal to ones that the network learned from"
-        warn(f"{what}: the scores are too good", hint=hint)
+        problem = (
+            f"{n_known:,} of {len(frame):,} rows are equal to ones that the network learned from"
+        )
+        warn(f"{problem}: the scores are too good", hint=hint)
 
 
 def _save(run: Run, predictor: Predictor, rule: str, scored: Scores | None) -> None:

@@ -122,8 +122,8 @@ def _rows(
         cells[name] = pd.Series([None] * len(texts), dtype="str")
     if missing:
         listed = ", ".join(f"'{name}'" for name in missing)
-        what = f"the text is taken as '{column}', and what is not given is missing: {listed}"
-        warn(what, hint="pass `beside`, or give a table")
+        problem = f"the text is taken as '{column}', and what is not given is missing: {listed}"
+        warn(problem, hint="pass `beside`, or give a table")
     return with_origin(pd.DataFrame(cells), "", first_row=0, names=names)
 
 

@@ -180,13 +180,13 @@ class RunFolder:
         self.write_config(config)
         if config.choice:
             self.write(CHOICE, json.dumps(config.choice.to_dict()).encode())
-        parts = np.full(len(table.examples.frame), "train", dtype=object)
-        parts[table.parts.validation] = "validation"
-        parts[table.parts.test] = "test"
+        parts = np.full(len(table.source.frame), "train", dtype=object)
+        parts[table.splits.validation] = "validation"
+        parts[table.splits.test] = "test"
         rows = pd.DataFrame({"row": np.arange(len(parts)), "part": parts}).to_csv(index=False)
         self.write(SPLIT, gzip.compress(rows.encode(), mtime=0))
-        held = np.sort(np.concatenate([table.parts.validation, table.parts.test]))
-        frame = table.examples.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
+        held = np.sort(np.concatenate([table.splits.validation, table.splits.test]))
+        frame = table.source.frame.iloc[held].assign(**{PART_COLUMN: parts[held]})
         for name in frame.columns:
             frame[name] = storable(frame[name])
         frame.attrs = {}
@@ -399,7 +399,7 @@ def write_report(
         ArithmeticError,
         TemplateError,
     ) as e:
-        what = f"the report can't be drawn from what was stored ({type(e).__name__})"
-        raise ModelRefusedError(what, hint="get the model again, or train it again") from e
+        problem = f"the report can't be drawn from what was stored ({type(e).__name__})"
+        raise ModelRefusedError(problem, hint="get the model again, or train it again") from e
     storage.write_atomically(path, page)
     return path

@@ -137,9 +137,9 @@ class ForecastRun:
             and self.folder
             and RunFolder(self.folder).has_trained_on(data, self.bundle.config)
         ):
-            what = "the run was trained on this file, so the scores are too good"
+            problem = "the run was trained on this file, so the scores are too good"
             hint = "evaluate without a table for the part that was held back, or give later rows"
-            warn(what, location=os.fspath(data), hint=hint)
+            warn(problem, location=os.fspath(data), hint=hint)
         frame = tables.read(with_time_column(data), **self._format(encoding, delimiter)).frame
         panel, parts = self._with_history(frame)
         return self._scored(panel, parts, "test")
@@ -370,7 +370,7 @@ def opened(bundle: ForecastBundle, path: str | os.PathLike[str]) -> ForecastRun:
     try:
         scores = ForecastScores.from_dict(found) if found else None
     except ModelRefusedError as error:
-        raise ModelRefusedError(error.what, location=os.fspath(path)) from None
+        raise ModelRefusedError(error.problem, location=os.fspath(path)) from None
     return ForecastRun(bundle, scores, folder, str(bundle.report.get("stopped", "")))
 
 

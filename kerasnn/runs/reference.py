@@ -103,8 +103,8 @@ class Reference:
         try:
             return cls._read(_arrays(content), target)
         except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile, DataError) as error:
-            what = f"what the run keeps for its evaluation is damaged: {type(error).__name__}"
-            raise ModelRefusedError(what, hint="train again") from None
+            problem = f"what the run keeps for its evaluation is damaged: {type(error).__name__}"
+            raise ModelRefusedError(problem, hint="train again") from None
 
     @classmethod
     def _read(cls, arrays: Mapping[str, NDArray[Any]], target: Target) -> Reference:

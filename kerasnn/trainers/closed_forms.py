@@ -113,8 +113,8 @@ def within_limit(
         return {}, train
     parts = [f"{size:,} of {wanted:,} {name}"] * (size < wanted)
     parts += [f"{n_rows:,} of {len(train):,} training rows"] * (n_rows < len(train))
-    what = f"for lack of time, {entry.name} has {' and '.join(parts)}"
-    warn(what, hint="raise `run.time_limit_s`")
+    problem = f"for lack of time, {entry.name} has {' and '.join(parts)}"
+    warn(problem, hint="raise `run.time_limit_s`")
     decided = {f"model.{name}": size} if size < wanted else {}
     return decided, _some(train, n_rows, seed=config.run.seed)
 

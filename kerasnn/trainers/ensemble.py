@@ -24,9 +24,9 @@ from kerasnn.prediction.calibrate import monitor_for, monitored
 from kerasnn.prediction.predictor import Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.preprocessing.joint import (
-    fit_ways,
-    keep_ways,
-    of_way,
+    fit_encodings,
+    inputs_of_encoding,
+    select_encodings,
 )
 from kerasnn.trainers.ensemble_plan import NAME, adapted, plan, wanted_options
 from kerasnn.trainers.fit import (
@@ -124,10 +124,10 @@ def learn_average(
     options = list(dict.fromkeys(wanted))
 
     def fit_to(train: pd.DataFrame) -> Preprocessor:
-        return fit_ways(train, table.schema, options)
+        return fit_encodings(train, table.schema, options)
 
     rows = prepare_rows(table, fit_to, config.training, weights=weights)
-    by_way = [_of_way(rows, way) for way in range(1, len(options) + 1)]
+    by_encoding = [_with_encoding(rows, encoding) for encoding in range(1, len(options) + 1)]
     limit = config.run.time_limit_s
     if limit is not None:
         limit = max(limit - (perf_counter() - began), LEAST_S)
@@ -135,8 +135,8 @@ def learn_average(
     for number, (each, option) in enumerate(zip(plans, wanted, strict=True), start=1):
         if not course.goes_on(limit, [_title(rest.model) for rest in plans[number - 1 :]]):
             break
-        way = options.index(option) + 1
-        course.train(number, way, by_way[way - 1], each)
+        encoding = options.index(option) + 1
+        course.train(number, encoding, by_encoding[encoding - 1], each)
     if course.too_large and not course.done:
         raise course.too_large
     return _averaged(rows, course, config)
@@ -147,12 +147,12 @@ class _Trained:
     """A network that has learned.
 
     Args:
-        way: In which it takes its columns.
+        encoding: In which it takes its columns.
     """
 
     trained_model: TrainedModel
     training_setup: TrainingSetup
-    way: int
+    encoding: int
     seconds: float
 
     @property
@@ -198,7 +198,7 @@ class _Course:
         self._left = max(left, LEAST_S) / len(titles)
         return True
 
-    def train(self, number: int, way: int, rows: Rows, config: Config) -> None:
+    def train(self, number: int, encoding: int, rows: Rows, config: Config) -> None:
         """Train a network, or find it trained in its checkpoint."""
         config = replace(config, run=replace(config.run, time_limit_s=self._left))
         title = _title(config.model)
@@ -225,7 +225,7 @@ class _Course:
             return
         self._rates[title] = trained_model.config.training.learning_rate
         seconds = max(perf_counter() - began, trained_model.fitted.progress.seconds)
-        self.done.append(_Trained(trained_model, training_setup, way, seconds))
+        self.done.append(_Trained(trained_model, training_setup, encoding, seconds))
         if self.done[-1].stopped == "interrupted":
             self.stopped = "interrupted"
 
@@ -255,13 +255,13 @@ def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
     trained = course.done
     shares = _weigh([each.trained_model.predictor for each in trained], trained)
     kept = [each for each, share in zip(trained, shares, strict=True) if share]
-    ways = sorted({each.way for each in kept})
-    rows = _of_ways(rows, ways)
-    model = _model(kept, ways, [share for share in shares if share])
+    encodings = sorted({each.encoding for each in kept})
+    rows = _with_encodings(rows, encodings)
+    model = _model(kept, encodings, [share for share in shares if share])
     network = _network(model, config, rows.preprocessor, [each.trained_model for each in kept])
     training_setup = TrainingSetup(rows.preprocessor, network, rows.train, rows.validation)
-    mirror = any(each.trained_model.predictor.decision.mirror for each in kept)
-    predictor, validation = decided(training_setup, config, mirror=mirror)
+    flip_tta = any(each.trained_model.predictor.decision.flip_tta for each in kept)
+    predictor, validation = decided(training_setup, config, flip_tta=flip_tta)
     membership = _membership(trained, shares, predictor, rows.validation, config)
     heaviest = trained[membership.heaviest].trained_model
     stopped = course.ending(membership.heaviest)
@@ -359,13 +359,15 @@ def _schedule(trained_model: TrainedModel) -> str:
     return "" if closed else trained_model.config.training.schedule
 
 
-def _model(kept: Sequence[_Trained], ways: Sequence[int], shares: Sequence[float]) -> ModelOptions:
+def _model(
+    kept: Sequence[_Trained], encodings: Sequence[int], shares: Sequence[float]
+) -> ModelOptions:
     """The average as a model of the zoo."""
     members = [
         average.Member(
             each.trained_model.config.model.name,
             each.trained_model.config.model.hyperparameters,
-            ways.index(each.way) + 1,
+            encodings.index(each.encoding) + 1,
         )
         for each in kept
     ]
@@ -383,21 +385,21 @@ def _network(
     return network
 
 
-def _of_way(rows: Rows, way: int) -> Rows:
+def _with_encoding(rows: Rows, encoding: int) -> Rows:
     """Rows as a network takes them that wants its columns in one of the ways."""
-    return _of_ways(rows, [way])
+    return _with_encodings(rows, [encoding])
 
 
-def _of_ways(rows: Rows, ways: Sequence[int]) -> Rows:
+def _with_encodings(rows: Rows, encodings: Sequence[int]) -> Rows:
     """Rows as an average takes them whose networks want their columns in these ways."""
-    kept = keep_ways(rows.preprocessor, ways)
+    kept = select_encodings(rows.preprocessor, encodings)
     before, after = rows.preprocessor.signature, kept.signature
 
     def renamed(arrays: Arrays) -> Arrays:
         inputs = {
-            after.way_inputs(new)[name]: values
-            for new, old in enumerate(ways, start=1)
-            for name, values in of_way(arrays.inputs, before, old).items()
+            after.encoding_inputs(new)[name]: values
+            for new, old in enumerate(encodings, start=1)
+            for name, values in inputs_of_encoding(arrays.inputs, before, old).items()
         }
         return Arrays(inputs, arrays.target, arrays.weights)
 

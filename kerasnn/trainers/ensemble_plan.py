@@ -14,7 +14,7 @@ from kerasnn.config.choice import Choice, Member
 from kerasnn.config.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.models.tabular import average
-from kerasnn.preprocessing.joint import OWN_OPTIONS, TABLE_KINDS, has_ways
+from kerasnn.preprocessing.joint import OWN_OPTIONS, TABLE_KINDS, can_differ
 from kerasnn.selection.data_defaults import adapt
 from kerasnn.selection.rules import LIGHTER
 
@@ -125,7 +125,7 @@ def wanted_options(
                 f"`{other[0]}` of '{each.model.name}' is not that of '{config.model.name}'",
                 hint=f"set `preprocessing.{other[0]}`, or average networks of one model",
             )
-        own = {name: options[name] for name in OWN_OPTIONS} if has_ways(schema) else {}
+        own = {name: options[name] for name in OWN_OPTIONS} if can_differ(schema) else {}
         found.append(replace(config.preprocessing, **own))
     return found
 

@@ -56,7 +56,7 @@ def judge(
     """
     config, predictor = trained_model.config, trained_model.predictor
     stopped = trained_model.fitted.progress.stopped
-    part = "test" if len(table.parts.test) else "validation"
+    part = "test" if len(table.splits.test) else "validation"
     predictions = predict_labelled(predictor, table.rows(part))
     omitted: list[str] = []
     left = phases.left(config.run.time_limit_s)
@@ -136,7 +136,7 @@ def _scores(
     """Beside the baselines."""
     options = trained_model.config.run
     scores = score(predictions, compared, omitted=omitted, seed=options.seed)
-    n_validation = len(table.parts.validation)
+    n_validation = len(table.splits.validation)
     cautious = caveats(predictions, n_validation=n_validation, threshold=options.threshold)
     scores = replace(scores, notes=(*scores.notes, *cautious))
     if trained_model.fitted.progress.stopped == FAILED:
@@ -157,13 +157,13 @@ def _story(
 ) -> dict[str, Any]:
     """What the report tells of the data, the training and the scores."""
     config, progress = trained_model.config, trained_model.fitted.progress
-    frame, parts = table.examples.frame, table.parts
+    frame, parts = table.source.frame, table.splits
     known = trained_model.predictor.preprocessor
     schema, told = known.schema, describe(known.coder, table.rows("train"), config.training)
     if told:
         schema = replace(schema, notes=(*schema.notes, told))
     return {
-        "examples_origin": table.examples.origin,
+        "examples_origin": table.source.origin,
         "schema": schema,
         "n_rows": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
         "split": config.split.kind,
@@ -230,6 +230,6 @@ def _images(
         changes=() if augment == "none" else augment.split(","),
         seed=config.run.seed,
         look_inside=look_inside and trained_model.fitted.progress.stopped != "interrupted",
-        rows=table.examples.frame,
+        rows=table.source.frame,
         shared=table.shared,
     )

@@ -176,9 +176,9 @@ def prepare_rows(
     target = preprocessor.target(train)
     row_weights = class_weights(target, training_options)
     if weights is not None:
-        given = weights[table.parts.train]
+        given = weights[table.splits.train]
         row_weights = _with_mean_1(given if row_weights is None else given * row_weights)
-        weights = _with_mean_1(weights[table.parts.validation])
+        weights = _with_mean_1(weights[table.splits.validation])
     return Rows(
         preprocessor,
         Arrays(preprocessor.transform(train).inputs, target, row_weights),
@@ -266,8 +266,8 @@ def _augmenter(config: Config, signature: Signature, n_rows: int) -> Augmenter |
 
 def _averages_mirrored(training_options: TrainingOptions) -> bool:
     """Whether a prediction looks at an image's mirror image too."""
-    return training_options.mirror == "yes" or (
-        training_options.mirror == "auto" and "flip" in training_options.augment.split(",")
+    return training_options.flip_tta == "yes" or (
+        training_options.flip_tta == "auto" and "flip" in training_options.augment.split(",")
     )
 
 
@@ -349,8 +349,8 @@ def learn(
     else:
         fitted = fit_whole(training_options=training_options, time_limit_s=limit)
     crossed = finalize_members(entry.conclude, training_setup) if entry.conclude else None
-    mirror = _averages_mirrored(training_options)
-    predictor, validation = decided(training_setup, config, mirror=mirror, crossed=crossed)
+    flip_tta = _averages_mirrored(training_options)
+    predictor, validation = decided(training_setup, config, flip_tta=flip_tta, crossed=crossed)
     seconds = max(perf_counter() - began, fitted.progress.seconds)
     return TrainedModel(predictor, fitted, config, sweep, validation=validation, seconds=seconds)
 
@@ -384,7 +384,7 @@ def decided(
     training_setup: TrainingSetup,
     config: Config,
     *,
-    mirror: bool,
+    flip_tta: bool,
     crossed: np.ndarray | None = None,
 ) -> tuple[Predictor, Predictions | None]:
     """A predictor that decides by what the validation rows say of a trained network.
@@ -392,7 +392,7 @@ def decided(
     Args:
         training_setup: Its network, trained, and its rows.
         config: How to choose the threshold.
-        mirror: Whether it looks at an image's mirror image too.
+        flip_tta: Whether it looks at an image's mirror image too.
         crossed: Outputs on the validation rows that these did not choose; where there are none, the
             network's own tell how far off it is.
 
@@ -400,14 +400,14 @@ def decided(
         The predictor, and its predictions on the validation rows as of `TrainedModel`.
     """
     predictor = Predictor(
-        training_setup.preprocessor, training_setup.network, Decision(mirror=mirror)
+        training_setup.preprocessor, training_setup.network, Decision(flip_tta=flip_tta)
     )
     outputs, task = (
         predictor.outputs(training_setup.validation.inputs),
         training_setup.preprocessor.schema.target.task,
     )
     decision = decide(outputs, training_setup.validation, task=task, threshold=config.run.threshold)
-    predictor = predictor.with_decision(replace(decision, mirror=mirror))
+    predictor = predictor.with_decision(replace(decision, flip_tta=flip_tta))
     told = outputs if crossed is None else crossed
     metric = monitored(config.training, task)
     predictor = with_mean_predictions(predictor, told, training_setup.validation, metric)

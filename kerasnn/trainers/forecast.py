@@ -63,7 +63,7 @@ def train_forecaster(
     """
     choice = None
     if resume is None:
-        choice = choose(table.panel, table.parts, config, note=_tell if progress else None)
+        choice = choose(table.panel, table.splits, config, note=_tell if progress else None)
         config = choice.config
     folder = open_folder(config, resume=resume, force=force)
     if folder and config.run.tensorboard:
@@ -75,7 +75,7 @@ def train_forecaster(
         if folder and fingerprint:
             folder.check(fingerprint)
             _begin(folder, config, table, choice)
-        training_setup = learning.prepare(table.panel, table.parts, config)
+        training_setup = learning.prepare(table.panel, table.splits, config)
         budget = phases.training_budget(config.run.time_limit_s)
         timed = replace(config, run=replace(config.run, time_limit_s=budget))
         trained_model, members = _learn(

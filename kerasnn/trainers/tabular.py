@@ -56,7 +56,7 @@ def train_on(
     if resumes and folder:
         _tell_of_resume(folder, config, timed.run.time_limit_s, progress=progress)
     if progress:
-        n_rows = len(table.parts.train)
+        n_rows = len(table.splits.train)
         announce_phase(f"training on {n_rows:,} rows", started=phases.started)
     trained_model, probes = train(table, config, timed, folder, progress=progress)
     trained_model = replace(trained_model, config=replace(trained_model.config, run=config.run))
@@ -88,9 +88,11 @@ def _tell_of_resume(
     if limit is None or budget is None or ended:
         return
     if (left := budget - trained) <= 0:
-        what = f"nothing more is trained: of the time limit of {limit:.0f} s, {trained:.0f} s were"
-        what += " spent on training before, and reading and the report take the rest"
-        warn(what, hint="raise `run.time_limit_s`")
+        problem = (
+            f"nothing more is trained: of the time limit of {limit:.0f} s, {trained:.0f} s were"
+        )
+        problem += " spent on training before, and reading and the report take the rest"
+        warn(problem, hint="raise `run.time_limit_s`")
     elif progress:
         announce(
             f"resumed: {trained:.0f} s were trained before; {left:.0f} s of the time limit of "
@@ -137,7 +139,7 @@ def _learn(
     finally:
         for callback in callbacks:
             getattr(callback, "close", lambda: None)()
-    if len(table.parts.test):
+    if len(table.splits.test):
         left = None if limit is None else limit - (perf_counter() - began)
         trained_model = refit_model(trained_model, training_setup, left_s=left)
     return trained_model, probes
@@ -176,7 +178,7 @@ def _learn_average(
         watch=watch,
     )
     trained_model = averaged.trained_model
-    if len(table.parts.test):
+    if len(table.splits.test):
         left = None if limit is None else limit - (perf_counter() - began)
         trained_model = averaged.again(left)
     return trained_model, probes[0] if probes else None

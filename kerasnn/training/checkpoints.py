@@ -112,14 +112,14 @@ class Checkpoints:
                 damaged.append(path)
                 continue
             if damaged:
-                what = f"the checkpoint {damaged[0].name} is damaged"
-                warn(what, location=str(self.folder), hint=f"the run goes on from {path.name}")
+                problem = f"the checkpoint {damaged[0].name} is damaged"
+                warn(problem, location=str(self.folder), hint=f"the run goes on from {path.name}")
             self._newest_intact = generation
             return Checkpoint(arrays, metadata, generation, tuple(damaged))
         if damaged:
             names = " and ".join(path.name for path in damaged)
-            what = f"no checkpoint is intact: {names}"
-            raise ModelRefusedError(what, location=str(self.folder), hint="train from the start")
+            problem = f"no checkpoint is intact: {names}"
+            raise ModelRefusedError(problem, location=str(self.folder), hint="train from the start")
         return None
 
     def exist(self) -> bool:

@@ -42,8 +42,8 @@ def check_folder(run: Path) -> None:
         if kind == "folder":
             paths += [path / name for name in storage.list_folder(path, below=run)]
         elif kind not in (None, "file"):
-            what = f"{path.name} is a {kind} among the logs of the run"
-            raise ModelRefusedError(what, location=str(path), hint="remove it")
+            problem = f"{path.name} is a {kind} among the logs of the run"
+            raise ModelRefusedError(problem, location=str(path), hint="remove it")
 
 
 class TensorBoardLog:

@@ -71,19 +71,19 @@ class Member:
     Args:
         name: Of its model.
         hyperparameters: That differ from the defaults.
-        way: Which of the signature's ways to take columns is its own, from 1.
+        encoding: Which of the signature's ways to take columns is its own, from 1.
     """
 
     name: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    way: int = 1
+    encoding: int = 1
 
     def text(self) -> str:
         """As `members_of` reads it, with every hyper-parameter: defaults may change."""
         values = {**models.hyperparameters(self.name), **self.hyperparameters}
         texts = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items()]
-        way = f"{self.way}/" if self.way > 1 else ""
-        return ":".join([f"{way}{self.name}", *texts])
+        encoding = f"{self.encoding}/" if self.encoding > 1 else ""
+        return ":".join([f"{encoding}{self.name}", *texts])
 
 
 def members_of(members: str) -> list[Member]:
@@ -160,14 +160,16 @@ def _counted(text: str) -> tuple[int, str]:
 
 def _member_of(text: str) -> Member:
     head, *settings = text.split(":")
-    way, slash, name = head.rpartition("/")
-    if slash and not (way.isascii() and way.isdecimal() and len(way) < 4 and int(way)):
-        raise ConfigError(f"the way of a member must be a whole number; got '{way[:60]}'")
+    encoding, slash, name = head.rpartition("/")
+    if slash and not (
+        encoding.isascii() and encoding.isdecimal() and len(encoding) < 4 and int(encoding)
+    ):
+        raise ConfigError(f"the way of a member must be a whole number; got '{encoding[:60]}'")
     if name in _AVERAGES or models.data_of(name) == "forecast":
         hint = "name models that predict rows; forecasts are averaged by 'blend'"
         raise ConfigError(f"'{name}' can't be a member of an average", hint=hint)
     pairs = dict(setting.partition("=")[::2] for setting in settings)
-    return Member(name, models.check_hyperparameters(name, pairs), int(way or 1))
+    return Member(name, models.check_hyperparameters(name, pairs), int(encoding or 1))
 
 
 def _scores(
@@ -176,12 +178,15 @@ def _scores(
     """The outputs of a member, on inputs that all share; its layers are named after it."""
     import keras
 
-    if member.way > len(signature.ways):
+    if member.encoding > len(signature.encodings):
         raise ConfigError(
-            f"the member '{member.name}' takes its columns in way {member.way}; "
-            f"there are {len(signature.ways)}"
+            f"the member '{member.name}' takes its columns in way {member.encoding}; "
+            f"there are {len(signature.encodings)}"
         )
-    own, names = signature.ways[member.way - 1], signature.way_inputs(member.way)
+    own, names = (
+        signature.encodings[member.encoding - 1],
+        signature.encoding_inputs(member.encoding),
+    )
     prefix = _prefix(member.name, number)
     with (
         layers.on_inputs({name: inputs[whole] for name, whole in names.items()}),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kerasnn.data import read
 from kerasnn.data.columns.values import as_numbers
 from kerasnn.data.schema import Column, Schema, Target
-from kerasnn.data.splits import Splits, drop_unlabelled, split
+from kerasnn.data.splits import Splits, drop_unlabeled, split
 from kerasnn.errors import DataError, KerasnnError, KerasnnWarning
 from kerasnn.options import SplitOptions
 
@@ -267,7 +267,7 @@ def test_rows_without_a_target_are_dropped_with_a_count(tmp_path: Any) -> None:
     path = tmp_path / "t.csv"
     path.write_text("x,y\n1,no\n2,\n3,NA\n4,yes\nfive,yes\n")
     with pytest.warns(KerasnnWarning) as caught:
-        kept = drop_unlabelled(read(path), "y")
+        kept = drop_unlabeled(read(path), "y")
     expected = (
         f"2 of 5 rows have no target and are left out ({path},y) – fill it in to learn from them"
     )
@@ -281,13 +281,13 @@ def test_rows_without_a_target_are_dropped_with_a_count(tmp_path: Any) -> None:
 
 def test_numbers_and_signs_as_targets() -> None:
     with pytest.warns(KerasnnWarning, match="^1 of 3 rows has no target and is left out"):
-        drop_unlabelled(read({"x": [1, 2, 3], "y": ["1", "-", "2"]}), "y")
+        drop_unlabeled(read({"x": [1, 2, 3], "y": ["1", "-", "2"]}), "y")
     signs = read({"x": [1, 2], "y": ["+", "-"]})
-    assert drop_unlabelled(signs, "y") is signs
+    assert drop_unlabeled(signs, "y") is signs
 
 
 def test_too_many_rows_without_a_target() -> None:
     with pytest.raises(DataError) as caught:
-        drop_unlabelled(read({"x": [1, 2, 3], "y": ["a", None, None]}), "y")
+        drop_unlabeled(read({"x": [1, 2, 3], "y": ["a", None, None]}), "y")
     expected = "2 of 3 rows have no target (column 'y') – fill it in, or choose another target"
     assert str(caught.value) == expected

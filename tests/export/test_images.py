@@ -67,12 +67,14 @@ def network(signature: Signature) -> keras.Model:
     return layers.network(inputs, layers.output_layer(features, signature), name="photo")
 
 
-def predictor_of(task: str, *columns: Column, channels: int = 3, mirror: bool = False) -> Predictor:
+def predictor_of(
+    task: str, *columns: Column, channels: int = 3, flip_tta: bool = False
+) -> Predictor:
     keras.utils.set_random_seed(0)
     layout = SIZE if channels == 3 else "8x6x1"
     schema = Schema((Column("photo", "image", layout=layout), *columns), TARGETS[task])
     fitted = Preprocessor.fit(rows(task, channels=channels), schema)
-    decision = Decision(temperature=1.7, threshold=0.3, mirror=mirror)
+    decision = Decision(temperature=1.7, threshold=0.3, flip_tta=flip_tta)
     return Predictor(fitted, network(fitted.signature), decision)
 
 
@@ -88,7 +90,7 @@ def trained(predictor: Predictor, frame: pd.DataFrame) -> Predictor:
 
 @pytest.fixture(scope="module")
 def mirrored() -> Predictor:
-    return predictor_of("multiclass", mirror=True)
+    return predictor_of("multiclass", flip_tta=True)
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +283,7 @@ def test_int8_agrees_and_takes_plain_bytes(taught, tmp_path):
 
 def test_int8_of_a_regression_and_mirror_images(tmp_path):
     frame = rows("regression", 60)
-    predictor = predictor_of("regression", mirror=True)
+    predictor = predictor_of("regression", flip_tta=True)
     held = int8.HeldBack(calibration=frame, test=frame)
     result = export.export(predictor, tmp_path / "m.tflite", format="litert", held=held)
     assert result.int8.metric == "R²"

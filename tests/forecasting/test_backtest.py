@@ -42,36 +42,38 @@ def given(frame: pd.DataFrame, **keys: Any) -> tuple[Panel, Splits, Config]:
     config = settings.with_default_model("dlinear").resolve()
     rows = read(frame).frame
     panel = read_panel(rows, locate(rows, column_roles.infer(rows, config.data, config.forecast)))
-    parts = divide(panel, config.split, config.forecast.horizon)
-    return panel, parts, config.with_inferred(decide_options(config.forecast, panel, parts))
+    splits = divide(panel, config.split, config.forecast.horizon)
+    return panel, splits, config.with_inferred(decide_options(config.forecast, panel, splits))
 
 
 def test_folds_score_each_origin_once_and_follow_what_trains() -> None:
-    panel, parts, _ = given(table())
-    found = folds(panel, parts, history=24, horizon=6, count=3)
-    stop = int(parts.calibration[0])
+    panel, splits, _ = given(table())
+    found = folds(panel, splits, history=24, horizon=6, count=3)
+    stop = int(splits.calibration[0])
     seen = np.concatenate([fold.origins.at for fold in found])
     assert len(found) == 3
     assert sorted(seen) == list(range(min(seen), stop - 6))
     for fold in found:
         # The last value that trains or validates lies before the first that is scored.
-        assert int(fold.parts.validation[0]) < int(fold.parts.test[0]) == fold.origins.at.min() + 1
+        assert (
+            int(fold.splits.validation[0]) < int(fold.splits.test[0]) == fold.origins.at.min() + 1
+        )
         assert (fold.origins.at + 6 < stop).all()
 
 
 def test_folds_cut_all_series_at_one_time() -> None:
     long = table().assign(s="long")
     late = table().tail(100).assign(s="late")
-    panel, parts, _ = given(pd.concat([long, late]), forecast__series="s")
-    for fold in folds(panel, parts, history=24, horizon=6, count=2):
+    panel, splits, _ = given(pd.concat([long, late]), forecast__series="s")
+    for fold in folds(panel, splits, history=24, horizon=6, count=2):
         starts = np.array([track.start for track in panel.tracks])
-        assert len(set((starts + fold.parts.test).tolist())) == 1
+        assert len(set((starts + fold.splits.test).tolist())) == 1
 
 
 def test_a_fold_sees_nothing_behind_its_cut() -> None:
     frame = table()
-    panel, parts, config = given(frame)
-    first = folds(panel, parts, history=24, horizon=6, count=2)[0]
+    panel, splits, config = given(frame)
+    first = folds(panel, splits, history=24, horizon=6, count=2)[0]
     candidate = Candidate("ridge_nlinear")
     made = tried(candidate, first, panel, configured(candidate, config))
     changed = frame.copy()
@@ -79,16 +81,18 @@ def test_a_fold_sees_nothing_behind_its_cut() -> None:
     last = int(first.origins.at.max())
     changed.loc[last + 1 :, "y"] = 1e3
     other, other_parts, _ = given(changed)
-    same = tried(candidate, replace(first, parts=first.parts), other, configured(candidate, config))
+    same = tried(
+        candidate, replace(first, splits=first.splits), other, configured(candidate, config)
+    )
     assert made is not None
     assert same is not None
     np.testing.assert_array_equal(made.forecasts.prediction, same.forecasts.prediction)
-    assert (other_parts.test == parts.test).all()
+    assert (other_parts.test == splits.test).all()
 
 
 def test_series_that_are_too_short_have_no_fold() -> None:
-    panel, parts, _ = given(table(30), forecast__season=1, forecast__history=4)
-    assert folds(panel, parts, history=4, horizon=25, count=3) == []
+    panel, splits, _ = given(table(30), forecast__season=1, forecast__history=4)
+    assert folds(panel, splits, history=4, horizon=25, count=3) == []
 
 
 def test_growth_by_shares_is_forecast_by_logarithms() -> None:
@@ -115,8 +119,8 @@ def test_an_average_wins_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> 
         "_closed",
         lambda *_, **__: [Candidate(name) for name in ("ridge_nlinear", "arx", "seasonal_naive")],
     )
-    panel, parts, config = given(table())
-    trials = model_selection._Trials(panel, parts, config, count=2, note=None)
+    panel, splits, config = given(table())
+    trials = model_selection._Trials(panel, splits, config, count=2, note=None)
     for candidate in model_selection._closed(config, ["none"], free=True):
         trials.run(candidate)
     # Of the two linear models the better one.
@@ -136,9 +140,9 @@ def test_an_average_wins_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_chosen_model_stays_and_may_get_a_transform() -> None:
-    panel, parts, config = given(table(growing=True), model__name="nlinear")
+    panel, splits, config = given(table(growing=True), model__name="nlinear")
     assert not is_open(config)
-    choice = choose(panel, parts, config)
+    choice = choose(panel, splits, config)
     assert choice.config.model.name == "nlinear"
     assert choice.config.forecast.transform == "log"
     assert choice.leftover is None

@@ -20,7 +20,7 @@ from kerasnn.forecasting.intervals import Intervals, levels_for
 from kerasnn.options import PreprocessingOptions, TrainingOptions
 from kerasnn.prediction.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
-from kerasnn.preprocessing.joint import fit_ways
+from kerasnn.preprocessing.joint import fit_encodings
 
 Members = dict[str, bytes]
 N_ROWS = 40
@@ -79,11 +79,11 @@ def _bundle(
     **hyperparameters: Any,
 ) -> tuple[Bundle, pd.DataFrame]:
     schema = infer(read(frame), target="target", columns=columns or {}, task=task)
-    ways = options or [PreprocessingOptions()]
+    encodings = options or [PreprocessingOptions()]
     fitted = (
-        Preprocessor.fit(frame, schema, ways[0])
-        if len(ways) == 1
-        else fit_ways(frame, schema, ways)
+        Preprocessor.fit(frame, schema, encodings[0])
+        if len(encodings) == 1
+        else fit_encodings(frame, schema, encodings)
     )
     network = models.build(model, fitted.signature, **hyperparameters)
     _fill(network)
@@ -118,8 +118,8 @@ def _regression() -> tuple[Bundle, pd.DataFrame]:
 
 
 def _average() -> tuple[Bundle, pd.DataFrame]:
-    ways = [PreprocessingOptions(), PreprocessingOptions(number_embedding="periodic")]
-    return _bundle("average", table("binary"), ways, members="linear,2/mlp:width=4:depth=1")
+    encodings = [PreprocessingOptions(), PreprocessingOptions(number_embedding="periodic")]
+    return _bundle("average", table("binary"), encodings, members="linear,2/mlp:width=4:depth=1")
 
 
 def _text() -> tuple[Bundle, pd.DataFrame]:
@@ -135,7 +135,7 @@ def _image() -> tuple[Bundle, pd.DataFrame]:
     pixels = np.random.default_rng(2).integers(0, 256, (N_ROWS, 16, 16, 3), dtype="uint8")
     frame = pd.DataFrame({"picture": pd.Series(list(pixels), dtype=object)})
     frame["target"] = table("binary")["target"]
-    decision = Decision(mirror=True)
+    decision = Decision(flip_tta=True)
     return _bundle("cnn", frame, columns={"picture": "image"}, decision=decision, width=4, depth=2)
 
 

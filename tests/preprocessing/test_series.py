@@ -184,7 +184,7 @@ def test_long_tables_in_a_state() -> None:
     found, config = read_table(collect(given), {"data": frame})
     assert found.schema.long is not None
     assert [column.name for column in found.schema.features] == ["series"]
-    assert len(found.examples.frame) == 8
+    assert len(found.source.frame) == 8
     preprocessor = Preprocessor.fit(found.rows("train"), found.schema, config.preprocessing)
     plain = json.loads(json.dumps(preprocessor.to_dict()))
     assert Preprocessor.from_dict(plain).schema.long == found.schema.long

@@ -26,7 +26,7 @@ from kerasnn.evaluation.ensemble_summary import MAX_SHOWN, EnsembleSummary, Memb
 from kerasnn.models.tabular import average
 from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing import Preprocessor
-from kerasnn.preprocessing.joint import JointPreprocessor, fit_ways, keep_ways
+from kerasnn.preprocessing.joint import JointPreprocessor, fit_encodings, select_encodings
 from kerasnn.runs.tabular import Run
 from kerasnn.signature import Signature
 from kerasnn.trainers import ensemble as averaging
@@ -100,7 +100,7 @@ def assert_same(one: keras.Model, other: keras.Model) -> None:
 class TestFactory:
     def test_text_of_members_and_back(self) -> None:
         found = average.members_of("mlp:width=4, 2*2/linear")
-        assert [(each.name, each.way) for each in found] == [
+        assert [(each.name, each.encoding) for each in found] == [
             ("mlp", 1),
             ("linear", 2),
             ("linear", 2),
@@ -178,7 +178,7 @@ class TestFactory:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-WAYS = (
+ENCODINGS = (
     PreprocessingOptions(),
     PreprocessingOptions(scale="quantile", indicator=False, encode="embedding"),
     PreprocessingOptions(scale="minmax", number_embedding="piecewise_linear"),
@@ -188,7 +188,7 @@ WAYS = (
 @pytest.fixture(scope="module")
 def joint() -> Preprocessor:
     table = frame("binary")
-    return fit_ways(table, infer(kerasnn.data.read(table), target="y"), WAYS)
+    return fit_encodings(table, infer(kerasnn.data.read(table), target="y"), ENCODINGS)
 
 
 class TestJoint:
@@ -196,11 +196,11 @@ class TestJoint:
         table = frame("binary", 20)
         found, signature = joint.transform(table), joint.signature
         assert sorted(found.inputs) == ["categories", "numbers", "numbers_2", "numbers_3"]
-        for way, options in enumerate(WAYS, start=1):
+        for encoding, options in enumerate(ENCODINGS, start=1):
             alone = Preprocessor.fit(frame("binary"), joint.schema, options)
-            assert signature.ways[way - 1] == alone.signature
+            assert signature.encodings[encoding - 1] == alone.signature
             expected = alone.transform(table)
-            for name, whole in signature.way_inputs(way).items():
+            for name, whole in signature.encoding_inputs(encoding).items():
                 np.testing.assert_array_equal(found.inputs[whole], expected.inputs[name])
         assert found.unseen == expected.unseen
 
@@ -220,16 +220,18 @@ class TestJoint:
             np.testing.assert_allclose(np.asarray(found[name]), values, atol=1e-6)
 
     def test_ways_that_are_kept(self, joint: JointPreprocessor) -> None:
-        assert keep_ways(joint, [3, 2]).signature.ways == joint.signature.ways[:0:-1]
-        single = keep_ways(joint, [2])
+        assert (
+            select_encodings(joint, [3, 2]).signature.encodings == joint.signature.encodings[:0:-1]
+        )
+        single = select_encodings(joint, [2])
         assert type(single) is Preprocessor
-        assert single.signature == joint.signature.ways[1]
+        assert single.signature == joint.signature.encodings[1]
 
     def test_too_many_ways(self) -> None:
         table = frame()
         options = [PreprocessingOptions(max_one_hot=count) for count in range(17)]
         with pytest.raises(ConfigError, match="in 17 ways, and 16 is the most"):
-            fit_ways(table, infer(kerasnn.data.read(table), target="y"), options)
+            fit_encodings(table, infer(kerasnn.data.read(table), target="y"), options)
 
 
 class TestPlan:
@@ -366,8 +368,8 @@ class TestLearning:
 
     def test_rows_of_weight(self) -> None:
         table, config = read(**{"run.ensemble": 2})
-        weights = np.ones(len(table.examples.frame))
-        weights[table.parts.train[:50]] = 0.1
+        weights = np.ones(len(table.source.frame))
+        weights[table.splits.train[:50]] = 0.1
         found = learn_average(table, config, weights=weights)
         (_, training_setup), *_ = found.kept
         assert training_setup.train.weights is not None
@@ -604,18 +606,18 @@ class TestHostile:
     @pytest.mark.parametrize("name", ["nested", "many", "output", "no numbers", "cardinalities"])
     def test_ways_of_the_signature(self, name: str, good: dict[str, bytes], tmp_path: Path) -> None:
         def change(data: Any) -> None:
-            ways = data["signature"]["members"]
-            (way,) = ways
+            encodings = data["signature"]["members"]
+            (encoding,) = encodings
             if name == "nested":
-                way["members"] = [dict(way)]
+                encoding["members"] = [dict(encoding)]
             elif name == "many":
-                ways += [way] * 15
+                encodings += [encoding] * 15
             elif name == "output":
-                way["output"]["task"] = "regression"
+                encoding["output"]["task"] = "regression"
             elif name == "no numbers":
-                way["numbers"] = None
+                encoding["numbers"] = None
             else:
-                way["categories"]["cardinalities"] = [2**20]
+                encoding["categories"]["cardinalities"] = [2**20]
 
         found = self.refusal(tmp_path / "model.kerasnn", good, members.TRAINING_OPTIONS, change)
         assert "the ways of its members" in found

@@ -506,23 +506,23 @@ TABLE = Signature.table(numbers=2, classes=10)
 
 
 def chosen(
-    augment: str, signature: Signature = COLOR, *, n_rows: int = 5000, mirror: bool = True
+    augment: str, signature: Signature = COLOR, *, n_rows: int = 5000, flip_tta: bool = True
 ) -> tuple[str, ...]:
-    return resolve(augment, signature, n_rows=n_rows, mirrors=lambda: mirror)
+    return resolve(augment, signature, n_rows=n_rows, mirrors=lambda: flip_tta)
 
 
 def test_resolve_takes_names_in_any_order() -> None:
     assert chosen("none") == ()
     assert chosen("cutout, shift") == ("shift", "cutout")
-    assert chosen("flip", mirror=False) == ("flip",)
+    assert chosen("flip", flip_tta=False) == ("flip",)
 
 
 def test_resolve_presets() -> None:
     assert chosen("light") == ("shift", "flip")
-    assert chosen("light", mirror=False) == ("shift",)
+    assert chosen("light", flip_tta=False) == ("shift",)
     strong = ("shift", "flip", "color", "randaugment", "cutout", "cutmix")
     assert chosen("strong") == strong
-    grey = chosen("strong", GREY, mirror=False)
+    grey = chosen("strong", GREY, flip_tta=False)
     assert grey == ("shift", "randaugment", "cutout", "cutmix")
     assert chosen("strong", MIXED) == strong[:-1]
     regression = Signature.image(32, 32)

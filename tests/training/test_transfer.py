@@ -336,8 +336,8 @@ def test_mirror_images_are_learned_from_where_training_mirrors(weights: Path) ->
     plain = learn(known, config)
     known, config = training_setup(weights, fine_tune=0, augment="flip")
     mirrored = learn(known, config)
-    assert plain.predictor.decision.mirror is False
-    assert mirrored.predictor.decision.mirror is True
+    assert plain.predictor.decision.flip_tta is False
+    assert mirrored.predictor.decision.flip_tta is True
     assert plain.fitted.history[0]["loss"] != mirrored.fitted.history[0]["loss"]
 
 

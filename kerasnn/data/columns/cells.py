@@ -92,7 +92,7 @@ def distinct(array: pa.Array) -> tuple[list[Any], np.ndarray]:
     return encoded.dictionary.to_pylist(), indices.astype(np.int64)
 
 
-def spread(values: np.ndarray, indices: np.ndarray, missing: Any) -> np.ndarray:
+def expand(values: np.ndarray, indices: np.ndarray, missing: Any) -> np.ndarray:
     """Put a result of each distinct value where its cells are."""
     table = np.empty(len(values) + 1, values.dtype)
     table[:-1] = values

@@ -12,7 +12,7 @@ MANY_ROWS = 20
 
 
 @dataclass
-class Guess:
+class InferredKind:
     """The kind of one column.
 
     Args:
@@ -20,35 +20,41 @@ class Guess:
         reason: Why, in a few words.
         layout: How its text is read: the decimal sign of numbers, the layout of dates.
         used: Whether the column says something about a row.
-        findings: What to warn of: what, and how to mend it.
+        data_warnings: What to warn of: what, and how to mend it.
     """
 
     kind: Kind
     reason: str
     layout: str = ""
     used: bool = True
-    findings: list[tuple[str, str]] = field(default_factory=list)
+    data_warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
 def left_out(
-    kind: Kind, reason: str, what: str, hint: str, findings: list[tuple[str, str]] | None = None
-) -> Guess:
+    kind: Kind,
+    reason: str,
+    what: str,
+    hint: str,
+    data_warnings: list[tuple[str, str]] | None = None,
+) -> InferredKind:
     """A column that is not used, with a warning of that."""
-    return Guess(kind, reason, used=False, findings=[*(findings or []), (what, hint)])
+    return InferredKind(
+        kind, reason, used=False, data_warnings=[*(data_warnings or []), (what, hint)]
+    )
 
 
-def constant(value: Any) -> Guess:
+def constant(value: Any) -> InferredKind:
     """All cells hold one value."""
     shown = str(value)[:40]
     return left_out("constant", f"always '{shown}'", f"always '{shown}', left out", "")
 
 
-def empty() -> Guess:
+def empty() -> InferredKind:
     """No cell holds anything."""
     return left_out("constant", "no values", "has no values, left out", "")
 
 
-def identifier(reason: str) -> Guess:
+def identifier(reason: str) -> InferredKind:
     """It names rows, and says nothing about them."""
     what = f"looks like an identifier ({reason}), left out"
     return left_out("identifier", reason, what, "override its kind if it is not one")

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kerasnn.data.columns import cells, dates, number_parsing, series_cells, values
-from kerasnn.data.columns.kind_inference import Guess, constant, empty, left_out
+from kerasnn.data.columns.kind_inference import InferredKind, constant, empty, left_out
 from kerasnn.data.columns.number_columns import check_numbers, of_numbers
 from kerasnn.data.columns.series_columns import check_series, of_series
 from kerasnn.data.columns.text_columns import cut_texts, of_text
-from kerasnn.data.media.images import is_picture
+from kerasnn.data.media.images import is_image_cell
 from kerasnn.data.media.sound_cells import is_sound
-from kerasnn.data.readers.folders import is_picture_path, is_sound_path
+from kerasnn.data.readers.folders import is_image_path, is_sound_path
 from kerasnn.signature import Kind
 
 USED_KINDS: tuple[Kind, ...] = (
@@ -34,7 +34,7 @@ USED_KINDS: tuple[Kind, ...] = (
 _MOSTLY = 0.9
 
 
-def guess(series: pd.Series) -> Guess:
+def infer_kind(series: pd.Series) -> InferredKind:
     """Find the kind of a column by its cells and its name.
 
     Raises:
@@ -64,10 +64,14 @@ def guess(series: pd.Series) -> Guess:
     n_distinct = pc.count_distinct(array).as_py()
     if n_distinct == 1 and not array.null_count:
         return constant(array[0].as_py())
-    return Guess("boolean", "true or false") if form == "booleans" else Guess("date", "timestamps")
+    return (
+        InferredKind("boolean", "true or false")
+        if form == "booleans"
+        else InferredKind("date", "timestamps")
+    )
 
 
-def force(series: pd.Series, kind: Kind) -> Guess:
+def force(series: pd.Series, kind: Kind) -> InferredKind:
     """Take a column for what the user says it is.
 
     Raises:
@@ -75,11 +79,11 @@ def force(series: pd.Series, kind: Kind) -> Guess:
     """
     if kind == "series":
         return check_series(series, "given")
-    given = Guess(kind, "given", used=kind in USED_KINDS)
+    given = InferredKind(kind, "given", used=kind in USED_KINDS)
     if kind == "number":
         numbers = values.as_numbers(series)
         given.layout = _sign_of(series)
-        given.findings = check_numbers(series, numbers, whole=False)
+        given.data_warnings = check_numbers(series, numbers, whole=False)
         is_empty = np.isnan(numbers).all()
     elif kind == "boolean":
         is_empty = np.isnan(values.as_booleans(series)).all()
@@ -88,16 +92,16 @@ def force(series: pd.Series, kind: Kind) -> Guess:
         is_empty = (values.as_dates(series, layout=given.layout) == values.MISSING_DATE).all()
     elif kind == "category":
         is_empty = all(cell is None for cell in values.as_categories(series))
-        given.findings = _cut(series, values.LONGEST_CATEGORY)
+        given.data_warnings = _cut(series, values.LONGEST_CATEGORY)
     elif kind == "text":
         is_empty = not any(text.strip() for text in values.as_texts(series))
-        given.findings = _cut(series, values.LONGEST_TEXT)
+        given.data_warnings = _cut(series, values.LONGEST_TEXT)
     else:
         is_empty = False
     return empty() if is_empty else given
 
 
-def _of_files(series: pd.Series) -> Guess | None:
+def _of_files(series: pd.Series) -> InferredKind | None:
     """Image or sound cells, or texts that end as the names of these do."""
     if series.dtype != object and not pd.api.types.is_string_dtype(series.dtype):
         return None
@@ -105,13 +109,13 @@ def _of_files(series: pd.Series) -> Guess | None:
     texts = [cell for cell in first if isinstance(cell, str)]
     if not texts:
         if first and all(map(is_sound, first)):
-            return Guess("sound", "sounds")
-        are_images = first and all(map(is_picture, first)) and _are_pixels(series.dropna())
-        return Guess("image", "images") if are_images else None
+            return InferredKind("sound", "sounds")
+        are_images = first and all(map(is_image_cell, first)) and _are_pixels(series.dropna())
+        return InferredKind("image", "images") if are_images else None
     if len(texts) < len(first):
         return None
-    if any(map(is_picture_path, texts)):
-        return _of_names(series.dropna(), "image", is_picture_path)
+    if any(map(is_image_path, texts)):
+        return _of_names(series.dropna(), "image", is_image_path)
     is_named = any(map(is_sound_path, texts))
     return _of_names(series.dropna(), "sound", is_sound_path) if is_named else None
 
@@ -122,12 +126,12 @@ def _first(series: pd.Series, count: int) -> pd.Series:
     return (found if len(found) >= count else series.dropna()).head(count)
 
 
-def _of_names(known: pd.Series, kind: Kind, is_one: Callable[[str], bool]) -> Guess | None:
+def _of_names(known: pd.Series, kind: Kind, is_one: Callable[[str], bool]) -> InferredKind | None:
     """Texts that nearly all end as the names of images or sounds do."""
     # A name that is no UTF-8 can't be text of Arrow.
     paths = {os.fspath(cell) for cell in known}
     named = sum(map(is_one, paths))
-    return Guess(kind, f"{named:,} {kind} files") if named >= _MOSTLY * len(paths) else None
+    return InferredKind(kind, f"{named:,} {kind} files") if named >= _MOSTLY * len(paths) else None
 
 
 def _are_pixels(known: pd.Series) -> bool:

@@ -168,11 +168,11 @@ def check_classes(series: pd.Series, classes: Sequence[str], n_rows: int) -> Non
     """Raise if the target can't be classes: one only, or one for nearly each row."""
     if len(classes) < 2:
         shown = f"'{classes[0]}'" if classes else "nothing"
-        what = f"the target has one class only: {shown}"
-        raise DataError(what, location=location(series), hint="add rows of another class")
+        problem = f"the target has one class only: {shown}"
+        raise DataError(problem, location=location(series), hint="add rows of another class")
     if n_rows >= MANY_ROWS and len(classes) > 0.5 * n_rows:
-        what = f"the target has {len(classes):,} different values in {n_rows:,} rows"
-        raise DataError(what, location=location(series), hint=_many_fix(classes))
+        problem = f"the target has {len(classes):,} different values in {n_rows:,} rows"
+        raise DataError(problem, location=location(series), hint=_many_fix(classes))
 
 
 def separated(classes: Sequence[str]) -> str | None:

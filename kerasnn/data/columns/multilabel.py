@@ -29,7 +29,7 @@ _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 _ITEM = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|([^\s,'\"][^,]*)")
 
 
-class LabelSets(NamedTuple):
+class MultilabelFormat(NamedTuple):
     """How the cells of a target are read.
 
     Args:
@@ -51,14 +51,14 @@ def are_lists(series: pd.Series) -> bool:
     return _is_list(first)
 
 
-def unlabelled(series: pd.Series, task: Task | None) -> NDArray[np.bool_]:
+def unlabeled(series: pd.Series, task: Task | None) -> NDArray[np.bool_]:
     """Where a target of any task is not known, bool (n,)."""
     if task != "multilabel" and (task or not are_lists(series)):
         return labels.is_missing(series)
     if are_lists(series):
         return np.array([not _is_list(cell) and not _is_text(cell) for cell in series], bool)
     texts, indices = _distinct(series)
-    return cells.spread(np.array([text in _UNKNOWN for text in texts], bool), indices, False)
+    return cells.expand(np.array([text in _UNKNOWN for text in texts], bool), indices, False)
 
 
 def count_empty(series: pd.Series) -> int:
@@ -66,10 +66,10 @@ def count_empty(series: pd.Series) -> int:
     if are_lists(series):
         return 0
     texts, indices = _distinct(series)
-    return int(cells.spread(np.array([not text for text in texts], bool), indices, True).sum())
+    return int(cells.expand(np.array([not text for text in texts], bool), indices, True).sum())
 
 
-def find(series: pd.Series) -> LabelSets:
+def find(series: pd.Series) -> MultilabelFormat:
     """Find the labels of a target.
 
     Args:
@@ -80,58 +80,58 @@ def find(series: pd.Series) -> LabelSets:
     """
     if _are_indicators(series):
         width = len(next(iter(series)))
-        found = LabelSets(tuple(map(str, range(width))), SEPARATORS[0], True)
+        found = MultilabelFormat(tuple(map(str, range(width))), SEPARATORS[0], True)
         rows = names_of(series, found)
     else:
         separator = _separator(series)
-        rows = names_of(series, LabelSets((), separator, False))
+        rows = names_of(series, MultilabelFormat((), separator, False))
         classes, _ = labels.classes_of(np.array(sorted({n for row in rows for n in row}), object))
-        found = LabelSets(classes, separator or _free_separator(series, classes), False)
+        found = MultilabelFormat(classes, separator or _free_separator(series, classes), False)
     _check(series, found, rows, is_split=bool(_separator(series)))
     return found
 
 
-def names_of(series: pd.Series, sets: LabelSets) -> list[tuple[str, ...]]:
+def names_of(series: pd.Series, label_format: MultilabelFormat) -> list[tuple[str, ...]]:
     """The labels of each row.
 
     Raises:
         DataError: A vector has another length than there are labels, or is not of 0 and 1.
     """
     if are_lists(series):
-        return [_of_cell(series, row, cell, sets) for row, cell in enumerate(series)]
+        return [_of_cell(series, row, cell, label_format) for row, cell in enumerate(series)]
     texts, indices = _distinct(series)
-    read = [*(_of_text(text, sets.separator) for text in texts), ()]
+    read = [*(_of_text(text, label_format.separator) for text in texts), ()]
     return [read[index] for index in indices]
 
 
-def encode(series: pd.Series, sets: LabelSets) -> NDArray[np.float32]:
+def encode(series: pd.Series, label_format: MultilabelFormat) -> NDArray[np.float32]:
     """A column for each label: 1 where a row has it, float32 (n, labels).
 
     Raises:
         DataError: A row has a label that is not one of them.
     """
-    code = {name: index for index, name in enumerate(sets.classes)}
-    matrix = np.zeros((len(series), len(sets.classes)), np.float32)
-    for row, names in enumerate(names_of(series, sets)):
+    code = {name: index for index, name in enumerate(label_format.classes)}
+    matrix = np.zeros((len(series), len(label_format.classes)), np.float32)
+    for row, names in enumerate(names_of(series, label_format)):
         unknown = [name for name in names if name not in code]
         if unknown:
-            raise _unknown(series, row, unknown[0], sets.classes)
+            raise _unknown(series, row, unknown[0], label_format.classes)
         matrix[row, [code[name] for name in names]] = 1.0
     return matrix
 
 
-def join(matrix: NDArray[Any], sets: LabelSets) -> NDArray[np.object_]:
+def join(matrix: NDArray[Any], label_format: MultilabelFormat) -> NDArray[np.object_]:
     """Rows of 0 and 1, (n, labels), as text, object (n,)."""
-    classes = np.array(sets.classes, dtype=object)
-    return _texts(sets.separator.join(classes[row > 0]) for row in np.asarray(matrix))
+    classes = np.array(label_format.classes, dtype=object)
+    return _texts(label_format.separator.join(classes[row > 0]) for row in np.asarray(matrix))
 
 
-def as_text(series: pd.Series, sets: LabelSets) -> pd.Series:
+def as_text(series: pd.Series, label_format: MultilabelFormat) -> pd.Series:
     """The column as text, each label once and all in one order, so that equal sets are equal."""
-    rank = {name: index for index, name in enumerate(sets.classes)}
+    rank = {name: index for index, name in enumerate(label_format.classes)}
     texts = _texts(
-        sets.separator.join(sorted(set(names), key=lambda n: (rank.get(n, len(rank)), n)))
-        for names in names_of(series, sets)
+        label_format.separator.join(sorted(set(names), key=lambda n: (rank.get(n, len(rank)), n)))
+        for names in names_of(series, label_format)
     )
     plain = pd.Series(texts, index=series.index, name=series.name, dtype=object)
     plain.attrs = series.attrs
@@ -165,26 +165,28 @@ def _distinct(series: pd.Series) -> tuple[list[str], NDArray[np.int64]]:
     return [(cells.plain_text(value) or "").strip() for value in values], indices
 
 
-def _of_cell(series: pd.Series, row: int, cell: Any, sets: LabelSets) -> tuple[str, ...]:
+def _of_cell(
+    series: pd.Series, row: int, cell: Any, label_format: MultilabelFormat
+) -> tuple[str, ...]:
     if isinstance(cell, str):
-        return _of_text(cell.strip(), sets.separator)
+        return _of_text(cell.strip(), label_format.separator)
     if not _is_list(cell):
         return ()
-    if not sets.indicators:
+    if not label_format.indicators:
         return tuple(filter(None, (_name(series, row, item) for item in cell)))
-    if not _is_indicator(cell) or len(cell) != len(sets.classes):
-        what = f"not a vector of {len(sets.classes)} numbers that are 0 or 1"
+    if not _is_indicator(cell) or len(cell) != len(label_format.classes):
+        problem = f"not a vector of {len(label_format.classes)} numbers that are 0 or 1"
         raise DataError(
-            what, location=location(series, series.index[row]), hint="correct the target"
+            problem, location=location(series, series.index[row]), hint="correct the target"
         )
-    return tuple(sets.classes[index] for index in np.flatnonzero(np.asarray(cell)))
+    return tuple(label_format.classes[index] for index in np.flatnonzero(np.asarray(cell)))
 
 
 def _name(series: pd.Series, row: int, item: Any) -> str:
     if isinstance(item, float | np.floating) and not float(item).is_integer() and item == item:
-        what = f"a list of numbers such as {float(item):g} where labels are meant"
+        problem = f"a list of numbers such as {float(item):g} where labels are meant"
         hint = "a target of several numbers can't be predicted; choose one of them"
-        raise DataError(what, location=location(series, series.index[row]), hint=hint)
+        raise DataError(problem, location=location(series, series.index[row]), hint=hint)
     return (cells.plain_text(item) or "").strip()
 
 
@@ -223,15 +225,19 @@ def _separator(series: pd.Series) -> str:
 def _free_separator(series: pd.Series, classes: Sequence[str]) -> str:
     free = [sign for sign in SEPARATORS if not any(sign in name for name in classes)]
     if not free:
-        what = f"the labels hold each of {' '.join(SEPARATORS)}, so none can stand between them"
-        raise DataError(what, location=location(series), hint="rename some labels")
+        problem = f"the labels hold each of {' '.join(SEPARATORS)}, so none can stand between them"
+        raise DataError(problem, location=location(series), hint="rename some labels")
     return free[0]
 
 
 def _check(
-    series: pd.Series, sets: LabelSets, rows: Sequence[tuple[str, ...]], *, is_split: bool
+    series: pd.Series,
+    label_format: MultilabelFormat,
+    rows: Sequence[tuple[str, ...]],
+    *,
+    is_split: bool,
 ) -> None:
-    at, classes = location(series), sets.classes
+    at, classes = location(series), label_format.classes
     if len(classes) < 2:
         shown = f"'{classes[0]}'" if classes else "none"
         hint = "for one label, make the target yes or no, and leave the task out"
@@ -240,17 +246,17 @@ def _check(
         )
     if len(set(map(frozenset, rows))) == 1:
         shown = ", ".join(f"'{name}'" for name in rows[0][:5]) or "none"
-        what = f"every row has the same labels: {shown}"
-        raise DataError(what, location=at, hint="add rows with other labels")
+        problem = f"every row has the same labels: {shown}"
+        raise DataError(problem, location=at, hint="add rows with other labels")
     # A list is one whatever its length; text that is never divided is a class a row.
     if not is_split and not are_lists(series) and all(len(row) < 2 for row in rows):
         signs = ", ".join(f"'{sign}'" for sign in SEPARATORS)
-        what = f"no cell of the target has several labels, separated by one of {signs}"
+        problem = f"no cell of the target has several labels, separated by one of {signs}"
         hint = "separate them so, or leave the task out for one class a row"
-        raise DataError(what, location=at, hint=hint)
+        raise DataError(problem, location=at, hint=hint)
     if len(rows) >= MANY_ROWS and len(classes) > 0.5 * len(rows):
-        what = f"the target has {len(classes):,} different labels in {len(rows):,} rows"
-        raise DataError(what, location=at, hint="choose another target, or merge labels")
+        problem = f"the target has {len(classes):,} different labels in {len(rows):,} rows"
+        raise DataError(problem, location=at, hint="choose another target, or merge labels")
 
 
 def _unknown(series: pd.Series, row: int, name: str, classes: Sequence[str]) -> DataError:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn.data.columns import cells
-from kerasnn.data.columns.kind_inference import MANY_ROWS, Guess, constant, empty, identifier
+from kerasnn.data.columns.kind_inference import MANY_ROWS, InferredKind, constant, empty, identifier
 from kerasnn.data.frames import location
 from kerasnn.errors import DataError
 
@@ -16,9 +16,9 @@ _NAMED_ID = re.compile(r"(?:^|[_\W])(?:id|uuid|guid|key|index|idx)$", re.IGNOREC
 _CAMEL_ID = re.compile(r"[a-z]I[dD]$")
 
 
-def of_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> Guess:
+def of_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> InferredKind:
     """Numbers, unless they are constant or count the rows."""
-    findings = check_numbers(series, numbers, whole=whole)
+    data_warnings = check_numbers(series, numbers, whole=whole)
     present = numbers[~np.isnan(numbers)]
     distinct = pd.unique(present)
     if not len(distinct):
@@ -35,8 +35,10 @@ def of_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> Guess:
             return identifier("named like an identifier, never repeats")
     if named and whole and len(distinct) > 2:
         hint = f"pass columns={{'{series.name}': 'category'}} if it only names things"
-        findings.append(("named like an identifier but read as a number", hint))
-    return Guess("number", "whole numbers" if whole else "numbers", ".", findings=findings)
+        data_warnings.append(("named like an identifier but read as a number", hint))
+    return InferredKind(
+        "number", "whole numbers" if whole else "numbers", ".", data_warnings=data_warnings
+    )
 
 
 def check_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> list[tuple[str, str]]:
@@ -46,7 +48,7 @@ def check_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> lis
     rows = np.flatnonzero(np.isinf(single))
     if len(rows):
         shown = ", ".join(f"{numbers[row]:g}" for row in rows[:3])
-        what = (
+        problem = (
             f"infinite or too large: {shown}"
             if len(rows) < 4
             else f"{len(rows):,} infinite cells: {shown}, …"
@@ -55,17 +57,17 @@ def check_numbers(series: pd.Series, numbers: np.ndarray, *, whole: bool) -> lis
         hint = "leave such cells empty"
         if np.isinf(numbers[rows]).all():
             hint += ", or set `data.infinite` to 'missing'"
-        raise DataError(what, location=where, hint=hint)
+        raise DataError(problem, location=where, hint=hint)
     if not len(numbers) or np.isnan(numbers).all():
         return []
     largest = np.nanmax(np.abs(numbers))
     if largest >= 1e30:
         return [(f"a number as large as {largest:g}", "check for a marker of missing values")]
     if largest > 2**53 and whole:
-        what = f"whole numbers above 2^53, such as {largest:.0f}, lose digits"
-        return [(what, f"pass columns={{'{series.name}': 'category'}} if they are codes")]
+        problem = f"whole numbers above 2^53, such as {largest:.0f}, lose digits"
+        return [(problem, f"pass columns={{'{series.name}': 'category'}} if they are codes")]
     n_distinct, n_single = len(pd.unique(numbers)), len(pd.unique(single))
     if n_single < 0.9 * n_distinct:
-        what = f"{n_distinct:,} different numbers become {n_single:,} in single precision"
-        return [(what, "subtract an offset, such as the smallest value")]
+        problem = f"{n_distinct:,} different numbers become {n_single:,} in single precision"
+        return [(problem, "subtract an offset, such as the smallest value")]
     return []

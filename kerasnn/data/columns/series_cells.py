@@ -104,9 +104,9 @@ def read(series: pd.Series, *, channels: int = 0) -> list[NDArray[np.float32]]:
     for label, readings in zip(series.index, found, strict=True):
         if len(readings) and readings.shape[1] != wanted:
             whose = "training had" if channels else "others have"
-            what = f"a series of {_count(readings.shape[1])} where {whose} {wanted}"
+            problem = f"a series of {_count(readings.shape[1])} where {whose} {wanted}"
             hint = "give (time, channels), with equal channels everywhere"
-            raise DataError(what, location=location(series, label), hint=hint)
+            raise DataError(problem, location=location(series, label), hint=hint)
     return found
 
 

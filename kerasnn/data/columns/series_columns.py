@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from kerasnn.data.columns import series_cells
-from kerasnn.data.columns.kind_inference import Guess, constant, empty, left_out
+from kerasnn.data.columns.kind_inference import InferredKind, constant, empty, left_out
 
 
-def of_series(series: pd.Series) -> Guess | None:
+def of_series(series: pd.Series) -> InferredKind | None:
     """A column whose first cells are series, but for a few.
 
     Raises:
@@ -21,7 +21,7 @@ def of_series(series: pd.Series) -> Guess | None:
     return check_series(series, "series of numbers")
 
 
-def check_series(series: pd.Series, reason: str) -> Guess:
+def check_series(series: pd.Series, reason: str) -> InferredKind:
     """What is odd about a column of series.
 
     Args:
@@ -42,18 +42,18 @@ def check_series(series: pd.Series, reason: str) -> Guess:
     if max(map(len, known)) == 1:
         what = "has series of one point in time, left out"
         return left_out("series", "one point in time", what, "give a column a number")
-    findings = []
+    data_warnings = []
     if len(known) < len(cells):
         n_empty = len(cells) - len(known)
         what = (
             f"{n_empty:,} of {len(cells):,} series {'has' if n_empty == 1 else 'have'} no reading"
         )
-        findings.append((what, "leave such rows out if they carry no information"))
+        data_warnings.append((what, "leave such rows out if they carry no information"))
     still = sum(bool(np.nanmin(r) == np.nanmax(r)) for r in known if len(r) > 1)
     if still:
         what = f"{still:,} of {len(cells):,} series never {'changes' if still == 1 else 'change'}"
-        findings.append((what, "check what recorded them"))
-    return Guess("series", reason, findings=findings)
+        data_warnings.append((what, "check what recorded them"))
+    return InferredKind("series", reason, data_warnings=data_warnings)
 
 
 def _is_empty(cell: object) -> bool:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from kerasnn.data.columns import cells, dates, number_parsing, values
 from kerasnn.data.columns.kind_inference import (
     MANY_ROWS,
-    Guess,
+    InferredKind,
     constant,
     empty,
     identifier,
@@ -34,7 +34,7 @@ _CODE_PART = r"(?:[A-Z(]{1,3}[.)/-]?|[!-~]*\d[!-~]*)"
 _CODES = re.compile(rf"{_CODE_PART}(?: {_CODE_PART}){{1,6}}")
 
 
-def of_text(series: pd.Series, raw: pa.Array) -> Guess:
+def of_text(series: pd.Series, raw: pa.Array) -> InferredKind:
     """What the texts are read as, and what about them the user should know."""
     array = cells.text_cells(raw, dash=False)
     n_missing = array.null_count - raw.null_count
@@ -50,7 +50,7 @@ def of_text(series: pd.Series, raw: pa.Array) -> Guess:
         shown = ", ".join(f"'{marker}'" for marker in _markers(raw, dash=dash))
         if shown:
             hint = "ignore this if it is right"
-            found.findings.append(
+            found.data_warnings.append(
                 (
                     f"{quantity(n_missing, 'cell')} such as {shown} {'is' if n_missing == 1 else 'are'} read as missing",
                     hint,
@@ -59,7 +59,7 @@ def of_text(series: pd.Series, raw: pa.Array) -> Guess:
     return found
 
 
-def _plain_numbers(series: pd.Series, raw: pa.Array) -> Guess | None:
+def _plain_numbers(series: pd.Series, raw: pa.Array) -> InferredKind | None:
     """The frequent case of numbers as any program writes them, without a look at each cell."""
     array = cells.text_cells(raw, dash=True)
     codes = pc.any(pc.match_substring_regex(array, r"^0\d+$")).as_py()
@@ -75,7 +75,7 @@ def _plain_numbers(series: pd.Series, raw: pa.Array) -> Guess | None:
     return of_numbers(series, numbers, whole=whole)
 
 
-def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Guess:
+def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> InferredKind:
     some_missing = bool((indices < 0).any())
     known = [text for text in texts if text != "-"]
     if not known:
@@ -90,7 +90,7 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
         if number is not None:
             return number
     if len(known) <= 6 and {text.lower() for text in known} in _PAIRS:
-        return Guess("boolean", " or ".join(sorted(known)))
+        return InferredKind("boolean", " or ".join(sorted(known)))
     date = _dates_of_text(series, known)
     if date is not None:
         return date
@@ -101,15 +101,17 @@ def _of_distinct(series: pd.Series, texts: list[str], indices: np.ndarray) -> Gu
     if are_codes and found.used:
         what = f"codes with leading zeros, such as '{known[0]}', are read as categories"
         hint = f"if they are numbers, pass columns={{'{series.name}': 'number'}}"
-        found.findings.insert(0, (what, hint))
+        found.data_warnings.insert(0, (what, hint))
     mixed = _mixed(known) if share >= 0.5 else None
     if mixed and found.kind == "identifier":
         return left_out("text", "numbers and text mixed", f"{mixed[0]}, left out", mixed[1])
-    found.findings = [mixed, *found.findings] if mixed else _units(sample) + found.findings
+    found.data_warnings = (
+        [mixed, *found.data_warnings] if mixed else _units(sample) + found.data_warnings
+    )
     return found
 
 
-def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
+def _separated_numbers(series: pd.Series, texts: list[str]) -> InferredKind | None:
     """Numbers some of which have a decimal comma or separated thousands."""
     if any(number_parsing.parse(text) is None for text in texts):
         return None
@@ -117,8 +119,8 @@ def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
     if sign is None:
         comma = next(text for text in texts if number_parsing.decimal_sign([text]) == ",")
         point = next(text for text in texts if number_parsing.decimal_sign([text]) == ".")
-        what = f"numbers with a decimal comma and with a decimal point: '{comma}', '{point}'"
-        raise DataError(what, location=location(series), hint="write them in one way")
+        problem = f"numbers with a decimal comma and with a decimal point: '{comma}', '{point}'"
+        raise DataError(problem, location=location(series), hint="write them in one way")
     layout = sign or "."
     numbers = values.as_numbers(series, layout=layout)
     found = of_numbers(series, numbers, whole=bool((numbers == np.floor(numbers)).all()))
@@ -126,13 +128,13 @@ def _separated_numbers(series: pd.Series, texts: list[str]) -> Guess | None:
     if found.used and separated is not None:
         number = number_parsing.parse(separated, layout)
         how = "in parentheses" if number_parsing.in_parentheses(separated) else "with separators"
-        what = f"numbers {how}: '{separated}' is read as {number:.12g}"
-        found.findings.insert(0, (what, "write plain numbers, if that is wrong"))
+        problem = f"numbers {how}: '{separated}' is read as {number:.12g}"
+        found.data_warnings.insert(0, (problem, "write plain numbers, if that is wrong"))
     found.layout = layout
     return found
 
 
-def _numbers_with_units(series: pd.Series, texts: list[str]) -> Guess | None:
+def _numbers_with_units(series: pd.Series, texts: list[str]) -> InferredKind | None:
     """Durations, times of day, and numbers with the same unit around them."""
     if number_parsing.find_layout(texts[:20]) is None:
         return None
@@ -146,12 +148,12 @@ def _numbers_with_units(series: pd.Series, texts: list[str]) -> Guess | None:
         found.reason = "durations in seconds" if is_duration else f"numbers in {layout[2:]}"
         what = number_parsing.described(texts, layout) or found.reason
         hint = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
-        found.findings.insert(0, (what, hint))
+        found.data_warnings.insert(0, (what, hint))
     found.layout = layout
     return found
 
 
-def _dates_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
+def _dates_of_text(series: pd.Series, texts: list[str]) -> InferredKind | None:
     if not dates.looks_like_dates(texts[:3]):
         return None
     layouts = dates.layouts(texts)
@@ -162,48 +164,48 @@ def _dates_of_text(series: pd.Series, texts: list[str]) -> Guess | None:
         if not one:
             return None
         other = texts[int(np.argmin(dates.parse_each(texts, one[0])[1]))]
-        what = f"dates in different layouts: '{texts[0]}', '{other}'"
-        raise DataError(what, location=location(series), hint="write them as 2026-01-31")
+        problem = f"dates in different layouts: '{texts[0]}', '{other}'"
+        raise DataError(problem, location=location(series), hint="write them as 2026-01-31")
     shown = dates.described(layouts[0])
-    found = Guess("date", f"dates as {shown}", layouts[0])
+    found = InferredKind("date", f"dates as {shown}", layouts[0])
     days = {layout.split(" ")[0].split("T")[0] for layout in layouts}
-    what, hint = f"read as dates, {shown}", "override its kind if they are none"
+    problem, hint = f"read as dates, {shown}", "override its kind if they are none"
     if len(days) > 1:
-        what += ", although the day may as well be first"
+        problem += ", although the day may as well be first"
         hint = "write them as 2026-01-31"
-    found.findings.append((what, hint))
+    found.data_warnings.append((problem, hint))
     if differ := dates.zone_of(series)[1]:
-        found.findings.append((differ, "write all times with one offset"))
+        found.data_warnings.append((differ, "write all times with one offset"))
     return found
 
 
-def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> Guess:
+def _of_strings(series: pd.Series, texts: list[str], indices: np.ndarray) -> InferredKind:
     counts = np.bincount(indices[indices >= 0], minlength=len(texts))
     n_rows = int(counts.sum())
     share = len(texts) / n_rows
     n_words = np.array([count_words(text) for text in texts])
     words = float(n_words @ counts) / n_rows
-    findings = cut_texts(texts, values.LONGEST_CATEGORY)
+    data_warnings = cut_texts(texts, values.LONGEST_CATEGORY)
     if n_rows >= MANY_ROWS:
         n_codes = sum(counts[i] for i, text in enumerate(texts) if is_code(text))
         if words >= 2 and share > 0.5 and n_codes > NEARLY_ALL * n_rows:
             found = identifier(f"{len(texts):,} different codes such as '{texts[0][:20]}'")
-            found.findings = [
-                (found.findings[0][0], f"pass columns={{'{series.name}': 'text'}} if not")
+            found.data_warnings = [
+                (found.data_warnings[0][0], f"pass columns={{'{series.name}': 'text'}} if not")
             ]
             return found
         if (words >= 2 and share > 0.5) or (words >= 5 and share > 0.1):
             cut = cut_texts(texts, values.LONGEST_TEXT)
-            return Guess("text", f"free text, {words:.0f} words a cell", findings=cut)
+            return InferredKind("text", f"free text, {words:.0f} words a cell", data_warnings=cut)
         if share > NEARLY_ALL:
             found = identifier(f"{len(texts):,} different texts in {n_rows:,} rows")
-            found.findings = findings + found.findings
+            found.data_warnings = data_warnings + found.data_warnings
             return found
         if share > 0.5 or (share > SELDOM and len(texts) > MANY_CATEGORIES):
             what = f"{len(texts):,} different texts in {n_rows:,} rows are too many for useful categories"
-            findings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
+            data_warnings.append((what, f"pass drop=['{series.name}'] if it only names rows"))
     reason = f"{len(texts):,} different texts" if len(texts) > 1 else "one text or none"
-    return Guess("category", reason, findings=findings)
+    return InferredKind("category", reason, data_warnings=data_warnings)
 
 
 def is_code(text: str) -> bool:

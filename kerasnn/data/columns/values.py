@@ -89,7 +89,7 @@ def as_booleans(series: pd.Series) -> np.ndarray:
     values, indices = cells.distinct(array)
     read = [_BOOLEANS.get(str(value).lower(), np.nan) for value in values]
     _check_known(series, values, indices, ~np.isnan(np.array(read, float)), "boolean")
-    return cells.spread(np.array(read, float), indices, np.nan)
+    return cells.expand(np.array(read, float), indices, np.nan)
 
 
 def as_categories(series: pd.Series) -> np.ndarray:
@@ -118,7 +118,7 @@ def as_categories(series: pd.Series) -> np.ndarray:
     values, indices = cells.distinct(array)
     texts = [_category(value) for value in values]
     table = np.array([text[:LONGEST_CATEGORY] for text in texts], dtype=object)
-    return cells.spread(table, indices, None)
+    return cells.expand(table, indices, None)
 
 
 def as_texts(series: pd.Series) -> np.ndarray:
@@ -168,7 +168,7 @@ def as_dates(series: pd.Series, *, layout: str = "") -> np.ndarray:
     seconds, known = dates.parse_each(values, layout)
     expected = "date" if layout == dates.ISO else f"date like {dates.described(layout)}"
     _check_known(series, values, indices, known, expected)
-    return cells.spread(seconds, indices, MISSING_DATE)
+    return cells.expand(seconds, indices, MISSING_DATE)
 
 
 def _floats(array: pa.Array) -> np.ndarray:
@@ -186,7 +186,7 @@ def _parsed(series: pd.Series, array: pa.Array, layout: str) -> np.ndarray:
     expected = f"number with the unit '{unit}'" if unit else "number"
     expected = "duration" if layout == number_parsing.DURATION else expected
     _check_known(series, values, indices, known, expected)
-    return cells.spread(np.array(parsed, float), indices, np.nan)
+    return cells.expand(np.array(parsed, float), indices, np.nan)
 
 
 def _durations(array: pa.Array) -> np.ndarray:
@@ -231,7 +231,7 @@ def _check_known(
 
 
 def _refuse(series: pd.Series, expected: str, array: pa.Array) -> NoReturn:
-    what = f"{cells.form_of(array)} where a {expected} is meant"
+    problem = f"{cells.form_of(array)} where a {expected} is meant"
     raise DataError(
-        what, location=location(series), hint="give the column the type it had in training"
+        problem, location=location(series), hint="give the column the type it had in training"
     )

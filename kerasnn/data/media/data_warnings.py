@@ -10,13 +10,13 @@ import pandas as pd
 
 from kerasnn.data.frames import location
 from kerasnn.data.media import decoding
-from kerasnn.data.media.decoding import PictureError
+from kerasnn.data.media.decoding import ImageError
 from kerasnn.data.readers.folders import printable
 from kerasnn.errors import quantity, warn
 
 
 @dataclass
-class Findings:
+class ImageWarnings:
     """What was odd about some images, by their positions.
 
     Args:
@@ -25,13 +25,13 @@ class Findings:
         odd: Height and width of those with a side of one pixel, or far longer than wide.
     """
 
-    failed: dict[int, PictureError] = field(default_factory=dict)
+    failed: dict[int, ImageError] = field(default_factory=dict)
     animated: list[int] = field(default_factory=list)
     odd: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 def report_failed(
-    findings: Findings,
+    data_warnings: ImageWarnings,
     series: pd.Series,
     *,
     strict: bool,
@@ -39,7 +39,7 @@ def report_failed(
     outcome: str = "not predicted",
 ) -> None:
     """Raise, or warn of the images that can't be read."""
-    failed, n_rows = findings.failed, len(series)
+    failed, n_rows = data_warnings.failed, len(series)
     for row, error in failed.items():
         if error.fatal or strict:
             raise placed(error, series, row)
@@ -49,33 +49,33 @@ def report_failed(
     error = placed(failed[row], series, row)
     outcome = "left out" if left_out else outcome
     if left_out and len(failed) > n_rows / 2:
-        what = f"{len(failed):,} of {n_rows:,} images can't be read, the first: {error.what}"
-        raise PictureError(what, location=error.location, hint=error.hint)
+        problem = f"{len(failed):,} of {n_rows:,} images can't be read, the first: {error.problem}"
+        raise ImageError(problem, location=error.location, hint=error.hint)
     if len(failed) == 1:
-        what = f"{error.what}, {outcome}"
+        problem = f"{error.problem}, {outcome}"
     else:
-        what = f"{quantity(len(failed), 'image')} can't be read and {'is' if len(failed) == 1 else 'are'} {outcome}, the first: {error.what}"
-    warn(what, location=error.location, hint=error.hint)
+        problem = f"{quantity(len(failed), 'image')} can't be read and {'is' if len(failed) == 1 else 'are'} {outcome}, the first: {error.problem}"
+    warn(problem, location=error.location, hint=error.hint)
 
 
-def report_odd(findings: Findings, series: pd.Series) -> None:
+def report_odd(data_warnings: ImageWarnings, series: pd.Series) -> None:
     """Warn of animations and of images that are hardly ones."""
-    for row in findings.animated[:1]:
-        more = len(findings.animated)
+    for row in data_warnings.animated[:1]:
+        more = len(data_warnings.animated)
         what = f"{more:,} animated images, the first:" if more > 1 else "an animated image:"
         hint = "save single frames to learn from others"
         warn(f"{what} its first frame is taken", location=_name(series, row), hint=hint)
-    for row, (height, width) in list(findings.odd.items())[:1]:
-        more = len(findings.odd)
+    for row, (height, width) in list(data_warnings.odd.items())[:1]:
+        more = len(data_warnings.odd)
         what = f"{more:,} images of odd shapes, the first of" if more > 1 else "an image of"
         hint = "check whether this is intended"
         warn(f"{what} {height}x{width} pixels", location=_name(series, row), hint=hint)
 
 
-def placed(error: PictureError, series: pd.Series, row: int) -> PictureError:
+def placed(error: ImageError, series: pd.Series, row: int) -> ImageError:
     """The error with the place of its cell, unless it names a file."""
     where = error.location or location(series, series.index[row])
-    return PictureError(error.what, location=where, hint=error.hint, fatal=error.fatal)
+    return ImageError(error.problem, location=where, hint=error.hint, fatal=error.fatal)
 
 
 def _name(series: pd.Series, row: int) -> str | None:

@@ -39,7 +39,7 @@ _TRANSPOSITIONS = {
 _SIXTEEN_BITS = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 
 
-class PictureError(DataError):
+class ImageError(DataError):
     """A cell is no image that can be read.
 
     Args:
@@ -48,14 +48,14 @@ class PictureError(DataError):
 
     def __init__(
         self,
-        what: str,
+        problem: str,
         *,
         location: str | None = None,
         hint: str | None = None,
         fatal: bool = False,
     ) -> None:
         self.fatal = fatal
-        super().__init__(what, location=location, hint=hint)
+        super().__init__(problem, location=location, hint=hint)
 
 
 def is_encoded(cell: bytes) -> bool:
@@ -72,7 +72,7 @@ def decode_cell(cell: Any, channels: int, *, folder: str = "") -> tuple[NDArray[
         folder: That a path is relative to, if there is no such file in the current one.
 
     Raises:
-        PictureError: It is no image, or a damaged one.
+        ImageError: It is no image, or a damaged one.
         StorageError: The file can't be read.
     """
     return decode_fetched(fetch(cell, folder), channels)
@@ -89,7 +89,7 @@ def fetch(cell: Any, folder: str) -> tuple[Any, str]:
     name = located(cell, folder)
     try:
         return read_file(name), name
-    except PictureError as error:
+    except ImageError as error:
         return error, name
 
 
@@ -99,7 +99,7 @@ def decode_fetched(fetched: tuple[Any, str], channels: int) -> tuple[NDArray[np.
     if isinstance(cell, np.ndarray):
         return with_channels(as_bytes(cell), channels), False
     try:
-        if isinstance(cell, PictureError):
+        if isinstance(cell, ImageError):
             raise cell
         if isinstance(cell, bytes) and cell.startswith(jpeg.SIGN):
             plain = jpeg.decode_plain(cell, channels)
@@ -107,13 +107,13 @@ def decode_fetched(fetched: tuple[Any, str], channels: int) -> tuple[NDArray[np.
                 return plain, False
         image = _opened(cell) if isinstance(cell, bytes) else cell
         if not hasattr(image, "getexif"):
-            raise PictureError("no image", hint="leave the row out")
+            raise ImageError("no image", hint="leave the row out")
         animated = image.format in _ANIMATED and getattr(image, "is_animated", False)
         return _pixels(image, channels), bool(animated)
-    except PictureError as error:
+    except ImageError as error:
         location = error.location or printable(name) or None
-        raise PictureError(
-            error.what, location=location, hint=error.hint, fatal=error.fatal
+        raise ImageError(
+            error.problem, location=location, hint=error.hint, fatal=error.fatal
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, TypeError) as error:
         raise _damaged(str(error), printable(name)) from None
@@ -128,7 +128,7 @@ def open_header(cell: Any, *, folder: str = "") -> Image:
     """An image of Pillow of which no pixel is read yet.
 
     Raises:
-        PictureError: It is none.
+        ImageError: It is none.
     """
     from PIL import Image
 
@@ -138,7 +138,7 @@ def open_header(cell: Any, *, folder: str = "") -> Image:
             _check_regular(os.stat(name))
         return Image.open(io.BytesIO(cell) if isinstance(cell, bytes) else name)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise PictureError("no image", location=printable(name) or None) from None
+        raise ImageError("no image", location=printable(name) or None) from None
 
 
 def orientation(image: Image) -> int:
@@ -159,23 +159,23 @@ def as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Numbers of any type as 0 to 255: 16 bits are scaled, and fractions of 1.
 
     Raises:
-        PictureError: They are negative, not finite, or beyond 16 bits.
+        ImageError: They are negative, not finite, or beyond 16 bits.
     """
     if array.dtype == np.uint8:
         return array
     if array.dtype == bool:
         return array.astype("uint8") * np.uint8(255)
     if array.dtype.kind not in "iuf":
-        raise PictureError(f"an array of {array.dtype} is no image", hint="give numbers")
+        raise ImageError(f"an array of {array.dtype} is no image", hint="give numbers")
     values = array.astype("float32" if array.dtype.itemsize <= 2 else "float64")
     if not np.isfinite(values).all() or values.min(initial=0.0) < 0:
-        raise PictureError("pixels that are negative or not finite", hint="scale them to 0 … 255")
+        raise ImageError("pixels that are negative or not finite", hint="scale them to 0 … 255")
     largest = values.max(initial=0.0)
     if array.dtype.kind == "f" and largest <= 1.0:
         values = values * 255
     elif array.dtype == np.uint16 or largest > 255:
         if largest > 65_535:
-            raise PictureError(f"pixels up to {largest:g}", hint="scale them to 0 … 255")
+            raise ImageError(f"pixels up to {largest:g}", hint="scale them to 0 … 255")
         values = values / 257
     return np.floor(values + 0.5).astype("uint8")
 
@@ -188,15 +188,15 @@ def with_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]
     """
     if pixels.ndim not in (2, 3) or not pixels.size:
         hint = "give (height, width, channels)"
-        raise PictureError(f"an array of the shape {pixels.shape} is no image", hint=hint)
+        raise ImageError(f"an array of the shape {pixels.shape} is no image", hint=hint)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.shape[2] == channels:
         return pixels
     if pixels.shape[2] == 1:
         return np.repeat(pixels, channels, axis=2)
     if pixels.shape[2] not in (3, 4):
-        what = f"an image of {pixels.shape[2]} channels"
-        raise PictureError(what, hint="give 1, 3 or 4 channels")
+        problem = f"an image of {pixels.shape[2]} channels"
+        raise ImageError(problem, hint="give 1, 3 or 4 channels")
     from PIL import Image
 
     return _pixels(Image.fromarray(pixels), channels)
@@ -216,23 +216,23 @@ def read_file(name: str) -> bytes:
     """The content of the file of an image or a sound.
 
     Raises:
-        PictureError: There is none, or it is a device or a pipe, which is never read.
+        ImageError: There is none, or it is a device or a pipe, which is never read.
         StorageError: It can't be read.
     """
     try:
         with open(name, "rb", buffering=0, opener=_open_regular) as file:
             if os.fstat(file.fileno()).st_size > LARGEST_FILE:
-                what = "a file of more than 1 GB"
-                raise PictureError(what, hint="make it smaller", fatal=True)
+                problem = "a file of more than 1 GB"
+                raise ImageError(problem, hint="make it smaller", fatal=True)
             content: bytes = file.readall()
     except (FileNotFoundError, NotADirectoryError):
-        raise PictureError("no such file", hint="check the path") from None
-    except PictureError:
+        raise ImageError("no such file", hint="check the path") from None
+    except ImageError:
         raise
     except (OSError, ValueError) as error:
-        what = f"cannot read: {getattr(error, 'strerror', None) or error}"
+        problem = f"cannot read: {getattr(error, 'strerror', None) or error}"
         location, hint = printable(name), "check its permissions"
-        raise StorageError(what, location=location, hint=hint) from None
+        raise StorageError(problem, location=location, hint=hint) from None
     return content
 
 
@@ -243,7 +243,7 @@ def _open_regular(name: str, flags: int) -> int:
     handle = os.open(name, flags | os.O_NONBLOCK)
     try:
         _check_regular(os.fstat(handle))
-    except PictureError:
+    except ImageError:
         os.close(handle)
         raise
     return handle
@@ -253,28 +253,28 @@ def _check_regular(status: os.stat_result) -> None:
     # A folder can't be opened, which the system says.
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         kind = "a pipe" if stat.S_ISFIFO(status.st_mode) else "a device"
-        raise PictureError(f"{kind} where a file is meant", hint="give the path of a file")
+        raise ImageError(f"{kind} where a file is meant", hint="give the path of a file")
 
 
-def bomb(name: str) -> PictureError:
+def bomb(name: str) -> ImageError:
     """The error for an image that would fill the memory."""
     from PIL import Image
 
-    what = f"an image of more than {Image.MAX_IMAGE_PIXELS:,} pixels"
-    return PictureError(what, location=name or None, hint="make it smaller", fatal=True)
+    problem = f"an image of more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    return ImageError(problem, location=name or None, hint="make it smaller", fatal=True)
 
 
 def _opened(content: bytes) -> Image:
     from PIL import Image, UnidentifiedImageError
 
     if not content:
-        raise PictureError("the file is empty", hint="remove it, or save it again")
+        raise ImageError("the file is empty", hint="remove it, or save it again")
     stream = io.BytesIO(content)
     try:
         image: Image.Image = Image.open(stream)
     except UnidentifiedImageError:
-        what = "a damaged image" if is_encoded(content) else "not an image"
-        raise PictureError(what, hint="remove it, or save it again") from None
+        problem = "a damaged image" if is_encoded(content) else "not an image"
+        raise ImageError(problem, hint="remove it, or save it again") from None
     most = Image.MAX_IMAGE_PIXELS
     if most and image.width * image.height > most:
         raise bomb("")
@@ -299,7 +299,7 @@ def _pixels(image: Image, channels: int) -> NDArray[np.uint8]:
     return np.asarray(image).reshape(image.height, image.width, channels)
 
 
-def _damaged(reason: str, name: str) -> PictureError:
+def _damaged(reason: str, name: str) -> ImageError:
     cut = "truncated" in reason.lower()
-    what = "an image that is cut off" if cut else f"a damaged image: {reason[:100]}"
-    return PictureError(what, location=name or None, hint="remove it, or save it again")
+    problem = "an image that is cut off" if cut else f"a damaged image: {reason[:100]}"
+    return ImageError(problem, location=name or None, hint="remove it, or save it again")

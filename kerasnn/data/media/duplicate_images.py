@@ -60,7 +60,7 @@ HASHED, COMPARED = 1024, 64
 
 
 @dataclass(frozen=True)
-class Pair:
+class DuplicatePair:
     """An image of a part, and the one of an earlier part that is most like it.
 
     Args:
@@ -80,7 +80,7 @@ class Pair:
     distance: int
 
 
-def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Pair]:
+def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[DuplicatePair]:
     """The images of each part that are in an earlier part too.
 
     Args:
@@ -92,13 +92,13 @@ def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Pair]:
         `SMALLEST` only exact ones.
     """
     digests, hashes = _fingerprints(pixels)
-    pairs: list[Pair] = []
+    pairs: list[DuplicatePair] = []
     for (part_a, rows_a), (part_b, rows_b) in combinations(parts.items(), 2):
         if not len(rows_a) or not len(rows_b):
             continue
         found, exact = _equal(digests[rows_a], digests[rows_b])
         pairs += [
-            Pair("exact", int(rows_a[at]), part_a, int(rows_b[row]), part_b, 0)
+            DuplicatePair("exact", int(rows_a[at]), part_a, int(rows_b[row]), part_b, 0)
             for row, at in zip(np.flatnonzero(exact), found[exact], strict=True)
         ]
         others = rows_b[~exact]
@@ -107,18 +107,18 @@ def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Pair]:
         for row, at, bits in _standing_out(hashes[rows_a], hashes[others]):
             row_a, row_b = int(rows_a[at]), int(others[row])
             if _are_alike(pixels, row_a, row_b):
-                pairs.append(Pair("near", row_a, part_a, row_b, part_b, bits))
+                pairs.append(DuplicatePair("near", row_a, part_a, row_b, part_b, bits))
     return sorted(pairs, key=lambda pair: (pair.kind, pair.distance))
 
 
-def summary(pairs: Sequence[Pair], names: Sequence[str]) -> list[tuple[str, str]]:
+def summary(pairs: Sequence[DuplicatePair], names: Sequence[str]) -> list[tuple[str, str]]:
     """What to warn of, and how to mend it, for each two parts that share images.
 
     Args:
         pairs: As found.
         names: What the user calls each row; may be empty.
     """
-    findings = []
+    data_warnings = []
     for part_a, part_b in dict.fromkeys((pair.part_a, pair.part_b) for pair in pairs):
         shared = [pair for pair in pairs if (pair.part_a, pair.part_b) == (part_a, part_b)]
         near = sum(pair.kind == "near" for pair in shared)
@@ -131,11 +131,11 @@ def summary(pairs: Sequence[Pair], names: Sequence[str]) -> list[tuple[str, str]
         if names and names[first.row_a]:
             ours, theirs = printable(names[first.row_a]), printable(names[first.row_b])
             what += f" (e.g. {theirs} and {ours})"
-        findings.append((what, "remove them, or split by 'group' to keep them together"))
-    return findings
+        data_warnings.append((what, "remove them, or split by 'group' to keep them together"))
+    return data_warnings
 
 
-def to_plain(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+def to_plain(pairs: Sequence[DuplicatePair]) -> list[dict[str, Any]]:
     """Plain data, for the report."""
     return [asdict(pair) for pair in pairs]
 

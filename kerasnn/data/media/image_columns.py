@@ -16,8 +16,14 @@ from numpy.typing import NDArray
 
 from kerasnn.data.frames import SourceTable, keep_rows, origin_of
 from kerasnn.data.media import decoding
-from kerasnn.data.media.data_warnings import Findings, origin_in, placed, report_failed, report_odd
-from kerasnn.data.media.decoding import PictureError
+from kerasnn.data.media.data_warnings import (
+    ImageWarnings,
+    origin_in,
+    placed,
+    report_failed,
+    report_odd,
+)
+from kerasnn.data.media.decoding import ImageError
 from kerasnn.data.media.images import ImageCell, Pool, digest, parse_layout
 from kerasnn.data.media.stored import Pixels, StoredPixels
 from kerasnn.data.resize import resize
@@ -40,7 +46,7 @@ def pixels_of(series: pd.Series, layout: str) -> Pixels:
         layout: Size that they are resized to.
 
     Raises:
-        PictureError: A cell can't be read; names it.
+        ImageError: A cell can't be read; names it.
     """
     shape = parse_layout(layout)
     cells = list(series)
@@ -67,7 +73,7 @@ def decode(
     write: Callable[[int, NDArray[np.uint8]], None],
     *,
     folder: str = "",
-) -> Findings:
+) -> ImageWarnings:
     """Decode and resize cells, on all processors where that is faster.
 
     Args:
@@ -81,7 +87,7 @@ def decode(
         StorageError: A file is there but can't be read.
     """
     height, width, channels = parse_layout(layout)
-    findings, lock = Findings(), threading.Lock()
+    data_warnings, lock = ImageWarnings(), threading.Lock()
 
     def work(start: int) -> None:
         chunk = cells[start : start + CHUNK]
@@ -89,24 +95,24 @@ def decode(
         for position, fetched in enumerate(_fetched(chunk, folder), start):
             try:
                 pixels, animated = decoding.decode_fetched(fetched, channels)
-            except PictureError as error:
+            except ImageError as error:
                 with lock:
-                    findings.failed[position] = error
+                    data_warnings.failed[position] = error
                 continue
             if animated or _is_odd(pixels.shape, height, width):
                 with lock:
                     if animated:
-                        findings.animated.append(position)
+                        data_warnings.animated.append(position)
                     if _is_odd(pixels.shape, height, width):
-                        findings.odd[position] = (pixels.shape[0], pixels.shape[1])
+                        data_warnings.odd[position] = (pixels.shape[0], pixels.shape[1])
             part[position - start] = resize(pixels, height, width)
         write(start, part)
 
     _run(work, range(0, len(cells), CHUNK))
-    findings.failed = dict(sorted(findings.failed.items()))
-    findings.odd = dict(sorted(findings.odd.items()))
-    findings.animated.sort()
-    return findings
+    data_warnings.failed = dict(sorted(data_warnings.failed.items()))
+    data_warnings.odd = dict(sorted(data_warnings.odd.items()))
+    data_warnings.animated.sort()
+    return data_warnings
 
 
 def load(
@@ -130,7 +136,7 @@ def load(
         The tables with a `ImageCell` in each cell; messages still name the rows of their files.
 
     Raises:
-        PictureError: An image can't be read, and ``strict`` is set, or most can't; or an image
+        ImageError: An image can't be read, and ``strict`` is set, or most can't; or an image
             is so large that it would fill the memory.
         StorageError: A file can't be read.
     """
@@ -139,13 +145,15 @@ def load(
     pool = Pool(pixels, np.zeros(shape[0], dtype=np.uint64))
     loaded, first = [], 0
     for table in tables:
-        done, findings = _load(table, column, layout, pool, first)
+        done, data_warnings = _load(table, column, layout, pool, first)
         first += len(table)
         series = table[column]
-        report_failed(findings, series, strict=strict)
-        report_odd(findings, series)
-        if findings.failed:
-            kept = np.setdiff1d(np.arange(len(table)), np.fromiter(findings.failed, dtype=np.int64))
+        report_failed(data_warnings, series, strict=strict)
+        report_odd(data_warnings, series)
+        if data_warnings.failed:
+            kept = np.setdiff1d(
+                np.arange(len(table)), np.fromiter(data_warnings.failed, dtype=np.int64)
+            )
             done = keep_rows(SourceTable(done, ""), kept).frame
         loaded.append(done)
     return loaded
@@ -169,7 +177,7 @@ def readable(
         outcome: What is said of the other rows where they are not left out for good.
 
     Raises:
-        PictureError: An image can't be read and ``strict`` is set, or it would fill the memory.
+        ImageError: An image can't be read and ``strict`` is set, or it would fill the memory.
         StorageError: A file can't be read.
     """
     failed: set[int] = set()
@@ -179,11 +187,11 @@ def readable(
             continue
         pixels = np.zeros((len(frame), *parse_layout(layout)), dtype="uint8")
         pool = Pool(pixels, np.zeros(len(frame), dtype=np.uint64))
-        decoded, findings = _load(done, column, layout, pool, 0)
+        decoded, data_warnings = _load(done, column, layout, pool, 0)
         how: dict[str, Any] = {"strict": strict, "left_out": left_out, "outcome": outcome}
-        report_failed(findings, frame[column], **how)
-        report_odd(findings, frame[column])
-        failed |= findings.failed.keys()
+        report_failed(data_warnings, frame[column], **how)
+        report_odd(data_warnings, frame[column])
+        failed |= data_warnings.failed.keys()
         done = decoded
     kept = np.array(sorted(set(range(len(frame))) - failed), dtype=np.int64)
     return (keep_rows(SourceTable(done, ""), kept).frame if failed else done), kept
@@ -206,7 +214,7 @@ def _fetched(cells: Sequence[Any], folder: str) -> Iterator[tuple[Any, str]]:
 
 def _load(
     table: pd.DataFrame, column: str, layout: str, pool: Pool, first: int
-) -> tuple[pd.DataFrame, Findings]:
+) -> tuple[pd.DataFrame, ImageWarnings]:
     """Decode a column into the rows of a pool from ``first`` on."""
     cells, folder = list(table[column]), folder_of(table)
 
@@ -214,13 +222,13 @@ def _load(
         _put(pool.pixels, first + start, part)
         pool.digests[first + start : first + start + len(part)] = [digest(image) for image in part]
 
-    findings = decode(cells, layout, write, folder=folder)
-    pictures = np.empty(len(cells), dtype=object)
+    data_warnings = decode(cells, layout, write, folder=folder)
+    cells_done = np.empty(len(cells), dtype=object)
     for row, cell in enumerate(cells):
-        pictures[row] = ImageCell(pool, first + row, origin_in(cell, folder))
-    done = table.assign(**{column: pd.Series(pictures, index=table.index, dtype=object)})
+        cells_done[row] = ImageCell(pool, first + row, origin_in(cell, folder))
+    done = table.assign(**{column: pd.Series(cells_done, index=table.index, dtype=object)})
     done.attrs = table.attrs
-    return done, findings
+    return done, data_warnings
 
 
 def _run(work: Callable[[int], None], starts: range) -> None:

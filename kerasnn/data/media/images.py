@@ -64,7 +64,7 @@ class Pool:
     digests: NDArray[np.uint64]
 
 
-def is_picture(cell: Any) -> bool:
+def is_image_cell(cell: Any) -> bool:
     """Whether a cell that is no text is an image."""
     if isinstance(cell, ImageCell):
         return True
@@ -100,7 +100,7 @@ def describe_layout(layout: str) -> str:
     return f"{height} × {width} {'grey' if channels == 1 else 'colour'}"
 
 
-def read_picture(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.uint8]:
+def read_image(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.uint8]:
     """The pixels of one cell, (height, width, channels).
 
     Args:
@@ -109,7 +109,7 @@ def read_picture(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.ui
         folder: That a path is relative to, if there is no such file in the current one.
 
     Raises:
-        PictureError: It can't be read.
+        ImageError: It can't be read.
     """
     if isinstance(cell, ImageCell):
         return decoding.with_channels(cell.pixels, channels)
@@ -134,7 +134,7 @@ def png_bytes(cell: Any) -> Any:
         return cell
     from PIL import Image
 
-    pixels = cell.pixels if isinstance(cell, ImageCell) else read_picture(cell, 3)
+    pixels = cell.pixels if isinstance(cell, ImageCell) else read_image(cell, 3)
     buffer = io.BytesIO()
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     image.save(buffer, "PNG", compress_level=1)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from kerasnn.data.frames import location
 from kerasnn.data.media import decoding
-from kerasnn.data.media.decoding import PictureError
+from kerasnn.data.media.decoding import ImageError
 from kerasnn.data.media.image_columns import folder_of
-from kerasnn.data.media.images import ImageCell, layout_text, read_picture
+from kerasnn.data.media.images import ImageCell, layout_text, read_image
 from kerasnn.errors import warn
 
 LAYOUT_SAMPLE, COLOUR_SAMPLE = 500, 500
@@ -29,16 +29,14 @@ def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
         channels: 1 or 3; 0 is 1 where no image has a colour.
 
     Raises:
-        PictureError: No image can be opened to see its size.
+        ImageError: No image can be opened to see its size.
     """
     channels = channels or (1 if _are_grey(series) else 3)
     if size:
         return layout_text(size, size, channels)
     sizes = _sizes(series)
     if not sizes:
-        raise PictureError(
-            "no image can be read", location=location(series), hint="check the files"
-        )
+        raise ImageError("no image can be read", location=location(series), hint="check the files")
     commonest = max(set(sizes), key=sizes.count)
     if sizes.count(commonest) >= NEARLY_ALL * len(sizes) and max(commonest) <= LARGEST_NATIVE:
         height, width = commonest
@@ -47,8 +45,8 @@ def layout_of(series: pd.Series, *, size: int, channels: int) -> str:
         height = width = side
         low, high = min(sizes, key=_area), max(sizes, key=_area)
         shown = f"{low[0]}x{low[1]}" + ("" if low == high else f" to {high[0]}x{high[1]}")
-        what = f"images of {shown} pixels are resized to {height}x{width}"
-        warn(what, location=location(series) or None, hint="set `image_size` for another size")
+        problem = f"images of {shown} pixels are resized to {height}x{width}"
+        warn(problem, location=location(series) or None, hint="set `image_size` for another size")
     return layout_text(height, width, channels)
 
 
@@ -65,7 +63,7 @@ def _sizes(series: pd.Series) -> list[tuple[int, int]]:
             with decoding.open_header(cell, folder=folder) as image:
                 width, height = image.size
                 turned = decoding.orientation(image) >= 5
-        except PictureError:
+        except ImageError:
             return None
         return (width, height) if turned else (height, width)
 
@@ -78,8 +76,8 @@ def _are_grey(series: pd.Series) -> bool:
         if isinstance(cell, np.ndarray) and (cell.ndim == 2 or cell.shape[-1] == 1):
             continue
         try:
-            pixels = read_picture(cell, 3, folder=folder)
-        except PictureError:
+            pixels = read_image(cell, 3, folder=folder)
+        except ImageError:
             continue
         if (pixels != pixels[..., :1]).any():
             return False

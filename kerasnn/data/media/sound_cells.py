@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.data.media import decoding, wav
-from kerasnn.data.media.decoding import PictureError
+from kerasnn.data.media.decoding import ImageError
 from kerasnn.data.media.wav import SoundError
 from kerasnn.data.readers.folders import printable
 
@@ -71,20 +71,20 @@ def read_sound(cell: Any, *, folder: str = "") -> AudioCell:
     try:
         samples, rate = wav.decode(content)
     except SoundError as error:
-        raise SoundError(error.what, location=printable(name) or None, hint=error.hint) from None
+        raise SoundError(error.problem, location=printable(name) or None, hint=error.hint) from None
     mixed: NDArray[np.float32] = samples.mean(axis=1, dtype="float32")
     return AudioCell(mixed, rate, name, samples.shape[1], rate)
 
 
-def at_rate(recording: AudioCell, rate: int) -> AudioCell:
+def at_rate(sound: AudioCell, rate: int) -> AudioCell:
     """The same sound with another number of samples a second."""
-    if recording.rate == rate:
-        return recording
+    if sound.rate == rate:
+        return sound
     from scipy.signal import resample_poly
 
-    shared = math.gcd(recording.rate, rate)
-    samples = resample_poly(recording.samples, rate // shared, recording.rate // shared)
-    return replace(recording, samples=np.clip(samples, -1, 1).astype("float32"), rate=rate)
+    shared = math.gcd(sound.rate, rate)
+    samples = resample_poly(sound.samples, rate // shared, sound.rate // shared)
+    return replace(sound, samples=np.clip(samples, -1, 1).astype("float32"), rate=rate)
 
 
 def as_stored(cell: Any, *, folder: str = "") -> Any:
@@ -130,5 +130,5 @@ def _content(cell: Any, folder: str) -> tuple[bytes, str]:
     name = decoding.located(cell, folder)
     try:
         return decoding.read_file(name), name
-    except PictureError as error:
-        raise SoundError(error.what, location=printable(name), hint=error.hint) from None
+    except ImageError as error:
+        raise SoundError(error.problem, location=printable(name), hint=error.hint) from None

@@ -70,9 +70,9 @@ def readable(
     return frame, positions
 
 
-def commonest_rate(recordings: Iterable[AudioCell]) -> int:
+def commonest_rate(sounds: Iterable[AudioCell]) -> int:
     """The rate of most sounds; of equals the lowest."""
-    counts = Counter(recording.rate for recording in recordings)
+    counts = Counter(sound.rate for sound in sounds)
     return min(counts, key=lambda rate: (-counts[rate], rate)) if counts else 0
 
 
@@ -85,12 +85,16 @@ def layout_of(series: pd.Series, *, rate: int, seconds: float) -> str:
         seconds: Longest sound; 0 takes the longest whole, as far as that is not very long.
     """
     folder = folder_of(series)
-    recordings = [sound_cells.read_sound(cell, folder=folder) for cell in series]
-    rate = rate or commonest_rate(recordings)
-    longest = max((len(each.samples) / each.rate for each in recordings), default=1.0)
+    sounds = [sound_cells.read_sound(cell, folder=folder) for cell in series]
+    rate = rate or commonest_rate(sounds)
+    longest = max((len(each.samples) / each.rate for each in sounds), default=1.0)
     if not seconds and longest > MOST_SECONDS:
-        what = f"sounds of up to {longest:.0f} s are cut after {MOST_SECONDS:.0f} s"
-        warn(what, location=location(series) or None, hint="set `sound_seconds` for another length")
+        problem = f"sounds of up to {longest:.0f} s are cut after {MOST_SECONDS:.0f} s"
+        warn(
+            problem,
+            location=location(series) or None,
+            hint="set `sound_seconds` for another length",
+        )
     kept = seconds or min(longest, MOST_SECONDS)
     return layout_text(rate, max(1, round(kept * rate)))
 
@@ -106,10 +110,10 @@ def samples_of(series: pd.Series, layout: str) -> NDArray[np.float32]:
     values = np.full((len(series), length), np.nan, dtype="float32")
     for row, (label, cell) in enumerate(series.items()):
         try:
-            recording = sound_cells.at_rate(sound_cells.read_sound(cell, folder=folder), rate)
+            sound = sound_cells.at_rate(sound_cells.read_sound(cell, folder=folder), rate)
         except SoundError as error:
             raise _placed(error, series, label) from None
-        samples = recording.samples[:length]
+        samples = sound.samples[:length]
         values[row, : len(samples)] = samples
     return values
 
@@ -147,8 +151,8 @@ def _kept(
     if others:
         rates = ", ".join(f"{each:,}" for each in sorted({cell.rate for cell in others})[:3])
         n_sounds = f"{len(others):,} sounds are" if len(others) > 1 else "a sound is"
-        what = f"{n_sounds} brought from {rates} to {rate:,} samples a second"
-        warn(what, location=_name(others[0]), hint="set `sample_rate` for another rate")
+        problem = f"{n_sounds} brought from {rates} to {rate:,} samples a second"
+        warn(problem, location=_name(others[0]), hint="set `sample_rate` for another rate")
     brought = [cell and sound_cells.at_rate(cell, rate) for cell in cells]
     done = table.assign(**{column: as_objects(brought).set_axis(table.index)})
     done.attrs = table.attrs
@@ -162,13 +166,13 @@ def _report_failed(failed: list[SoundError], n_rows: int, *, strict: bool, left_
     if strict:
         raise first
     if left_out and len(failed) > n_rows / 2:
-        what = f"{len(failed):,} of {n_rows:,} sounds can't be read, the first: {first.what}"
-        raise SoundError(what, location=first.location, hint=first.hint)
+        problem = f"{len(failed):,} of {n_rows:,} sounds can't be read, the first: {first.problem}"
+        raise SoundError(problem, location=first.location, hint=first.hint)
     outcome = "left out" if left_out else "not predicted"
-    what = f"{first.what}, {outcome}"
+    problem = f"{first.problem}, {outcome}"
     if len(failed) > 1:
-        what = f"{quantity(len(failed), 'sound')} can't be read and {'is' if len(failed) == 1 else 'are'} {outcome}, the first: {first.what}"
-    warn(what, location=first.location, hint=first.hint)
+        problem = f"{quantity(len(failed), 'sound')} can't be read and {'is' if len(failed) == 1 else 'are'} {outcome}, the first: {first.problem}"
+    warn(problem, location=first.location, hint=first.hint)
 
 
 def _report_mixed(mixed: list[AudioCell]) -> None:
@@ -184,8 +188,8 @@ def _report_mixed(mixed: list[AudioCell]) -> None:
 
 def _placed(error: SoundError, series: pd.Series, label: Hashable) -> SoundError:
     where = error.location or location(series, label)
-    return SoundError(error.what, location=where, hint=error.hint)
+    return SoundError(error.problem, location=where, hint=error.hint)
 
 
-def _name(recording: AudioCell) -> str | None:
-    return printable(recording.origin) or None
+def _name(sound: AudioCell) -> str | None:
+    return printable(sound.origin) or None

@@ -92,8 +92,8 @@ def _chunks(content: bytes) -> tuple[_Form, memoryview]:
             return form, body
         at += 8 + size + size % 2
     cut = form is not None or len(content) < 44
-    what = "a sound that is cut off" if cut else "a damaged WAV file"
-    raise SoundError(what, hint="remove it, or save it again")
+    problem = "a sound that is cut off" if cut else "a damaged WAV file"
+    raise SoundError(problem, hint="remove it, or save it again")
 
 
 def _form(body: bytes) -> _Form:
@@ -108,8 +108,8 @@ def _form(body: bytes) -> _Form:
     if bits not in _BITS[tag]:
         raise SoundError(f"a WAV file of {bits} bits", hint="convert it to 16 bits")
     if not 1 <= channels <= MOST_CHANNELS or not 1 <= rate <= HIGHEST_RATE:
-        what = f"a damaged WAV file: {quantity(channels, 'channel')} at {rate} Hz"
-        raise SoundError(what, hint="remove it, or save it again")
+        problem = f"a damaged WAV file: {quantity(channels, 'channel')} at {rate} Hz"
+        raise SoundError(problem, hint="remove it, or save it again")
     return _Form(tag, channels, rate, bits)
 
 

@@ -68,9 +68,9 @@ class _Array:
         header = (form.read_array_header_1_0 if first else form.read_array_header_2_0)(stream)
         self.shape, fortran, self.dtype = header
         if self.dtype.hasobject or self.dtype.names:
-            what = "an array of Python objects, which could run code and is not read"
+            problem = "an array of Python objects, which could run code and is not read"
             hint = "save numbers or text"
-            raise DataError(what, location=f"{origin},{member[:-4]}", hint=hint)
+            raise DataError(problem, location=f"{origin},{member[:-4]}", hint=hint)
         size = archive.getinfo(member).file_size - stream.tell()
         if size != math.prod(self.shape) * self.dtype.itemsize:
             raise ValueError("the header does not fit the content")
@@ -128,26 +128,28 @@ def _columns(arrays: Mapping[str, _Array], origin: str) -> dict[str, _Array]:
     """The arrays that are columns of the table; warns of the others."""
     if IMAGES not in arrays:
         listed = ", ".join(f"'{name}'" for name in arrays) or "none"
-        what = f"no array '{IMAGES}' among the arrays: {listed}"
+        problem = f"no array '{IMAGES}' among the arrays: {listed}"
         hint = "call the images or series 'x' and the labels 'y'"
-        raise DataError(what, location=origin, hint=hint)
+        raise DataError(problem, location=origin, hint=hint)
     shape = arrays[IMAGES].shape
     if len(shape) not in (2, 3, 4):
-        what = f"'{IMAGES}' has the shape {shape}"
+        problem = f"'{IMAGES}' has the shape {shape}"
         hint = "give series as (n, time) or (n, time, channels), images as (n, height, width, channels)"
-        raise DataError(what, location=f"{origin},{IMAGES}", hint=hint)
+        raise DataError(problem, location=f"{origin},{IMAGES}", hint=hint)
     if LABELS in arrays and arrays[LABELS].shape[:1] != shape[:1]:
         labels = (arrays[LABELS].shape or (0,))[0]
-        what = f"{shape[0]:,} examples in '{IMAGES}' but {labels:,} labels in '{LABELS}'"
-        raise DataError(what, location=origin, hint="give one label an example")
+        problem = f"{shape[0]:,} examples in '{IMAGES}' but {labels:,} labels in '{LABELS}'"
+        raise DataError(problem, location=origin, hint="give one label an example")
     columns = {
         name: array
         for name, array in arrays.items()
         if array.shape[:1] == shape[:1] and (name in (IMAGES, LABELS) or len(array.shape) == 1)
     }
     for name in arrays.keys() - columns.keys():
-        what = f"an array of the shape {arrays[name].shape} is no column of the table and ignored"
-        warn(what, location=f"{origin},{name}")
+        problem = (
+            f"an array of the shape {arrays[name].shape} is no column of the table and ignored"
+        )
+        warn(problem, location=f"{origin},{name}")
     return columns
 
 
@@ -156,8 +158,8 @@ def _check_memory(columns: Mapping[str, _Array], origin: str, rows: int | None) 
     needed = sum(array.bytes_at_once(rows) for array in columns.values())
     # Numbers that may be pixels are looked at as another array of their size.
     if 2 * needed > free_memory():
-        what = f"the arrays are {needed / 1e6:,.0f} MB, more than there is memory for"
-        raise ResourceError(what, location=origin, hint="divide the file, or use a smaller type")
+        problem = f"the arrays are {needed / 1e6:,.0f} MB, more than there is memory for"
+        raise ResourceError(problem, location=origin, hint="divide the file, or use a smaller type")
 
 
 def _tables(

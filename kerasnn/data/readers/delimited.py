@@ -56,12 +56,12 @@ def layout(source: Source, *, encoding: str, delimiter: str | None) -> Layout:
         raise DataError("the file is empty", location=source.origin, hint="check what wrote it")
     better = _better_delimiter(lines, source, encoding, delimiter or default)
     if better and delimiter:
-        what = f"one column only when split at {delimiter!r}"
-        raise DataError(what, location=f"{source.origin}:1", hint=f"pass delimiter={better!r}")
+        problem = f"one column only when split at {delimiter!r}"
+        raise DataError(problem, location=f"{source.origin}:1", hint=f"pass delimiter={better!r}")
     if better:
-        what = f"the cells are split at {better!r}, not at {default!r}"
+        problem = f"the cells are split at {better!r}, not at {default!r}"
         hint = f"if that is wrong, pass delimiter={default!r}"
-        warn(what, location=f"{source.origin}:1", hint=hint)
+        warn(problem, location=f"{source.origin}:1", hint=hint)
         lines, skipped = _first_records(source, encoding, better)
     chosen = better or delimiter or default
     header, rows = lines[0], [record for record in lines[1:] if record]
@@ -84,16 +84,16 @@ def tables(source: Source, found: Layout, *, encoding: str, at_once: bool) -> It
             diagnose_file.explain(source, found.names, encoding, found.delimiter)
             # Arrow says that an object straddles two blocks.
             too_long = "straddl" in str(error)
-            what = f"a row of more than {BLOCK_BYTES:,} bytes" if too_long else str(error)
-            raise DataError(what, location=source.origin, hint="check what wrote it") from None
+            problem = f"a row of more than {BLOCK_BYTES:,} bytes" if too_long else str(error)
+            raise DataError(problem, location=source.origin, hint="check what wrote it") from None
     # Arrow takes a last quote that never closes without a word.
     if watched.n_quotes % 2:
         diagnose_file.explain(source, found.names, encoding, found.delimiter)
     watched.report(source.origin)
     if len(found.names) == 1 and n_empty:
-        what = "an empty line is a row" if n_empty == 1 else f"{n_empty:,} empty lines are rows"
+        problem = "an empty line is a row" if n_empty == 1 else f"{n_empty:,} empty lines are rows"
         hint = "remove such lines if they are none"
-        warn(f"{what} with a missing cell", location=source.origin, hint=hint)
+        warn(f"{problem} with a missing cell", location=source.origin, hint=hint)
 
 
 def _parsed(

@@ -42,8 +42,8 @@ def encoding_error(location: str, encoding: str, byte: int | None = None) -> Dat
 
 def long_cell_error(location: str) -> DataError:
     """The error for a cell, mostly one of an unclosed quote, that is longer than any text."""
-    what = f"a cell of more than {LONGEST_LINE >> 20} MiB"
-    return DataError(what, location=location, hint="check for an unclosed quote")
+    problem = f"a cell of more than {LONGEST_LINE >> 20} MiB"
+    return DataError(problem, location=location, hint="check for an unclosed quote")
 
 
 @contextmanager
@@ -118,11 +118,11 @@ def _check_records(lines: Iterator[str], origin: str, width: int, delimiter: str
             ) from None
         if record and width and len(record) != width:
             n_lines = reader.line_num - start + 1
-            what = f"{quantity(len(record), 'cell')} where the header has {width}"
+            problem = f"{quantity(len(record), 'cell')} where the header has {width}"
             if n_lines > 1:
-                what += f", over {n_lines} lines"
+                problem += f", over {n_lines} lines"
             hint = "correct the line" if n_lines == 1 else "close the quote that opens here"
-            raise DataError(what, location=f"{origin}:{start}", hint=hint)
+            raise DataError(problem, location=f"{origin}:{start}", hint=hint)
 
 
 def _quote_error(error: str, start: str, end: str) -> DataError:

@@ -87,9 +87,9 @@ def resolve(source: Source, encoding: str, *, quiet: bool = False) -> str:
         marked = encoding_of_mark(stream.read(4))
     if marked:
         if not quiet:
-            what = f"read as {marked.upper()} text, by its byte order mark"
+            problem = f"read as {marked.upper()} text, by its byte order mark"
             hint = "if that is wrong, pass encoding='NAME', such as 'utf-8'"
-            warn(what, location=source.origin, hint=hint)
+            warn(problem, location=source.origin, hint=hint)
         return marked
     strays = _Strays()
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
@@ -100,13 +100,13 @@ def resolve(source: Source, encoding: str, *, quiet: bool = False) -> str:
     if not strays.n_bytes:
         return "utf-8"
     if not strays.are_western:
-        what = f"neither UTF-8 nor Western European text, such as {strays.shown!a}"
+        problem = f"neither UTF-8 nor Western European text, such as {strays.shown!a}"
         hint = "pass encoding='NAME', such as 'cp1251' or 'shift_jis'; or save it as UTF-8"
-        raise DataError(what, location=f"{source.origin}:{strays.line}", hint=hint)
+        raise DataError(problem, location=f"{source.origin}:{strays.line}", hint=hint)
     if not quiet:
-        what = f"not UTF-8, read as Windows-1252 text, such as '{strays.shown}'"
+        problem = f"not UTF-8, read as Windows-1252 text, such as '{strays.shown}'"
         hint = "if that is wrong, pass encoding='NAME', such as 'latin-1'"
-        warn(what, location=f"{source.origin}:{strays.line}", hint=hint)
+        warn(problem, location=f"{source.origin}:{strays.line}", hint=hint)
     return WESTERN
 
 

@@ -48,7 +48,7 @@ class Listing:
         ignored: Files whose names are not those of images, or of sounds.
         empty: Class folders without any.
         kind: What they are: `IMAGE`, or `SOUND` where there is no image.
-        unlabelled: Images, or sounds, beside the class folders, which are left out.
+        unlabeled: Images, or sounds, beside the class folders, which are left out.
     """
 
     paths: list[str]
@@ -56,13 +56,13 @@ class Listing:
     ignored: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     kind: str = IMAGE
-    unlabelled: list[str] = field(default_factory=list)
+    unlabeled: list[str] = field(default_factory=list)
 
 
-def is_picture_path(text: str) -> bool:
+def is_image_path(text: str) -> bool:
     """Whether a text ends as the name of an image does.
 
-    >>> is_picture_path("cats/1.JPG"), is_picture_path("notes.txt")
+    >>> is_image_path("cats/1.JPG"), is_image_path("notes.txt")
     (True, False)
     """
     return os.path.splitext(text)[1].lower() in SUFFIXES
@@ -107,11 +107,11 @@ def scan(folder: str | os.PathLike[str], *, needs_labels: bool = True) -> Listin
         if not found:
             empty.append(path)
     labelled = set(paths)
-    unlabelled = [path for path in everything if path not in labelled]
-    if not classes or (unlabelled and not needs_labels):
+    unlabeled = [path for path in everything if path not in labelled]
+    if not classes or (unlabeled and not needs_labels):
         listing = Listing(everything, None, ignored, kind=kind)
     else:
-        listing = Listing(paths, labels, ignored, empty, kind, unlabelled)
+        listing = Listing(paths, labels, ignored, empty, kind, unlabeled)
     if not listing.paths:
         raise no_images(top)
     return listing
@@ -127,24 +127,24 @@ def check(listing: Listing, folder: str | os.PathLike[str], *, allow_empty: bool
     """
     if listing.empty and not allow_empty:
         hint = f"put {listing.kind}s into it, or remove it"
-        what = f"a class folder without {listing.kind}s"
-        raise DataError(what, location=printable(listing.empty[0]), hint=hint)
+        problem = f"a class folder without {listing.kind}s"
+        raise DataError(problem, location=printable(listing.empty[0]), hint=hint)
     location, kind = printable(os.fspath(folder)), listing.kind
     if listing.ignored:
         number, shown = len(listing.ignored), _some(listing.ignored)
-        what = f"{number:,} files that are no {kind}s by their name are ignored: {shown}"
+        problem = f"{number:,} files that are no {kind}s by their name are ignored: {shown}"
         if number == 1:
-            what = f"a file that is no {kind} by its name is ignored: {shown}"
-        warn(what, location=location)
-    if listing.unlabelled:
-        number, shown = len(listing.unlabelled), _some(listing.unlabelled)
-        what = (
+            problem = f"a file that is no {kind} by its name is ignored: {shown}"
+        warn(problem, location=location)
+    if listing.unlabeled:
+        number, shown = len(listing.unlabeled), _some(listing.unlabeled)
+        problem = (
             f"{number:,} {kind}s beside the class folders have no class and are left out: {shown}"
         )
         if number == 1:
             one = "an image" if kind == IMAGE else "a sound"
-            what = f"{one} beside the class folders has no class and is left out: {shown}"
-        warn(what, location=location, hint="put each into the folder of its class")
+            problem = f"{one} beside the class folders has no class and is left out: {shown}"
+        warn(problem, location=location, hint="put each into the folder of its class")
 
 
 def warn_of_unused(source: Any) -> None:
@@ -159,17 +159,17 @@ def warn_of_unused(source: Any) -> None:
     if unused:
         names = " and ".join(f"'{os.path.basename(part)}'" for part in parts.values())
         n_files = f"{len(unused):,} {kind}s are" if len(unused) > 1 else f"one {kind} is"
-        what = f"{n_files} not in {names} and left out: {_some(unused)}"
-        warn(what, location=printable(top), hint="a part needs one subfolder a class")
+        problem = f"{n_files} not in {names} and left out: {_some(unused)}"
+        warn(problem, location=printable(top), hint="a part needs one subfolder a class")
 
 
 def check_has_classes(source: Any) -> None:
     """Raise for a folder of images or sounds that says nothing about their classes."""
     if isinstance(source, str | os.PathLike) and os.path.isdir(source) and holds_any(source):
         kind = kind_of(source)
-        what = f"a folder of {kind}s without a subfolder for each class"
+        problem = f"a folder of {kind}s without a subfolder for each class"
         hint = f"sort the {kind}s into one subfolder a class, or give a table of paths and labels"
-        raise DataError(what, location=printable(os.fspath(source)), hint=hint)
+        raise DataError(problem, location=printable(os.fspath(source)), hint=hint)
 
 
 def kind_of(folder: str | os.PathLike[str]) -> str:
@@ -250,7 +250,7 @@ def is_media_source(source: Any) -> bool:
     if not isinstance(source, str | os.PathLike):
         return False
     path = os.fspath(source)
-    return is_picture_path(path) or is_sound_path(path) or os.path.isdir(source)
+    return is_image_path(path) or is_sound_path(path) or os.path.isdir(source)
 
 
 def _are_files(paths: Sequence[Any]) -> bool:
@@ -259,7 +259,7 @@ def _are_files(paths: Sequence[Any]) -> bool:
 
     is_one = any(
         isinstance(path, os.PathLike)
-        or is_picture_path(path)
+        or is_image_path(path)
         or is_sound_path(path)
         or os.path.isdir(path)
         for path in paths
@@ -287,13 +287,13 @@ def _files(
     folder: str, above: tuple[tuple[int, int], ...], ignored: list[str], kind: str
 ) -> Iterator[str]:
     """Paths of the images or of the sounds; other files are noted."""
-    is_one = is_picture_path if kind == IMAGE else is_sound_path
+    is_one = is_image_path if kind == IMAGE else is_sound_path
     for entry in _entries(folder):
         if _is_folder(entry):
             identity = _identity(entry.path)
             if identity in above:
-                what = "a link leads back to a folder above it"
-                raise DataError(what, location=printable(entry.path), hint="remove the link")
+                problem = "a link leads back to a folder above it"
+                raise DataError(problem, location=printable(entry.path), hint="remove the link")
             yield from _files(entry.path, (*above, identity), ignored, kind)
         elif is_one(entry.name):
             yield entry.path
@@ -315,9 +315,9 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
                 if not entry.name.startswith(".") and entry.name.lower() not in _LEFT_BEHIND
             ]
     except OSError as error:
-        what = f"cannot read: {error.strerror}"
+        problem = f"cannot read: {error.strerror}"
         hint = "check its permissions"
-        raise StorageError(what, location=printable(folder), hint=hint) from None
+        raise StorageError(problem, location=printable(folder), hint=hint) from None
     return sorted(shown, key=lambda entry: entry.name)
 
 
@@ -325,15 +325,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:
-        what = "a link that leads to itself"
-        raise DataError(what, location=printable(entry.path), hint="remove the link") from None
+        problem = "a link that leads to itself"
+        raise DataError(problem, location=printable(entry.path), hint="remove the link") from None
 
 
 def _identity(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
     except OSError as error:
-        what = f"cannot read: {error.strerror}"
+        problem = f"cannot read: {error.strerror}"
         hint = "check its permissions"
-        raise StorageError(what, location=printable(path), hint=hint) from None
+        raise StorageError(problem, location=printable(path), hint=hint) from None
     return status.st_dev, status.st_ino

@@ -81,12 +81,12 @@ def with_target(source: Any, target: Any, *, name: str | None = None) -> tuple[p
     """
     frame = _paths_as_frame(source) if folders.is_media_source(source) else as_frame(source)
     if frame is None:
-        what = "targets in memory for rows in a file"
-        raise DataError(what, hint="name the column of the target")
+        problem = "targets in memory for rows in a file"
+        raise DataError(problem, hint="name the column of the target")
     cells = _target_cells(target)
     if len(cells) != len(frame):
-        what = f"{len(cells):,} targets for {len(frame):,} rows"
-        raise DataError(what, hint="give one target a row")
+        problem = f"{len(cells):,} targets for {len(frame):,} rows"
+        raise DataError(problem, hint="give one target a row")
     taken = [str(column) for column in frame.columns]
     wanted = cells.name if isinstance(cells.name, str) and cells.name else TARGET
     while name is None and wanted in taken:
@@ -132,16 +132,16 @@ def _from_library(source: Any) -> pd.DataFrame:
     elif hasattr(source, "toarray"):
         raise DataError("a sparse matrix", hint="call its `toarray` for a matrix that is not")
     elif hasattr(source, "collect"):
-        what = f"a table that is not computed yet ({type(source).__name__})"
-        raise DataError(what, hint="call its `collect`")
+        problem = f"a table that is not computed yet ({type(source).__name__})"
+        raise DataError(problem, hint="call its `collect`")
     elif hasattr(source, "__array__"):
         converted = np.asarray(source)
     else:
-        what = (
+        problem = (
             "a table must be a path, '-', a DataFrame or a dict of arrays; got "
             f"{type(source).__name__}"
         )
-        raise ConfigError(what)
+        raise ConfigError(problem)
     frame = as_frame(converted)
     assert frame is not None, "what was converted is no path"
     return frame
@@ -185,7 +185,7 @@ def _paths_as_frame(source: Any) -> pd.DataFrame | None:
     if not isinstance(source, list | tuple) or any(os.path.isdir(path) for path in source):
         return None
     paths = [os.fspath(path) for path in source]
-    kind = folders.IMAGE if folders.is_picture_path(paths[0]) else folders.SOUND
+    kind = folders.IMAGE if folders.is_image_path(paths[0]) else folders.SOUND
     return pd.DataFrame({kind: as_objects(paths)})
 
 
@@ -222,5 +222,5 @@ def _name_of(series: pd.Series) -> str:
 
 
 def _shapeless(shape: tuple[int, ...]) -> DataError:
-    what = f"numbers of the shape {tuple(map(int, shape))} are no table"
-    return DataError(what, hint="give a matrix of rows and columns")
+    problem = f"numbers of the shape {tuple(map(int, shape))} are no table"
+    return DataError(problem, hint="give a matrix of rows and columns")

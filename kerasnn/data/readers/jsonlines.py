@@ -63,20 +63,20 @@ def _record(line: str, location: str) -> dict[str, Any]:
             plain = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
             record = json.loads(plain)
     except json.JSONDecodeError as error:
-        what = f"not JSON: {error.msg} at character {error.colno}"
-        raise DataError(what, location=location, hint="write one JSON object a line") from None
+        problem = f"not JSON: {error.msg} at character {error.colno}"
+        raise DataError(problem, location=location, hint="write one JSON object a line") from None
     except _RepeatedKeyError as error:
         hint = "give each key once"
         raise DataError(f"repeated key '{error}'", location=location, hint=hint) from None
     except ValueError:
         # Python reads no whole number of more than 4,300 digits.
-        what, hint = "a whole number of thousands of digits", "write it as text"
-        raise DataError(what, location=location, hint=hint) from None
+        problem, hint = "a whole number of thousands of digits", "write it as text"
+        raise DataError(problem, location=location, hint=hint) from None
     except RecursionError:
         raise DataError("JSON nested too deeply", location=location, hint="flatten it") from None
     if not isinstance(record, dict):
-        what = f"a JSON {type(record).__name__} where an object is meant"
-        raise DataError(what, location=location, hint="write one JSON object a line")
+        problem = f"a JSON {type(record).__name__} where an object is meant"
+        raise DataError(problem, location=location, hint="write one JSON object a line")
     return {key.strip(): value for key, value in record.items()}
 
 

@@ -43,7 +43,7 @@ class LongTable:
     @classmethod
     def of(
         cls,
-        examples: SourceTable,
+        table: SourceTable,
         *,
         keys: Sequence[str],
         time: str | None,
@@ -53,7 +53,7 @@ class LongTable:
         """Find the channels of a table to learn from; warns of what can't be one.
 
         Args:
-            examples: The table.
+            table: The table.
             keys: Columns that name the series.
             time: Column of the time.
             target: Column to be predicted.
@@ -63,11 +63,11 @@ class LongTable:
             UnknownNameError: A column is not there.
             DataError: No number changes within a series.
         """
-        frame = examples.frame
+        frame = table.frame
         names = [str(name) for name in frame.columns]
         for name in (*keys, *([time] if time else []), target):
             if name not in names:
-                raise UnknownNameError("column", name, names, location=examples.origin)
+                raise UnknownNameError("column", name, names, location=table.origin)
         codes, _ = _series_of(frame, keys)
         known = {*keys, time, target, *drop}
         others = [name for name in names if name not in known]
@@ -76,12 +76,14 @@ class LongTable:
         channels = tuple(name for name in changing if _are_numbers(frame[name]))
         unread = [f"'{name}'" for name in changing if name not in channels]
         if unread:
-            what = f"what changes within a series and is no number is left out: {', '.join(unread)}"
-            warn(what, location=examples.origin, hint="write it as a number to learn from it")
+            problem = (
+                f"what changes within a series and is no number is left out: {', '.join(unread)}"
+            )
+            warn(problem, location=table.origin, hint="write it as a number to learn from it")
         if not channels:
             hint = "check which column names the series"
-            what = "no column of numbers changes within a series"
-            raise DataError(what, location=examples.origin, hint=hint)
+            problem = "no column of numbers changes within a series"
+            raise DataError(problem, location=table.origin, hint=hint)
         column = SERIES
         while column in names:
             column += "_"
@@ -93,26 +95,26 @@ class LongTable:
         lists = {key: tuple(data[key]) for key in ("keys", "channels", "constants")}
         return cls(**{**data, **lists})
 
-    def collapse(self, examples: SourceTable, target: str) -> SourceTable:
+    def collapse(self, table: SourceTable, target: str) -> SourceTable:
         """One row a series, in the order of their first rows; as it is where that was done.
 
         Args:
-            examples: The table.
+            table: The table.
             target: Column to be predicted, which need not be there.
 
         Raises:
             DataError: Columns are missing, a time is there twice or missing, or the target changes
                 within a series.
         """
-        frame = examples.frame
+        frame = table.frame
         if self.column in frame.columns:
-            return examples
+            return table
         wanted = [*self.keys, *filter(None, [self.time]), *self.channels, *self.constants]
         absent = [f"'{name}'" for name in wanted if name not in frame.columns]
         if absent:
-            what = f"columns are missing: {', '.join(absent)}"
+            problem = f"columns are missing: {', '.join(absent)}"
             raise DataError(
-                what, location=examples.origin, hint="name them as in the training data"
+                problem, location=table.origin, hint="name them as in the training data"
             )
         codes, names = _series_of(frame, self.keys)
         order = self._order(frame, codes, names)
@@ -129,7 +131,7 @@ class LongTable:
         origin = str(origin_of(frame))
         shown = [f"{origin}, series '{name}'" if origin else f"series '{name}'" for name in names]
         made = with_origin(pd.DataFrame(columns), origin, first_row=0, names=shown)
-        return SourceTable(made, examples.origin)
+        return SourceTable(made, table.origin)
 
     def _order(
         self, frame: pd.DataFrame, codes: NDArray[np.int64], names: Sequence[str]
@@ -143,15 +145,15 @@ class LongTable:
         if same.any():
             row = int(order[int(np.flatnonzero(same)[0]) + 1])
             shown = str(frame[self.time].iloc[row])
-            what = f"series '{names[codes[row]]}' has the time {shown} more than once"
+            problem = f"series '{names[codes[row]]}' has the time {shown} more than once"
             where = location(frame[self.time], frame.index[row])
-            raise DataError(what, location=where, hint="keep one row for each time of a series")
+            raise DataError(problem, location=where, hint="keep one row for each time of a series")
         as_given = np.argsort(codes, kind="stable")
         n_moved = len(np.unique(codes[order[order != as_given]]))
         if n_moved:
             whose = f"{n_moved:,} series" if n_moved > 1 else "a series"
-            what = f"the rows of {whose} are not in the order of time"
-            warn(what, location=location(frame[self.time]), hint="they are sorted")
+            problem = f"the rows of {whose} are not in the order of time"
+            warn(problem, location=location(frame[self.time]), hint="they are sorted")
         return order
 
 
@@ -161,13 +163,13 @@ def _series_of(frame: pd.DataFrame, keys: Sequence[str]) -> tuple[NDArray[np.int
     for key, column in zip(keys, texts, strict=True):
         missing = np.flatnonzero([text is None for text in column])
         if len(missing):
-            what = (
+            problem = (
                 "a row has no series"
                 if len(missing) == 1
                 else f"{len(missing):,} rows have no series"
             )
             where = location(frame[key], frame.index[missing[0]])
-            raise DataError(what, location=where, hint="fill it in, or leave such rows out")
+            raise DataError(problem, location=where, hint="fill it in, or leave such rows out")
     whole = [", ".join(parts) for parts in zip(*texts, strict=True)]
     pairs = pd.factorize(pd.Series(list(zip(*texts, strict=True)), dtype=object))[0]
     codes = np.asarray(pairs, dtype=np.int64)
@@ -203,19 +205,19 @@ def _times(series: pd.Series) -> NDArray[Any]:
     times = values.as_dates(series) if numbers is None else numbers
     missing = np.flatnonzero(times == MISSING_DATE if numbers is None else np.isnan(times))
     if len(missing):
-        what = f"{len(missing):,} rows have no time" if len(missing) > 1 else "a row has no time"
+        problem = f"{len(missing):,} rows have no time" if len(missing) > 1 else "a row has no time"
         where = location(series, series.index[missing[0]])
-        raise DataError(what, location=where, hint="fill it in, or leave such rows out")
+        raise DataError(problem, location=where, hint="fill it in, or leave such rows out")
     return times
 
 
 def _check_target(series: pd.Series, codes: NDArray[np.int64], names: Sequence[str]) -> None:
     row = _first_change(series, codes)
     if row is not None:
-        what = f"the target changes within series '{names[codes[row]]}'"
+        problem = f"the target changes within series '{names[codes[row]]}'"
         where = location(series, series.index[row])
         hint = "give a series one label; to forecast its future, set `horizon`"
-        raise DataError(what, location=where, hint=hint)
+        raise DataError(problem, location=where, hint=hint)
 
 
 def _firsts(series: pd.Series, codes: NDArray[np.int64], names: Sequence[str]) -> pd.Series:

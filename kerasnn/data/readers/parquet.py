@@ -51,8 +51,10 @@ def _opened(source: Source) -> Iterator[Any]:
     except DataError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        what = f"not a readable Parquet file: {_reason(error)}"
-        raise DataError(what, location=source.origin, hint="write or download it again") from None
+        problem = f"not a readable Parquet file: {_reason(error)}"
+        raise DataError(
+            problem, location=source.origin, hint="write or download it again"
+        ) from None
 
 
 def _columns(file: Any) -> list[str]:

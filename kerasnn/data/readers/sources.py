@@ -95,9 +95,9 @@ class Source:
                 "damaged gzip file", location=self.origin, hint="download or compress it again"
             ) from None
         except LongLineError:
-            what = f"a line of more than {LONGEST_LINE >> 20} MiB"
+            problem = f"a line of more than {LONGEST_LINE >> 20} MiB"
             hint = "check what wrote it; a table has shorter lines"
-            raise DataError(what, location=self.origin, hint=hint) from None
+            raise DataError(problem, location=self.origin, hint=hint) from None
 
 
 def check_source(source: str | os.PathLike[str], *, encoding: str | None = AUTO) -> None:

@@ -87,12 +87,12 @@ def _example(line: str, header: Header, location: str) -> tuple[Any, str]:
     parts = line.split(":")
     label = parts.pop().strip() if header.label != "none" else ""
     if header.channels and len(parts) != header.channels:
-        what = f"{quantity(len(parts), 'channel')} where there should be {header.channels}"
-        raise DataError(what, location=location, hint="correct the line, or '@dimensions'")
+        problem = f"{quantity(len(parts), 'channel')} where there should be {header.channels}"
+        raise DataError(problem, location=location, hint="correct the line, or '@dimensions'")
     if header.classes and label not in header.classes:
         listed = ", ".join(header.classes[:10])
-        what = f"the class '{label[:40]}' is not one of '@classLabel': {listed}"
-        raise DataError(what, location=location, hint="correct the line, or '@classLabel'")
+        problem = f"the class '{label[:40]}' is not one of '@classLabel': {listed}"
+        raise DataError(problem, location=location, hint="correct the line, or '@classLabel'")
     channels = [_channel(part, location) for part in parts]
     length = max(map(len, channels), default=0)
     readings = np.full((length, len(channels)), np.nan, dtype="float32")

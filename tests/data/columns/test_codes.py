@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kerasnn.data.columns import number_parsing
-from kerasnn.data.columns.kinds import force, guess
+from kerasnn.data.columns.kinds import force, infer_kind
 from kerasnn.data.columns.values import as_numbers
 
 ZEROS, AS_CATEGORIES = "codes with leading zeros, such as", "are read as categories"
@@ -24,7 +24,7 @@ def cycle(*cells: Any) -> pd.Series:
 
 
 @pytest.mark.parametrize(
-    ("cells", "kind", "finding"),
+    ("cells", "kind", "data_warning"),
     [
         (("007", "123", "045"), "category", (f"{ZEROS} '007', {AS_CATEGORIES}", AS_NUMBER)),
         (("01234", "55555"), "category", (f"{ZEROS} '01234', {AS_CATEGORIES}", AS_NUMBER)),
@@ -53,22 +53,22 @@ def cycle(*cells: Any) -> pd.Series:
     ],
 )
 def test_how_cells_are_read_is_said(
-    cells: tuple[str, ...], kind: str, finding: tuple[str, str]
+    cells: tuple[str, ...], kind: str, data_warning: tuple[str, str]
 ) -> None:
-    found = guess(cycle(*cells))
-    assert (found.kind, found.used, found.findings) == (kind, True, [finding])
+    found = infer_kind(cycle(*cells))
+    assert (found.kind, found.used, found.data_warnings) == (kind, True, [data_warning])
 
 
 def test_codes_that_name_rows_are_identifiers() -> None:
-    found = guess(pd.Series([f"{i:03}" for i in range(0, 900, 9)], name="k"))
+    found = infer_kind(pd.Series([f"{i:03}" for i in range(0, 900, 9)], name="k"))
     assert (found.kind, found.used) == ("identifier", False)
     reason = "looks like an identifier (100 different texts in 100 rows), left out"
-    assert found.findings == [(reason, "override its kind if it is not one")]
+    assert found.data_warnings == [(reason, "override its kind if it is not one")]
 
 
 @pytest.mark.parametrize("cells", [("0", "1", "2"), ("007", "5"), ("0.5", "0.25"), ("00", "1.0")])
 def test_numbers_of_several_lengths_are_no_codes(cells: tuple[str, ...]) -> None:
-    assert guess(cycle(*cells)).kind == "number"
+    assert infer_kind(cycle(*cells)).kind == "number"
 
 
 def test_codes_are_numbers_where_the_user_says_so() -> None:
@@ -92,7 +92,7 @@ def test_parentheses_make_negative(cells: list[str], expected: list[float]) -> N
     series = pd.Series(cells)
     np.testing.assert_array_equal(as_numbers(series), expected)
     # So they do for the rows of a prediction, by the layout that the training found.
-    layout = guess(pd.Series(cells * 10)).layout
+    layout = infer_kind(pd.Series(cells * 10)).layout
     np.testing.assert_array_equal(as_numbers(series, layout=layout), expected)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from kerasnn.data.columns import dates
-from kerasnn.data.columns.kinds import guess
+from kerasnn.data.columns.kinds import infer_kind
 from kerasnn.data.columns.values import MISSING_DATE, as_dates
 from kerasnn.errors import KerasnnWarning
 
@@ -41,7 +41,7 @@ def test_months_by_name(texts: list[str], expected: list[str]) -> None:
         assert dates.layouts(texts) == []
         return
     assert days(texts) == expected
-    assert guess(pd.Series(texts * 10, dtype=object)).kind == "date"
+    assert infer_kind(pd.Series(texts * 10, dtype=object)).kind == "date"
 
 
 def test_words_that_begin_like_months_are_no_dates() -> None:
@@ -76,7 +76,7 @@ def test_a_column_of_a_table_says_that_offsets_differ() -> None:
     assert (
         "times with the offsets +01:00, +02:00 are brought to UTC",
         "write all times with one offset",
-    ) in guess(column).findings
+    ) in infer_kind(column).data_warnings
 
 
 def test_times_go_back_into_their_zone() -> None:

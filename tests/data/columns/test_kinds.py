@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kerasnn.data.columns.kinds import force, guess
+from kerasnn.data.columns.kinds import force, infer_kind
 from kerasnn.errors import DataError
 
 N = 40
@@ -59,10 +59,10 @@ def cycle(*cells: Any, n: int = N) -> list[Any]:
     ],
 )
 def test_kinds_without_a_warning(cells: list[Any], kind: str, reason: str, layout: str) -> None:
-    found = guess(column(cells))
+    found = infer_kind(column(cells))
     assert (found.kind, found.reason, found.layout) == (kind, reason, layout)
     assert found.used
-    assert found.findings == []
+    assert found.data_warnings == []
 
 
 CATEGORY = "if that is wrong, pass columns={'k': 'category'}"
@@ -70,7 +70,7 @@ IDENTIFIER = "override its kind if it is not one"
 
 
 @pytest.mark.parametrize(
-    ("cells", "kind", "findings"),
+    ("cells", "kind", "data_warnings"),
     [
         (cycle("z"), "constant", [("always 'z', left out", "")]),
         (cycle(1.5), "constant", [("always '1.5', left out", "")]),
@@ -105,14 +105,14 @@ IDENTIFIER = "override its kind if it is not one"
     ],
 )
 def test_columns_that_are_left_out(
-    cells: list[Any], kind: str, findings: list[tuple[str, str]]
+    cells: list[Any], kind: str, data_warnings: list[tuple[str, str]]
 ) -> None:
-    found = guess(column(cells))
-    assert (found.kind, found.used, found.findings) == (kind, False, findings)
+    found = infer_kind(column(cells))
+    assert (found.kind, found.used, found.data_warnings) == (kind, False, data_warnings)
 
 
 @pytest.mark.parametrize(
-    ("cells", "kind", "finding"),
+    ("cells", "kind", "data_warning"),
     [
         (
             cycle("1", "2", "3", "4", "abc"),
@@ -248,9 +248,9 @@ def test_columns_that_are_left_out(
         ),
     ],
 )
-def test_columns_with_a_warning(cells: list[Any], kind: str, finding: tuple[str, str]) -> None:
-    found = guess(column(cells))
-    assert (found.kind, found.used, found.findings) == (kind, True, [finding])
+def test_columns_with_a_warning(cells: list[Any], kind: str, data_warning: tuple[str, str]) -> None:
+    found = infer_kind(column(cells))
+    assert (found.kind, found.used, found.data_warnings) == (kind, True, [data_warning])
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_columns_with_a_warning(cells: list[Any], kind: str, finding: tuple[str,
 )
 def test_infinite_numbers_are_refused(cells: list[Any], message: str) -> None:
     with pytest.raises(DataError) as caught:
-        guess(column(cells))
+        infer_kind(column(cells))
     hint = "" if "1e+39" in message else ", or set `data.infinite` to 'missing'"
     assert str(caught.value) == message + "leave such cells empty" + hint
 
@@ -290,41 +290,41 @@ def test_infinite_numbers_are_refused(cells: list[Any], message: str) -> None:
 )
 def test_cells_written_in_two_ways_are_refused(cells: list[str], message: str) -> None:
     with pytest.raises(DataError) as caught:
-        guess(column(cells))
+        infer_kind(column(cells))
     assert str(caught.value) == message
 
 
 def test_a_name_makes_an_identifier_of_unique_whole_numbers_only() -> None:
     unique = [7 * i + 3 for i in range(N)]
     for name in ("id", "customer_id", "PassengerId", "ID", "Row Index", "uuid"):
-        assert guess(column(unique, name=name)).kind == "identifier"
+        assert infer_kind(column(unique, name=name)).kind == "identifier"
     for name in ("width", "paid", "valid", "humid", "k"):
-        assert guess(column(unique, name=name)).kind == "number"
-    assert guess(column([i + 0.5 for i in unique], name="id")).kind == "number"
+        assert infer_kind(column(unique, name=name)).kind == "number"
+    assert infer_kind(column([i + 0.5 for i in unique], name="id")).kind == "number"
 
 
 def test_repeated_whole_numbers_with_a_name_are_numbers_with_a_hint() -> None:
-    found = guess(column(cycle(939, 862, 871), name="Clothing ID"))
+    found = infer_kind(column(cycle(939, 862, 871), name="Clothing ID"))
     hint = "pass columns={'Clothing ID': 'category'} if it only names things"
     assert found.kind == "number"
-    assert found.findings == [("named like an identifier but read as a number", hint)]
+    assert found.data_warnings == [("named like an identifier but read as a number", hint)]
 
 
 def test_one_bad_cell_among_many_numbers_is_shown() -> None:
     for position in (0, 1_999):
         cells = [str(i / 7) for i in range(2_000)]
         cells[position] = "abc"
-        found = guess(column(cells))
+        found = infer_kind(column(cells))
         number = cells[1] if position == 0 else cells[0]
         what = f"numbers and text mixed: '{number}', 'abc', left out"
         assert (found.kind, found.used, found.reason) == ("text", False, "numbers and text mixed")
-        assert found.findings == [(what, "correct or empty the cells that are not numbers")]
+        assert found.data_warnings == [(what, "correct or empty the cells that are not numbers")]
 
 
 def test_objects_that_are_no_cells_become_text() -> None:
-    mixed = guess(column(cycle(1, "a", 2.5, None), dtype=object))
+    mixed = infer_kind(column(cycle(1, "a", 2.5, None), dtype=object))
     assert (mixed.kind, mixed.used) == ("category", True)
-    spans = guess(column(cycle(pd.Timedelta("1h"), pd.Timedelta("2h"))))
+    spans = infer_kind(column(cycle(pd.Timedelta("1h"), pd.Timedelta("2h"))))
     assert (spans.kind, spans.reason, spans.layout) == (
         "number",
         "durations in seconds",
@@ -342,34 +342,34 @@ def test_objects_that_are_no_cells_become_text() -> None:
     ],
 )
 def test_codes_of_several_parts_are_identifiers(cell: Callable[[int], str]) -> None:
-    found = guess(column([cell(i) for i in range(N)]))
+    found = infer_kind(column([cell(i) for i in range(N)]))
     assert (found.kind, found.used) == ("identifier", False)
     what = f"looks like an identifier (40 different codes such as '{cell(0)}'), left out"
-    assert found.findings == [(what, "pass columns={'k': 'text'} if not")]
+    assert found.data_warnings == [(what, "pass columns={'k': 'text'} if not")]
     assert force(column([cell(i) for i in range(N)]), "text").used
 
 
 def test_texts_with_digits_are_no_codes() -> None:
     for text in ("Room {} of 9", "{} green apples", "I WON {} TIMES", "今天 {} 点"):
-        found = guess(column([text.format(i) for i in range(N)]))
+        found = infer_kind(column([text.format(i) for i in range(N)]))
         assert (found.kind, found.used) == ("text", True)
 
 
 def test_odd_dates_are_categories() -> None:
-    assert guess(column(cycle("2020-01-31", "soon"))).kind == "category"
+    assert infer_kind(column(cycle("2020-01-31", "soon"))).kind == "category"
     days = ("2020-01-30", "2020-01-31", "2020-02-01", "soon")
-    assert guess(column(cycle(*days))).kind == "category"
-    assert guess(column(cycle("2020-13-45", "2020-99-99"))).kind == "category"
+    assert infer_kind(column(cycle(*days))).kind == "category"
+    assert infer_kind(column(cycle("2020-13-45", "2020-99-99"))).kind == "category"
 
 
 def test_many_categories_with_many_rows_each_are_no_identifier() -> None:
-    found = guess(column(cycle(*[f"N{i}UA" for i in range(400)], n=20_000)))
-    assert (found.kind, found.findings) == ("category", [])
+    found = infer_kind(column(cycle(*[f"N{i}UA" for i in range(400)], n=20_000)))
+    assert (found.kind, found.data_warnings) == ("category", [])
 
 
 def test_few_rows_never_make_identifiers() -> None:
-    assert guess(column(["a", "b", "c"])).kind == "category"
-    assert guess(column([0, 1, 2])).kind == "number"
+    assert infer_kind(column(["a", "b", "c"])).kind == "category"
+    assert infer_kind(column([0, 1, 2])).kind == "number"
 
 
 def test_a_given_kind_is_obeyed() -> None:
@@ -396,7 +396,7 @@ def test_native_columns_with_a_given_kind() -> None:
 
 def test_columns_of_not_a_number() -> None:
     for cells in ([np.nan] * N, ["NAN"] * N, pd.array([None] * N, "Int64")):
-        assert guess(column(cells)).reason == "no values"
+        assert infer_kind(column(cells)).reason == "no values"
 
 
 @pytest.mark.parametrize("kind", ["number", "boolean", "date"])

@@ -14,7 +14,7 @@ import pytest
 from kerasnn.data import read
 from kerasnn.data.columns import labels, multilabel
 from kerasnn.data.schema import Schema, Target, infer
-from kerasnn.data.splits import drop_unlabelled, split
+from kerasnn.data.splits import drop_unlabeled, split
 from kerasnn.errors import DataError, KerasnnWarning
 from kerasnn.preprocessing.target import TargetCoder
 
@@ -148,14 +148,14 @@ def test_many_sets_of_few_labels_lead_to_the_task() -> None:
 def test_empty_text_is_no_label_and_a_marker_is_not_known() -> None:
     examples = table(["a|b", "", None, "NA", "c"])
     with pytest.warns(KerasnnWarning, match="8 of 40 rows have no target"):
-        known = drop_unlabelled(examples, "y", task="multilabel")
+        known = drop_unlabeled(examples, "y", task="multilabel")
     with pytest.warns(KerasnnWarning, match="16 rows of the target are empty"):
         schema = infer(known, target="y", task="multilabel")
     assert schema.target.classes == ("a", "b", "c")
     assert len(known.frame) == 32
     lists = table([["a", "b"], [], None, ["c"]])
     with pytest.warns(KerasnnWarning, match="10 of 40 rows have no target"):
-        assert len(drop_unlabelled(lists, "y").frame) == 30
+        assert len(drop_unlabeled(lists, "y").frame) == 30
 
 
 def test_a_schema_and_a_coder_survive_json() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import kerasnn
 from kerasnn.data.columns import dates
-from kerasnn.data.columns.kinds import guess
+from kerasnn.data.columns.kinds import infer_kind
 from kerasnn.data.columns.values import as_dates
 from kerasnn.errors import DataError
 from kerasnn.runs.forecast import ForecastRun
@@ -37,7 +37,7 @@ def test_quarters_and_weeks(texts: list[str], layout: str, expected: list[str]) 
     series = pd.Series(texts, dtype=object)
     stamps = pd.Series(as_dates(series).astype("datetime64[s]"))
     assert stamps.dt.strftime("%Y-%m-%d").tolist() == expected
-    found = guess(pd.Series(texts * 20, name="when"))
+    found = infer_kind(pd.Series(texts * 20, name="when"))
     assert (found.kind, found.layout, found.reason) == (
         "date",
         layout,
@@ -66,7 +66,7 @@ def test_a_cell_that_is_no_quarter_is_named() -> None:
 @pytest.mark.parametrize("freq", ["Q", "M", "W"])
 def test_periods_of_pandas_are_dates(freq: str) -> None:
     periods = pd.Series(pd.period_range("2015-01-05", periods=20, freq=freq))
-    assert guess(periods).kind == "date"
+    assert infer_kind(periods).kind == "date"
     starts = as_dates(periods).astype("datetime64[s]")
     np.testing.assert_array_equal(starts, periods.dt.to_timestamp().to_numpy().astype("M8[s]"))
 

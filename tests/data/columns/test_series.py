@@ -148,7 +148,7 @@ def test_series_in_arrays(tmp_path: Path) -> None:
 def test_matrices_are_images_or_series(cell: Any, is_image: bool) -> None:
     assert are_pixels([cell]) == is_image
     assert are_pixels(np.stack([cell, cell])) == is_image
-    assert (kinds.guess(as_objects([cell, cell])).kind == "image") == is_image
+    assert (kinds.infer_kind(as_objects([cell, cell])).kind == "image") == is_image
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_cells_that_are_no_series(cell: Any, message: str) -> None:
     column = pd.Series([[1, 2], cell], name="x")
     with pytest.raises(DataError) as caught:
         series_cells.read(column)
-    assert caught.value.what == message
+    assert caught.value.problem == message
     assert caught.value.location == "row 1, column 'x'"
 
 

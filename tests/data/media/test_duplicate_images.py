@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from kerasnn.data.media import duplicate_images
-from kerasnn.data.media.duplicate_images import Pair, difference_hashes, find, summary, to_plain
+from kerasnn.data.media.duplicate_images import (
+    DuplicatePair,
+    difference_hashes,
+    find,
+    summary,
+    to_plain,
+)
 from kerasnn.data.media.stored import StoredPixels
 
 SIZE, N_TRAIN, N_TEST = 48, 60, 20
@@ -70,9 +76,9 @@ def test_equal_images_are_found_between_all_parts() -> None:
     pixels[65], pixels[80], pixels[81] = pixels[3], pixels[4], pixels[66]
     found = find(pixels, rows(60, 15, 15))
     assert found == [
-        Pair("exact", 3, "train", 65, "validation", 0),
-        Pair("exact", 4, "train", 80, "test", 0),
-        Pair("exact", 66, "validation", 81, "test", 0),
+        DuplicatePair("exact", 3, "train", 65, "validation", 0),
+        DuplicatePair("exact", 4, "train", 80, "test", 0),
+        DuplicatePair("exact", 66, "validation", 81, "test", 0),
     ]
     # Copies within a part are no leak.
     pixels[10] = pixels[11]
@@ -124,9 +130,9 @@ def test_hashes_are_those_of_a_plain_loop() -> None:
 
 
 def test_summary() -> None:
-    exact = Pair("exact", 0, "train", 9, "test", 0)
-    near = Pair("near", 1, "train", 8, "test", 12)
-    other = Pair("near", 2, "train", 5, "validation", 12)
+    exact = DuplicatePair("exact", 0, "train", 9, "test", 0)
+    near = DuplicatePair("near", 1, "train", 8, "test", 12)
+    other = DuplicatePair("near", 2, "train", 5, "validation", 12)
     names = [f"{row}.png" for row in range(10)]
     hint = "remove them, or split by 'group' to keep them together"
     assert summary([], names) == []

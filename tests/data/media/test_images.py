@@ -14,11 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from kerasnn.data.columns.kinds import force, guess
+from kerasnn.data.columns.kinds import force, infer_kind
 from kerasnn.data.media import decoding, image_columns, jpeg
-from kerasnn.data.media.decoding import PictureError
+from kerasnn.data.media.decoding import ImageError
 from kerasnn.data.media.image_columns import load, pixels_of, readable
-from kerasnn.data.media.images import ImageCell, png_bytes, read_picture
+from kerasnn.data.media.images import ImageCell, png_bytes, read_image
 from kerasnn.data.media.layouts import layout_of
 from kerasnn.data.media.stored import StoredPixels
 from kerasnn.errors import KerasnnWarning, StorageError
@@ -54,13 +54,13 @@ def test_any_format_by_content_whatever_the_name(form: str, tmp_path: Path) -> N
     path = tmp_path / "wrong.jpg"
     path.write_bytes(encoded(COLOUR, form))
     for cell in (str(path), path, path.read_bytes(), COLOUR, Image.fromarray(COLOUR)):
-        np.testing.assert_array_equal(read_picture(cell, 3), COLOUR)
+        np.testing.assert_array_equal(read_image(cell, 3), COLOUR)
 
 
 def test_jpeg_is_decoded_as_pillow_does() -> None:
     content = encoded(COLOUR, "JPEG")
     expected = np.asarray(Image.open(io.BytesIO(content)))
-    np.testing.assert_array_equal(read_picture(content, 3), expected)
+    np.testing.assert_array_equal(read_image(content, 3), expected)
 
 
 @pytest.mark.parametrize(
@@ -89,18 +89,18 @@ def test_jpegs_that_are_not_plain_are_left_to_pillow() -> None:
     cmyk = encoded(colour.convert("CMYK"), "JPEG")
     assert jpeg.decode_plain(cmyk, 3) is None
     expected = np.asarray(Image.open(io.BytesIO(cmyk)).convert("RGB"))
-    np.testing.assert_array_equal(read_picture(cmyk, 3), expected)
+    np.testing.assert_array_equal(read_image(cmyk, 3), expected)
     whole = encoded(colour, "JPEG")
     for length in range(len(whole) - 2):
         # Whatever is missing, it is no image; Pillow says why.
         assert jpeg.decode_plain(whole[:length], 3) is None
-        with pytest.raises(PictureError):
-            read_picture(whole[:length], 3)
+        with pytest.raises(ImageError):
+            read_image(whole[:length], 3)
 
 
 def test_cmyk_is_converted() -> None:
     content = encoded(Image.fromarray(COLOUR).convert("CMYK"), "TIFF")
-    np.testing.assert_array_equal(read_picture(content, 3), COLOUR)
+    np.testing.assert_array_equal(read_image(content, 3), COLOUR)
 
 
 def test_what_is_see_through_lies_over_white() -> None:
@@ -112,17 +112,17 @@ def test_what_is_see_through_lies_over_white() -> None:
         encoded(np.concatenate([COLOUR, alpha], axis=2)),
         encoded(np.concatenate([COLOUR, alpha], axis=2), "WEBP", lossless=True, exact=True),
     ):
-        assert np.abs(read_picture(cell, 3) - expected).max() <= 1
+        assert np.abs(read_image(cell, 3) - expected).max() <= 1
     grey = Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha[..., 0])])
     expected = GREY * share[..., 0] + 255 * (1 - share[..., 0])
-    assert np.abs(read_picture(encoded(grey), 1)[..., 0] - expected).max() <= 1
+    assert np.abs(read_image(encoded(grey), 1)[..., 0] - expected).max() <= 1
 
 
 def test_16_bits_are_scaled_not_clipped() -> None:
     wide = RANDOM.integers(0, 65_536, (6, 8)).astype("uint16")
     expected = np.floor(wide / 257 + 0.5)
     for cell in (wide, encoded(wide), encoded(wide, "TIFF")):
-        found = read_picture(cell, 1)[..., 0]
+        found = read_image(cell, 1)[..., 0]
         assert np.abs(found - expected).max() <= (0 if isinstance(cell, np.ndarray) else 1)
 
 
@@ -137,7 +137,7 @@ def test_16_bits_are_scaled_not_clipped() -> None:
     ],
 )
 def test_numbers_of_arrays(array: NDArray[Any], expected: list[int]) -> None:
-    assert read_picture(array, 1).ravel().tolist() == expected
+    assert read_image(array, 1).ravel().tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -154,34 +154,34 @@ def test_numbers_of_arrays(array: NDArray[Any], expected: list[int]) -> None:
     ],
 )
 def test_arrays_that_are_no_images(array: NDArray[Any], message: str) -> None:
-    with pytest.raises(PictureError) as caught:
-        read_picture(array, 3)
+    with pytest.raises(ImageError) as caught:
+        read_image(array, 3)
     assert str(caught.value) == message
 
 
 def test_grey_is_expanded_and_colour_reduced() -> None:
-    np.testing.assert_array_equal(read_picture(encoded(GREY), 3), np.stack([GREY] * 3, axis=2))
+    np.testing.assert_array_equal(read_image(encoded(GREY), 3), np.stack([GREY] * 3, axis=2))
     expected = np.asarray(Image.fromarray(COLOUR).convert("L"))
-    np.testing.assert_array_equal(read_picture(encoded(COLOUR), 1)[..., 0], expected)
+    np.testing.assert_array_equal(read_image(encoded(COLOUR), 1)[..., 0], expected)
     black_and_white = Image.fromarray(GREY > 100)
     expected = np.where(GREY > 100, 255, 0)
-    np.testing.assert_array_equal(read_picture(encoded(black_and_white), 1)[..., 0], expected)
+    np.testing.assert_array_equal(read_image(encoded(black_and_white), 1)[..., 0], expected)
 
 
 def test_palettes() -> None:
     image = Image.fromarray(COLOUR).quantize(16)
     expected = np.asarray(image.convert("RGB"))
-    np.testing.assert_array_equal(read_picture(encoded(image), 3), expected)
+    np.testing.assert_array_equal(read_image(encoded(image), 3), expected)
     see_through = encoded(image, transparency=0)
     expected = np.where(np.asarray(image)[..., None] == 0, 255, expected)
-    np.testing.assert_array_equal(read_picture(see_through, 3), expected)
+    np.testing.assert_array_equal(read_image(see_through, 3), expected)
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
 def test_animations_give_their_first_frame(form: str) -> None:
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
     content = encoded(frames[0], form, save_all=True, append_images=frames[1:])
-    red = read_picture(content, 3).reshape(-1, 3).mean(axis=0)
+    red = read_image(content, 3).reshape(-1, 3).mean(axis=0)
     assert red[0] > 240 > 15 > red[2]
     what = "an animated image: its first frame is taken"
     assert told(column(COLOUR, content)) == [
@@ -201,7 +201,7 @@ def test_exif_rotation_is_applied(held: int, form: str) -> None:
     from PIL import ImageOps
 
     expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))))
-    np.testing.assert_array_equal(read_picture(content, 3), expected)
+    np.testing.assert_array_equal(read_image(content, 3), expected)
     assert layout_of(column(content), size=0, channels=3) == "{}x{}x{}".format(*expected.shape)
 
 
@@ -209,7 +209,7 @@ def test_damaged_notes_of_a_camera_do_no_harm() -> None:
     content = encoded(COLOUR, "JPEG", exif=b"Exif\0\0MM\0*" + b"\xff" * 20)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert read_picture(content, 3).shape == (6, 8, 3)
+        assert read_image(content, 3).shape == (6, 8, 3)
 
 
 def test_errors_name_the_file(tmp_path: Path) -> None:
@@ -217,8 +217,8 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         path = tmp_path / name
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(PictureError) as caught:
-            read_picture(path, 3)
+        with pytest.raises(ImageError) as caught:
+            read_image(path, 3)
         return str(caught.value).replace(str(path), "F")
 
     again = "(F) – remove it, or save it again"
@@ -236,8 +236,8 @@ def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "large.png"
     for form, factor in (("PNG", 1), ("JPEG", 1), ("GIF", 2)):
         path.write_bytes(encoded(np.tile(COLOUR, (factor, factor, 1)), form))
-        with pytest.raises(PictureError) as caught:
-            read_picture(path, 3)
+        with pytest.raises(ImageError) as caught:
+            read_image(path, 3)
         assert str(caught.value) == f"an image of more than 47 pixels ({path}) – make it smaller"
         assert caught.value.fatal
 
@@ -245,20 +245,20 @@ def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(StorageError) as caught:
-        read_picture(tmp_path / "folder.png", 3)
+        read_image(tmp_path / "folder.png", 3)
     location = f"{tmp_path}/folder.png"
     assert str(caught.value) == f"cannot read: Is a directory ({location}) – check its permissions"
     (tmp_path / "large.png").write_bytes(encoded(COLOUR))
     monkeypatch.setattr(decoding, "LARGEST_FILE", 10)
-    with pytest.raises(PictureError, match="a file of more than 1 GB"):
-        read_picture(tmp_path / "large.png", 3)
+    with pytest.raises(ImageError, match="a file of more than 1 GB"):
+        read_image(tmp_path / "large.png", 3)
 
 
 def test_relative_paths_are_of_the_table_too(tmp_path: Path) -> None:
     (tmp_path / "a b.png").write_bytes(encoded(COLOUR))
-    np.testing.assert_array_equal(read_picture("a b.png", 3, folder=str(tmp_path)), COLOUR)
+    np.testing.assert_array_equal(read_image("a b.png", 3, folder=str(tmp_path)), COLOUR)
     uri = (tmp_path / "a b.png").as_uri()
-    np.testing.assert_array_equal(read_picture(uri, 3), COLOUR)
+    np.testing.assert_array_equal(read_image(uri, 3), COLOUR)
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
@@ -266,18 +266,18 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     Path(os.fsdecode(path)).write_bytes(encoded(COLOUR))
     cell = png_bytes(os.fsdecode(path))
     assert cell == f"file://{tmp_path}/caf%E9.png"
-    np.testing.assert_array_equal(read_picture(cell, 3), COLOUR)
-    with pytest.raises(PictureError) as caught:
-        read_picture(os.fsdecode(path) + "x", 3)
+    np.testing.assert_array_equal(read_image(cell, 3), COLOUR)
+    with pytest.raises(ImageError) as caught:
+        read_image(os.fsdecode(path) + "x", 3)
     assert str(caught.value) == rf"no such file ({tmp_path}/caf\xe9.pngx) – check the path"
 
 
 def test_cells_as_a_file_holds_them(tmp_path: Path) -> None:
-    np.testing.assert_array_equal(read_picture(png_bytes(COLOUR), 3), COLOUR)
-    np.testing.assert_array_equal(read_picture(png_bytes(GREY), 1)[..., 0], GREY)
+    np.testing.assert_array_equal(read_image(png_bytes(COLOUR), 3), COLOUR)
+    np.testing.assert_array_equal(read_image(png_bytes(GREY), 1)[..., 0], GREY)
     assert png_bytes(b"as it is") == b"as it is"
     [table] = load([column(GREY).to_frame()], "image", "6x8x1", strict=True)
-    np.testing.assert_array_equal(read_picture(png_bytes(table["image"][0]), 1)[..., 0], GREY)
+    np.testing.assert_array_equal(read_image(png_bytes(table["image"][0]), 1)[..., 0], GREY)
 
 
 def test_columns_become_pixels() -> None:
@@ -287,7 +287,7 @@ def test_columns_become_pixels() -> None:
         np.testing.assert_array_equal(image, COLOUR)
     np.testing.assert_array_equal(pixels[3], np.stack([GREY] * 3, axis=2))
     assert pixels_of(series, "3x5x1").shape == (4, 3, 5, 1)
-    with pytest.raises(PictureError, match=r"not an image \(row 1, column 'image'\)"):
+    with pytest.raises(ImageError, match=r"not an image \(row 1, column 'image'\)"):
         pixels_of(column(COLOUR, b"no"), "6x8x3")
 
 
@@ -323,11 +323,11 @@ def test_loading_leaves_out_what_cannot_be_read(memory_gb: float | None) -> None
 
 def test_too_much_that_cannot_be_read_is_an_error() -> None:
     table = column(COLOUR, b"no", None).to_frame()
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         load([table], "image", "6x8x3", strict=False)
     what = "2 of 3 images can't be read, the first: not an image (row 1, column 'image')"
     assert str(caught.value) == f"{what} – remove it, or save it again"
-    with pytest.raises(PictureError, match=r"^not an image \(row 1, column 'image'\)"):
+    with pytest.raises(ImageError, match=r"^not an image \(row 1, column 'image'\)"):
         load([table], "image", "6x8x3", strict=True)
 
 
@@ -357,21 +357,21 @@ def test_layouts() -> None:
     # A stray one among many does not make all of them larger; what is no image is skipped.
     stray = column(*[COLOUR] * 30, np.zeros((9, 9), "uint8"), b"no")
     assert layout_of(stray, size=0, channels=0) == "6x8x3"
-    with pytest.raises(PictureError, match="no image can be read"):
+    with pytest.raises(ImageError, match="no image can be read"):
         layout_of(column(b"no"), size=0, channels=0)
 
 
 def test_kinds(tmp_path: Path) -> None:
-    assert guess(column(COLOUR, GREY)).kind == "image"
-    assert guess(column(None, encoded(COLOUR))).kind == "image"
-    assert guess(column(Image.fromarray(GREY))).kind == "image"
-    assert guess(column(Path("a.png"), Path("b.png"))).kind == "image"
-    assert guess(column(np.arange(5.0))).kind == "series"
+    assert infer_kind(column(COLOUR, GREY)).kind == "image"
+    assert infer_kind(column(None, encoded(COLOUR))).kind == "image"
+    assert infer_kind(column(Image.fromarray(GREY))).kind == "image"
+    assert infer_kind(column(Path("a.png"), Path("b.png"))).kind == "image"
+    assert infer_kind(column(np.arange(5.0))).kind == "series"
     names = pd.Series([f"images/{i}.JPG" for i in range(30)], name="file")
-    found = guess(names)
+    found = infer_kind(names)
     assert (found.kind, found.reason, found.used) == ("image", "30 image files", True)
-    assert guess(pd.concat([names, pd.Series(["?"])])).kind == "image"
+    assert infer_kind(pd.concat([names, pd.Series(["?"])])).kind == "image"
     other = pd.Series(["a.png", *(f"page {i % 3}" for i in range(30))], name="file")
-    assert guess(other).kind != "image"
+    assert infer_kind(other).kind != "image"
     forced = force(other, "image")
     assert (forced.kind, forced.used) == ("image", True)

@@ -186,7 +186,7 @@ def test_a_folder_a_class(tmp_path: Path) -> None:
     assert frame["sound"].tolist() == [f"{tmp_path}/{name}" for name in names]
     assert location(frame["sound"], 2) == f"{tmp_path}/low/a.wav"
     assert folders.default_target(tmp_path) == "label"
-    assert kinds.guess(frame["sound"]).kind == "sound"
+    assert kinds.infer_kind(frame["sound"]).kind == "sound"
     single = read(tmp_path / "low" / "a.wav").frame
     assert single["sound"].tolist() == [f"{tmp_path}/low/a.wav"]
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from kerasnn.data import read, read_chunks
-from kerasnn.data.columns.kinds import guess
+from kerasnn.data.columns.kinds import infer_kind
 from kerasnn.data.columns.labels import classes_of
 from kerasnn.data.columns.values import as_categories
 from kerasnn.data.readers import text_bytes
@@ -193,7 +193,7 @@ def test_damaged_parquet_files_are_refused_in_one_line(tmp_path: Path) -> None:
         path = write(tmp_path, "d.parquet", bytes(damaged))
         try:
             for name, column in read(path).frame.items():
-                guess(column.rename(name))
+                infer_kind(column.rename(name))
         except DataError as error:
             refused_with.append(str(error))
     assert len(refused_with) > 20

@@ -13,7 +13,7 @@ import pytest
 
 from kerasnn.data import read, read_chunks
 from kerasnn.data.media import decoding
-from kerasnn.data.media.decoding import PictureError
+from kerasnn.data.media.decoding import ImageError
 from kerasnn.data.media.sound_cells import read_sound
 from kerasnn.data.media.wav import SoundError
 from kerasnn.data.readers import arrays
@@ -28,19 +28,19 @@ def pipe(path: Path) -> str:
 def test_a_pipe_as_an_image_or_a_sound_is_not_waited_for(tmp_path: Path) -> None:
     path = pipe(tmp_path / "a.png")
     expected = f"a pipe where a file is meant ({path}) – give the path of a file"
-    with pytest.raises(PictureError) as error:
+    with pytest.raises(ImageError) as error:
         decoding.decode_cell(path, 3)
     assert str(error.value) == expected
     with pytest.raises(SoundError) as told:
         read_sound(path)
     assert str(told.value) == expected
-    with pytest.raises(PictureError, match="no image"):
+    with pytest.raises(ImageError, match="no image"):
         decoding.open_header(path)
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
 def test_a_device_as_an_image_is_not_read(path: str) -> None:
-    with pytest.raises(PictureError) as error:
+    with pytest.raises(ImageError) as error:
         decoding.decode_cell(path, 3)
     assert str(error.value) == f"a device where a file is meant ({path}) – give the path of a file"
 

@@ -79,7 +79,7 @@ def tell(
     }
     report_data["network"] = network_graph(trained_model.forecaster.network)
     report_data["courses"] = [
-        courses(panel, training_setup.parts, i) for i in range(min(len(panel), MOST_COURSES))
+        courses(panel, training_setup.splits, i) for i in range(min(len(panel), MOST_COURSES))
     ]
     report_data["pictures"] = pictures(panel, training_setup.preprocessor.season, predicted_rows)
     report_data["coming"] = coming(trained_model)
@@ -103,12 +103,12 @@ def _facts(trained_model: TrainedModel, told: Told, origin: str) -> dict[str, An
         "data": {
             "origin": origin,
             "series": len(panel),
-            "n_points": {name: training_setup.parts.n_points(name) for name in get_args(PartName)},
+            "n_points": {name: training_setup.splits.n_points(name) for name in get_args(PartName)},
             "n_windows": {
                 "train": len(training_setup.train),
                 "validation": len(training_setup.validation),
             },
-            "shared_calibration": training_setup.parts.shared,
+            "shared_calibration": training_setup.splits.shared,
             "span": span(panel),
             "missing": _missing(panel),
         },
@@ -155,23 +155,23 @@ def _missing(panel: Panel) -> dict[str, int]:
     return dict(zip(panel.roles.targets, counts.tolist(), strict=True))
 
 
-def courses(panel: Panel, parts: Splits, number: int) -> dict[str, Any]:
+def courses(panel: Panel, splits: Splits, number: int) -> dict[str, Any]:
     """A whole series in few points, and where its parts begin.
 
     Args:
         panel: The series.
-        parts: Of their points.
+        splits: Of their points.
         number: Of the series.
     """
     track = panel.tracks[number]
-    end = max(int(parts.end[number]), 1)
+    end = max(int(splits.end[number]), 1)
     values = track.target[:end, 0]
     size = -(-end // MOST_POINTS)
     starts = np.arange(0, end, size)
     with np.errstate(invalid="ignore"):
         known = np.add.reduceat(np.isfinite(values), starts)
         mean = np.add.reduceat(np.nan_to_num(values), starts) / np.where(known, known, np.nan)
-    firsts = {name: int(parts.bounds(name)[0][number]) for name in get_args(PartName)}
+    firsts = {name: int(splits.bounds(name)[0][number]) for name in get_args(PartName)}
     return {
         "series": track.name,
         "target": panel.roles.targets[0],

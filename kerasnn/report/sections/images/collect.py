@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kerasnn.data.media.decoding import PictureError, open_header
+from kerasnn.data.media.decoding import ImageError, open_header
 from kerasnn.data.media.images import ImageCell
 from kerasnn.explain.thumbnails import spread
 from kerasnn.report.sections.images import filters_and_maps
 from kerasnn.report.sections.images.rows import Scene
 
 if TYPE_CHECKING:
-    from kerasnn.data.media.duplicate_images import Pair
+    from kerasnn.data.media.duplicate_images import DuplicatePair
     from kerasnn.metrics.predictions import Predictions
     from kerasnn.prediction.predictor import Predictor
 
@@ -39,7 +39,7 @@ def gallery(
     seed: int = 0,
     look_inside: bool = True,
     rows: pd.DataFrame | None = None,
-    shared: Sequence[Pair] = (),
+    shared: Sequence[DuplicatePair] = (),
 ) -> dict[str, Any] | None:
     """Pictures for the report of a run with images; None for one without.
 
@@ -151,7 +151,7 @@ def _augmented(scene: Scene, changes: Sequence[str], seed: int) -> dict[str, Any
     return {"changes": list(changes), "rows": rows}
 
 
-def _shared(scene: Scene, rows: pd.DataFrame, shared: Sequence[Pair]) -> dict[str, Any]:
+def _shared(scene: Scene, rows: pd.DataFrame, shared: Sequence[DuplicatePair]) -> dict[str, Any]:
     """How many images are in two parts, and some of them."""
     pairs = []
     for pair in shared[:MAX_SHARED]:
@@ -176,7 +176,7 @@ def _originals(cells: pd.Series) -> dict[str, Any] | None:
             return None
         try:
             image = open_header(path)
-        except PictureError:
+        except ImageError:
             continue
         with image:
             sizes.append((image.size[1], image.size[0]))
