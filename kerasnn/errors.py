@@ -7,6 +7,7 @@
     ├── ConfigError (ValueError)         2   an option, key or name is wrong
     │   └── UnknownNameError             2   not one of the known names; says the closest
     ├── MissingDependencyError (ImportError)  2   an extra is not installed
+    ├── UnsupportedVersionError (ImportError) 2  an installed package lacks what kerasnn needs
     ├── ModelRefusedError (ValueError)   3   a bundle is damaged, hostile or too new
     ├── ExportError (RuntimeError)       3   an exported model does not do what it should
     ├── StorageError (OSError)           4   reading or writing failed
@@ -127,6 +128,21 @@ class MissingDependencyError(KerasnnError, ImportError):
 
     def __init__(self, feature: str, *, extra: str) -> None:
         super().__init__(f"{feature} needs an extra", hint=f"pip install 'kerasnn[{extra}]'")
+
+
+class UnsupportedVersionError(KerasnnError, ImportError):
+    """The installed version of a package lacks something that kerasnn needs.
+
+    Args:
+        package: Name of the package, as pip knows it.
+        version: The installed version.
+        missing: The name that the package lacks.
+        requirement: The versions that kerasnn works with, such as ``"keras>=3.15.1,<3.17"``.
+    """
+
+    def __init__(self, package: str, version: str, missing: str, requirement: str) -> None:
+        problem = f"{package} {version} does not work with kerasnn: it has no '{missing}'"
+        super().__init__(problem, hint=f"pip install '{requirement}'")
 
 
 class ModelRefusedError(KerasnnError, ValueError):

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from kerasnn.runtime import compat
 from kerasnn.signature import Signature, Task
 
 Method = Literal["grad_cam", "gradient"]
@@ -259,13 +260,15 @@ def _after(network: keras.Model, name: str) -> list[Any]:
 
 
 def _sources(operation: Any) -> set[str]:
-    tensors = [tensor for node in operation._inbound_nodes for tensor in node.input_tensors]
-    return {tensor._keras_history.operation.name for tensor in tensors}
+    tensors = [tensor for node in compat.inbound_nodes(operation) for tensor in node.input_tensors]
+    return {compat.source_operation(tensor).name for tensor in tensors}
 
 
 def _shape(operation: Any) -> tuple[int, ...]:
     """Without the batch; empty where there is no single output of a known size."""
-    single = len(operation._inbound_nodes) == 1 and isinstance(operation.output, keras.KerasTensor)
+    single = len(compat.inbound_nodes(operation)) == 1 and isinstance(
+        operation.output, keras.KerasTensor
+    )
     shape = tuple(operation.output.shape[1:]) if single else ()
     return shape if None not in shape else ()
 

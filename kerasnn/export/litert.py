@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kerasnn.export import saved_model
 from kerasnn.export.formats import Run
+from kerasnn.runtime import compat
 
 if TYPE_CHECKING:
     import keras
@@ -81,7 +82,7 @@ def takes_one_row(model: keras.Model) -> bool:
     """Whether the converted model takes a single row: one with a recurrent layer does."""
     import keras
 
-    return any(isinstance(layer, keras.layers.RNN) for layer in model._flatten_layers())
+    return any(isinstance(layer, keras.layers.RNN) for layer in compat.all_layers(model))
 
 
 def _as_bytes(cells: NDArray[Any]) -> NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from kerasnn.runtime import compat
 from kerasnn.runtime.memory import rows_at_once
 
 # Of a network that is called operation by operation, so much may exist at a time.
@@ -73,7 +74,7 @@ class Walk:
         left, found = self._uses.copy(), list(tensors.values())
         for node in self._order:
             args, kwargs = node.arguments.fill_in(tensors)
-            if getattr(node.operation, "_call_has_training_arg", False):
+            if compat.takes_training(node.operation):
                 kwargs["training"] = False
             with turn(found):
                 found = keras.tree.flatten(node.operation(*args, **kwargs))
@@ -112,8 +113,7 @@ def _depth_first(network: keras.Model) -> list[Any]:
     waiting = [network.output]
     while waiting:
         tensor = waiting[-1]
-        operation, index, _ = tensor._keras_history
-        node = operation._inbound_nodes[index]
+        node = compat.source_node(tensor)
         needed = [each for each in node.input_tensors if id(each) not in found]
         if id(tensor) in found or not needed:
             waiting.pop()

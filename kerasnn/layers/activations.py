@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kerasnn.layers import choices
+from kerasnn.runtime import compat
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -37,6 +38,6 @@ def activate(x: KerasTensor, activation: Activation, *, name: str | None = None)
         active = ops.gelu(x, approximate=True)
         if name:
             # `ops.gelu` takes no name, and the one it makes up depends on what was built before.
-            active._keras_history.operation.name = name
+            compat.source_operation(active).name = name
         return active
     return keras.layers.Activation(activation, name=name)(x)

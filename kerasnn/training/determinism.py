@@ -18,16 +18,13 @@ from unittest.mock import patch
 
 import tensorflow as tf
 
-# There is no public way back, and other code of the process has not asked for determinism: it
-# would be refused random numbers without a seed.
-from tensorflow.python.framework.config import (
+from kerasnn.runtime.compat import (
     disable_op_determinism,
     is_op_determinism_enabled,
+    math_modules,
 )
 
-# Gradients of eager tapes, of loops and of functions all call it here.
-from tensorflow.python.ops import gen_math_ops, math_ops
-
+gen_math_ops, math_ops = math_modules()
 REWRITER = "arithmetic_optimization"
 ADD_N = gen_math_ops.add_n
 # That optimizer also made products of the cubes in GELU, which are slow as powers.
@@ -74,6 +71,8 @@ def _switched() -> Iterator[None]:
             yield
     finally:
         tf.config.optimizer.set_experimental_options({REWRITER: rewrites})
+        # Other code of the process has not asked for determinism: it would be refused random numbers
+        # without a seed.
         if not before:
             disable_op_determinism()
 

@@ -24,6 +24,7 @@ from keras import ops
 
 from kerasnn.layers.members import taught
 from kerasnn.options import TrainingOptions
+from kerasnn.runtime import compat
 from kerasnn.training.losses import RowLoss, over_members
 from kerasnn.training.noise import hashed_uniform
 from kerasnn.training.optimizers import build_optimizer, is_kernel
@@ -107,7 +108,7 @@ def wanted_batch(training_options: TrainingOptions, n_rows: int) -> int:
 def gains_from_xla(network: keras.Model) -> bool:
     """Whether XLA speeds a network up on a CPU: dense ones yes, convolutions and loops no."""
     slow = (keras.layers.RNN, keras.layers.Bidirectional)
-    layers = list(network._flatten_layers())
+    layers = list(compat.all_layers(network))
     return not any(isinstance(x, slow) or "Conv" in type(x).__name__ for x in layers)
 
 

@@ -9,13 +9,14 @@ import keras
 from keras import ops
 
 from kerasnn.options import TrainingOptions
+from kerasnn.runtime.compat import MuonHooks, OptimizerHooks
 
 RATE_FACTOR, DECAY_FACTOR = "learning_rate_factor", "weight_decay_factor"
 # Set on a kernel (members, in, out) that is one matrix for each member.
 MATRICES = "holds_matrices"
 
 
-class _OwnRates:
+class _OwnRates(OptimizerHooks):
     """Of a Keras optimizer, in which a variable may have a rate and a decay of its own.
 
     A factory of the zoo may set a variable's `learning_rate_factor` and `weight_decay_factor`,
@@ -32,17 +33,17 @@ class _OwnRates:
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
-        factor = self._rate_factors[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+        factor = self._rate_factors[self.variable_index(variable)]
         rate = learning_rate if _is_one(factor) else learning_rate * factor
         super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
-    def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+    def decay_weights(self, variables: Sequence[Any]) -> None:
         """Decay by what the optimizer says times the factors."""
         if not self.weight_decay:  # type: ignore[attr-defined]
             return
         for variable in variables:
-            if self._use_weight_decay(variable):  # type: ignore[attr-defined]
-                factor = self._decay_factors[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+            if self.is_decayed(variable):
+                factor = self._decay_factors[self.variable_index(variable)]
                 decay = self.weight_decay if _is_one(factor) else self.weight_decay * factor  # type: ignore[attr-defined]
                 if not _is_one(self.decay_share):
                     decay *= self.decay_share
@@ -65,7 +66,7 @@ class AdamW(_OwnRates, keras.optimizers.AdamW):  # type: ignore[misc]
     """Keras' own, with factors."""
 
 
-class Muon(_OwnRates, keras.optimizers.Muon):  # type: ignore[misc]
+class Muon(_OwnRates, MuonHooks, keras.optimizers.Muon):  # type: ignore[misc]
     """Keras' own, with factors, and for the matrices of several members at once.
 
     Keras takes variables of two axes alone. A factory sets `holds_matrices` on a kernel
@@ -77,9 +78,10 @@ class Muon(_OwnRates, keras.optimizers.Muon):  # type: ignore[misc]
         Liu et al., "Muon is scalable for LLM training", 2025, arXiv 2502.16982.
     """
 
-    def _should_use_adamw(self, variable: Any) -> bool:
-        told = getattr(variable, MATRICES, None)
-        return bool(super()._should_use_adamw(variable)) if told is None else not told
+    def uses_adamw(self, variable: Any) -> bool:
+        """Whether AdamW moves a variable: as the factory says, else as Keras chooses."""
+        is_matrix = getattr(variable, MATRICES, None)
+        return super().uses_adamw(variable) if is_matrix is None else not is_matrix
 
     def lr_adjust(self, x: Any) -> Any:
         """The update at the size that one of Adam would have."""

@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras import ops
 
 from kerasnn.files.json_values import conform
+from kerasnn.runtime import compat
 from kerasnn.training.losses import RowLoss, loss_function
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ def _is_worth_watching(layer: keras.layers.Layer) -> bool:
     if not (layer.weights or isinstance(layer, _ACTIVATIONS)):
         return False
     # A layer that stands at two places has no single output.
-    return len(layer._inbound_nodes) == 1 and isinstance(layer.output, keras.KerasTensor)
+    return len(compat.inbound_nodes(layer)) == 1 and isinstance(layer.output, keras.KerasTensor)
 
 
 def _norm(gradients: list[Any]) -> Any:

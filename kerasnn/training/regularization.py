@@ -11,6 +11,8 @@ from unittest.mock import patch
 import keras
 from keras import ops
 
+from kerasnn.runtime import compat
+
 Draw = Callable[..., Any]
 
 
@@ -29,7 +31,7 @@ def regularized(
         share: In [0, 1].
         draw: Makes the random numbers of dropout, of a shape, from the generator of a layer.
     """
-    layers = [x for x in network._flatten_layers() if type(x) is keras.layers.Dropout and x.rate]
+    layers = [x for x in compat.all_layers(network) if type(x) is keras.layers.Dropout and x.rate]
     before = getattr(optimizer, "decay_share", 1.0)
     optimizer.decay_share = share
     try:

@@ -7,20 +7,20 @@ from contextlib import contextmanager
 
 import keras
 
-# A gradient of its own, as SiLU has, is kept by TensorFlow for good, and with it the whole graph
-# that it was traced in.
-from tensorflow.python.framework.ops import gradient_registry
+from kerasnn.runtime.compat import custom_gradients
 
 
 @contextmanager
 def forgotten() -> Iterator[None]:
     """Free what Keras and TensorFlow keep of the networks that were trained inside."""
-    before = set(gradient_registry.list())
+    before = set(custom_gradients())
     try:
         yield
     finally:
-        for name in set(gradient_registry.list()) - before:
-            del gradient_registry._registry[name]
+        # TensorFlow keeps a custom gradient, as SiLU has, for good, and with it the whole graph that
+        # it was traced in.
+        for name in set(custom_gradients()) - before:
+            del custom_gradients()[name]
         policy = keras.config.dtype_policy()
         keras.utils.clear_session()
         keras.config.set_dtype_policy(policy)

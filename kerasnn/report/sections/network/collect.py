@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kerasnn.runtime import compat
+
 if TYPE_CHECKING:
     import keras
 
@@ -77,10 +79,10 @@ def _shape(operation: Any) -> list[int | None]:
 
 def _inputs(operation: Any) -> list[str]:
     """Names of the operations before this one, each once; the graph is kept by Keras' tensors."""
-    nodes = operation._inbound_nodes
+    nodes = compat.inbound_nodes(operation)
     if not nodes:
         return []
-    names = [tensor._keras_history.operation.name for tensor in nodes[0].input_tensors]
+    names = [compat.source_operation(tensor).name for tensor in nodes[0].input_tensors]
     return [name for name in dict.fromkeys(names) if name != operation.name]
 
 
