@@ -41,8 +41,8 @@ class KerasnnError(Exception):
 
     Args:
         problem: The rule that was broken and the value that broke it.
-        location: Where, as ``file:row,column`` or the name of a column or key.
-        hint: What to do next, as an imperative.
+        location: Place of the problem: ``file:row,column``, or the name of a column or key.
+        hint: Advice on what to do next, as an imperative.
     """
 
     exit_code = 2
@@ -88,10 +88,10 @@ class UnknownNameError(ConfigError):
     """A name that is not among the known ones.
 
     Args:
-        kind: What the name stands for, such as ``"model"``.
+        kind: Kind of thing that is named, such as ``"model"``.
         name: The name received.
         choices: The names there are.
-        location: Where the name was read, if anywhere.
+        location: Place where the name was read, if any.
         meant: Name of the same meaning, suggested in place of the most similar name.
     """
 

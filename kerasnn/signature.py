@@ -45,8 +45,8 @@ class Numbers:
 
     Args:
         names: One for each column of the matrix.
-        embedding: What the network makes of each number.
-        width: Of the vector that it makes; 0 without an embedding.
+        embedding: Embedding of each number.
+        width: Width of the embedding; 0 without one.
         bins: Ascending edges of each column, in the scale of the input, for ``piecewise_linear``;
             none of a column that did not vary, else two or more.
         frequencies: Cosines of each column, for ``periodic`` and ``pbld``.
@@ -85,11 +85,11 @@ class Image:
     The network itself scales them, with the mean and the deviation of the training pixels.
 
     Args:
-        name: Of the column.
-        height: In pixels; >= 1.
-        width: In pixels; >= 1.
+        name: Name of the column.
+        height: Height in pixels; >= 1.
+        width: Width in pixels; >= 1.
         channels: 1 for grey, 3 for red, green and blue.
-        mean: Of each channel's pixels, in [0, 255].
+        mean: Mean of the training pixels of each channel, in [0, 255].
         deviation: Their standard deviations; > 0.
     """
 
@@ -109,7 +109,7 @@ class Text:
     empty text is padding alone.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         length: Most tokens of a text; >= 1.
         cardinality: Number of codes, both special codes counted; >= 2.
         unit: Kind of token: words or characters.
@@ -129,13 +129,13 @@ class Series:
     that is shorter. The network itself scales, fills and masks them.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         length: Most points in time; >= 1.
         channels: Readings at each point; >= 1.
-        mean: Of each channel's training readings.
+        mean: Mean of the training readings of each channel.
         deviation: Their standard deviations; > 0.
-        has_missing: Whether training readings were missing within series, so that the network is
-            told where they are.
+        has_missing: True if readings were missing within training series, so that the network gets
+            an input that marks them.
     """
 
     name: str
@@ -153,10 +153,10 @@ class Sound:
     The network itself makes a mel spectrogram of them, and scales its logarithm.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         samples: Most samples of a sound; >= 1.
         rate: Samples a second.
-        mean: Of the logarithm of the mel spectrogram in training, over all bands.
+        mean: Mean of the log-mel spectrogram of the training sounds, over all bands.
         deviation: Its standard deviation; > 0.
     """
 
@@ -300,9 +300,9 @@ class Signature:
         """Describe a table by its sizes, for using a factory on its own.
 
         Args:
-            numbers: How many numeric columns.
-            number_embedding: What the network makes of each, with the sizes of its paper and eight
-                bins of a normal distribution.
+            numbers: Number of numeric columns.
+            number_embedding: Embedding of each number, with the sizes of its paper and eight bins
+                of a normal distribution.
             categories: Number of codes of each categorical column, including 0 (missing) and
                 1 (unknown).
             embedding_widths: One for each categorical column, 0 for one-hot; all one-hot if None.
@@ -387,13 +387,13 @@ class Signature:
         Args:
             history: Points in time that the network looks back.
             horizon: Points in time that it looks ahead.
-            targets: How many series are forecast together.
+            targets: Number of series that are forecast together.
             season: Points in time of a season.
-            past: How many covariates are known up to now.
-            known: How many covariates are known ahead too.
-            numbers: How many numbers never change in a series.
-            categories: As for `table`, of what never changes in a series.
-            embedding_widths: Likewise.
+            past: Number of covariates that are known up to now.
+            known: Number of covariates that are known ahead too.
+            numbers: Number of numeric columns that never change in a series.
+            categories: Cardinalities of the categories that never change in a series.
+            embedding_widths: Width of the embedding of each of these categories.
             quantiles: Levels that are forecast in place of one value.
 
         >>> Signature.forecast(48, 24, targets=2).output.width

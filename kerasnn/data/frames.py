@@ -22,7 +22,7 @@ class SourceTable:
     Args:
         frame: Text cells stay text (their meaning is decided per column, later), missing cells
             are NA; the index counts from 0.
-        origin: What the table came from, for messages.
+        origin: Source of the table, as messages name it.
     """
 
     frame: pd.DataFrame
@@ -37,9 +37,9 @@ class Origin(str):
     Args:
         name: File.
         first_row: Number that the user knows the first row by: 2 below a header.
-        rows: Where the rows of the table were before some were left out; None for all of them.
-        parts: For tables put below each other, where each begins, and what it came from.
-        names: What the user knows each row by, if not by a number: its file.
+        rows: Positions of the rows before some were left out; None if none were.
+        parts: First row and origin of each table, for tables that were concatenated.
+        names: Name of each row, such as its file; empty if rows are numbered.
     """
 
     first_row: int

@@ -30,14 +30,14 @@ class Column:
     """One column of a table.
 
     Args:
-        name: As in the data.
+        name: Name of the column in the data.
         kind: Number, category, boolean, date, image and text are encoded; the others are left out.
         reason: Why the kind was chosen, or why the column is left out, in a few words.
-        used: Whether the network sees the column.
-        layout: How its cells are read, in training and ever after: the decimal sign of numbers
-            (``.`` or ``,``) and their unit behind it (``. kg``), ``duration``, the layout of dates (``ISO8601`` or as of ``strptime``), the height,
-            width and channels of images (``32x32x3``), what texts are cut into (``words`` or
-            ``characters``).
+        used: True if the network sees the column.
+        layout: Format of its cells, in training and afterwards: the decimal sign of numbers
+            (``.`` or ``,``) followed by their unit (``. kg``), ``duration``, the format of dates
+            (``ISO8601`` or a format of ``strptime``), the height, width and channels of images
+            (``32x32x3``), the tokens of texts (``words`` or ``characters``).
     """
 
     name: str
@@ -52,14 +52,14 @@ class Target:
     """The column to be predicted.
 
     Args:
-        name: As in the data.
+        name: Name of the column in the data.
         task: Binary, multiclass, multilabel or regression.
         classes: Labels in the order of their codes, as text; empty for regression.
-        label_type: How labels are given back in Python: ``"str"``, ``"int"``, ``"float"`` or ``"bool"``.
-        separator: Between the labels of a cell of a multilabel target; else empty.
-        indicators: Whether the cells of a multilabel target are vectors of 0 and 1.
-        layout: How the cells of a regression target are read, as of a `Column`; empty if the cells
-            decide.
+        label_type: Python type of returned labels: ``"str"``, ``"int"``, ``"float"`` or ``"bool"``.
+        separator: Text between the labels of a cell of a multilabel target; else empty.
+        indicators: True if the cells of a multilabel target are vectors of 0 and 1.
+        layout: Format of the cells of a regression target, as in `Column`; empty if each cell
+            is read on its own.
     """
 
     name: str
@@ -81,10 +81,10 @@ class Schema:
     """The columns of a table, without the target, in the order of the data, and the target.
 
     Args:
-        columns: What each of them is.
-        target: To be predicted.
-        notes: What looked odd about the table.
-        long: How series were made of a table that has a row for each of their points.
+        columns: Description of each feature.
+        target: Description of the column to predict.
+        notes: Warnings about the table.
+        long: Layout of a table in the long form, which has a row for each point of a series.
     """
 
     columns: tuple[Column, ...]

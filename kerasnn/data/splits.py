@@ -57,7 +57,7 @@ def drop_unlabeled(table: SourceTable, target: str, *, task: Task | None = None)
     Args:
         table: A table.
         target: Name of the column.
-        task: Where known: an empty cell of several labels has none of them.
+        task: Task, where it is known; an empty multilabel cell has no label.
 
     Raises:
         DataError: If they are more than half of the rows.
@@ -88,9 +88,9 @@ def split(table: SourceTable, schema: Schema, options: SplitOptions, *, seed: in
 
     Args:
         table: The table, each row with a target.
-        schema: Of the table.
+        schema: Schema of the table.
         options: Kind, column and shares.
-        seed: Of the draw; the same gives the same parts.
+        seed: Seed of the draw; the same seed gives the same splits.
 
     Raises:
         DataError: If there are too few rows, classes or groups.

@@ -31,9 +31,9 @@ def csv_writer(
 
     Args:
         output: Name of the file.
-        force: Whether a file that is there is replaced.
-        spreadsheet_safe: Whether texts that a spreadsheet takes for formulas, in cells and in the
-            header, get an apostrophe before them.
+        force: True to replace a file that exists.
+        spreadsheet_safe: True to put an apostrophe before texts, in cells and in the header, that a
+            spreadsheet takes for formulas.
 
     Raises:
         ConfigError: The file exists and is not to be replaced, or it is something else.

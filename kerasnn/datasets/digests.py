@@ -37,7 +37,7 @@ def hash_files(data: Mapping[str, Any]) -> str:
     """SHA-256 of the files that a run reads.
 
     Args:
-        data: As for `can_be_read_again`.
+        data: Data options of the configuration, as plain data.
 
     Raises:
         FileNotFoundError: One is not there.

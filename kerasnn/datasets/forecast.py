@@ -37,8 +37,8 @@ class SeriesTable:
 
     Args:
         panel: All series.
-        splits: Of their points.
-        origin: What the rows came from, for messages.
+        splits: Splits of the time steps of the series.
+        origin: Source of the rows, as messages name it.
     """
 
     panel: Panel

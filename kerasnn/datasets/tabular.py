@@ -40,8 +40,8 @@ class Table:
 
     Args:
         source: The rows.
-        schema: Of the columns.
-        splits: Which rows train, validate and test.
+        schema: Schema of the columns.
+        splits: Rows of the training, validation and test splits.
         shared: Images of one part that are in another one too.
     """
 

@@ -40,9 +40,9 @@ def loads(
 
     Args:
         content: UTF-8 text, whose size is bounded by who read it.
-        location: What the text is, for the message.
+        location: Name of the text, for the message.
         most_values: Number of values that it may hold; names of keys count too.
-        finite: Whether NaN and infinity are refused.
+        finite: True to refuse NaN and infinity.
 
     Raises:
         ModelRefusedError: It is deeper than 32, holds more values, repeats a key, holds NaN or
@@ -97,7 +97,7 @@ def conform(data: Any, annotation: Any, *, location: str) -> None:
         annotation: A dataclass, whose fields are the keys; those with a default may be absent. Or
             ``bool``, ``int``, ``float``, ``str``, ``None``, ``Any``, ``Literal``, a union, a
             tuple of one type, or a mapping from text.
-        location: What the data is, for the message.
+        location: Name of the data, for the message.
 
     Raises:
         ModelRefusedError: Says what is wrong where.

@@ -30,7 +30,7 @@ def lock_folder(
 
     Args:
         folder: Folder to lock.
-        is_ours: As for `is_leftover`; leftovers of these are removed.
+        is_ours: True for names of files that a run writes; leftovers of these are removed.
 
     Raises:
         ModelRefusedError: The lock is something else than a file.

@@ -93,9 +93,9 @@ def read_file(path: AnyPath, *, most: int, below: Path | None = None) -> bytes:
     """The content of a regular file.
 
     Args:
-        path: As for `open_file`.
+        path: Name of the file.
         most: Number of bytes that the file may have.
-        below: As for `open_file`.
+        below: Folder of a run, below which no link is followed.
 
     Raises:
         FileNotFoundError: There is nothing.
@@ -177,9 +177,9 @@ def write_atomically(
     """Write a file so that at any moment, a power cut included, it is the old or the new one.
 
     Args:
-        path: As for `replacing`.
+        path: Name of the file; a regular file or nothing is there.
         chunks: Its content, in order.
-        below: As for `replacing`.
+        below: Folder of a run, below which no link is followed.
 
     Raises:
         ConfigError: Something else than a file is there.
@@ -196,7 +196,7 @@ def append(path: AnyPath, content: bytes, *, below: Path | None = None, at: int)
     Args:
         path: Name of the file.
         content: Bytes that become the end of the file.
-        below: As for `open_file`.
+        below: Folder of a run, below which no link is followed.
         at: Number of bytes that are kept.
 
     Raises:
@@ -281,7 +281,7 @@ def is_leftover(name: str, is_ours: Callable[[str], bool]) -> bool:
 
     Args:
         name: Name of something in a folder.
-        is_ours: Whether files of a name are written to the folder.
+        is_ours: True for names of files that are written to the folder.
     """
     part = _PART.fullmatch(name)
     return part is not None and (part[1] == _TRIAL or is_ours(part[1]))

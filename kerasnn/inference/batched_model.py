@@ -37,7 +37,7 @@ class BatchedModel:
     Args:
         network: Inputs by name.
         batch_size: Largest number of rows a call; fewer where a row takes much memory.
-        flip_tta: Whether the outputs are the mean of an image's and its mirror image's.
+        flip_tta: True to average the outputs of an image and its mirror image.
     """
 
     def __init__(

@@ -23,9 +23,9 @@ class Vocabulary:
     """The categories of one column.
 
     Args:
-        name: Of the column, as in the data.
+        name: Name of the column in the data.
         words: The most frequent first, equals in the order of their text; the first has code 2.
-        width: Of the learned embedding; 0 for one-hot.
+        width: Width of the learned embedding; 0 for one-hot encoding.
     """
 
     name: str

@@ -26,7 +26,7 @@ def with_layouts(schema: Schema, frame: pd.DataFrame, options: PreprocessingOpti
     """The size of images, series and sounds, and the unit of texts, where it is still open.
 
     Args:
-        schema: Of the table.
+        schema: Schema of the table.
         frame: Its training rows.
         options: Say what is given.
     """

@@ -29,12 +29,12 @@ class DateColumn:
     """What one column's training rows taught.
 
     Args:
-        name: As in the data.
+        name: Name of the column in the data.
         centre_day: Whole days from 0000-03-01 to the mean date.
         centre_share: The rest of the mean date, as a share of a day.
         factor: One over the standard deviation in days; 0 where the dates are all the same.
-        has_time: Whether any date has a time of day.
-        indicator: Whether a 0/1 column says where the date was missing.
+        has_time: True if any date has a time of day.
+        indicator: True if a 0/1 column marks missing dates.
     """
 
     name: str

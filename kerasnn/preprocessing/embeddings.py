@@ -37,8 +37,8 @@ def resolved(options: PreprocessingOptions, columns: int) -> PreprocessingOption
     A very wide table has less: narrower vectors, fewer cosines, and fewer bins than asked for.
 
     Args:
-        options: Where 0 stands for the size of the paper.
-        columns: Of the input ``"numbers"``.
+        options: Options, in which 0 stands for the size in the paper.
+        columns: Number of columns of the input ``"numbers"``.
 
     Raises:
         ConfigError: The embedding would be too large, or too narrow for its kind.
@@ -77,9 +77,9 @@ def embedded(names: tuple[str, ...], options: PreprocessingOptions, bins: Edges)
     """The input ``"numbers"`` as a network takes it.
 
     Args:
-        names: Of its columns.
-        options: From `resolved`.
-        bins: From `fit_edges`, for ``piecewise_linear``.
+        names: Names of its columns.
+        options: Options that `resolved` returned.
+        bins: Edges that `fit_edges` returned, for ``piecewise_linear``.
     """
     kind = options.number_embedding
     if kind == "none":

@@ -70,7 +70,7 @@ def build_inputs(preprocessor: Preprocessor, *, strings: bool = False) -> dict[s
 
     Args:
         preprocessor: Knows the columns.
-        strings: Whether texts go in as they are, in place of the codes of their tokens.
+        strings: True if texts go in as strings, in place of the codes of their tokens.
 
     Shape:
         (batch, 1); of images (batch, any height, any width, channels), uint8; of codes
@@ -125,7 +125,7 @@ class TokenCodes(keras.layers.Layer):  # type: ignore[misc]
     """Codes of texts.
 
     Args:
-        coder: Of the column.
+        coder: Tokenizer of the column.
 
     Shape:
         texts: (batch, 1), strings; returns (batch, length), int32.

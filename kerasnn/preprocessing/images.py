@@ -22,12 +22,12 @@ class ImageColumn:
     """Size and scale of the images of a column.
 
     Args:
-        name: Of the column.
-        height: In pixels.
-        width: In pixels.
+        name: Name of the column.
+        height: Height in pixels.
+        width: Width in pixels.
         channels: 1 or 3.
-        mean: Of each channel's training pixels.
-        deviation: Likewise; 1 for a channel that never changes.
+        mean: Mean of the training pixels, for each channel.
+        deviation: Standard deviation of the same; 1 for a channel that never changes.
     """
 
     name: str

@@ -124,8 +124,8 @@ def fit_encodings(
 
     Args:
         frame: Training rows.
-        schema: What their columns are.
-        options: Of each way; but for `OWN_OPTIONS` all are as the first.
+        schema: Schema of their columns.
+        options: Options of each encoding; except for `OWN_OPTIONS`, all equal the first.
 
     Returns:
         A plain preprocessor for a single way.
@@ -160,9 +160,9 @@ def inputs_of_encoding(
     """The inputs of one way, by the names that it knows them by.
 
     Args:
-        inputs: Of all ways.
-        signature: Of all ways.
-        encoding: From 1.
+        inputs: Inputs of all encodings.
+        signature: Signature of all encodings.
+        encoding: Number of the encoding, counted from 1.
     """
     return {name: inputs[whole] for name, whole in signature.encoding_inputs(encoding).items()}
 

@@ -106,7 +106,7 @@ def log_mel(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """The logarithm of the mel spectrogram; NaN in frames that begin behind the end of a sound.
 
     Args:
-        samples: From -1 to 1, NaN behind the end.
+        samples: Samples in [-1, 1], NaN after the end.
         rate: Samples a second.
 
     Shape:

@@ -34,11 +34,11 @@ class NumberColumn:
     """What one column's training rows taught.
 
     Args:
-        name: As in the data.
+        name: Name of the column in the data.
         fill: Replaces a missing value, before scaling.
         centre: Subtracted from the value.
         factor: Multiplies the difference; 0 where the column does not vary.
-        indicator: Whether a 0/1 column says where the value was missing.
+        indicator: True if a 0/1 column marks missing values.
         knots: Ascending quantiles, for the quantile scale alone.
         scores: The normal score of each knot.
     """

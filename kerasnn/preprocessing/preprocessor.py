@@ -42,9 +42,9 @@ class Prepared:
             from disk row by row where they don't fit in memory, and ``"text"`` (``"text_2"`` …),
             int32 (n, length), and ``"series"`` (``"series_2"`` …), float32 (n, length, channels),
             and ``"sound"`` (``"sound_2"`` …), float32 (n, samples).
-        unseen: For each column that had any, how many cells held an unknown or rare category.
-        imputed: For each column that never missed a value in training, how many cells do here.
-        cut: For each column of series or sounds, how many were longer than in training.
+        unseen: Number of cells with an unknown or rare category, for each column with any.
+        imputed: Number of missing cells, for each column that had none in training.
+        cut: Number of series or sounds that are longer than in training, for each column.
     """
 
     inputs: dict[str, NDArray[Any]]
@@ -59,11 +59,11 @@ class Preprocessor:
 
     Args:
         schema: The columns and the target.
-        options: How they are encoded.
+        options: Options of their encoding.
         numbers: One for each number and boolean column, in the order of the data.
         dates: One for each date column.
         vocabularies: One for each category column.
-        coder: Of the target.
+        coder: Coder of the target.
         images: One for each image column.
         texts: One for each text column.
         series: One for each column of series.
@@ -240,7 +240,7 @@ class Preprocessor:
 
         Args:
             xp: The namespace.
-            raw: As from `raw`.
+            raw: Raw columns that `raw` returned.
         """
         parts = []
         if self.numbers:
@@ -270,7 +270,7 @@ class Preprocessor:
         """A ``keras.Input`` for each feature column, by the column's name.
 
         Args:
-            strings: Whether texts go in as they are, in place of the codes of their tokens.
+            strings: True if texts go in as strings, in place of the codes of their tokens.
         """
         from kerasnn.preprocessing import graph
 

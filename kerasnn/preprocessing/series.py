@@ -21,12 +21,12 @@ class SeriesColumn:
     """Size and scale of the series of a column.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         length: Most points in time, behind which a series is cut.
         channels: Readings at each point.
-        mean: Of each channel's training readings.
-        deviation: Likewise; 1 for a channel that never changes.
-        has_missing: Whether readings were missing within training series.
+        mean: Mean of the training readings, for each channel.
+        deviation: Standard deviation of the same; 1 for a channel that never changes.
+        has_missing: True if readings were missing within training series.
     """
 
     name: str

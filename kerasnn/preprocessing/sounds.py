@@ -22,11 +22,11 @@ class SoundColumn:
     """Size and scale of the sounds of a column.
 
     Args:
-        name: Of the column.
-        samples: Of the longest sound, behind which others are cut.
+        name: Name of the column.
+        samples: Number of samples of the longest sound; longer ones are cut.
         rate: Samples a second.
-        mean: Of the logarithm of the mel spectrogram, over all frames and bands.
-        deviation: Likewise; 1 where it never changes.
+        mean: Mean of the log-mel spectrogram over all frames and bands.
+        deviation: Standard deviation of the same; 1 where it never changes.
     """
 
     name: str

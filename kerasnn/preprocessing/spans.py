@@ -20,9 +20,9 @@ class Token:
     """A token and its place.
 
     Args:
-        text: As it is looked up in a vocabulary.
-        start: Of its first character in the text.
-        stop: Behind its last one.
+        text: The token as it is looked up in a vocabulary.
+        start: Position of its first character in the text.
+        stop: Position after its last character.
     """
 
     text: str
@@ -35,9 +35,9 @@ class Word:
     """A word or a sign of a text, and which of the text's codes are its own.
 
     Args:
-        text: As it is looked up, or the tokens of a word in a row.
-        start: Of its first character in the text.
-        stop: Behind its last one.
+        text: The word as it is looked up, or its tokens joined.
+        start: Position of its first character in the text.
+        stop: Position after its last character.
         first: Place of its first code.
         last: Place behind its last one.
     """
@@ -55,7 +55,7 @@ def find_tokens(text: str, unit: Unit, *, lower_case: bool) -> list[Token]:
     Args:
         text: Its characters behind `LONGEST_TEXT` are not read.
         unit: Kind of token: words or characters.
-        lower_case: Whether capitals are read as small letters.
+        lower_case: True to convert texts to lower case.
 
     >>> find_tokens("It fits!", "words", lower_case=True)[1:]
     [Token(text='fits', start=3, stop=7), Token(text='!', start=7, stop=8)]
@@ -83,8 +83,8 @@ def find_words(column: TextColumn, text: str) -> tuple[list[Word], NDArray[np.bo
     A word of a column that is read by characters is what it would be in one that is read by words.
 
     Args:
-        column: That the text belongs to.
-        text: As in the table.
+        column: Column that the text belongs to.
+        text: The text as in the table.
     """
     found = find_tokens(text, column.unit, lower_case=column.lower_case)[: column.length]
     spaces = np.array([token.text == SPACE for token in found], dtype=bool)

@@ -32,7 +32,7 @@ class TargetCoder:
         mean: Mean of the transformed regression target; 0 where it is not scaled.
         deviation: Its standard deviation; 1 where it is not scaled or does not vary.
         transform: Transform of a regression target, before it is scaled.
-        non_negative: Whether no training target was below 0: then no prediction is.
+        non_negative: True if no training target was below 0; then no prediction is.
     """
 
     target: Target
@@ -55,7 +55,7 @@ class TargetCoder:
         Args:
             target: The column, the task and the labels.
             series: Training cells.
-            scale: Whether a regression target is standardised.
+            scale: True to standardize a regression target.
             transform: Transform of a regression target; ``auto`` is ``none`` here.
 
         Raises:

@@ -35,12 +35,12 @@ class TextColumn:
     """How the texts of a column become codes.
 
     Args:
-        name: Of the column.
+        name: Name of the column.
         unit: Kind of token: words or characters.
         words: The vocabulary: the most frequent first, equals in the order of their code points;
             the first has code 2. Single characters where that is the unit.
         length: Most tokens of a text, behind which it is cut.
-        lower_case: Whether capitals are read as small letters.
+        lower_case: True to convert texts to lower case.
         buckets: Codes behind the vocabulary that unknown tokens are hashed to; 0 for one code, 1,
             for all of them.
     """

@@ -76,7 +76,7 @@ def cut(texts: Any, unit: Unit, *, lower_case: bool) -> Any:
     Args:
         texts: (n,), strings in UTF-8.
         unit: ``"words"`` or ``"characters"``.
-        lower_case: Whether capitals are read as small letters.
+        lower_case: True to convert texts to lower case.
 
     Shape:
         returns a ragged tensor (n, any): strings, or the int32 code points of characters.
@@ -106,7 +106,7 @@ class Coder:
         words: The vocabulary; single characters where that is the unit.
         unit: ``"words"`` or ``"characters"``.
         length: Most tokens of a text.
-        lower_case: Whether capitals are read as small letters.
+        lower_case: True to convert texts to lower case.
         buckets: Codes of unknown tokens behind the vocabulary; 0 for one code in front of it.
     """
 

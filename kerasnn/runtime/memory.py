@@ -55,7 +55,7 @@ def require(needed: float, what: str, *, hint: str, location: str | None = None)
     Args:
         needed: Bytes that it takes.
         what: Name of what takes them, in the plural.
-        hint: What to do about it, as an imperative.
+        hint: Advice on what to do about it, as an imperative.
         location: Name of the file or column, if it is of one.
 
     Raises:

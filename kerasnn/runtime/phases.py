@@ -20,7 +20,7 @@ class Phases:
     """Seconds by the name of a phase, in their order; together all that have passed.
 
     Args:
-        started: When the first phase began, of `time.perf_counter`; now if None.
+        started: Start of the first phase, by `time.perf_counter`; now if None.
     """
 
     def __init__(self, started: float | None = None) -> None:

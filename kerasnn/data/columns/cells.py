@@ -78,7 +78,7 @@ def text_cells(array: pa.Array, *, dash: bool) -> pa.Array:
 
     Args:
         array: Text.
-        dash: Whether ``-`` stands for a missing value.
+        dash: True if ``-`` stands for a missing value.
     """
     trimmed = pc.utf8_trim(array, _BLANKS)
     markers = pa.array([*MARKERS, "-"] if dash else MARKERS, type=trimmed.type)

@@ -192,7 +192,7 @@ def in_zone(times: pd.Series, zone: tzinfo | None, *, is_local: bool = False) ->
     Args:
         times: Timestamps without a zone.
         zone: Zone or offset; None gives them back as they are.
-        is_local: Whether they are what the clocks show.
+        is_local: True if the times are local ones, without an offset from UTC.
     """
     if zone is None:
         return times

@@ -16,11 +16,11 @@ class InferredKind:
     """The kind of one column.
 
     Args:
-        kind: As in `Column`.
+        kind: Kind of the column, as in `Column`.
         reason: Why, in a few words.
-        layout: How its text is read: the decimal sign of numbers, the layout of dates.
-        used: Whether the column says something about a row.
-        data_warnings: What to warn of: what, and how to mend it.
+        layout: Layout of its text: the decimal sign of numbers, the layout of dates.
+        used: True if the column can say something about a row.
+        data_warnings: Problem and hint of each warning about the column.
     """
 
     kind: Kind

@@ -91,7 +91,7 @@ def likely_task(numbers: np.ndarray | None, n_classes: int) -> Task:
 
     Args:
         numbers: The known values, if the target is made of numbers.
-        n_classes: How many different values there are.
+        n_classes: Number of different values.
     """
     classes: Task = "binary" if n_classes == 2 else "multiclass"
     if numbers is None:
@@ -143,7 +143,7 @@ def classes_of(labels: np.ndarray) -> tuple[tuple[str, ...], LabelType]:
     positive one is last.
 
     Args:
-        labels: Of `as_categories`, object (n,).
+        labels: Labels that `as_categories` returned, object (n,).
     """
     found = sorted({label for label in labels if label is not None})
     if set(found) <= {"false", "true"}:

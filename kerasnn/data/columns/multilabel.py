@@ -34,8 +34,8 @@ class MultilabelFormat(NamedTuple):
 
     Args:
         classes: All labels, in the order of the columns of the matrix.
-        separator: Between the labels of a cell of text.
-        indicators: Whether cells are vectors of 0 and 1, one for each label.
+        separator: Text between the labels of a cell.
+        indicators: True if cells are vectors of 0 and 1, one number for each label.
     """
 
     classes: tuple[str, ...]

@@ -87,8 +87,8 @@ def read(series: pd.Series, *, channels: int = 0) -> list[NDArray[np.float32]]:
     """The readings of each cell of a column.
 
     Args:
-        series: With series in its cells.
-        channels: That each must have; 0 wants those of most of them.
+        series: Column with a series in each cell.
+        channels: Number of channels that each must have; 0 for the most frequent number.
 
     Raises:
         DataError: A cell is no series, or has another number of channels.

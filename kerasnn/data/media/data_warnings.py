@@ -20,9 +20,9 @@ class ImageWarnings:
     """What was odd about some images, by their positions.
 
     Args:
-        failed: What could not be read.
-        animated: Those of which only the first frame is taken.
-        odd: Height and width of those with a side of one pixel, or far longer than wide.
+        failed: Error of each row that could not be read.
+        animated: Rows with an animation, of which only the first frame is taken.
+        odd: Height and width of images with a side of one pixel, or far longer than wide.
     """
 
     failed: dict[int, ImageError] = field(default_factory=dict)

@@ -43,7 +43,7 @@ class ImageError(DataError):
     """A cell is no image that can be read.
 
     Args:
-        fatal: Whether it is not enough to leave the image out.
+        fatal: True if the data must be refused; else the image can be left out.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ def decode_cell(cell: Any, channels: int, *, folder: str = "") -> tuple[NDArray[
     Args:
         cell: Path, bytes, array or image of Pillow.
         channels: 1 for grey, 3 for colour.
-        folder: That a path is relative to, if there is no such file in the current one.
+        folder: Folder that a path is relative to if the current one has no such file.
 
     Raises:
         ImageError: It is no image, or a damaged one.

@@ -84,7 +84,7 @@ def find(pixels: Pixels, parts: Mapping[str, NDArray[np.int64]]) -> list[Duplica
     """The images of each part that are in an earlier part too.
 
     Args:
-        pixels: Of all images, (n, height, width, channels), in memory or on disk.
+        pixels: Pixels of all images, (n, height, width, channels), in memory or on disk.
         parts: Rows of each part, such as train, validation and test, in this order.
 
     Returns:
@@ -115,8 +115,8 @@ def summary(pairs: Sequence[DuplicatePair], names: Sequence[str]) -> list[tuple[
     """What to warn of, and how to mend it, for each two parts that share images.
 
     Args:
-        pairs: As found.
-        names: What the user calls each row; may be empty.
+        pairs: Pairs of duplicate images.
+        names: Name of each row, such as its file; may be empty.
     """
     data_warnings = []
     for part_a, part_b in dict.fromkeys((pair.part_a, pair.part_b) for pair in pairs):

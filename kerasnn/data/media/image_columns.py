@@ -77,11 +77,11 @@ def decode(
     """Decode and resize cells, on all processors where that is faster.
 
     Args:
-        cells: Of any kind.
+        cells: Cells of an image column, in any form that is read.
         layout: Their size afterwards.
         write: Takes the position of the first image and some images, from several threads; what
             can't be read is black.
-        folder: That paths are relative to, if they are not to the current one.
+        folder: Folder that paths are relative to if the current one has no such file.
 
     Raises:
         StorageError: A file is there but can't be read.
@@ -126,11 +126,11 @@ def load(
     """Decode a column of some tables into one pool; rows whose image can't be read are left out.
 
     Args:
-        tables: With the column.
+        tables: Tables with the column.
         column: Its name.
         layout: The size of the images afterwards.
-        strict: Whether an image that can't be read is an error.
-        memory_gb: As `RunOptions.memory_gb`.
+        strict: True to raise an error if an image can't be read.
+        memory_gb: Memory that may be used, in GiB, as in `RunOptions`.
 
     Returns:
         The tables with a `ImageCell` in each cell; messages still name the rows of their files.
@@ -170,11 +170,11 @@ def readable(
     """The rows all of whose images can be read, decoded, and their positions; warns of the others.
 
     Args:
-        frame: With image columns.
-        layouts: Of these, by name.
-        strict: Whether an image that can't be read is an error.
-        left_out: Whether the other rows are left out for good, so that there must not be many.
-        outcome: What is said of the other rows where they are not left out for good.
+        frame: Table with image columns.
+        layouts: Layouts of the image columns, by name.
+        strict: True to raise an error if an image can't be read.
+        left_out: True if unreadable rows are left out for good, so that there must be few.
+        outcome: Words for what becomes of unreadable rows that are not left out for good.
 
     Raises:
         ImageError: An image can't be read and ``strict`` is set, or it would fill the memory.

@@ -27,8 +27,8 @@ class ImageCell:
     """A decoded image: one row of a pool.
 
     Args:
-        pool: Where the pixels are.
-        row: Which.
+        pool: Pool that holds the pixels.
+        row: Position of the image in the pool.
         origin: Path of the file; empty for one given in memory.
     """
 
@@ -106,7 +106,7 @@ def read_image(cell: Any, channels: int, *, folder: str = "") -> NDArray[np.uint
     Args:
         cell: Path, bytes, array, image of Pillow, or `ImageCell`.
         channels: 1 for grey, 3 for colour.
-        folder: That a path is relative to, if there is no such file in the current one.
+        folder: Folder that a path is relative to if the current one has no such file.
 
     Raises:
         ImageError: It can't be read.

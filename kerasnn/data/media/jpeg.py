@@ -22,7 +22,7 @@ def decode_plain(content: bytes, channels: int) -> NDArray[np.uint8] | None:
     """The pixels, (height, width, channels); None where Pillow must look closer.
 
     Args:
-        content: Of a file.
+        content: Bytes of a JPEG file.
         channels: 1 or 3.
     """
     from PIL import Image

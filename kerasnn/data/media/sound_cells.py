@@ -26,11 +26,11 @@ class AudioCell:
     """A decoded sound of one channel.
 
     Args:
-        samples: From -1 to 1, (n,).
+        samples: Samples in [-1, 1], (n,).
         rate: Samples a second.
         origin: Path of the file; empty for one given in memory.
         channels: There were in the file; they are mixed.
-        own_rate: Of the file.
+        own_rate: Sampling rate of the file, in Hz.
     """
 
     samples: NDArray[np.float32]
@@ -59,7 +59,7 @@ def read_sound(cell: Any, *, folder: str = "") -> AudioCell:
 
     Args:
         cell: Path, bytes or `AudioCell`.
-        folder: That a path is relative to, if there is no such file in the current one.
+        folder: Folder that a path is relative to if the current one has no such file.
 
     Raises:
         SoundError: It can't be read.

@@ -27,10 +27,10 @@ def load(
     """Decode a column of some tables; rows whose sound can't be read are left out.
 
     Args:
-        tables: With the column; the first one is learned from.
+        tables: Tables with the column; the first one is the training table.
         column: Its name.
         rate: Samples a second that all are brought to; 0 takes the commonest of the first table.
-        strict: Whether a sound that can't be read is an error.
+        strict: True to raise an error if a sound can't be read.
 
     Returns:
         The tables with a `AudioCell` in each cell; messages still name the rows of their files.
@@ -50,10 +50,10 @@ def readable(
     """The rows all of whose sounds can be read, decoded, and their positions; warns of the others.
 
     Args:
-        frame: With columns of sounds.
-        layouts: Of these, by name.
-        strict: Whether a sound that can't be read is an error.
-        left_out: Whether the other rows are left out for good, so that there must not be many.
+        frame: Table with columns of sounds.
+        layouts: Layouts of the sound columns, by name.
+        strict: True to raise an error if a sound can't be read.
+        left_out: True if unreadable rows are left out for good, so that there must be few.
 
     Raises:
         SoundError: A sound can't be read and ``strict`` is set.

@@ -37,7 +37,7 @@ def tables(source: Source, *, rows: int | None) -> tuple[list[str], Iterator[pd.
     """Names of the columns, and tables of at most ``rows`` rows; cells of images, series are arrays.
 
     Args:
-        source: Of the file.
+        source: The file.
         rows: None gives all rows at once.
 
     Raises:

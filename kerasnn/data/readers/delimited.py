@@ -33,7 +33,7 @@ class Layout:
     Args:
         names: Names of the columns.
         delimiter: Text between the cells of a row.
-        has_rows: Whether rows follow.
+        has_rows: True if rows follow the header.
         skipped: Number of empty lines above the header.
     """
 

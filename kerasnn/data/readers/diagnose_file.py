@@ -19,8 +19,8 @@ def explain(source: Source, names: Sequence[str], encoding: str, delimiter: str)
     Args:
         source: The file.
         names: The column names; empty if the header itself could not be read.
-        encoding: Of the text.
-        delimiter: Between cells.
+        encoding: Encoding of the text.
+        delimiter: Character between cells.
     """
     check_bytes(
         source, encoding, lambda line: names or _cells(line, encoding, delimiter), delimiter
@@ -66,9 +66,9 @@ def check_bytes(
 
     Args:
         source: The file.
-        encoding: Of the text; nothing is found in wide ones, whose lines don't end at a byte.
-        header: From the first line to the column names, where the lines have columns.
-        delimiter: Between cells.
+        encoding: Encoding of the text; wide ones, whose lines don't end at a byte, are not checked.
+        header: Function from the first line to the column names; None if lines have no columns.
+        delimiter: Character between cells.
     """
     if is_wide(encoding):
         return

@@ -76,7 +76,7 @@ def resolve(source: Source, encoding: str, *, quiet: bool = False) -> str:
     Args:
         source: A text file.
         encoding: The given one, or ``auto``.
-        quiet: Whether nothing is said.
+        quiet: True to give no warning.
 
     Raises:
         DataError: The bytes are neither UTF-8 nor likely to be Windows-1252.

@@ -43,11 +43,11 @@ class Listing:
     """The images or the sounds of a folder, in the order of their names.
 
     Args:
-        paths: With the folder in front, as the user named it.
+        paths: Paths of the files, which begin with the folder as the user named it.
         labels: Name of the class folder of each; None where there are no class folders.
         ignored: Files whose names are not those of images, or of sounds.
         empty: Class folders without any.
-        kind: What they are: `IMAGE`, or `SOUND` where there is no image.
+        kind: Kind of the files: `IMAGE`, or `SOUND` where there is no image.
         unlabeled: Images, or sounds, beside the class folders, which are left out.
     """
 
@@ -81,8 +81,8 @@ def scan(folder: str | os.PathLike[str], *, needs_labels: bool = True) -> Listin
     """Find the images of a folder, or its sounds where it has no image; links are followed.
 
     Args:
-        folder: With class folders, with parts (train, test) of class folders, or with files.
-        needs_labels: Whether files beside class folders, which have no label, are left out.
+        folder: Folder of class folders, of splits (train, test) of class folders, or of files.
+        needs_labels: True to leave out files next to class folders, which have no label.
 
     Raises:
         DataError: A link leads back to a folder above it, or there is neither image nor sound.
@@ -121,9 +121,9 @@ def check(listing: Listing, folder: str | os.PathLike[str], *, allow_empty: bool
     """Raise for a class folder without any; warn of files that are left out.
 
     Args:
-        listing: Of the folder.
-        folder: For messages.
-        allow_empty: Whether a class folder may be empty, as it may where classes don't matter.
+        listing: Listing of the folder.
+        folder: Name of the folder for messages.
+        allow_empty: True if a class folder may be empty, as it may where classes don't matter.
     """
     if listing.empty and not allow_empty:
         hint = f"put {listing.kind}s into it, or remove it"

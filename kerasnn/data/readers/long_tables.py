@@ -28,9 +28,9 @@ class LongTable:
 
     Args:
         keys: Together they name the series of a row.
-        time: By which the points of a series are ordered; empty for the order of the rows.
+        time: Column that orders the points of a series; empty for the order of the rows.
         channels: Readings at each point in time.
-        constants: What never changes within a series.
+        constants: Columns that never change within a series.
         column: Name of the column of series that is made.
     """
 

@@ -48,7 +48,7 @@ def read(
             standard input; or a table in memory, of any kind that `kerasnn.data.readers.inputs` knows.
         encoding: Encoding of a text file; ``auto`` finds it.
         delimiter: Text between the cells of a text file; None detects it.
-        infinite: Whether infinite numbers are left for the checks to refuse, or missing cells.
+        infinite: Treatment of infinite numbers: left for the checks to refuse, or read as missing.
 
     Raises:
         DataError: If it is not a table; names the file and line.
@@ -82,9 +82,9 @@ def read_names(
     Warnings are left to who reads the rows.
 
     Args:
-        source: As for `read`.
-        encoding: As for `read`.
-        delimiter: As for `read`.
+        source: Table, as in `read`.
+        encoding: Encoding of a text file.
+        delimiter: Character between the cells of a text file.
 
     Raises:
         DataError: If it is not a table; names the file and line.
@@ -114,10 +114,10 @@ def read_chunks(
     """Read a table piece by piece, with the same cells as `read`; each piece counts from 0.
 
     Args:
-        source: As for `read`.
-        encoding: As for `read`.
-        delimiter: As for `read`.
-        infinite: As for `read`.
+        source: Table, as in `read`.
+        encoding: Encoding of a text file.
+        delimiter: Character between the cells of a text file.
+        infinite: Treatment of infinite numbers, as in `read`.
         chunk_rows: Largest number of rows of a piece; >= 1.
         allow_empty: Give one piece without rows for a table without rows, instead of an error.
 

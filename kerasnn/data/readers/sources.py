@@ -65,10 +65,10 @@ class Source:
     """A checked file (or standard input, set aside in a temporary file).
 
     Args:
-        path: Where the bytes are.
-        origin: What the user calls it, for messages.
-        format: How the bytes are to be parsed.
-        compressed: Whether they are gzip.
+        path: File that holds the bytes.
+        origin: The user's name for it, for messages.
+        format: Format of the bytes.
+        compressed: True if the bytes are compressed with gzip.
         keep: Whatever must live as long as the bytes are needed.
     """
 
@@ -106,7 +106,7 @@ def check_source(source: str | os.PathLike[str], *, encoding: str | None = AUTO)
     Args:
         source: A path of a file or of a folder of images or sounds, or ``-`` for standard input, of which
             nothing is read.
-        encoding: Of the text, whose first bytes are looked at; not if None.
+        encoding: Encoding of the text, whose first bytes are checked; None for no check.
 
     >>> check_source("-")
     """

@@ -38,8 +38,8 @@ def tables(
     """Names of the columns, and tables of at most ``rows`` rows; cells of series are arrays.
 
     Args:
-        source: Of the file.
-        encoding: Of its text.
+        source: The file.
+        encoding: Encoding of its text.
         rows: None gives all rows at once.
 
     Raises:

@@ -20,9 +20,9 @@ class Header:
     """What a file says before its data.
 
     Args:
-        label: What the last part of a line is.
-        classes: That a label may be; any if empty.
-        channels: Of each series; 0 if not said.
+        label: Meaning of the last field of a line.
+        classes: Labels that the file may hold; any if empty.
+        channels: Number of channels of each series; 0 if the header does not say.
         first_line: The first line of the data.
     """
 
