@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from helpers import invoke
 
 import kerasnn
 from kerasnn.calibration.temperature import Costs
 from kerasnn.calibration.threshold import choice
 from kerasnn.cli import checks
-from kerasnn.cli.main import commands
 from kerasnn.data.schema import Target
 from kerasnn.errors import DataError, KerasnnWarning
 from kerasnn.metrics.predictions import Predictions
@@ -34,12 +33,6 @@ def frame(seed: int = 0) -> pd.DataFrame:
     kinds = np.array(["u", "v", "w"])[(a > 0).astype(int) + (b > 0)]
     number = (3 * a + 7).round(4)
     return pd.DataFrame({"a": a, "b": b, "kind": kinds, "number": number, "answer": answer})
-
-
-def invoke(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(commands, list(arguments))
-    assert result.exit_code == code, result.stderr
-    return result
 
 
 @pytest.fixture(scope="module")

@@ -9,20 +9,18 @@ import subprocess
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import click
+import helpers
 import pytest
-from click.testing import CliRunner, Result
 
 from kerasnn.cli.main import VERBS, commands
 from kerasnn.errors import DataError, ModelRefusedError, StorageError, warn
 
+invoke = partial(helpers.invoke, code=None)
 HEAVY = ("keras", "tensorflow", "pandas", "numpy", "pyarrow", "sklearn", "matplotlib")
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(commands, list(arguments))
 
 
 @pytest.fixture

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import helpers
 import pytest
-from click.testing import CliRunner, Result
 
 from kerasnn import models
-from kerasnn.cli.main import commands
 from kerasnn.config.settings import resolve
 from kerasnn.constraints import check
 from kerasnn.errors import UnknownNameError
 from kerasnn.models.card import describe, measure
 from kerasnn.signature import Signature
 
+invoke = partial(helpers.invoke, "models", code=None)
 TABLE = "a,b,y\n" + "".join(f"{i},{'uv'[i % 2]},{'no' if i % 3 else 'yes'}\n" for i in range(12))
 
 
@@ -25,10 +26,6 @@ def table(tmp_path: Path) -> str:
     path = tmp_path / "table.csv"
     path.write_text(TABLE, encoding="utf-8")
     return str(path)
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(commands, ["models", *arguments])
 
 
 def test_list_names_every_model() -> None:

@@ -14,19 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
-
-from kerasnn.cli.main import commands
+from helpers import invoke
 
 PENGUINS = str(Path(__file__).parents[2] / "examples" / "penguins.csv")
 TINY = ["--model", "mlp", "--set", "width=8", "--set", "depth=1", "--batch-size", "32"]
 TINY += ["--no-baselines"]
-
-
-def invoke(*arguments: str, code: int = 0) -> Result:
-    result = CliRunner().invoke(commands, list(arguments))
-    assert result.exit_code == code, result.stderr
-    return result
 
 
 @pytest.fixture(scope="module")

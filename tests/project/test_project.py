@@ -95,6 +95,15 @@ def imports(file: Path) -> set[str]:
     return found
 
 
+def test_table_of_packages_is_the_order_of_imports() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / ".importlinter", encoding="utf-8")
+    layers = parser["importlinter:contract:layers"]["layers"].split()
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.split("## Packages")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [x.strip("()") for x in layers]
+
+
 def test_tests_are_no_package() -> None:
     assert not list((ROOT / "tests").rglob("__init__.py"))
 

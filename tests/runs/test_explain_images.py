@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import helpers
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
 import kerasnn
-from kerasnn.cli.main import commands
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, UnknownNameError
 from kerasnn.runs.tabular import Run
 
+invoke = partial(helpers.invoke, "explain")
+error_line = partial(helpers.error_line, "explain")
 TINY = {"width": 4, "depth": 1, "epochs": 1, "batch_size": 16}
 PENGUINS = str(Path(__file__).parents[2] / "examples" / "penguins.csv")
 CLASSES = ("blue", "green", "red")
@@ -48,19 +50,6 @@ def run(folder: Path) -> Run:
     return kerasnn.train(
         folder / "photos", model="cnn", set=TINY, output=folder / "run", baselines=False
     )
-
-
-def invoke(*arguments: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(commands, ["explain", *map(str, arguments)])
-    assert result.exit_code == code, result.stderr
-    return result
-
-
-def error(*arguments: object) -> str:
-    result = invoke(*arguments, code=2)
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    return result.stderr.removeprefix("error: ").rstrip("\n")
 
 
 def test_explanation_is_what_the_run_predicts(run: Run, folder: Path) -> None:
@@ -166,7 +155,7 @@ def test_picture_that_is_there_is_kept(run: Run, folder: Path, tmp_path: Path) -
     paths = [folder / "photos" / "blue" / name for name in ("0.png", "3.png")]
     there = tmp_path / "3-explained.png"
     there.write_text("mine")
-    message = error(folder / "run", *paths, "--output", tmp_path)
+    message = error_line(folder / "run", *paths, "--output", tmp_path)
     assert message == f"'{there}' exists – choose another name, or replace it with --force"
     assert [path.name for path in tmp_path.iterdir()] == ["3-explained.png"]
     assert there.read_text() == "mine"
@@ -193,18 +182,18 @@ def test_list_of_layers(run: Run, folder: Path) -> None:
 )
 def test_unknown_names(run: Run, folder: Path, arguments: str, message: str) -> None:
     path = folder / "photos" / "blue" / "0.png"
-    assert error(folder / "run", path, *arguments.split()) == message
+    assert error_line(folder / "run", path, *arguments.split()) == message
 
 
 def test_what_is_no_image(run: Run, folder: Path, tmp_path: Path) -> None:
     fake = tmp_path / "fake.png"
     fake.write_text("no image at all")
-    message = error(folder / "run", fake, "--output", tmp_path / "out")
+    message = error_line(folder / "run", fake, "--output", tmp_path / "out")
     assert str(fake) in message
     assert message.startswith("not an image")
-    message = error(folder / "run", tmp_path / "none.png")
+    message = error_line(folder / "run", tmp_path / "none.png")
     assert message.startswith(f"no such file ({tmp_path / 'none.png'})")
-    assert "name an image" in error(folder / "run")
+    assert "name an image" in error_line(folder / "run")
 
 
 def test_run_without_images(tmp_path: Path) -> None:
@@ -213,12 +202,12 @@ def test_run_without_images(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="the run has neither images nor texts"):
         run.explain(PENGUINS)
-    message = error(tmp_path / "run", PENGUINS)
+    message = error_line(tmp_path / "run", PENGUINS)
     assert message == (
         "the run has neither images nor texts, so there is nothing to explain – "
         "its report shows what it relies on"
     )
-    assert error(tmp_path / "run", "--list-layers") == message
+    assert error_line(tmp_path / "run", "--list-layers") == message
 
 
 def test_mixed_table_of_a_number_is_explained_by_rows(tmp_path: Path) -> None:

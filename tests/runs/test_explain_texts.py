@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import helpers
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 from scipy.special import logit
 
 import kerasnn
 from kerasnn.cli import bars
-from kerasnn.cli.main import commands
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, UnknownNameError
 from kerasnn.runs.tabular import Run
 
+invoke = partial(helpers.invoke, "explain")
+error_line = partial(helpers.error_line, "explain")
 TINY = {
     "width": 4,
     "epochs": 15,
@@ -66,19 +68,6 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Run:
         output=tmp_path_factory.mktemp("mixed") / "run",
         baselines=False,
     )
-
-
-def invoke(*arguments: object, code: int = 0) -> Result:
-    result = CliRunner().invoke(commands, ["explain", *map(str, arguments)])
-    assert result.exit_code == code, result.stderr
-    return result
-
-
-def error(*arguments: object) -> str:
-    result = invoke(*arguments, code=2)
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    return result.stderr.removeprefix("error: ").rstrip("\n")
 
 
 def test_explanation_is_what_the_run_predicts(run: Run) -> None:
@@ -174,7 +163,7 @@ def test_page_shows_texts_as_they_were_written(run: Run, tmp_path: Path, output:
     assert "&lt;" in page
     assert 'class="for"' in page
     assert ">splendid</mark>" in page
-    message = error(run.folder, text, "--output", tmp_path / output)
+    message = error_line(run.folder, text, "--output", tmp_path / output)
     assert message == f"'{path}' exists – choose another name, or replace it with --force"
     invoke(run.folder, GOOD, "--output", tmp_path / output, "--force")
     assert "more" not in path.read_text(encoding="utf-8").split("</style>")[1].split("<main")[1]
@@ -205,22 +194,22 @@ def test_empty_text_is_a_value(run: Run) -> None:
     ],
 )
 def test_errors(run: Run, arguments: list[str], message: str) -> None:
-    assert error(run.folder, *arguments).startswith(message)
+    assert error_line(run.folder, *arguments).startswith(message)
 
 
 def test_files_that_are_no_texts(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "new.txt"
     # A byte that has no meaning in Windows-1252 either.
     path.write_bytes(b"sch\xf6ner \x81 Film")
-    assert error(run.folder, path).startswith("neither UTF-8 nor Western European text")
-    assert error(run.folder, path, GOOD).startswith(f"a file among texts ({path})")
+    assert error_line(run.folder, path).startswith("neither UTF-8 nor Western European text")
+    assert error_line(run.folder, path, GOOD).startswith(f"a file among texts ({path})")
     path.write_text("")
-    assert error(run.folder, path).startswith(f"the file is empty ({path})")
+    assert error_line(run.folder, path).startswith(f"the file is empty ({path})")
     table = tmp_path / "new.csv"
     table.write_text("review\nfine\n")
-    assert "a table has columns of its own" in error(run.folder, table, "--beside", "review=x")
+    assert "a table has columns of its own" in error_line(run.folder, table, "--beside", "review=x")
     table.write_text("text\nfine\n")
-    assert "a column is missing: 'review'" in error(run.folder, table)
+    assert "a column is missing: 'review'" in error_line(run.folder, table)
 
 
 def test_other_columns_are_given_or_missing(mixed: Run) -> None:
@@ -276,7 +265,7 @@ def test_run_with_neither(tmp_path: Path) -> None:
         run.explain("a text")
     with pytest.raises(DataError, match="not one of texts"):
         run.explain_texts("a text")
-    message = error(tmp_path / "run", PENGUINS)
+    message = error_line(tmp_path / "run", PENGUINS)
     assert message == (
         "the run has neither images nor texts, so there is nothing to explain – "
         "its report shows what it relies on"

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from helpers import invoke
 
 import kerasnn
-from kerasnn.cli.main import commands
 from kerasnn.data import read
 from kerasnn.data.schema import infer
 from kerasnn.errors import KerasnnWarning
@@ -30,12 +29,6 @@ def frame(n_rows: int = 120) -> pd.DataFrame:
     draws = np.random.default_rng(0)
     a, b = draws.normal(size=(2, n_rows))
     return pd.DataFrame({"a": a, "b": b, "y": np.where(a + b > 0, "yes", "no")})
-
-
-def invoke(*arguments: str) -> Result:
-    result = CliRunner().invoke(commands, list(arguments))
-    assert result.exit_code == 0, result.stderr
-    return result
 
 
 @pytest.fixture

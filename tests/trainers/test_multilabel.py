@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from helpers import invoke
 from sklearn.metrics import average_precision_score
 
 import kerasnn
@@ -144,12 +145,6 @@ def test_an_export_agrees(run: kerasnn.Run, tmp_path: Path) -> None:
     page = result.card.read_text(encoding="utf-8")
     assert "in the order of the labels, each on its own" in page
     assert "kerasnn decides for each label from the probability 0.5 on." in page
-
-
-def invoke(*arguments: str) -> Result:
-    result = CliRunner().invoke(commands, list(arguments))
-    assert result.exit_code == 0, result.output
-    return result
 
 
 def test_from_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
 
 import kerasnn
 from kerasnn import models
-from kerasnn.cli.main import commands
 from kerasnn.config.settings import resolve
 from kerasnn.datasets.tabular import Table
 from kerasnn.errors import ConfigError, KerasnnError, MissingDependencyError, ModelRefusedError
@@ -29,10 +27,15 @@ from kerasnn.tuning.spaces import Space
 
 pytest.importorskip("optuna")
 
+from functools import partial
+
+import helpers
+
 from kerasnn.tuning import trials as running
 from kerasnn.tuning.study import Study
 from kerasnn.tuning.trials import Clock, Judge, Search
 
+invoke = partial(helpers.invoke, "tune", code=None)
 TINY = {"depth": 1, "epochs": 3, "activation": "relu", "normalization": "none"}
 WIDTHS = {"width": "whole [2, 6]"}
 
@@ -426,10 +429,6 @@ def test_refused(frame: pd.DataFrame, changes: dict[str, Any], message: str) -> 
     with pytest.raises(ConfigError) as caught:
         tune(frame, **changes)
     assert str(caught.value).startswith(message)
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(commands, ["tune", *arguments])
 
 
 @pytest.fixture

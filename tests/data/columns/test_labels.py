@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from helpers import invoke
 
-from kerasnn.cli.main import commands
 from kerasnn.data import read
 from kerasnn.data.columns.labels import likely_task
 from kerasnn.data.schema import infer
@@ -119,12 +118,6 @@ def test_classes_without_a_row_are_named() -> None:
     predictions = Predictions("multiclass", ("a", "b", "c"), truth, scores, truth)
     notes = caveats(predictions, n_validation=40, threshold="0.5")
     assert notes == ["A class has no row here and is not scored: 'c'"]
-
-
-def invoke(*arguments: object) -> Any:
-    result = CliRunner().invoke(commands, [str(item) for item in arguments])
-    assert result.exit_code == 0, result.stderr
-    return result
 
 
 def test_what_a_column_was_in_training_it_is_in_predict(tmp_path: Path) -> None:
