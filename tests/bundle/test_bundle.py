@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import errno
 import json
 import os
@@ -24,7 +23,6 @@ from kerasnn.bundle.weights import load_network, save_weights, stable_names
 from kerasnn.data import read
 from kerasnn.data.schema import infer
 from kerasnn.errors import DataError, ModelRefusedError, StorageError
-from kerasnn.files import json_values
 from kerasnn.files.json_values import dumps, loads, shown, to_plain
 from kerasnn.options import TrainingOptions
 from kerasnn.prediction.predictor import Decision, Predictor
@@ -403,11 +401,6 @@ class TestPlain:
             loads(content, location="x.json")
         if content != b'{"a":1':
             assert str(caught.value) == f"x.json can't be read: {what}"
-
-    def test_examples_of_the_docstrings(self) -> None:
-        found = doctest.testmod(json_values)
-        assert found.attempted > 0
-        assert found.failed == 0
 
     def test_nan_is_not_written(self) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-import importlib
 import inspect
 import re
 import subprocess
@@ -53,21 +51,6 @@ def test_entry(name: str) -> None:
     initialized = ("airbench", "bag_of_ngrams", "blend", "realmlp")
     assert entry.closed_form or (entry.initialize is not None) == (name in initialized)
     assert entry.reference.endswith(".")
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        "kerasnn.models",
-        "kerasnn.layers.choices",
-        "kerasnn.layers.convolutions",
-        *(models.get(name).factory.__module__ for name in models.names()),
-    ],
-)
-def test_examples_of_docstrings(module: str) -> None:
-    result = doctest.testmod(importlib.import_module(module))
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 @pytest.mark.parametrize("name", models.names())

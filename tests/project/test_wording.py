@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import doctest
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import kerasnn.errors
 from kerasnn.evaluation.coverage import Trust
-from kerasnn.export import example
 
 ROOT = Path(__file__).parents[2]
 # Each was quoted by a reader who did not understand it.
@@ -51,13 +48,6 @@ def shown_texts() -> Iterator[tuple[str, str]]:
 def test_odd_sentences_stay_away() -> None:
     found = [(location, odd) for location, text in shown_texts() for odd in ODD if odd in text]
     assert found == []
-
-
-@pytest.mark.parametrize("module", [kerasnn.errors, example])
-def test_examples_of_docstrings(module: object) -> None:
-    result = doctest.testmod(module)  # type: ignore[arg-type]
-    assert result.attempted > 0
-    assert result.failed == 0
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,3 @@ def test_parentheses_make_negative(cells: list[str], expected: list[float]) -> N
 @pytest.mark.parametrize("text", ["(-1)", "((1))", "()", "(1", "(a)", "1 (2)", "-(1)"])
 def test_other_parentheses_are_no_numbers(text: str) -> None:
     assert number_parsing.parse(text) is None
-
-
-def test_examples() -> None:
-    assert doctest.testmod(number_parsing).failed == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import warnings
 from typing import Any
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from kerasnn.data import read
-from kerasnn.data.columns import labels, multilabel
+from kerasnn.data.columns import multilabel
 from kerasnn.data.schema import Schema, Target, infer
 from kerasnn.data.splits import drop_unlabeled, split
 from kerasnn.errors import DataError, KerasnnWarning
@@ -192,10 +191,6 @@ def test_rows_that_contradict_each_other_are_counted_by_set() -> None:
         "20 rows have the features of another row but another set of labels" in text
         for text in said
     )
-
-
-def test_examples() -> None:
-    assert doctest.testmod(labels) == (0, 2)
 
 
 def test_a_target_of_one_class_a_row_has_no_separator() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import warnings
 from collections.abc import Sequence
 
@@ -125,7 +124,3 @@ def test_a_column_of_years_is_the_time() -> None:
     assert found == [2020, 2021, 2022]
     with pytest.raises(DataError, match=r"^no column of dates to forecast along –"):
         forecast(range(1960, 2020), name="gdp")
-
-
-def test_examples() -> None:
-    assert doctest.testmod(dates).failed == 0
