@@ -19,6 +19,8 @@ def invoke(*arguments: object, code: int | None = 0, stdin: str | None = None) -
     result = CliRunner().invoke(commands, [str(item) for item in arguments], input=stdin)
     if code is not None:
         assert result.exit_code == code, result.stderr
+    if "--debug" in arguments:
+        return result
     assert "Traceback" not in result.stderr
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", result.stderr)
     return result
