@@ -32,7 +32,7 @@ NEAREST = 8
 
 
 # Of each part of a message; a list of a hundred columns has its place in it.
-LONGEST = 4_000
+LONGEST = 640
 LONGEST_NAME = 200
 
 
@@ -53,9 +53,13 @@ class KerasnnError(Exception):
         self.problem = problem
         self.location = location
         self.hint = hint
-        problem = _bounded(problem)
-        located = f"{problem} ({_bounded(location)})" if location else problem
-        super().__init__(one_line(f"{located} – {_bounded(hint)}" if hint else located))
+        # Escapes are longer than what they stand for, so they come before the bound.
+        line = _bounded(one_line(problem))
+        if location:
+            line += f" ({_bounded(one_line(location))})"
+        if hint:
+            line += f" – {_bounded(one_line(hint))}"
+        super().__init__(line)
 
 
 def one_line(text: str) -> str:
