@@ -68,15 +68,19 @@ def line(arguments: argparse.Namespace, table: str, seed: int) -> str:
         baselines=False,
     )
     seconds = time.perf_counter() - began
-    trust, values = run.scores.trust, run.scores.values
-    low, high = (f"{100 * bound:.1f}" for bound in trust.interval)
+    coverage, values = run.scores.coverage, run.scores.values
+    low, high = (f"{100 * bound:.1f}" for bound in coverage.interval)
     name = run.bundle.model
-    text = f"{table:20}{name:15}{seed:4}{seconds:8.0f}{100 * trust.held:8.2f}{f'{low}–{high}':>16}"
-    text += f"{trust.size:10,.2f}" if trust.size < 1e5 else f"{trust.size:10,.0f}"
-    if trust.error is None:
+    text = f"{table:20}{name:15}{seed:4}{seconds:8.0f}{100 * coverage.observed:8.2f}{f'{low}–{high}':>16}"
+    text += (
+        f"{coverage.mean_size:10,.2f}"
+        if coverage.mean_size < 1e5
+        else f"{coverage.mean_size:10,.0f}"
+    )
+    if coverage.error is None:
         return f"{text}{'–':>10}{'–':>8}{'–':>8}{'–':>8}{'–':>10}"
-    text += f"{100 * values['accuracy']:10.2f}{trust.error:8.4f}{trust.error_by_chance:8.4f}"
-    text += f"{trust.error_before:8.4f}"
+    text += f"{100 * values['accuracy']:10.2f}{coverage.error:8.4f}{coverage.error_by_chance:8.4f}"
+    text += f"{coverage.error_before:8.4f}"
     if any("learned from the validation rows" in note for note in run.scores.notes):
         # The network has learned from the rows that would tell.
         return f"{text}{'–':>10}"

@@ -26,8 +26,10 @@ def shown(explained: TextExplanation) -> Iterator[str]:
     if not words:
         yield "  the text has no words"
         return
-    what = "" if explained.about is None else f"log-odds of '{_cut(explained.about)}' "
-    sign = "" if explained.about is None else "+"
+    what = (
+        "" if explained.target_class is None else f"log-odds of '{_cut(explained.target_class)}' "
+    )
+    sign = "" if explained.target_class is None else "+"
     yield f"  {what}{explained.strength:{sign}.{2 if sign else 6}{'f' if sign else 'g'}} is the sum of"
     largest = max(abs(effect) for _, effect in words) or 1.0
     digits = min(6, max(0, 2 - math.floor(math.log10(largest))))

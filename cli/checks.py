@@ -129,17 +129,17 @@ def check_rows_of(
     return schema
 
 
-def check_explained(run: str, about: str | None) -> None:
+def check_explained(run: str, target_class: str | None) -> None:
     """Raise if a run has neither images nor texts, or its images lack a class to explain."""
     from kerasnn.bundle.summary import read_outline
-    from kerasnn.explain.image import check_about, check_explains
+    from kerasnn.explain.image import check_explains, check_target_class
 
     schema, _ = read_outline(run)
     if schema is None:
         return
     check_explains(schema)
     if any(column.kind == "image" for column in schema.features):
-        check_about(schema, about)
+        check_target_class(schema, target_class)
 
 
 def check_column(

@@ -25,7 +25,7 @@ from kerasnn.cli.options import State, assignment, command, option, print_json
 @click.argument("data", nargs=-1)
 @option(
     "--class",
-    "about",
+    "target_class",
     metavar="NAME",
     group="Looking",
     help="Class to explain; the most probable one otherwise.",
@@ -40,12 +40,13 @@ from kerasnn.cli.options import State, assignment, command, option, print_json
     "--list-layers", is_flag=True, group="Looking", help="Print the layers that have feature maps."
 )
 @option(
-    "--beside",
+    "--other-column",
+    "other_columns",
     metavar="NAME=VALUE",
     type=assignment,
     multiple=True,
     group="Looking",
-    help="Value of another column beside the text; missing otherwise.",
+    help="Value of another column of the row; missing otherwise.",
 )
 @option(
     "-o",
@@ -63,10 +64,10 @@ def explain(
     run: str,
     data: tuple[str, ...],
     *,
-    about: str | None,
+    target_class: str | None,
     layer: str | None,
     list_layers: bool,
-    beside: tuple[tuple[str, str], ...],
+    other_columns: tuple[tuple[str, str], ...],
     output: str | None,
     as_json: bool,
     force: bool,
@@ -87,7 +88,7 @@ def explain(
     if not data and not list_layers:
         raise click.UsageError("name an image or a text, or give --list-layers", context)
     _check_paths(data)
-    check_explained(run, about)
+    check_explained(run, target_class)
     import kerasnn
 
     loaded: Any = kerasnn.load(run)
@@ -99,12 +100,20 @@ def explain(
     if getattr(loaded, "explains", None) == "text":
         if layer is not None:
             raise click.UsageError("--layer is for images, and the run is one of texts", context)
-        found = loaded.explain_texts(source, output, about=about, beside=dict(beside), force=force)
+        found = loaded.explain_texts(
+            source,
+            output,
+            target_class=target_class,
+            other_columns=dict(other_columns),
+            force=force,
+        )
         _print_texts(found, as_json=as_json, quiet=context.ensure_object(State).quiet)
         return
-    if beside:
-        raise click.UsageError("--beside is for texts, and the run is none of texts", context)
-    drawn = loaded.explain_files(source, output or ".", about=about, layer=layer, force=force)
+    if other_columns:
+        raise click.UsageError("--other-column is for texts, and the run is none of texts", context)
+    drawn = loaded.explain_files(
+        source, output or ".", target_class=target_class, layer=layer, force=force
+    )
     _print_images(drawn, as_json=as_json, quiet=context.ensure_object(State).quiet)
 
 

@@ -32,7 +32,7 @@ _OPTIONS = (
     (r"raise `run\.time_limit_s`", "give a longer --time-limit"),
     (r"set `(?:forecast\.)?horizon`", "add --horizon N"),
     (r"override its kind", "add --column NAME=KIND"),
-    (r"pass `beside`", "add --beside NAME=VALUE"),
+    (r"pass `other_columns`", "add --other-column NAME=VALUE"),
     (r"force its replacement|use `force` to replace it", "replace it with --force"),
 )
 _NAMED = re.compile(r"(?:add|say with|with|give a longer|give|replace it with) (--[a-z-]+)")

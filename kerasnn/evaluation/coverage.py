@@ -30,61 +30,67 @@ Held = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Trust:
+class Coverage:
     """What sets or intervals of 90 % hold, and how far off probabilities are.
 
     Args:
-        asked: The coverage, in (0, 1).
-        held: Share of the rows whose truth is in its set or interval.
+        level: The coverage, in (0, 1).
+        observed: Share of the rows whose truth is in its set or interval.
         interval: Of that share, 95 %.
-        size: Mean number of classes in a set, or of labels in doubt, or mean width of an interval.
-        n_margins: Validation rows that the sets and intervals are from.
+        mean_size: Mean number of classes in a set, or of labels in doubt, or mean width of an interval.
+        n_calibration_rows: Validation rows that the sets and intervals are from.
         curve: Coverages that could be asked, the shares that are held, and the sizes.
         sizes: Of one class a row: numbers of classes in a set, the shares of rows with so many (the
             last with that many or more), and how often these hold; nothing for other tasks.
         band: Of values: predictions, and how far their intervals reach to either side.
-        least: The class whose rows are held least often, and how often; None for other tasks.
+        lowest_class: The class whose rows are held least often, and how often; None for other tasks.
         temperature: That the logits were divided by; 1 for values.
         error: Calibration error; None for values.
         error_before: Without the temperature.
         error_by_chance: What exact probabilities would have on so many rows.
     """
 
-    asked: float
-    held: float
+    level: float
+    observed: float
     interval: tuple[float, float]
-    size: float
-    n_margins: float
+    mean_size: float
+    n_calibration_rows: float
     curve: tuple[tuple[float, float, float], ...]
     sizes: tuple[tuple[int, float, float], ...] = ()
     band: tuple[tuple[float, float], ...] = ()
-    least: tuple[str, float] | None = None
+    lowest_class: tuple[str, float] | None = None
     temperature: float = 1.0
     error: float | None = None
     error_before: float | None = None
     error_by_chance: float | None = None
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Trust:
+    def from_dict(cls, data: Mapping[str, Any]) -> Coverage:
         """Rebuild from plain data, also after a trip through JSON."""
         lists = {k: tuple(map(tuple, data[k])) for k in ("curve", "sizes", "band")}
-        least = tuple(data["least"]) if data["least"] else None
-        return cls(**{**data, **lists, "interval": tuple(data["interval"]), "least": least})
+        lowest = tuple(data["lowest_class"]) if data["lowest_class"] else None
+        return cls(**{**data, **lists, "interval": tuple(data["interval"]), "lowest_class": lowest})
 
     def sentences(self, task: str) -> list[str]:
         """What it says, for a terminal."""
         low, high = (_percent(bound) for bound in self.interval)
-        rows = f"{_percent(self.held)} (95 % interval {low} to {high})"
+        rows = f"{_percent(self.observed)} (95 % interval {low} to {high})"
         name, truth, size = {
-            "regression": ("intervals", "true value", f"width {format_in_unit(self.size)}"),
-            "multilabel": ("sets", "true labels", f"number of undecided labels {self.size:.2f}"),
-        }.get(task, ("sets", "true class", f"set size {self.size:.2f}"))
-        asked = _percent(self.asked, 0)
+            "regression": ("intervals", "true value", f"width {format_in_unit(self.mean_size)}"),
+            "multilabel": (
+                "sets",
+                "true labels",
+                f"number of undecided labels {self.mean_size:.2f}",
+            ),
+        }.get(task, ("sets", "true class", f"set size {self.mean_size:.2f}"))
+        level = _percent(self.level, 0)
         found = [
-            f"The {asked} prediction {name} contain the {truth} in {rows} of the rows; mean {size}."
+            f"The {level} prediction {name} contain the {truth} in {rows} of the rows; mean {size}."
         ]
-        if self.least:
-            found[0] += f" Lowest coverage of a class: {self.least[0]}, {_percent(self.least[1])}."
+        if self.lowest_class:
+            found[0] += (
+                f" Lowest coverage of a class: {self.lowest_class[0]}, {_percent(self.lowest_class[1])}."
+            )
         if self.error is not None and self.error_before is not None:
             found.append(
                 f"Calibration error {self.error:.4f} ({self.error_before:.4f} before temperature "
@@ -94,7 +100,7 @@ class Trust:
         return found
 
 
-def trust(predictor: Predictor, predictions: Predictions) -> Trust | None:
+def measure_coverage(predictor: Predictor, predictions: Predictions) -> Coverage | None:
     """How often 90 % are 90 %; None for a model that is too old to know, or had too few rows.
 
     Args:
@@ -121,8 +127,8 @@ def trust(predictor: Predictor, predictions: Predictions) -> Trust | None:
         found["error_before"] = calibration_error(before)(np.ones(len(before)))
         found["error_by_chance"] = error_by_chance(predictions)
     if task in ("binary", "multiclass"):
-        found |= {"sizes": _sizes(held, sizes), "least": _least(held, predictions)}
-    return Trust(
+        found |= {"sizes": _sizes(held, sizes), "lowest_class": _lowest_class(held, predictions)}
+    return Coverage(
         LEVEL,
         float(held.mean()),
         wilson(float(held.mean()), len(held)),
@@ -167,7 +173,7 @@ def _sizes(held: Held, sizes: NDArray[np.float64]) -> tuple[tuple[int, float, fl
     )
 
 
-def _least(held: Held, predictions: Predictions) -> tuple[str, float] | None:
+def _lowest_class(held: Held, predictions: Predictions) -> tuple[str, float] | None:
     counts = class_counts(predictions)
     shares = np.bincount(predictions.truth, held, len(counts)) / np.maximum(counts, 1)
     known = np.flatnonzero(counts >= ROWS_A_CLASS)

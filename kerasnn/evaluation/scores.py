@@ -11,7 +11,7 @@ from kerasnn.calibration.threshold import ThresholdChoice
 from kerasnn.errors import one_line
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.comparison import compare, not_run, verdict
-from kerasnn.evaluation.coverage import Trust
+from kerasnn.evaluation.coverage import Coverage
 from kerasnn.evaluation.slices import Slice, Slices
 from kerasnn.metrics import registry
 from kerasnn.metrics.bootstrap import Difference, Interval, intervals, n_resamples
@@ -62,7 +62,7 @@ class Scores:
         verdict: Whether the network wins, in a sentence; empty without baselines.
         notes: What a reader must know.
         slices: Of one column, where asked for.
-        trust: Whether sets, intervals and probabilities hold what they promise.
+        coverage: Whether sets, intervals and probabilities hold what they promise.
         threshold: The decision threshold, where one was chosen after the training.
         omitted: Titles of the baselines that were not run for lack of time.
     """
@@ -79,7 +79,7 @@ class Scores:
     verdict: str = ""
     notes: tuple[str, ...] = ()
     slices: Slices | None = None
-    trust: Trust | None = None
+    coverage: Coverage | None = None
     threshold: ThresholdChoice | None = None
     omitted: tuple[str, ...] = ()
 
@@ -110,7 +110,7 @@ class Scores:
             "notes": tuple(data["notes"]),
             "omitted": tuple(data.get("omitted", ())),
             "slices": _slices_from(data["slices"]) if data["slices"] else None,
-            "trust": Trust.from_dict(data["trust"]) if data.get("trust") else None,
+            "coverage": Coverage.from_dict(data["coverage"]) if data.get("coverage") else None,
             "threshold": ThresholdChoice.from_dict(data["threshold"])
             if data.get("threshold")
             else None,
@@ -120,8 +120,8 @@ class Scores:
         return found
 
     def table(self) -> str:
-        """Everything as plain text: a table, the verdict, trust, the notes, classes and slices."""
-        sure = _lines(self.trust.sentences(self.task)) if self.trust else ""
+        """Everything as plain text: a table, the verdict, coverage, the notes, classes and slices."""
+        sure = _lines(self.coverage.sentences(self.task)) if self.coverage else ""
         decided = _lines(self.threshold.sentences()) if self.threshold else ""
         notes = _lines(self._all_notes())
         parts = [self._metrics_table(), one_line(self.verdict), decided, sure, notes]

@@ -13,12 +13,14 @@ SHOWN, AROUND = 480, 70
 SLACK = 24
 
 
-def passage(text: str, pushes: Sequence[WordAttribution], *, whole: bool = False) -> dict[str, Any]:
+def text_excerpts(
+    text: str, attributions: Sequence[WordAttribution], *, whole: bool = False
+) -> dict[str, Any]:
     """A text as plain data.
 
     Args:
         text: As it was written.
-        pushes: Of its words, in order.
+        attributions: Of its words, in order.
         whole: Whether a long text is shown to its end.
 
     Returns:
@@ -27,19 +29,24 @@ def passage(text: str, pushes: Sequence[WordAttribution], *, whole: bool = False
     """
     text = text.encode("utf-8", "replace").decode()
     is_whole = whole or len(text) <= SHOWN
-    spans = [(0, len(text))] if is_whole else _excerpts(text, pushes)
+    spans = [(0, len(text))] if is_whole else _excerpts(text, attributions)
     return {
-        "excerpts": [list(_pieces(text, pushes, *span)) for span in spans],
+        "excerpts": [list(_pieces(text, attributions, *span)) for span in spans],
         "is_begun": spans[0][0] == 0,
         "is_ended": spans[-1][1] == len(text),
     }
 
 
-def _excerpts(text: str, pushes: Sequence[WordAttribution]) -> list[tuple[int, int]]:
+def _excerpts(text: str, attributions: Sequence[WordAttribution]) -> list[tuple[int, int]]:
     """Around the words with the largest effects, in order, none of them touching another."""
     chosen: list[tuple[int, int]] = []
-    for push in sorted(pushes, key=lambda push: (push.n_words > 1, -abs(push.effect))):
-        start, stop = push.start - AROUND, min(push.stop, push.start + AROUND) + AROUND
+    for attribution in sorted(
+        attributions, key=lambda attribution: (attribution.n_words > 1, -abs(attribution.effect))
+    ):
+        start, stop = (
+            attribution.start - AROUND,
+            min(attribution.stop, attribution.start + AROUND) + AROUND,
+        )
         merged = _merged([*chosen, _between_words(text, start, stop)])
         if chosen and sum(b - a for a, b in merged) > SHOWN:
             break
@@ -68,17 +75,17 @@ def _between_words(text: str, start: int, stop: int) -> tuple[int, int]:
 
 
 def _pieces(
-    text: str, pushes: Sequence[WordAttribution], start: int, stop: int
+    text: str, attributions: Sequence[WordAttribution], start: int, stop: int
 ) -> Iterator[tuple[str, float | None]]:
     """Pieces of a span that give it when put together."""
     at = start
-    for push in pushes:
-        first, last = max(push.start, start), min(push.stop, stop)
+    for attribution in attributions:
+        first, last = max(attribution.start, start), min(attribution.stop, stop)
         if first >= last:
             continue
         if first > at:
             yield text[at:first], None
-        yield text[first:last], float(f"{push.effect:.4g}")
+        yield text[first:last], float(f"{attribution.effect:.4g}")
         at = last
     if at < stop:
         yield text[at:stop], None

@@ -39,7 +39,7 @@ class Explanation:
         image: As the network takes it, uint8 (height, width, channels).
         prediction: A label, several of them as text, or a value.
         probabilities: By class, the likeliest first; empty for a value.
-        about: The class or label that is explained; None for a value.
+        target_class: The class or label that is explained; None for a value.
         method: ``grad_cam``, or ``gradient`` for a network without maps.
         layer: Whose maps Grad-CAM weighed.
         heat: How much each pixel speaks for it, float32 (height, width) in [0, 1].
@@ -51,7 +51,7 @@ class Explanation:
     image: NDArray[np.uint8]
     prediction: Any
     probabilities: dict[str, float]
-    about: str | None
+    target_class: str | None
     method: Method
     layer: str | None
     heat: NDArray[np.float32]
@@ -94,21 +94,25 @@ class Explanation:
         return maps_png(channels[livest], columns=8, side=96)
 
     def _sentence(self) -> str:
-        what = f"speaks for ‘{_cut(self.about)}’" if self.about else "speaks for a larger value"
+        what = (
+            f"speaks for ‘{_cut(self.target_class)}’"
+            if self.target_class
+            else "speaks for a larger value"
+        )
         how = f"Grad-CAM, {_cut(str(self.layer), 30)}" if self.layer else "gradient of the pixels"
         return f"{what}\n{how}"
 
     def _bars(self, axes: Any) -> None:
         shown = list(self.probabilities.items())[:MAX_BARS]
-        if self.about in self.probabilities and self.about not in dict(shown):
-            shown[-1] = (str(self.about), self.probabilities[str(self.about)])
+        if self.target_class in self.probabilities and self.target_class not in dict(shown):
+            shown[-1] = (str(self.target_class), self.probabilities[str(self.target_class)])
         if not shown:
             axes.set_axis_off()
             value = f"{self.prediction:.4g}"
             axes.text(0.5, 0.5, value, ha="center", va="center", fontsize=22, color=INK)
             return
         places = range(len(shown))
-        colours = [BAR if name == self.about else MUTED for name, _ in shown]
+        colours = [BAR if name == self.target_class else MUTED for name, _ in shown]
         axes.barh(places, [share for _, share in shown], color=colours, height=0.66)
         for location, (_, share) in zip(places, shown, strict=True):
             axes.text(min(share, 0.8) + 0.02, location, f"{share:.3f}", va="center", color=INK)
@@ -123,7 +127,7 @@ def explain(
     predictor: Predictor,
     pieces: Iterable[pd.DataFrame],
     *,
-    about: str | None = None,
+    target_class: str | None = None,
     layer: str | None = None,
 ) -> Iterator[Explanation]:
     """Explain each row by its first image.
@@ -131,7 +135,7 @@ def explain(
     Args:
         predictor: With an image column.
         pieces: Raw rows, few enough at once for the memory.
-        about: Class or label to explain in place of the likeliest one.
+        target_class: Class or label to explain in place of the likeliest one.
         layer: Whose maps are weighed and given back, of `layers_of`.
 
     Raises:
@@ -139,11 +143,13 @@ def explain(
         UnknownNameError: There is no such class or layer.
         ConfigError: There is nothing that could be chosen.
     """
-    check(predictor, about=about, layer=layer)
+    check(predictor, target_class=target_class, layer=layer)
     return (
         each
         for piece in pieces
-        for each in explain_rows(predictor, *readable(predictor, piece), about=about, layer=layer)
+        for each in explain_rows(
+            predictor, *readable(predictor, piece), target_class=target_class, layer=layer
+        )
     )
 
 
@@ -178,22 +184,22 @@ def layers_of(predictor: Predictor) -> dict[str, tuple[int, ...]]:
     return feature_maps(predictor.network)
 
 
-def check(predictor: Predictor, *, about: str | None, layer: str | None) -> None:
+def check(predictor: Predictor, *, target_class: str | None, layer: str | None) -> None:
     """Raise as `explain` does for what is no matter of the rows."""
     layers = layers_of(predictor)
-    check_about(predictor.preprocessor.schema, about)
+    check_target_class(predictor.preprocessor.schema, target_class)
     if layer is not None and not layers:
         raise ConfigError("there is no layer to choose, as the network has no convolution")
     if layer is not None and layer not in layers:
         raise UnknownNameError("layer", layer, layers)
 
 
-def check_about(schema: Schema, about: str | None) -> None:
+def check_target_class(schema: Schema, target_class: str | None) -> None:
     """Raise if a class to explain is none of the target."""
-    if about is not None and not schema.target.classes:
+    if target_class is not None and not schema.target.classes:
         raise ConfigError("there is no class to choose, as the target is a number")
-    if about is not None and about not in schema.target.classes:
-        raise UnknownNameError("class", about, schema.target.classes)
+    if target_class is not None and target_class not in schema.target.classes:
+        raise UnknownNameError("class", target_class, schema.target.classes)
 
 
 def check_explains(schema: Schema) -> None:
@@ -225,7 +231,7 @@ def explain_rows(
     rows: pd.DataFrame,
     names: list[str],
     *,
-    about: str | None,
+    target_class: str | None,
     layer: str | None,
 ) -> Iterator[Explanation]:
     """Explain rows from `readable`.
@@ -234,7 +240,7 @@ def explain_rows(
         predictor: Predictor with an image column.
         rows: Raw rows with decoded images.
         names: Name of each row.
-        about: As for `explain`.
+        target_class: As for `explain`.
         layer: As for `explain`.
     """
     from kerasnn.explain.saliency import activations, saliency
@@ -247,7 +253,11 @@ def explain_rows(
     scores = predictor.calibrated(predictor.outputs(inputs))
     codes = np.zeros(len(rows), int)
     if target.classes:
-        codes = scores.argmax(axis=1) if about is None else codes + target.classes.index(about)
+        codes = (
+            scores.argmax(axis=1)
+            if target_class is None
+            else codes + target.classes.index(target_class)
+        )
     found = saliency(predictor.network, inputs, codes, task=target.task, layer=layer)
     heats = resample(found.maps, *inputs["image"].shape[1:3]).clip(0, 1)
     maps = activations(predictor.network, inputs, layer) if layer else [None] * len(rows)
@@ -259,7 +269,7 @@ def explain_rows(
             image=inputs["image"][row],
             prediction=said.iloc[row],
             probabilities=likely,
-            about=target.classes[codes[row]] if target.classes else None,
+            target_class=target.classes[codes[row]] if target.classes else None,
             method=found.method,
             layer=found.layer,
             heat=heats[row],

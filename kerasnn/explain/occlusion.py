@@ -119,7 +119,7 @@ def strength(predictor: Predictor, outputs: NDArray[Any], code: int) -> NDArray[
     return log_odds(outputs, code, temperature=temperature)
 
 
-def pushes(
+def attribute_words(
     predictor: Predictor, inputs: Mapping[str, NDArray[Any]], name: str, text: str, code: int
 ) -> list[WordAttribution]:
     """What each word of a text of a row does to what is said of the row.

@@ -13,7 +13,7 @@ from kerasnn.data.columns.values import as_texts
 from kerasnn.data.frames import origin_of
 from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.explain.image import likeliest_first, numbered
-from kerasnn.explain.occlusion import WordAttribution, columns_of, pushes, strength
+from kerasnn.explain.occlusion import WordAttribution, attribute_words, columns_of, strength
 
 if TYPE_CHECKING:
     from kerasnn.prediction.predictor import Predictor
@@ -26,12 +26,12 @@ class ExplainedText:
     Args:
         column: That it is in.
         text: As it was written.
-        pushes: In the order of the text.
+        attributions: In the order of the text.
     """
 
     column: str
     text: str
-    pushes: Sequence[WordAttribution]
+    attributions: Sequence[WordAttribution]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class TextExplanation:
         name: The row as the user knows it.
         prediction: A label, several of them as text, or a value.
         probabilities: By class, the likeliest first; empty for a value.
-        about: The class or label that is explained; None for a value.
+        target_class: The class or label that is explained; None for a value.
         strength: Its log-odds, or the value: what the base and the effects of words add up to.
         base: The same of the row without any word: the base value.
         texts: Of the row.
@@ -51,7 +51,7 @@ class TextExplanation:
     name: str
     prediction: Any
     probabilities: dict[str, float]
-    about: str | None
+    target_class: str | None
     strength: float
     base: float
     texts: Sequence[ExplainedText]
@@ -70,9 +70,9 @@ class TextExplanation:
     def words(self) -> list[tuple[str, float]]:
         """Words as they were written, or groups of them, and their effects, the strongest first."""
         found = [
-            (text.text[push.start : push.stop], push.effect)
+            (text.text[attribution.start : attribution.stop], attribution.effect)
             for text in self.texts
-            for push in text.pushes
+            for attribution in text.attributions
         ]
         return sorted(found, key=lambda word: -abs(word[1]))
 
@@ -87,12 +87,12 @@ class TextExplanation:
                 "text": text.text,
                 "words": [
                     {
-                        "text": text.text[push.start : push.stop],
-                        "start": push.start,
-                        "stop": push.stop,
-                        "effect": push.effect,
+                        "text": text.text[attribution.start : attribution.stop],
+                        "start": attribution.start,
+                        "stop": attribution.stop,
+                        "effect": attribution.effect,
                     }
-                    for push in text.pushes
+                    for attribution in text.attributions
                 ],
             }
             for text in self.texts
@@ -101,7 +101,7 @@ class TextExplanation:
             "name": self.name,
             "prediction": said,
             "probabilities": self.probabilities,
-            "about": self.about,
+            "target_class": self.target_class,
             "strength": self.strength,
             "base": self.base,
             "joint": self.joint,
@@ -109,36 +109,36 @@ class TextExplanation:
         }
 
 
-def check(predictor: Predictor, *, about: str | None) -> None:
+def check(predictor: Predictor, *, target_class: str | None) -> None:
     """Raise as `explain` does for what is no matter of the rows."""
     classes = predictor.preprocessor.schema.target.classes
-    if about is not None and not classes:
+    if target_class is not None and not classes:
         raise ConfigError("there is no class to choose, as the target is a number")
-    if about is not None and about not in classes:
-        raise UnknownNameError("class", about, classes)
+    if target_class is not None and target_class not in classes:
+        raise UnknownNameError("class", target_class, classes)
 
 
 def explain(
-    predictor: Predictor, pieces: Iterable[pd.DataFrame], *, about: str | None = None
+    predictor: Predictor, pieces: Iterable[pd.DataFrame], *, target_class: str | None = None
 ) -> Iterator[TextExplanation]:
     """Explain each row by the words of its texts.
 
     Args:
         predictor: With a text column.
         pieces: Raw rows, few enough at once for the memory.
-        about: Class or label to explain in place of the likeliest one.
+        target_class: Class or label to explain in place of the likeliest one.
 
     Raises:
         DataError: A column is missing.
         UnknownNameError: There is no such class.
         ConfigError: There is nothing that could be chosen.
     """
-    check(predictor, about=about)
-    return (each for piece in pieces for each in _explained(predictor, piece, about))
+    check(predictor, target_class=target_class)
+    return (each for piece in pieces for each in _explained(predictor, piece, target_class))
 
 
 def _explained(
-    predictor: Predictor, rows: pd.DataFrame, about: str | None
+    predictor: Predictor, rows: pd.DataFrame, target_class: str | None
 ) -> Iterator[TextExplanation]:
     if not len(rows):
         return
@@ -155,13 +155,15 @@ def _explained(
     for row in range(len(rows)):
         code = 0
         if classes:
-            code = int(scores[row].argmax()) if about is None else classes.index(about)
+            code = (
+                int(scores[row].argmax()) if target_class is None else classes.index(target_class)
+            )
         one = {key: values[row : row + 1] for key, values in inputs.items()}
         explained = [
             ExplainedText(
                 column.name,
                 texts[name][row],
-                pushes(predictor, one, name, texts[name][row], code),
+                attribute_words(predictor, one, name, texts[name][row], code),
             )
             for name, column in columns.items()
         ]
@@ -169,7 +171,7 @@ def _explained(
             name=numbered(*origin.locate(row)),
             prediction=said.iloc[row],
             probabilities=likeliest_first(classes, scores[row]) if classes else {},
-            about=classes[code] if classes else None,
+            target_class=classes[code] if classes else None,
             strength=float(strength(predictor, outputs[row : row + 1], code)[0]),
             base=float(strength(predictor, base_outputs[row : row + 1], code)[0]),
             texts=explained,

@@ -30,7 +30,7 @@ from kerasnn.report.sections.training.stages import stages
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["VERSION", "decision_boundary", "tell"]
+__all__ = ["VERSION", "build_report_data", "decision_boundary"]
 
 VERSION = 1
 MAX_COLUMNS = 300
@@ -56,7 +56,7 @@ NOT_MEASURES = {
 }
 
 
-def tell(
+def build_report_data(
     *,
     examples_origin: str,
     schema: Schema,
@@ -80,7 +80,7 @@ def tell(
     members: Mapping[str, Any] | None = None,
     images: Mapping[str, Any] | None = None,
     texts: Mapping[str, Any] | None = None,
-    traces: Mapping[str, Any] | None = None,
+    series: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put together what a report needs, under 3 MiB whatever the size of the data.
 
@@ -106,9 +106,9 @@ def tell(
         choice: As of `kerasnn.selection.rules.Choice.to_dict`, where the data chose the model.
         members: As of `kerasnn.evaluation.ensemble_summary.EnsembleSummary.to_dict`, of an average; then the
             history is that of the heaviest member.
-        images: As of `kerasnn.report.sections.images.collect.gallery`, for a table with images.
-        texts: As of `kerasnn.report.sections.texts.collect.readings`, for a table with texts.
-        traces: As of `kerasnn.report.sections.series.collect.traces`, for a table with series or sounds.
+        images: As of `kerasnn.report.sections.images.collect.image_section`, for a table with images.
+        texts: As of `kerasnn.report.sections.texts.collect.text_section`, for a table with texts.
+        series: As of `kerasnn.report.sections.series.collect.series_section`, for a table with series or sounds.
 
     Returns:
         Plain data for JSON: no NaN, no infinity.
@@ -145,8 +145,8 @@ def tell(
     if texts:
         # Plain and within bounds of their own, too.
         told["texts"] = dict(texts)
-    if traces:
-        told["traces"] = dict(traces)
+    if series:
+        told["series"] = dict(series)
     return told
 
 

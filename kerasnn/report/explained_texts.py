@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kerasnn.explain.excerpts import passage
+from kerasnn.explain.excerpts import text_excerpts
 from kerasnn.report.drawing import figure_of, percent, shorten
 from kerasnn.report.page import fill, style
 from kerasnn.report.sections.texts import draw as texts
@@ -30,11 +30,14 @@ def render(target: Target, explained: Sequence[TextExplanation]) -> str:
             each.name,
             _said(each),
             True,
-            [{"column": t.column, **passage(t.text, t.pushes, whole=True)} for t in each.texts],
+            [
+                {"column": t.column, **text_excerpts(t.text, t.attributions, whole=True)}
+                for t in each.texts
+            ],
         )
         for each in explained
     ]
-    legend = texts.legend(target.task, about="what is explained")
+    legend = texts.legend(target.task, subject="what is explained")
     values = {"target": target.name, "legend": legend, "articles": articles, "css": style()}
     return fill("explained.html", values)
 
@@ -47,6 +50,6 @@ def _said(explained: TextExplanation) -> str:
     likely = list(explained.probabilities.items())[:MAX_CLASSES]
     shares = ", ".join(f"{shorten(name, 40)} {percent(share)}" for name, share in likely)
     said = f"{shorten(str(explained.prediction), 60)} ({shares})"
-    if explained.about != str(explained.prediction):
-        said += f"; the words: for {shorten(str(explained.about), 40)}"
+    if explained.target_class != str(explained.prediction):
+        said += f"; the words: for {shorten(str(explained.target_class), 40)}"
     return said

@@ -55,7 +55,7 @@ def render(report_data: ReportData) -> str:
     """The page.
 
     Args:
-        report_data: As of `kerasnn.report.data.tell`, also after a trip through JSON.
+        report_data: As of `kerasnn.report.data.build_report_data`, also after a trip through JSON.
 
     Raises:
         ModelRefusedError: It was told by a later version.

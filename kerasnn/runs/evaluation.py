@@ -13,7 +13,7 @@ from kerasnn.calibration.temperature import Costs
 from kerasnn.calibration.threshold import choice
 from kerasnn.errors import ConfigError, DataError, UnknownNameError, warn
 from kerasnn.evaluation.baselines import Baseline, baselines
-from kerasnn.evaluation.coverage import trust
+from kerasnn.evaluation.coverage import measure_coverage
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.evaluation.slices import slices
 from kerasnn.metrics.predictions import Predictions
@@ -120,7 +120,7 @@ def _scored(
     omitted = found.omitted if is_own and found else ()
     scored = replace(
         score(predictions, compared, omitted=omitted, seed=_seed(run)),
-        trust=trust(predictor, predictions),
+        coverage=measure_coverage(predictor, predictions),
     )
     earlier = run.scores.notes if is_own and run.scores else ()
     notes = [*scored.notes, *(note for note in earlier if note not in scored.notes)]

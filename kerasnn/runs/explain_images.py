@@ -53,7 +53,7 @@ class Drawn:
             "name": folders.printable(explained.name),
             "prediction": said.item() if isinstance(said, np.generic) else said,
             "probabilities": explained.probabilities,
-            "about": explained.about,
+            "target_class": explained.target_class,
             "method": explained.method,
             "layer": explained.layer,
             "files": [str(path) for path in self.files],
@@ -65,7 +65,7 @@ def explain_files(
     pieces: Iterable[pd.DataFrame],
     folder: str | os.PathLike[str],
     *,
-    about: str | None = None,
+    target_class: str | None = None,
     layer: str | None = None,
     force: bool = False,
 ) -> Iterator[Drawn]:
@@ -75,7 +75,7 @@ def explain_files(
         predictor: With an image column.
         pieces: Raw rows, few enough at once for the memory.
         folder: For the pictures.
-        about: As for `kerasnn.explain.image.explain`.
+        target_class: As for `kerasnn.explain.image.explain`.
         layer: Likewise.
         force: Replace pictures that are there.
 
@@ -83,7 +83,7 @@ def explain_files(
         ConfigError: A picture is there already; none of its piece was drawn.
         StorageError: The folder can't be written.
     """
-    check(predictor, about=about, layer=layer)
+    check(predictor, target_class=target_class, layer=layer)
     taken: set[str] = set()
     for piece in pieces:
         rows, names = readable(predictor, piece)
@@ -93,7 +93,9 @@ def explain_files(
             check_output(path, force=force)
         make_folder(folder)
         for each, paths in zip(
-            explain_rows(predictor, rows, names, about=about, layer=layer), targets, strict=True
+            explain_rows(predictor, rows, names, target_class=target_class, layer=layer),
+            targets,
+            strict=True,
         ):
             for path, content in zip(paths, (each.picture(), each.maps_picture()), strict=False):
                 assert content is not None, "maps are there where a layer was asked for"

@@ -35,7 +35,7 @@ def pieces(
     preprocessor: Preprocessor,
     form: Mapping[str, Any],
     *,
-    beside: Mapping[str, Any] | None = None,
+    other_columns: Mapping[str, Any] | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Raw rows to explain, few enough at once for the memory.
 
@@ -43,7 +43,7 @@ def pieces(
         data: A text or a list of these, a file of one text, or what `new_rows.pieces` knows.
         preprocessor: Of the training.
         form: Encoding and delimiter of text files.
-        beside: Values of the other columns of texts; they are missing otherwise.
+        other_columns: Values of the other columns of texts; they are missing otherwise.
 
     Raises:
         ConfigError: A table has values of its own for its columns.
@@ -52,10 +52,10 @@ def pieces(
     texts = _texts(data, preprocessor, form)
     if texts is not None:
         names = [str(data) if _is_path(data) else _shortened(text) for text in texts]
-        yield _rows(texts, names, preprocessor, dict(beside or {}))
+        yield _rows(texts, names, preprocessor, dict(other_columns or {}))
         return
-    if beside:
-        raise ConfigError("`beside` is for texts; a table has columns of its own")
+    if other_columns:
+        raise ConfigError("`other_columns` is for texts; a table has columns of its own")
     yield from new_rows.pieces(data, preprocessor.schema, form)
 
 
@@ -105,17 +105,17 @@ def _rows(
     texts: Sequence[str],
     names: Sequence[str],
     preprocessor: Preprocessor,
-    beside: Mapping[str, Any],
+    other_columns: Mapping[str, Any],
 ) -> pd.DataFrame:
     """A table of texts, the other columns as given or missing."""
     schema = preprocessor.schema
     known = {column.name: column.kind for column in schema.features}
-    for name in beside:
+    for name in other_columns:
         if name not in known:
             raise UnknownNameError("column", name, known)
-    column = _main_column(preprocessor, beside)
+    column = _main_column(preprocessor, other_columns)
     cells: dict[str, Any] = {column: pd.Series(list(texts), dtype="str")}
-    for name, value in beside.items():
+    for name, value in other_columns.items():
         cells[name] = pd.Series([value] * len(texts), dtype=object)
     missing = [name for name, kind in known.items() if name not in cells and kind in _OPTIONAL]
     for name in missing:
@@ -123,15 +123,15 @@ def _rows(
     if missing:
         listed = ", ".join(f"'{name}'" for name in missing)
         problem = f"the text is taken as '{column}', and what is not given is missing: {listed}"
-        warn(problem, hint="pass `beside`, or give a table")
+        warn(problem, hint="pass `other_columns`, or give a table")
     return with_origin(pd.DataFrame(cells), "", first_row=0, names=names)
 
 
-def _main_column(preprocessor: Preprocessor, beside: Mapping[str, Any]) -> str:
+def _main_column(preprocessor: Preprocessor, other_columns: Mapping[str, Any]) -> str:
     """The text column that a text alone is of: the one of the longest texts, if not given."""
-    free = [column for column in preprocessor.texts if column.name not in beside]
+    free = [column for column in preprocessor.texts if column.name not in other_columns]
     if not free:
-        raise ConfigError("`beside` has a value for each text column, so no place is left")
+        raise ConfigError("`other_columns` has a value for each text column, so no place is left")
     return max(free, key=lambda column: column.length).name
 
 

@@ -200,38 +200,40 @@ class Run:
         self,
         data: Any,
         *,
-        about: str | None = None,
+        target_class: str | None = None,
         layer: str | None = None,
-        beside: Mapping[str, Any] | None = None,
+        other_columns: Mapping[str, Any] | None = None,
     ) -> list[Explanation] | list[TextExplanation]:
         """Where in images the network sees what it says of them, or by which words of texts.
 
         Args:
             data: Paths of images or folders, or arrays of images; a text, a list of texts or a
                 ``.txt`` file; or rows of a table with all columns of the run.
-            about: Class or label to explain in place of the likeliest one.
+            target_class: Class or label to explain in place of the likeliest one.
             layer: Whose maps are weighed and given back, one of `layers`; for images only.
-            beside: Values of the other columns of a text, which are missing otherwise.
+            other_columns: Values of the other columns of a text, which are missing otherwise.
 
         Raises:
             DataError: The run has neither images nor texts, or one can't be read.
             UnknownNameError: There is no such class, layer or column.
         """
         if self.explains == "text" and layer is None:
-            return list(self.explain_texts(data, about=about, beside=beside))
+            return list(
+                self.explain_texts(data, target_class=target_class, other_columns=other_columns)
+            )
         from kerasnn.explain.image import explain
         from kerasnn.runs.explain_images import pieces
 
         rows = pieces(data, self.predictor.preprocessor.schema, self._format())
-        return list(explain(self.predictor, rows, about=about, layer=layer))
+        return list(explain(self.predictor, rows, target_class=target_class, layer=layer))
 
     def explain_texts(
         self,
         data: Any,
         output: str | os.PathLike[str] | None = None,
         *,
-        about: str | None = None,
-        beside: Mapping[str, Any] | None = None,
+        target_class: str | None = None,
+        other_columns: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> Iterator[TextExplanation]:
         """As `explain` for texts, one row after the other; at the end, all on a page.
@@ -239,8 +241,8 @@ class Run:
         Args:
             data: As for `explain`.
             output: An HTML file, or the folder for one; no page is written if None.
-            about: As for `explain`.
-            beside: Likewise.
+            target_class: As for `explain`.
+            other_columns: Likewise.
             force: Replace a page that is there.
 
         Raises:
@@ -254,8 +256,8 @@ class Run:
         if self.explains != "text":
             raise DataError("the run is not one of texts", hint="use `explain`")
         path = None if output is None else page_path(output, force=force)
-        rows = pieces(data, known, self._format(), beside=beside)
-        explained = explain(self.predictor, rows, about=about)
+        rows = pieces(data, known, self._format(), other_columns=other_columns)
+        explained = explain(self.predictor, rows, target_class=target_class)
         return explain_into(path, known.schema, explained) if path else explained
 
     def explain_files(
@@ -263,7 +265,7 @@ class Run:
         images: Any,
         output: str | os.PathLike[str] = ".",
         *,
-        about: str | None = None,
+        target_class: str | None = None,
         layer: str | None = None,
         force: bool = False,
     ) -> Iterator[Drawn]:
@@ -272,7 +274,7 @@ class Run:
         Args:
             images: As for `explain`.
             output: Folder of the pictures.
-            about: As for `explain`.
+            target_class: As for `explain`.
             layer: Likewise; its maps are drawn into a second file.
             force: Replace pictures that are there.
 
@@ -282,7 +284,9 @@ class Run:
         from kerasnn.runs.explain_images import explain_files, pieces
 
         rows = pieces(images, self.predictor.preprocessor.schema, self._format())
-        return explain_files(self.predictor, rows, output, about=about, layer=layer, force=force)
+        return explain_files(
+            self.predictor, rows, output, target_class=target_class, layer=layer, force=force
+        )
 
     def layers(self) -> dict[str, tuple[int, ...]]:
         """Layers of the network that have maps of an image: height, width and channels by name.

@@ -13,7 +13,7 @@ from kerasnn.datasets.tabular import Table
 from kerasnn.evaluation.baselines import Baseline
 from kerasnn.evaluation.baselines import baselines as fit_baselines
 from kerasnn.evaluation.caveats import caveats
-from kerasnn.evaluation.coverage import trust
+from kerasnn.evaluation.coverage import measure_coverage
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.explain import permuted_inputs
 from kerasnn.explain.importance import (
@@ -24,10 +24,10 @@ from kerasnn.explain.importance import (
 )
 from kerasnn.metrics.predictions import Predictions
 from kerasnn.prediction.streaming import predict_labelled
-from kerasnn.report import data as stories
-from kerasnn.report.sections.images.collect import gallery
-from kerasnn.report.sections.series.collect import traces
-from kerasnn.report.sections.texts.collect import readings
+from kerasnn.report.data import build_report_data, decision_boundary
+from kerasnn.report.sections.images.collect import image_section
+from kerasnn.report.sections.series.collect import series_section
+from kerasnn.report.sections.texts.collect import text_section
 from kerasnn.runs.reference import reference
 from kerasnn.runs.tabular import Run
 from kerasnn.runtime.phases import Phases
@@ -67,8 +67,8 @@ def judge(
         "probes": probes.to_dict() if probes else None,
         "importance": _importance(table, trained_model, part, predictions) if probes else [],
         "images": _images(table, trained_model, part, predictions, look_inside=probes is not None),
-        "traces": traces(predictor, table.rows("train"), table.rows(part), predictions),
-        "texts": readings(
+        "series": series_section(predictor, table.rows("train"), table.rows(part), predictions),
+        "texts": text_section(
             predictor,
             table.rows("train"),
             table.rows(part),
@@ -78,7 +78,7 @@ def judge(
     }
     phases.end("report")
     phases.move("report", "baselines", sum(each.seconds for each in compared))
-    report = stories.tell(**report_data, **extra, seconds=phases.elapsed, warnings=noted)
+    report = build_report_data(**report_data, **extra, seconds=phases.elapsed, warnings=noted)
     report["phases"] = phases.to_dict()
     if trained_model.sweep:
         report["sweep"] = trained_model.sweep.to_dict()
@@ -146,7 +146,7 @@ def _scores(
         note += ", and so were the baselines" if compared else ""
         scores = replace(scores, notes=(*scores.notes, note))
     if part == "test":
-        return replace(scores, trust=trust(trained_model.predictor, predictions))
+        return replace(scores, coverage=measure_coverage(trained_model.predictor, predictions))
     note = "there are no test rows: these are the validation rows, which chose the best epoch"
     note += " and the weights of the networks" if trained_model.average else ""
     return replace(scores, notes=(*scores.notes, note))
@@ -178,7 +178,7 @@ def _story(
         "scores": scores,
         "predictions": predictions,
         "missing": {str(name): int(is_missing(frame[name]).sum()) for name in frame.columns},
-        "boundary": stories.decision_boundary(trained_model.predictor, table.rows("train")),
+        "boundary": decision_boundary(trained_model.predictor, table.rows("train")),
     }
 
 
@@ -222,7 +222,7 @@ def _images(
     """Pictures for the report, where there are images; less of them while somebody waits."""
     config = trained_model.config
     augment = config.training.augment
-    return gallery(
+    return image_section(
         trained_model.predictor,
         table.rows("train"),
         table.rows(part),

@@ -22,7 +22,7 @@ from kerasnn.forecasting.evaluate import judge
 from kerasnn.forecasting.fit import TrainedModel, TrainingSetup
 from kerasnn.forecasting.model_selection import Choice, Row, choose
 from kerasnn.forecasting.splits import PartName
-from kerasnn.report.sections.forecast.collect import Told, tell
+from kerasnn.report.sections.forecast.collect import ForecastReportInputs, build_report_data
 from kerasnn.runs.folder import (
     BACKTEST,
     BUNDLE,
@@ -83,7 +83,7 @@ def train_forecaster(
         )
         trained_model = replace(trained_model, config=replace(trained_model.config, run=config.run))
         phases.end("training")
-        told = Told(choice.told(), members, phases.elapsed, noted)
+        told = ForecastReportInputs(choice.told(), members, phases.elapsed, noted)
         run = _judged(table, trained_model, told)
         if folder:
             run.folder = folder.path
@@ -148,13 +148,15 @@ def _watchers(
     return callbacks
 
 
-def _judged(table: SeriesTable, trained_model: TrainedModel, told: Told) -> ForecastRun:
+def _judged(
+    table: SeriesTable, trained_model: TrainedModel, told: ForecastReportInputs
+) -> ForecastRun:
     """Scores on the test part, or else on the validation part, and the story of the run."""
     training_setup, config = trained_model.training_setup, trained_model.config
     part: PartName = "test" if len(training_setup.origins("test")) else "validation"
     interrupted = trained_model.fitted.progress.stopped == "interrupted"
     predicted_rows = judge(trained_model, part, baselines=config.run.baselines and not interrupted)
-    report = tell(trained_model, predicted_rows, told, origin=table.origin)
+    report = build_report_data(trained_model, predicted_rows, told, origin=table.origin)
     bundle = ForecastBundle(
         model=config.model.name,
         hyperparameters=dict(config.model.hyperparameters),

@@ -31,7 +31,7 @@ from kerasnn.data import read
 from kerasnn.data.schema import infer
 from kerasnn.errors import ConfigError
 from kerasnn.evaluation import coverage as trusting
-from kerasnn.evaluation.coverage import Trust, trust
+from kerasnn.evaluation.coverage import Coverage, measure_coverage
 from kerasnn.evaluation.scores import Scores, score
 from kerasnn.forecasting.conformal import quantile_with_correction
 from kerasnn.metrics.predictions import Predictions
@@ -403,7 +403,7 @@ class TestPredictor:
         assert str(raised.value) == (
             "the model does not know how far off it is: an earlier kerasnn made it – train it again"
         )
-        assert trust(old, classes(np.array([0, 1]), np.full((2, 2), 0.5))) is None
+        assert measure_coverage(old, classes(np.array([0, 1]), np.full((2, 2), 0.5))) is None
 
     def test_outputs_that_are_not_finite_have_none(self) -> None:
         predictor, frame = make(["no", "yes"])
@@ -423,7 +423,7 @@ class TestPredictor:
         )
 
 
-class TestTrust:
+class TestMeasuredCoverage:
     @pytest.mark.parametrize(("hits", "n_rows"), [(0, 5), (90, 100), (4321, 5000), (7, 7)])
     def test_interval_equals_scipys(self, hits: int, n_rows: int) -> None:
         expected = stats.binomtest(hits, n_rows).proportion_ci(0.95, method="wilson")
@@ -445,15 +445,15 @@ class TestTrust:
     def test_of_classes(self) -> None:
         predictor, frame = make(["a", "b", "c"], temperature=3.0)
         truth, scores = predictor.preprocessor.target(frame), predictor.scores(frame)
-        found = trust(predictor, classes(truth, scores))
+        found = measure_coverage(predictor, classes(truth, scores))
         assert found is not None
         held = predictor.sets(scores, 0.9)
-        assert found.held == held[np.arange(N_ROWS), truth].mean()
-        assert found.size == held.sum(axis=1).mean()
+        assert found.observed == held[np.arange(N_ROWS), truth].mean()
+        assert found.mean_size == held.sum(axis=1).mean()
         assert sum(share for _, share, _ in found.sizes) == pytest.approx(1)
-        assert sum(n * share for n, share, _ in found.sizes) == pytest.approx(found.size)
-        assert sum(share * hit for _, share, hit in found.sizes) == pytest.approx(found.held)
-        assert found.least is None or found.least[0] in ("c0", "c1", "c2")
+        assert sum(n * share for n, share, _ in found.sizes) == pytest.approx(found.mean_size)
+        assert sum(share * hit for _, share, hit in found.sizes) == pytest.approx(found.observed)
+        assert found.lowest_class is None or found.lowest_class[0] in ("c0", "c1", "c2")
         assert [level for level, _, _ in found.curve][-1] == 0.98
         plain = predictor.with_decision(replace(predictor.decision, temperature=1.0))
         before = trusting.calibration_error(classes(truth, plain.scores(frame)))
@@ -463,30 +463,30 @@ class TestTrust:
     def test_of_values(self) -> None:
         target = np.random.default_rng(2).normal(1000, 50, N_ROWS)
         predictor, frame = make(target)
-        found = trust(predictor, values(target, predictor.scores(frame)))
+        found = measure_coverage(predictor, values(target, predictor.scores(frame)))
         assert found is not None
         low, high = predictor.intervals(predictor.scores(frame), 0.9).T
-        assert found.held == ((low <= target) & (target <= high)).mean()
-        assert found.size == pytest.approx((high - low).mean())
-        assert all(2 * reach == pytest.approx(found.size, rel=1e-4) for _, reach in found.band)
+        assert found.observed == ((low <= target) & (target <= high)).mean()
+        assert found.mean_size == pytest.approx((high - low).mean())
+        assert all(2 * reach == pytest.approx(found.mean_size, rel=1e-4) for _, reach in found.band)
         assert found.error is None
 
     def test_comes_back_from_plain_data(self) -> None:
         predictor, frame = make(["a", "b", "c"])
         predictions = classes(predictor.preprocessor.target(frame), predictor.scores(frame))
-        scores = replace(score(predictions), trust=trust(predictor, predictions))
+        scores = replace(score(predictions), coverage=measure_coverage(predictor, predictions))
         assert Scores.from_dict(json.loads(json.dumps(scores.to_dict()))) == scores
-        without = {name: value for name, value in scores.to_dict().items() if name != "trust"}
-        assert Scores.from_dict(without).trust is None
+        without = {name: value for name, value in scores.to_dict().items() if name != "coverage"}
+        assert Scores.from_dict(without).coverage is None
 
     def test_sentences(self) -> None:
-        known = {"interval": (0.888, 0.912), "n_margins": 500.0, "curve": ()}
-        assert Trust(0.9, 0.901, size=12.5, **known).sentences("regression") == [
+        known = {"interval": (0.888, 0.912), "n_calibration_rows": 500.0, "curve": ()}
+        assert Coverage(0.9, 0.901, mean_size=12.5, **known).sentences("regression") == [
             "The 90 % prediction intervals contain the true value in 90.1 % (95 % interval 88.8 % to "
             "91.2 %) of the rows; mean width 12.50."
         ]
         errors = {"temperature": 1.5, "error": 0.012, "error_before": 0.05, "error_by_chance": 0.01}
-        found = Trust(0.9, 0.901, size=1.25, least=("b", 0.7), **known, **errors)
+        found = Coverage(0.9, 0.901, mean_size=1.25, lowest_class=("b", 0.7), **known, **errors)
         assert found.sentences("multiclass") == [
             "The 90 % prediction sets contain the true class in 90.1 % (95 % interval 88.8 % to "
             "91.2 %) of the rows; mean set size 1.25. Lowest coverage of a class: b, 70.0 %.",
@@ -542,8 +542,8 @@ class TestRuns:
         done = CliRunner().invoke(commands, ["evaluate", str(folder)])
         assert "The 90 % prediction intervals contain " in done.stdout
         scores = kerasnn.load(folder).evaluate()
-        assert scores.trust is not None
-        assert scores.trust.n_margins == 180
+        assert scores.coverage is not None
+        assert scores.coverage.n_calibration_rows == 180
         assert "90 % prediction intervals" in (folder / "report.html").read_text()
         assert "<h3>Coverage</h3>" in (folder / "report.html").read_text()
 

@@ -69,7 +69,7 @@ def test_hints_name_options_of_the_command(verb: str) -> None:
     for text in hints():
         said = line(text, options)
         for before, option in re.findall(r"(\w+) (--[a-z][a-z-]*)", said):
-            if option == "--beside":  # Of texts that are explained, by no other command.
+            if option == "--other-column":  # Of texts that are explained, by no other command.
                 assert option in options_of("explain")
             elif before == "train" or said.count(f"train with {option}"):
                 assert option in of_train, said

@@ -12,13 +12,13 @@ from scipy.special import logit, softmax
 
 from kerasnn.data.schema import Column, Schema, Target
 from kerasnn.evaluation.predicted_rows import PredictedRows
-from kerasnn.explain.excerpts import SHOWN, passage
+from kerasnn.explain.excerpts import SHOWN, text_excerpts
 from kerasnn.explain.occlusion import (
     TokenizedText,
     WordAttribution,
+    attribute_words,
     leave_out,
     log_odds,
-    pushes,
     strength,
 )
 from kerasnn.metrics.predictions import Predictions
@@ -86,7 +86,7 @@ def test_effect_is_what_the_prediction_loses_without_the_word(task: str) -> None
     row = pd.DataFrame({"t": [text], "size": [0.3]})
     inputs = predictor.preprocessor.transform(row).inputs
     code = 1 if target.classes else 0
-    found = pushes(predictor, inputs, "text", text, code)
+    found = attribute_words(predictor, inputs, "text", text, code)
     assert (
         " ".join(text[p.start : p.stop] for p in found) == "The good plot , a bad Film of unheard ."
     )
@@ -95,13 +95,13 @@ def test_effect_is_what_the_prediction_loses_without_the_word(task: str) -> None
         scores = predictor.scores(row.assign(t=[text]))[0]
         return float(scores) if task == "regression" else float(logit(scores[code]))
 
-    for push in found:
-        without = text[: push.start] + text[push.stop :]
-        assert push.effect == pytest.approx(told(text) - told(without), abs=1e-4)
+    for attribution in found:
+        without = text[: attribution.start] + text[attribution.stop :]
+        assert attribution.effect == pytest.approx(told(text) - told(without), abs=1e-4)
     if task == "binary":
-        for push in found:
-            weight = weight_of(predictor, text[push.start : push.stop])[0]
-            assert push.effect == pytest.approx(weight / 2, abs=1e-5)
+        for attribution in found:
+            weight = weight_of(predictor, text[attribution.start : attribution.stop])[0]
+            assert attribution.effect == pytest.approx(weight / 2, abs=1e-5)
 
 
 def test_log_odds_are_those_of_the_probabilities() -> None:
@@ -134,13 +134,13 @@ def test_long_text_is_measured_where_the_push_is() -> None:
 
     found = leave_out(reading, score, most=160)
     assert asked <= 161
-    strongest = max(found, key=lambda push: push.effect)
+    strongest = max(found, key=lambda attribution: attribution.effect)
     assert reading.text[strongest.start : strongest.stop] == "key"
     assert strongest.n_words == 1
     assert strongest.effect == pytest.approx(5.001)
     # All words are accounted for, each once.
-    assert sum(push.n_words for push in found) == 4000
-    assert sum(push.effect for push in found) == pytest.approx(5 + 4.0)
+    assert sum(attribution.n_words for attribution in found) == 4000
+    assert sum(attribution.effect for attribution in found) == pytest.approx(5 + 4.0)
     assert all(a.stop < b.start for a, b in itertools.pairwise(found))
 
 
@@ -219,16 +219,16 @@ def test_lengths_and_coverage() -> None:
 def test_passage_of_a_long_text_is_around_its_strongest_words() -> None:
     text = ("filler words " * 60) + "splendid" + (" filler words" * 60)
     at = text.index("splendid")
-    found = passage(text, [WordAttribution(0, 6, 0.1), WordAttribution(at, at + 8, -2.0)])
+    found = text_excerpts(text, [WordAttribution(0, 6, 0.1), WordAttribution(at, at + 8, -2.0)])
     pieces = [piece for excerpt in found["excerpts"] for piece in excerpt]
     assert ("splendid", -2.0) in pieces
     assert ("filler", 0.1) in pieces
     assert sum(len(piece) for piece, _ in pieces) <= SHOWN
     assert (found["is_begun"], found["is_ended"]) == (True, False)
     assert all(excerpt[0][0].split()[0] in ("filler", "words") for excerpt in found["excerpts"])
-    whole = passage(text, [WordAttribution(at, at + 8, -2.0)], whole=True)
+    whole = text_excerpts(text, [WordAttribution(at, at + 8, -2.0)], whole=True)
     assert "".join(piece for piece, _ in whole["excerpts"][0]) == text
-    assert passage("", [])["excerpts"] == [[]]
+    assert text_excerpts("", [])["excerpts"] == [[]]
 
 
 def test_judged_rows_of_values_and_labels() -> None:

@@ -33,7 +33,7 @@ from kerasnn.metrics.registry import METRICS
 from kerasnn.prediction.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.report import render
-from kerasnn.report.data import decision_boundary, tell
+from kerasnn.report.data import build_report_data, decision_boundary
 from kerasnn.signature import Signature
 
 LABELS = ("comedy", "drama", "war", "<b>x</b>")
@@ -251,7 +251,7 @@ def test_importance_and_slices() -> None:
 
 
 def report_data(predictions: Predictions, scores: Scores) -> dict[str, Any]:
-    return tell(
+    return build_report_data(
         examples_origin="films.csv",
         schema=SCHEMA,
         n_rows={"train": 700, "validation": 150, "test": 300},

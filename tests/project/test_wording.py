@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kerasnn.evaluation.coverage import Trust
+from kerasnn.evaluation.coverage import Coverage
 
 ROOT = Path(__file__).parents[2]
 # Each was quoted by a reader who did not understand it.
@@ -62,7 +62,9 @@ def test_odd_sentences_stay_away() -> None:
     ],
 )
 def test_coverage_is_a_sentence(task: str, expected: str) -> None:
-    trust = Trust(0.9, 0.9, interval=(0.8, 1.0), n_margins=50.0, size=1.0, curve=())
-    [sentence] = trust.sentences(task)
+    coverage = Coverage(
+        0.9, 0.9, interval=(0.8, 1.0), n_calibration_rows=50.0, mean_size=1.0, curve=()
+    )
+    [sentence] = coverage.sentences(task)
     interval = "(95 % interval 80.0 % to 100.0 %)"
     assert sentence.startswith(f"The 90 % prediction {expected.format(interval)}")

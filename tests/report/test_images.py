@@ -28,7 +28,7 @@ from kerasnn.prediction.streaming import predict_labelled
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.report import render
 from kerasnn.report.sections.images import draw as report_images
-from kerasnn.report.sections.images.collect import gallery
+from kerasnn.report.sections.images.collect import image_section
 from kerasnn.runs import summary
 from kerasnn.runs.tabular import Run
 
@@ -163,7 +163,7 @@ def test_cards_are_the_worst_and_the_surest_rows(run: Run) -> None:
     predictions = predict_labelled(run.predictor, test)
     truth = predictions.scores[np.arange(len(test)), predictions.truth]
     right = predictions.decision == predictions.truth
-    most_confident = told(run)["surest"]
+    most_confident = told(run)["most_confident"]
     assert most_confident[0]["probability"] == pytest.approx(truth[right].max(), abs=1e-5)
     assert all(card["truth"] == card["decided"] for card in most_confident)
     worst = told(run)["worst"]
@@ -195,7 +195,7 @@ def test_pairs_are_the_most_frequent_confusions(run: Run) -> None:
     given = predict_labelled(run.predictor, test)
     given.decision[:] = 1 - given.truth
     given.decision[given.truth == 1] = np.where(np.arange((given.truth == 1).sum()) < 2, 0, 1)
-    found = gallery(run.predictor, test, test, given, look_inside=False)
+    found = image_section(run.predictor, test, test, given, look_inside=False)
     assert found is not None
     n_first = int((given.truth == 0).sum())
     assert [(pair["truth"], pair["count"]) for pair in found["pairs"]] == [
@@ -249,7 +249,7 @@ def test_run_in_memory_has_thumbnails_but_looks_not_inside() -> None:
 def test_several_labels(tmp_path: Path) -> None:
     cells = np.array(["top|red", "red", "top", "top|blue"])[np.arange(80) % 4]
     run = train(squares(80), cells, tmp_path / "run", task="multilabel")
-    cards = told(run)["worst"] + told(run)["surest"]
+    cards = told(run)["worst"] + told(run)["most_confident"]
     assert {card["truth"] for card in cards} <= {"red, top", "red", "top", "blue, top"}
     assert {sample["label"] for sample in told(run)["samples"]} == {"blue", "red", "top"}
     assert told(run)["pairs"] == []
@@ -281,7 +281,7 @@ def test_cards_name_the_files(tmp_path: Path) -> None:
         output=tmp_path / "run",
         baselines=False,
     )
-    cards = told(run)["worst"] + told(run)["surest"]
+    cards = told(run)["worst"] + told(run)["most_confident"]
     assert all(re.fullmatch(r"(up|down)/\d\d\.png", card["name"]) for card in cards)
     assert all(card["name"].startswith(card["truth"]) for card in cards)
     found = told(run)["originals"]
@@ -308,7 +308,7 @@ Change = Callable[[dict[str, Any]], Any]
 )
 def test_file_of_a_stranger_that_is_no_picture_is_refused(run: Run, text: Any) -> None:
     report_data = copy.deepcopy(run.bundle.report)
-    report_data["images"]["files"][report_data["images"]["surest"][0]["file"]] = text
+    report_data["images"]["files"][report_data["images"]["most_confident"][0]["file"]] = text
     with pytest.raises(ModelRefusedError, match="picture"):
         render(report_data)
 
@@ -318,8 +318,8 @@ def test_file_of_a_stranger_that_is_no_picture_is_refused(run: Run, text: Any) -
     [
         lambda images: images.update(files={}),
         lambda images: images.update(samples=3),
-        lambda images: images["surest"][0].update(file=10**6),
-        lambda images: images["surest"][0].pop("name"),
+        lambda images: images["most_confident"][0].update(file=10**6),
+        lambda images: images["most_confident"][0].pop("name"),
         lambda images: images.update(size="wide"),
         lambda images: images["filters"].update(shown="many"),
         lambda images: images["augmented"].update(rows=[None]),
@@ -335,7 +335,7 @@ def test_damaged_pictures_are_refused_in_a_line(run: Run, change: Change) -> Non
 def test_words_of_a_stranger_stay_words(run: Run) -> None:
     report_data = copy.deepcopy(run.bundle.report)
     images = report_data["images"]
-    for card in [*images["surest"], *images["attention"]["right"]]:
+    for card in [*images["most_confident"], *images["attention"]["right"]]:
         card.update(name=HOSTILE, truth=HOSTILE, decided=f'" onerror="{HOSTILE}')
     images["attention"]["layer"] = images["filters"]["layer"] = HOSTILE
     images["augmented"]["changes"] = [HOSTILE]
@@ -414,7 +414,9 @@ def test_only_the_images_shown_are_read_from_disk() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(StoredPixels, "__getitem__", counted)
-        found = gallery(Predictor(preprocessor, network), frame, frame, given, changes=["shift"])
+        found = image_section(
+            Predictor(preprocessor, network), frame, frame, given, changes=["shift"]
+        )
     assert found is not None
     assert sum(read) < 200
     assert sum(map(len, found["files"])) < 2**20

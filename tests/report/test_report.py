@@ -28,7 +28,7 @@ from kerasnn.metrics.predictions import Predictions
 from kerasnn.prediction.predictor import Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.report import page, render
-from kerasnn.report.data import decision_boundary, tell
+from kerasnn.report.data import build_report_data, decision_boundary
 from kerasnn.report.drawing import MUTED, draw, shorten, themed
 from kerasnn.report.page import duration, standing
 from kerasnn.report.sections import classification_errors, layer_probes, regression_errors
@@ -149,7 +149,7 @@ def story_of(task: Task, **changes: Any) -> dict[str, Any]:
         "warnings": [f"beware {HOSTILE}", f"beware {HOSTILE}", 'a "quoted" & odd one'],
         "boundary": boundary(task),
     }
-    return tell(**{**arguments, **changes})
+    return build_report_data(**{**arguments, **changes})
 
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")

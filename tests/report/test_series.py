@@ -15,7 +15,13 @@ import kerasnn
 from kerasnn.errors import ModelRefusedError
 from kerasnn.prediction.streaming import predict_labelled
 from kerasnn.report import render
-from kerasnn.report.sections.series.collect import CHANNELS, FEWER_POINTS, POINTS, lines_of, traces
+from kerasnn.report.sections.series.collect import (
+    CHANNELS,
+    FEWER_POINTS,
+    POINTS,
+    lines_of,
+    series_section,
+)
 from kerasnn.report.sections.series.draw import HEIGHT, WIDTH, picture
 from kerasnn.runs.tabular import Run
 
@@ -49,11 +55,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_page_shows_lines_of_each_class_and_of_mistakes(run: Run) -> None:
     assert run.folder is not None
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    told = run.bundle.report["traces"]
+    told = run.bundle.report["series"]
     shown = told["samples"]
     assert {sample["label"] for sample in shown} == {"slow", HOSTILE}
     n_lines = sum(len(sample["lines"]) for sample in shown)
-    n_lines += len(told["worst"]) + len(told["surest"])
+    n_lines += len(told["worst"]) + len(told["most_confident"])
     assert page.count('<svg class="trace"') == n_lines
     assert "Samples of ‘wave’" in page
     assert "The most confident ones" in page
@@ -64,10 +70,10 @@ def test_page_shows_lines_of_each_class_and_of_mistakes(run: Run) -> None:
 def test_mistakes_are_the_rows_that_were_decided_wrongly(run: Run) -> None:
     given = predict_labelled(run.predictor, run.holdout("test"))
     wrong = (given.decision != given.truth).sum()
-    told = run.bundle.report["traces"]
+    told = run.bundle.report["series"]
     assert len(told["worst"]) == min(12, wrong)
     assert all(card["truth"] != card["decided"] for card in told["worst"])
-    assert all(card["truth"] == card["decided"] for card in told["surest"])
+    assert all(card["truth"] == card["decided"] for card in told["most_confident"])
 
 
 def test_lines_hold_the_extremes_of_each_piece() -> None:
@@ -108,7 +114,7 @@ def test_story_is_plain_and_bounded(run: Run) -> None:
         json.dumps(report_data)
     )
     frame = run.holdout("test")
-    found = traces(run.predictor, frame, frame, predict_labelled(run.predictor, frame))
+    found = series_section(run.predictor, frame, frame, predict_labelled(run.predictor, frame))
     # As large for a hundred times as many rows.
     assert len(json.dumps(found)) < 300_000
 
@@ -121,7 +127,7 @@ def test_run_without_series_has_none(tmp_path: Path) -> None:
         set={"width": 4, "epochs": 1},
         baselines=False,
     )
-    assert "traces" not in run.bundle.report
+    assert "series" not in run.bundle.report
     assert "texts" not in run.bundle.report
 
 
@@ -129,10 +135,10 @@ def test_run_without_series_has_none(tmp_path: Path) -> None:
 def test_damaged_story_is_refused(run: Run, damage: str) -> None:
     report_data = copy.deepcopy(run.bundle.report)
     if damage == "lines":
-        report_data["traces"]["samples"][0]["lines"][0][0][0] = ["x", "y"]
+        report_data["series"]["samples"][0]["lines"][0][0][0] = ["x", "y"]
     elif damage == "label":
-        del report_data["traces"]["samples"][0]["label"]
+        del report_data["series"]["samples"][0]["label"]
     else:
-        report_data["traces"]["worst"] = 3
+        report_data["series"]["worst"] = 3
     with pytest.raises(ModelRefusedError, match="series in the report of the run are damaged"):
         render(report_data)

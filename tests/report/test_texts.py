@@ -23,7 +23,7 @@ from kerasnn.options import PreprocessingOptions
 from kerasnn.prediction.streaming import predict_labelled
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.report import render
-from kerasnn.report.sections.texts.collect import readings
+from kerasnn.report.sections.texts.collect import text_section
 from kerasnn.runs.tabular import Run
 
 HOSTILE = "<script>alert('x')</script>"
@@ -126,15 +126,15 @@ def test_cards_hold_the_worst_rows_as_they_were_written(run: Run) -> None:
     cards = told(run)["worst"]
     assert len(cards) == min(10, len(wrong))
     for card, row in zip(cards, worst, strict=False):
-        [passage] = card["passages"]
+        [passage] = card["texts"]
         [excerpt] = passage["excerpts"]
         assert "".join(piece for piece, _ in excerpt) == test["review"].iloc[row]
         assert card["probability_of_truth"] == pytest.approx(truth[row])
-        assert card["about"] == card["decided"] != card["truth"]
+        assert card["target_class"] == card["decided"] != card["truth"]
 
 
 def test_words_of_the_classes_are_the_most_telling(run: Run) -> None:
-    groups = {group["label"]: group["words"] for group in told(run)["columns"][0]["telling"]}
+    groups = {group["label"]: group["words"] for group in told(run)["columns"][0]["top_words"]}
     assert groups["yes & <no>"][0]["word"] == "splendid"
     assert groups["no"][0]["word"] == "dreadful"
     test = run.holdout("test")
@@ -155,20 +155,20 @@ def test_story_is_plain_and_bounded(run: Run) -> None:
     )
     frame = reviews(40)
     frame["review"] = [f"{text} {'long words here ' * 2000}" for text in frame["review"]]
-    found = readings(run.predictor, frame, frame, predict_labelled(run.predictor, frame))
+    found = text_section(run.predictor, frame, frame, predict_labelled(run.predictor, frame))
     assert len(json.dumps(found)) < 200_000
 
 
 def test_interrupted_run_leaves_no_word_out(run: Run) -> None:
     frame = run.holdout("test")
     given = predict_labelled(run.predictor, frame)
-    found = readings(run.predictor, frame, frame, given, look_inside=False)
+    found = text_section(run.predictor, frame, frame, given, look_inside=False)
     assert found is not None
-    assert found["columns"][0]["telling"] == []
+    assert found["columns"][0]["top_words"] == []
     assert all(
         effect is None
         for card in found["worst"]
-        for passage in card["passages"]
+        for passage in card["texts"]
         for excerpt in passage["excerpts"]
         for _, effect in excerpt
     )
@@ -190,15 +190,15 @@ def test_regression_of_two_text_columns(tmp_path: Path) -> None:
     text = " ".join("".join(page(run).words).split())
     for part in ["Length of ‘title’", "The largest errors", "raise score", "Blue words raise"]:
         assert part in text
-    assert {each["column"] for each in told(run)["worst"][0]["passages"]} == {"review", "title"}
+    assert {each["column"] for each in told(run)["worst"][0]["texts"]} == {"review", "title"}
     assert {each["column"] for each in run.bundle.report["importance"]} == {"review", "title"}
 
 
 DAMAGES = {
-    "effects": lambda texts: texts["worst"][0]["passages"][0]["excerpts"][0].append(["x", "y"]),
+    "effects": lambda texts: texts["worst"][0]["texts"][0]["excerpts"][0].append(["x", "y"]),
     "columns": lambda texts: texts.update(columns=[{}]),
     "cards": lambda texts: texts.update(worst=3),
-    "words": lambda texts: texts["columns"][0]["telling"][0].pop("words"),
+    "words": lambda texts: texts["columns"][0]["top_words"][0].pop("words"),
 }
 
 

@@ -61,7 +61,7 @@ def test_explanation_is_what_the_run_predicts(run: Run, folder: Path) -> None:
         expected = {name: row[f"probability:{name}"] for name in CLASSES}
         assert each.probabilities == pytest.approx(expected)
         assert list(each.probabilities) == sorted(expected, key=lambda name: -expected[name])
-        assert each.about == each.prediction == next(iter(each.probabilities))
+        assert each.target_class == each.prediction == next(iter(each.probabilities))
     assert first.name == str(paths[0])
     np.testing.assert_array_equal(first.image, np.asarray(Image.open(paths[0])))
 
@@ -71,7 +71,7 @@ def test_heat_is_grad_cam_in_the_size_of_the_image(run: Run) -> None:
     from kerasnn.explain.saliency import grad_cam
 
     images = coloured(3)[0]
-    found = run.explain(images, about="red", layer="image_block_1_a_activation")
+    found = run.explain(images, target_class="red", layer="image_block_1_a_activation")
     codes = np.full(3, CLASSES.index("red"))
     expected = grad_cam(
         run.predictor.network,
@@ -82,7 +82,7 @@ def test_heat_is_grad_cam_in_the_size_of_the_image(run: Run) -> None:
     )
     heats = resample(expected, 12, 12).clip(0, 1)
     np.testing.assert_allclose([each.heat for each in found], heats, atol=1e-5)
-    assert {(each.about, each.method) for each in found} == {("red", "grad_cam")}
+    assert {(each.target_class, each.method) for each in found} == {("red", "grad_cam")}
     assert [each.name for each in found] == ["row 0", "row 1", "row 2"]
     assert all(each.maps is not None and each.maps.shape == (12, 12, 4) for each in found)
 
@@ -220,10 +220,10 @@ def test_mixed_table_of_a_number_is_explained_by_rows(tmp_path: Path) -> None:
     found = run.explain({"photo": images[:3], "size": size[:3]})
     predicted = run.predict({"photo": images[:3], "size": size[:3]})
     assert [each.prediction for each in found] == pytest.approx(predicted["prediction"].tolist())
-    assert all(not each.probabilities and each.about is None for each in found)
+    assert all(not each.probabilities and each.target_class is None for each in found)
     assert Image.open(io.BytesIO(found[0].picture())).format == "PNG"
     with pytest.raises(ConfigError, match="the target is a number"):
-        run.explain({"photo": images[:1], "size": size[:1]}, about="red")
+        run.explain({"photo": images[:1], "size": size[:1]}, target_class="red")
     with pytest.raises(DataError, match="a column is missing: 'size'"):
         run.explain(images)
 
@@ -240,7 +240,7 @@ def test_network_without_maps_has_no_layer_to_choose() -> None:
     with pytest.raises(ConfigError, match="no convolution"):
         run.explain(images[0], layer="hidden_1")
     with pytest.raises(UnknownNameError, match="unknown class 'pink'"):
-        run.explain(images[0], about="pink")
+        run.explain(images[0], target_class="pink")
 
 
 def test_images_that_can_not_be_read_do_not_stop_the_others(

@@ -74,23 +74,23 @@ def test_explanation_is_what_the_run_predicts(run: Run) -> None:
     text = "Splendid, in the end"
     [found] = run.explain(text)
     [row] = run.predict({"review": [text]}).to_dict("records")
-    assert found.prediction == row["prediction"] == found.about == "good"
+    assert found.prediction == row["prediction"] == found.target_class == "good"
     expected = {name: row[f"probability:{name}"] for name in ("bad", "good")}
     assert found.probabilities == pytest.approx(expected)
     assert found.strength == pytest.approx(logit(expected["good"]), abs=1e-4)
-    for push in found.texts[0].pushes:
-        without = text[: push.start] + text[push.stop :]
+    for attribution in found.texts[0].attributions:
+        without = text[: attribution.start] + text[attribution.stop :]
         [other] = run.predict({"review": [without]}).to_dict("records")
         change = found.strength - logit(other["probability:good"])
-        assert push.effect == pytest.approx(change, abs=1e-4)
+        assert attribution.effect == pytest.approx(change, abs=1e-4)
     assert found.words()[0][0] == "Splendid"
 
 
 def test_class_asked_about_turns_the_pushes_round(run: Run) -> None:
-    [good] = run.explain(GOOD, about="good")
-    [bad] = run.explain(GOOD, about="bad")
+    [good] = run.explain(GOOD, target_class="good")
+    [bad] = run.explain(GOOD, target_class="bad")
     assert bad.strength == pytest.approx(-good.strength)
-    pairs = zip(good.texts[0].pushes, bad.texts[0].pushes, strict=True)
+    pairs = zip(good.texts[0].attributions, bad.texts[0].attributions, strict=True)
     assert all(a.effect == pytest.approx(-b.effect) for a, b in pairs)
 
 
@@ -185,8 +185,11 @@ def test_empty_text_is_a_value(run: Run) -> None:
     [
         (["--class", "goood", GOOD], "unknown class 'goood' – did you mean 'good'?"),
         (["--layer", "x", GOOD], "--layer is for images, and the run is one of texts – see "),
-        (["--beside", "reviw=x", GOOD], "unknown column 'reviw' – did you mean 'review'?"),
-        (["--beside", "review=x", GOOD], "`beside` has a value for each text column, so no "),
+        (["--other-column", "reviw=x", GOOD], "unknown column 'reviw' – did you mean 'review'?"),
+        (
+            ["--other-column", "review=x", GOOD],
+            "`other_columns` has a value for each text column, so no ",
+        ),
         (["none.csv"], "no such file (none.csv) – check the path"),
         (["none.cvs"], "no such file (none.cvs) – check the path"),
         ([], "name an image or a text, or give --list-layers – see "),
@@ -207,7 +210,7 @@ def test_files_that_are_no_texts(run: Run, tmp_path: Path) -> None:
     assert error_line(run.folder, path).startswith(f"the file is empty ({path})")
     table = tmp_path / "new.csv"
     table.write_text("review\nfine\n")
-    assert "a table has columns of its own" in error_line(run.folder, table, "--beside", "review=x")
+    assert "a table has columns of its own" in error_line(run.folder, table, "--other-column", "review=x")
     table.write_text("text\nfine\n")
     assert "a column is missing: 'review'" in error_line(run.folder, table)
 
@@ -215,15 +218,15 @@ def test_files_that_are_no_texts(run: Run, tmp_path: Path) -> None:
 def test_other_columns_are_given_or_missing(mixed: Run) -> None:
     with pytest.warns(KerasnnWarning, match="taken as 'review', and what is not given is missing"):
         [alone] = mixed.explain(GOOD)
-    [given] = mixed.explain(GOOD, beside={"title": "another one", "age": 44.0})
+    [given] = mixed.explain(GOOD, other_columns={"title": "another one", "age": 44.0})
     row = {"review": [GOOD], "title": ["another one"], "age": [44.0]}
     assert given.probabilities["good"] == pytest.approx(
         mixed.predict(row)["probability:good"].iloc[0]
     )
     assert [each.column for each in given.texts] == ["review", "title"]
     assert [each.text for each in alone.texts] == [GOOD, ""]
-    result = invoke(mixed.folder, GOOD, "--beside", "age=44", "--json")
-    assert "'title' – add --beside NAME=VALUE, or give a table" in result.stderr
+    result = invoke(mixed.folder, GOOD, "--other-column", "age=44", "--json")
+    assert "'title' – add --other-column NAME=VALUE, or give a table" in result.stderr
     [told] = json.loads(result.stdout)
     assert told["prediction"] == "good"
 
@@ -243,7 +246,7 @@ def test_number_is_explained_in_its_unit() -> None:
     assert found.prediction == pytest.approx(value)
     [effect] = [effect for word, effect in found.words() if word == "splendid"]
     assert effect == pytest.approx(value - without, abs=1e-4)
-    assert found.about is None
+    assert found.target_class is None
     lines = list(bars.shown(found))
     assert lines[0].endswith(f"\t{value:.6g}")
     assert lines[1] == f"  {value:.6g} is the sum of"
@@ -252,7 +255,7 @@ def test_number_is_explained_in_its_unit() -> None:
     parts = [float(line.split()[0]) for line in lines[2:]]
     assert sum(parts) == pytest.approx(value, abs=0.04)
     with pytest.raises(ConfigError, match="the target is a number"):
-        run.explain(GOOD, about="good")
+        run.explain(GOOD, target_class="good")
 
 
 def test_run_with_neither(tmp_path: Path) -> None:
@@ -274,4 +277,4 @@ def test_run_with_neither(tmp_path: Path) -> None:
 
 def test_unknown_class_in_python(run: Run) -> None:
     with pytest.raises(UnknownNameError, match="unknown class 'fine'"):
-        run.explain(GOOD, about="fine")
+        run.explain(GOOD, target_class="fine")

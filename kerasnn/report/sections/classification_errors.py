@@ -228,11 +228,11 @@ def _calibration_sentence(
     else:
         verdict = f"the network is {'overconfident' if excess > 0 else 'underconfident'}"
     rows = "labels of rows" if report_data["task"] == "multilabel" else "rows"
-    trust, more = report_data["scores"].get("trust"), ""
-    if trust:
-        before, chance = percent(trust["error_before"]), percent(trust["error_by_chance"])
+    coverage, more = report_data["scores"].get("coverage"), ""
+    if coverage:
+        before, chance = percent(coverage["error_before"]), percent(coverage["error_by_chance"])
         more = (
-            f" Before temperature scaling (T = {trust['temperature']:.3g}) it was {before}; "
+            f" Before temperature scaling (T = {coverage['temperature']:.3g}) it was {before}; "
             f"perfectly calibrated probabilities would show about {chance} on this many rows."
         )
     return (

@@ -25,19 +25,19 @@ ReportData = dict[str, Any]
 
 def drawings(report_data: ReportData) -> list[Drawing]:
     """Asked against held, and what the sets or intervals of 90 % are like; nothing if not known."""
-    trust = report_data["scores"].get("trust")
-    if not trust:
+    coverage = report_data["scores"].get("coverage")
+    if not coverage:
         return []
-    found = [_promises(report_data, trust)]
-    if trust["sizes"]:
-        found.append(_sets(trust))
-    if trust["band"]:
-        found.append(_intervals(report_data, trust))
+    found = [_promises(report_data, coverage)]
+    if coverage["sizes"]:
+        found.append(_sets(coverage))
+    if coverage["band"]:
+        found.append(_intervals(report_data, coverage))
     return found
 
 
-def _promises(report_data: ReportData, trust: ReportData) -> Drawing:
-    asked, held, _ = np.array(trust["curve"], dtype=float).T
+def _promises(report_data: ReportData, coverage: ReportData) -> Drawing:
+    asked, held, _ = np.array(coverage["curve"], dtype=float).T
 
     def paint(axes: Axes) -> None:
         line = np.linspace(asked[0], 1, 101)
@@ -45,7 +45,7 @@ def _promises(report_data: ReportData, trust: ReportData) -> Drawing:
         axes.fill_between(line, line - reach, line + reach, color=MUTED, alpha=0.25, linewidth=0)
         axes.plot(line, line, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
         axes.plot(asked, held, color=ACCENT, marker="o", markersize=3.8)
-        at = (trust["asked"], trust["held"])
+        at = (coverage["level"], coverage["observed"])
         axes.plot(*at, "o", color=WARM, markersize=7, zorder=4)
         axes.annotate(
             _exactly(at[1]), at, (-9, 7), textcoords="offset points", ha="right", color=INK
@@ -54,11 +54,11 @@ def _promises(report_data: ReportData, trust: ReportData) -> Drawing:
         axes.set(xlim=(asked[0] - 0.01, 1.01), ylim=(low - 0.02, 1.02))
         axes.set(xlabel="coverage asked for", ylabel="coverage on these rows")
 
-    return draw("Coverage", _promises_sentence(report_data, trust), paint)
+    return draw("Coverage", _promises_sentence(report_data, coverage), paint)
 
 
-def _promises_sentence(report_data: ReportData, trust: ReportData) -> str:
-    asked, held, (low, high) = trust["asked"], trust["held"], trust["interval"]
+def _promises_sentence(report_data: ReportData, coverage: ReportData) -> str:
+    asked, held, (low, high) = coverage["level"], coverage["observed"], coverage["interval"]
     off = held - asked
     name = "intervals" if report_data["task"] == "regression" else "sets"
     truth = {"regression": "true value", "multilabel": "true labels"}.get(
@@ -70,7 +70,7 @@ def _promises_sentence(report_data: ReportData, trust: ReportData) -> str:
     )
     if abs(off) <= _by_chance(report_data, asked):
         sentence += " This agrees with the coverage that was asked for."
-    elif off > 0 and trust["sizes"] and trust["size"] <= 1:
+    elif off > 0 and coverage["sizes"] and coverage["mean_size"] <= 1:
         sentence += " This is more than was asked for: no set is empty, and the most probable class alone is right more often."
     elif off > 0:
         sentence += " This is more than was asked for."
@@ -83,7 +83,7 @@ def _by_chance(report_data: ReportData, share: Any) -> Any:
     """How far off a right coverage is in 95 of 100 tables: both parts have but so many rows."""
     tested, conformal_calibration = (
         report_data["scores"]["n_rows"],
-        report_data["scores"]["trust"]["n_margins"],
+        report_data["scores"]["coverage"]["n_calibration_rows"],
     )
     return 1.96 * np.sqrt(share * (1 - share) * (1 / tested + 1 / conformal_calibration))
 
@@ -93,9 +93,9 @@ def _exactly(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _sets(trust: ReportData) -> Drawing:
+def _sets(coverage: ReportData) -> Drawing:
     sizes, shares, hits = (
-        np.array(each, dtype=float) for each in zip(*trust["sizes"], strict=True)
+        np.array(each, dtype=float) for each in zip(*coverage["sizes"], strict=True)
     )
     places = np.arange(len(sizes))
 
@@ -121,7 +121,7 @@ def _sets(trust: ReportData) -> Drawing:
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("share of the rows")
 
-    return draw(f"{percent(trust['asked'])} prediction sets", _sets_sentence(trust), paint)
+    return draw(f"{percent(coverage['level'])} prediction sets", _sets_sentence(coverage), paint)
 
 
 def _classes(size: int) -> str:
@@ -130,20 +130,20 @@ def _classes(size: int) -> str:
     return f"{size} or more" if size == MOST_SIZES else f"{size} classes"
 
 
-def _sets_sentence(trust: ReportData) -> str:
-    sentence = f"The mean set size is {figure_of(trust['size'])}; no set is empty."
-    if trust["least"]:
-        label, share = trust["least"]
+def _sets_sentence(coverage: ReportData) -> str:
+    sentence = f"The mean set size is {figure_of(coverage['mean_size'])}; no set is empty."
+    if coverage["lowest_class"]:
+        label, share = coverage["lowest_class"]
         sentence += (
             f" The class with the lowest coverage is ‘{shorten(label, 40)}’: {percent(share)}."
         )
     return sentence
 
 
-def _intervals(report_data: ReportData, trust: ReportData) -> Drawing:
+def _intervals(report_data: ReportData, coverage: ReportData) -> Drawing:
     rows, target = report_data["errors"]["rows"], shorten(report_data["target"], 30)
     value, truth = np.array(rows["prediction"], float), np.array(rows["truth"], float)
-    at, reach = np.array(trust["band"], dtype=float).T
+    at, reach = np.array(coverage["band"], dtype=float).T
     off = value - truth
     held = np.abs(off) <= np.interp(value, at, reach)
     # A few rows that are far off would leave a line of the band.
@@ -167,11 +167,11 @@ def _intervals(report_data: ReportData, trust: ReportData) -> Drawing:
         axes.axhline(0, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.set(xlabel=f"{target}, predicted", ylabel="predicted − true", ylim=(-most, most))
 
-    sentence = f"The mean width is {figure_of(trust['size'])}"
+    sentence = f"The mean width is {figure_of(coverage['mean_size'])}"
     if reach.max() > 1.5 * reach.min():
         ends = (figure_of(2 * float(each)) for each in (reach.min(), reach.max()))
         sentence += "; it ranges from {} to {}, wider where errors are larger".format(*ends)
     sentence += ". Colored points lie outside their interval."
     if not shown.all():
         sentence += f" {int((~shown).sum())} of {len(off)} rows lie outside the plotted range."
-    return draw(f"{percent(trust['asked'])} prediction intervals", sentence, paint)
+    return draw(f"{percent(coverage['level'])} prediction intervals", sentence, paint)

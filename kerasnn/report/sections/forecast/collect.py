@@ -26,7 +26,7 @@ MOST_POINTS, MOST_PICTURES, MOST_COURSES = 400, 6, 3
 
 
 @dataclass(frozen=True)
-class Told:
+class ForecastReportInputs:
     """What the story takes from elsewhere.
 
     Args:
@@ -42,8 +42,12 @@ class Told:
     warnings: Sequence[str]
 
 
-def tell(
-    trained_model: TrainedModel, predicted_rows: PredictedRows, told: Told, *, origin: str
+def build_report_data(
+    trained_model: TrainedModel,
+    predicted_rows: PredictedRows,
+    told: ForecastReportInputs,
+    *,
+    origin: str,
 ) -> dict[str, Any]:
     """Put together what a summary and a report need.
 
@@ -86,7 +90,7 @@ def tell(
     return {**plain(report_data), "scores": scores.to_dict() if scores else None}
 
 
-def _facts(trained_model: TrainedModel, told: Told, origin: str) -> dict[str, Any]:
+def _facts(trained_model: TrainedModel, told: ForecastReportInputs, origin: str) -> dict[str, Any]:
     config, fitted = trained_model.config, trained_model.fitted
     training_setup, roles = (
         trained_model.training_setup,

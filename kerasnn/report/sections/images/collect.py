@@ -15,7 +15,7 @@ from kerasnn.data.media.decoding import ImageError, open_header
 from kerasnn.data.media.images import ImageCell
 from kerasnn.explain.thumbnails import spread
 from kerasnn.report.sections.images import filters_and_maps
-from kerasnn.report.sections.images.rows import Scene
+from kerasnn.report.sections.images.rows import ImageRows
 
 if TYPE_CHECKING:
     from kerasnn.data.media.duplicate_images import DuplicatePair
@@ -29,7 +29,7 @@ MAX_SHOWN, MAX_PAIRS, MAX_A_PAIR, MAX_LOOKED_AT = 12, 5, 4, 6
 MAX_HEADERS, MAX_SHARED = 300, 8
 
 
-def gallery(
+def image_section(
     predictor: Predictor,
     train: pd.DataFrame,
     tested: pd.DataFrame,
@@ -60,39 +60,39 @@ def gallery(
     """
     if not predictor.preprocessor.images:
         return None
-    scene = Scene(predictor, train, tested, predictions)
+    image_rows = ImageRows(predictor, train, tested, predictions)
     image = predictor.preprocessor.images[0]
-    worst, most_confident = scene.worst(MAX_SHOWN), scene.most_confident(MAX_SHOWN)
+    worst, most_confident = image_rows.worst(MAX_SHOWN), image_rows.most_confident(MAX_SHOWN)
     found: dict[str, Any] = {
         "column": image.name,
         "size": [image.height, image.width, image.channels],
         "n_columns": len(predictor.preprocessor.images),
         "originals": _originals(train[image.name]),
-        "worst": scene.cards(worst),
-        "surest": scene.cards(most_confident),
-        "pairs": _pairs(scene),
-        "samples": _samples(scene),
-        "augmented": _augmented(scene, changes, seed) if changes else None,
+        "worst": image_rows.cards(worst),
+        "most_confident": image_rows.cards(most_confident),
+        "pairs": _pairs(image_rows),
+        "samples": _samples(image_rows),
+        "augmented": _augmented(image_rows, changes, seed) if changes else None,
     }
     if shared and rows is not None and len(predictor.preprocessor.images) == 1:
-        found["shared"] = _shared(scene, rows, shared)
+        found["shared"] = _shared(image_rows, rows, shared)
     if look_inside:
-        found["filters"] = filters_and_maps.filters(scene)
+        found["filters"] = filters_and_maps.filters(image_rows)
         found["activations"] = filters_and_maps.maps(
-            scene, int(most_confident[0]) if len(most_confident) else 0
+            image_rows, int(most_confident[0]) if len(most_confident) else 0
         )
         found["attention"] = filters_and_maps.attention(
-            scene, most_confident[:MAX_LOOKED_AT], worst[:MAX_LOOKED_AT]
+            image_rows, most_confident[:MAX_LOOKED_AT], worst[:MAX_LOOKED_AT]
         )
-    return {**found, "files": scene.album.files}
+    return {**found, "files": image_rows.album.files}
 
 
-def _pairs(scene: Scene) -> list[dict[str, Any]]:
+def _pairs(image_rows: ImageRows) -> list[dict[str, Any]]:
     """What was taken for what most often, with the surest of these mistakes."""
-    given = scene.predictions
+    given = image_rows.predictions
     if given.task not in ("binary", "multiclass"):
         return []
-    wrong, n_classes = np.flatnonzero(~scene.is_right), len(given.classes)
+    wrong, n_classes = np.flatnonzero(~image_rows.is_right), len(given.classes)
     mistakes = given.truth[wrong] * n_classes + given.decision[wrong]
     kinds, counts = np.unique(mistakes, return_counts=True)
     found = []
@@ -106,20 +106,20 @@ def _pairs(scene: Scene) -> list[dict[str, Any]]:
                 "decided": given.classes[decided],
                 "count": int(counts[index]),
                 "of": int((given.truth == truth).sum()),
-                "cards": scene.cards(rows),
+                "cards": image_rows.cards(rows),
             }
         )
     return found
 
 
-def _samples(scene: Scene) -> list[dict[str, Any]]:
+def _samples(image_rows: ImageRows) -> list[dict[str, Any]]:
     """Training images of each class, or from the lowest to the highest value."""
-    preprocessor, train = scene.predictor.preprocessor, scene.train
+    preprocessor, train = image_rows.predictor.preprocessor, image_rows.train
     target = preprocessor.schema.target
     if target.task == "regression":
         values = preprocessor.coder.values(train[target.name])
         order = np.argsort(values, kind="stable")[spread(len(values), MAX_VALUES)]
-        files = scene.files(train, order)
+        files = image_rows.files(train, order)
         return [{"label": None, "values": values[order], "files": files}]
     codes = preprocessor.target(train)
     has = codes == 1 if codes.ndim == 2 else codes[:, None] == np.arange(len(target.classes))
@@ -129,29 +129,31 @@ def _samples(scene: Scene) -> list[dict[str, Any]]:
     for code in shown:
         rows = np.flatnonzero(has[:, code])
         if len(rows):
-            files = scene.files(train, rows[spread(len(rows), each)])
+            files = image_rows.files(train, rows[spread(len(rows), each)])
             found.append({"label": target.classes[code], "count": len(rows), "files": files})
     return found
 
 
-def _augmented(scene: Scene, changes: Sequence[str], seed: int) -> dict[str, Any]:
+def _augmented(image_rows: ImageRows, changes: Sequence[str], seed: int) -> dict[str, Any]:
     """Some training images, and what the network saw of each in different epochs."""
     from kerasnn.training.augmentation import Augmenter, sample_page
 
-    images = scene.predictor.preprocessor.signature.image_inputs
-    originals = scene.pixels(scene.train, spread(len(scene.train), AUGMENTED))
+    images = image_rows.predictor.preprocessor.signature.image_inputs
+    originals = image_rows.pixels(image_rows.train, spread(len(image_rows.train), AUGMENTED))
     page = sample_page(Augmenter(changes, images, seed=seed), originals, draws=DRAWS)
     rows = [
         {
-            "original": scene.album.add(original),
-            "draws": [scene.album.add(np.asarray(draw)) for draw in draws],
+            "original": image_rows.album.add(original),
+            "draws": [image_rows.album.add(np.asarray(draw)) for draw in draws],
         }
         for original, draws in zip(originals, page, strict=True)
     ]
     return {"changes": list(changes), "rows": rows}
 
 
-def _shared(scene: Scene, rows: pd.DataFrame, shared: Sequence[DuplicatePair]) -> dict[str, Any]:
+def _shared(
+    image_rows: ImageRows, rows: pd.DataFrame, shared: Sequence[DuplicatePair]
+) -> dict[str, Any]:
     """How many images are in two parts, and some of them."""
     pairs = []
     for pair in shared[:MAX_SHARED]:
@@ -159,8 +161,8 @@ def _shared(scene: Scene, rows: pd.DataFrame, shared: Sequence[DuplicatePair]) -
         pairs.append(
             {
                 "parts": [pair.part_a, pair.part_b],
-                "names": [scene.name(rows, row) for row in both],
-                "files": scene.files(rows, both),
+                "names": [image_rows.name(rows, row) for row in both],
+                "files": image_rows.files(rows, both),
             }
         )
     exact = sum(pair.kind == "exact" for pair in shared)

@@ -218,7 +218,7 @@ def _worst(report_data: ReportData, images: ReportData) -> Gallery | None:
 
 
 def _surest(report_data: ReportData, images: ReportData) -> Gallery | None:
-    cards = images["surest"]
+    cards = images["most_confident"]
     if not cards:
         return None
     if report_data["task"] == "regression":

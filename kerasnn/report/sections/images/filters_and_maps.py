@@ -16,17 +16,17 @@ from kerasnn.explain.saliency import (
     saliency,
 )
 from kerasnn.explain.thumbnails import enlarged, kernel_pictures, overlay, within
-from kerasnn.report.sections.images.rows import Scene
+from kerasnn.report.sections.images.rows import ImageRows
 
 MAX_FILTERS, MAX_MAPS = 64, 24
 # Sides in pixels: up to which 16 kernels stand in a row, of large kernels, of maps, of overlays.
 SMALL_KERNEL, KERNEL_SIDE, MAP_SIDE, OVERLAY_SIDE = 8, 28, 32, 96
 
 
-def filters(scene: Scene) -> dict[str, Any] | None:
+def filters(image_rows: ImageRows) -> dict[str, Any] | None:
     """The weights that meet the pixels first; None where none are laid out like an image."""
-    network = scene.predictor.network
-    found = first_filters(network, scene.predictor.preprocessor.signature)
+    network = image_rows.predictor.network
+    found = first_filters(network, image_rows.predictor.preprocessor.signature)
     if found is None:
         return None
     layer, kernels = found
@@ -34,7 +34,7 @@ def filters(scene: Scene) -> dict[str, Any] | None:
     is_small = max(height, width) <= SMALL_KERNEL
     pictures = kernel_pictures(kernels[: MAX_FILTERS if is_small else MAX_MAPS])
     fitted = np.stack([within(enlarged(each, SMALL_KERNEL), KERNEL_SIDE) for each in pictures])
-    file, shown = scene.album.add_sheet(fitted, columns=16 if is_small else 8)
+    file, shown = image_rows.album.add_sheet(fitted, columns=16 if is_small else 8)
     trained = [weight.path for weight in network.trainable_weights]
     fixed = not any(path.endswith(f"{layer}/kernel") for path in trained)
     return {
@@ -48,51 +48,53 @@ def filters(scene: Scene) -> dict[str, Any] | None:
     }
 
 
-def maps(scene: Scene, row: int) -> list[dict[str, Any]]:
+def maps(image_rows: ImageRows, row: int) -> list[dict[str, Any]]:
     """Maps of an early layer and of the one that Grad-CAM weighs, for one held-back row."""
-    network = scene.predictor.network
+    network = image_rows.predictor.network
     layers = feature_maps(network)
     weighty = {layer.name for layer in network.layers if layer.weights}
     early = next((name for name in layers if name not in weighty), next(iter(layers), None))
     chosen = dict.fromkeys(name for name in (early, focus_layer(network)) if name)
-    [card] = scene.cards([row])
+    [card] = image_rows.cards([row])
     found = []
     for layer in chosen:
-        values = activations(network, scene.inputs([row]), layer)[0].transpose(2, 0, 1)
+        values = activations(network, image_rows.inputs([row]), layer)[0].transpose(2, 0, 1)
         livest = np.sort(np.argsort(-values.std(axis=(1, 2)), kind="stable")[:MAX_MAPS])
         sides = [min(MAP_SIDE, side) for side in values.shape[1:]]
-        file, shown = scene.album.add_maps(resample(values[livest], *sides), columns=8)
+        file, shown = image_rows.album.add_maps(resample(values[livest], *sides), columns=8)
         shape = {"height": values.shape[1], "width": values.shape[2], "of": len(values)}
         found.append({"layer": layer, "file": file, "shown": shown, "card": card, **shape})
     return found
 
 
 def attention(
-    scene: Scene, right: NDArray[np.int64], wrong: NDArray[np.int64]
+    image_rows: ImageRows, right: NDArray[np.int64], wrong: NDArray[np.int64]
 ) -> dict[str, Any] | None:
     """What spoke for the decision, and in wrong rows what would have spoken for the truth."""
     rows = np.concatenate([right, wrong])
-    decided = scene.asked(rows)
-    method, layer, overlays = _overlays(scene, rows, decided)
+    decided = image_rows.asked(rows)
+    method, layer, overlays = _overlays(image_rows, rows, decided)
     cards = [
-        card | {"seen": scene.album.add(each)}
-        for card, each in zip(scene.cards(rows), overlays, strict=True)
+        card | {"seen": image_rows.album.add(each)}
+        for card, each in zip(image_rows.cards(rows), overlays, strict=True)
     ]
-    if len(wrong) and scene.predictions.task in ("binary", "multiclass"):
-        truth = scene.predictions.truth[wrong]
-        for card, each in zip(cards[len(right) :], _overlays(scene, wrong, truth)[2], strict=True):
-            card["missed"] = scene.album.add(each)
+    if len(wrong) and image_rows.predictions.task in ("binary", "multiclass"):
+        truth = image_rows.predictions.truth[wrong]
+        for card, each in zip(
+            cards[len(right) :], _overlays(image_rows, wrong, truth)[2], strict=True
+        ):
+            card["missed"] = image_rows.album.add(each)
     parts = {"right": cards[: len(right)], "wrong": cards[len(right) :]}
     return {"method": method, "layer": layer, **parts}
 
 
 def _overlays(
-    scene: Scene, rows: NDArray[np.int64], codes: NDArray[Any]
+    image_rows: ImageRows, rows: NDArray[np.int64], codes: NDArray[Any]
 ) -> tuple[str, str | None, list[NDArray[np.uint8]]]:
     """Method, layer, and each image under the colours of where it speaks for a class."""
-    inputs = scene.inputs(rows)
-    task = scene.predictions.task
-    found = saliency(scene.predictor.network, inputs, codes, task=task)
+    inputs = image_rows.inputs(rows)
+    task = image_rows.predictions.task
+    found = saliency(image_rows.predictor.network, inputs, codes, task=task)
     pictures = [enlarged(image, OVERLAY_SIDE) for image in inputs["image"]]
     heats = resample(found.maps, *pictures[0].shape[:2])
     overlays = [overlay(image, heat) for image, heat in zip(pictures, heats, strict=True)]

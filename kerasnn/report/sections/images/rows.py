@@ -16,7 +16,7 @@ from kerasnn.explain.thumbnails import Album
 
 
 @dataclass(frozen=True)
-class Scene(PredictedRows):
+class ImageRows(PredictedRows):
     """Labelled rows with images, what was predicted for them, and the album for what is shown.
 
     Args:

@@ -21,7 +21,7 @@ MAX_CLASSES, MAX_A_CLASS, MAX_VALUES = 12, 4, 12
 POINTS, FEWER_POINTS, CHANNELS = 90, 45, 6
 
 
-def traces(
+def series_section(
     predictor: Predictor,
     train: pd.DataFrame,
     tested: pd.DataFrame,
@@ -53,7 +53,7 @@ def traces(
         "length": column.samples if is_sound else column.length,
         "samples": _samples(predicted_rows, name),
         "worst": _cards(predicted_rows, name, predicted_rows.worst(MAX_WORST)),
-        "surest": _cards(predicted_rows, name, predicted_rows.most_confident(MAX_SUREST)),
+        "most_confident": _cards(predicted_rows, name, predicted_rows.most_confident(MAX_SUREST)),
     }
 
 

@@ -49,7 +49,7 @@ def parts(report_data: ReportData) -> dict[str, list[Traces]]:
     Raises:
         ModelRefusedError: The series are damaged.
     """
-    told = report_data.get("traces")
+    told = report_data.get("series")
     if not told:
         return {"data": [], "mistakes": []}
     try:
@@ -128,7 +128,10 @@ def _sentence(told: ReportData) -> str:
 def _mistakes(report_data: ReportData, told: ReportData) -> list[Traces]:
     titles = {
         "worst": ("The worst mistakes", "Wrong predictions with the highest probability."),
-        "surest": ("The most confident ones", "Correct predictions with the highest probability."),
+        "most_confident": (
+            "The most confident ones",
+            "Correct predictions with the highest probability.",
+        ),
     }
     if report_data["task"] == "regression":
         titles = {
@@ -136,7 +139,7 @@ def _mistakes(report_data: ReportData, told: ReportData) -> list[Traces]:
                 "The largest errors",
                 "The rows with the largest difference between predicted and true value.",
             ),
-            "surest": (
+            "most_confident": (
                 "The smallest errors",
                 "The rows with the smallest difference between predicted and true value.",
             ),

@@ -10,8 +10,8 @@ import pandas as pd
 
 from kerasnn.data.columns.values import as_texts
 from kerasnn.evaluation.predicted_rows import PredictedRows, Rows
-from kerasnn.explain.excerpts import passage
-from kerasnn.explain.occlusion import columns_of, pushes
+from kerasnn.explain.excerpts import text_excerpts
+from kerasnn.explain.occlusion import attribute_words, columns_of
 from kerasnn.report.sections.texts.top_words import coverage, lengths, top_words
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_WORST, MAX_SUREST, MAX_COLUMNS = 10, 6, 3
 
 
-def readings(
+def text_section(
     predictor: Predictor,
     train: pd.DataFrame,
     tested: pd.DataFrame,
@@ -54,7 +54,7 @@ def readings(
                 "length": column.length,
                 "lengths": lengths(column, as_texts(train[column.name])),
                 "coverage": coverage(column, as_texts(tested[column.name])),
-                "telling": top_words(predicted_rows, name, column) if look_inside else [],
+                "top_words": top_words(predicted_rows, name, column) if look_inside else [],
             }
         )
     return {
@@ -62,7 +62,7 @@ def readings(
         "worst": _cards(
             predicted_rows, predicted_rows.worst(MAX_WORST), list(columns), look_inside
         ),
-        "surest": _cards(
+        "most_confident": _cards(
             predicted_rows, predicted_rows.most_confident(MAX_SUREST), list(columns), look_inside
         ),
     }
@@ -82,15 +82,19 @@ def _cards(
     for location, row in enumerate(rows):
         one = {key: values[location : location + 1] for key, values in inputs.items()}
         code = int(asked[location])
-        passages = []
+        excerpted = []
         for name in names:
             text = texts[name][location]
-            found = pushes(predicted_rows.predictor, one, name, text, code) if look_inside else []
-            passages.append({"column": columns[name].name, **passage(text, found)})
+            found = (
+                attribute_words(predicted_rows.predictor, one, name, text, code)
+                if look_inside
+                else []
+            )
+            excerpted.append({"column": columns[name].name, **text_excerpts(text, found)})
         card = {key: _plain(value) for key, value in predicted_rows.card(int(row)).items()}
         if predicted_rows.predictions.classes:
-            card["about"] = predicted_rows.predictions.classes[code]
-        cards.append({**card, "passages": passages})
+            card["target_class"] = predicted_rows.predictions.classes[code]
+        cards.append({**card, "texts": excerpted})
     return cards
 
 

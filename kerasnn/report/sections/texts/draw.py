@@ -47,8 +47,8 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Passage:
-    """A text, or what of it is telling: excerpts of pieces."""
+class ExcerptedText:
+    """A text, whole or as excerpts, in pieces."""
 
     column: str
     excerpts: list[list[Piece]]
@@ -68,7 +68,7 @@ class Article:
     name: str
     said: str
     is_right: bool
-    passages: list[Passage]
+    texts: list[ExcerptedText]
 
 
 @dataclass(frozen=True)
@@ -121,34 +121,34 @@ def parts(report_data: ReportData) -> dict[str, list[Any]]:
         raise ModelRefusedError("the texts in the report of the run are damaged") from None
 
 
-def article(name: str, said: str, is_right: bool, passages: Sequence[Mapping[str, Any]]) -> Article:
-    """A row from the data of its passages, as of `kerasnn.explain.excerpts.passage`."""
+def article(name: str, said: str, is_right: bool, texts: Sequence[Mapping[str, Any]]) -> Article:
+    """A row from the data of its texts, from `kerasnn.explain.excerpts.text_excerpts`."""
     effects = [
         abs(effect)
-        for passage in passages
-        for excerpt in passage["excerpts"]
+        for text in texts
+        for excerpt in text["excerpts"]
         for _, effect in excerpt
         if effect is not None
     ]
     largest = max(effects, default=0.0)
-    several = len(passages) > 1
+    several = len(texts) > 1
     shown = [
-        Passage(
-            shorten(passage["column"], 60) if several else "",
+        ExcerptedText(
+            shorten(text["column"], 60) if several else "",
             [
-                [_piece(text, effect, largest) for text, effect in excerpt]
-                for excerpt in passage["excerpts"]
+                [_piece(words, effect, largest) for words, effect in excerpt]
+                for excerpt in text["excerpts"]
             ],
-            passage["is_begun"],
-            passage["is_ended"],
+            text["is_begun"],
+            text["is_ended"],
         )
-        for passage in passages
-        if any(text for excerpt in passage["excerpts"] for text, _ in excerpt) or not several
+        for text in texts
+        if any(words for excerpt in text["excerpts"] for words, _ in excerpt) or not several
     ]
     return Article(name, said, is_right, shown)
 
 
-def legend(task: str, *, about: str = "what was said") -> str:
+def legend(task: str, *, subject: str = "what was said") -> str:
     """What the colours mean."""
     if task == "regression":
         return (
@@ -156,7 +156,7 @@ def legend(task: str, *, about: str = "what was said") -> str:
             "where a word is left out."
         )
     return (
-        f"Blue words speak for {about}, orange ones against it: by as much as its log-odds change "
+        f"Blue words speak for {subject}, orange ones against it: by as much as its log-odds change "
         "where a word is left out."
     )
 
@@ -193,7 +193,7 @@ def _worst(report_data: ReportData, texts: ReportData) -> Shelf | None:
 
 
 def _surest(report_data: ReportData, texts: ReportData) -> Shelf | None:
-    if not texts["surest"]:
+    if not texts["most_confident"]:
         return None
     title, sentence = "The most confident ones", "Correct predictions with the highest probability."
     if report_data["task"] == "regression":
@@ -201,7 +201,7 @@ def _surest(report_data: ReportData, texts: ReportData) -> Shelf | None:
             "The smallest errors",
             "The rows with the smallest difference between predicted and true value.",
         )
-    return _shelf(report_data, title, sentence, texts["surest"])
+    return _shelf(report_data, title, sentence, texts["most_confident"])
 
 
 def _shelf(
@@ -212,15 +212,15 @@ def _shelf(
             card["name"],
             _said(report_data, card),
             card["truth"] == card["decided"],
-            card["passages"],
+            card["texts"],
         )
         for card in cards
     ]
     is_marked = any(
         piece.style
         for each in articles
-        for passage in each.passages
-        for excerpt in passage.excerpts
+        for excerpted in each.texts
+        for excerpt in excerpted.excerpts
         for piece in excerpt
     )
     return Shelf(
@@ -234,8 +234,8 @@ def _said(report_data: ReportData, card: ReportData) -> str:
     if report_data["task"] == "regression":
         return f"true {truth}, predicted {decided}"
     if report_data["task"] == "multilabel":
-        about = f"; the words: for {_shown(card['about'])}"
-        return f"true: {truth}; predicted: {decided}{about}"
+        subject = f"; the words: for {_shown(card['target_class'])}"
+        return f"true: {truth}; predicted: {decided}{subject}"
     if truth == decided:
         return f"{decided}, {percent(card['probability'])}"
     return (
@@ -249,7 +249,7 @@ def _shown(value: Any) -> str:
 
 
 def _telling(report_data: ReportData, column: ReportData) -> Glossary | None:
-    told = [group for group in column["telling"] if group["words"]]
+    told = [group for group in column["top_words"] if group["words"]]
     if not told:
         return None
     largest = max(word["effect"] for group in told for word in group["words"])
