@@ -210,7 +210,9 @@ def test_files_that_are_no_texts(run: Run, tmp_path: Path) -> None:
     assert error_line(run.folder, path).startswith(f"the file is empty ({path})")
     table = tmp_path / "new.csv"
     table.write_text("review\nfine\n")
-    assert "a table has columns of its own" in error_line(run.folder, table, "--other-column", "review=x")
+    assert "a table has columns of its own" in error_line(
+        run.folder, table, "--other-column", "review=x"
+    )
     table.write_text("text\nfine\n")
     assert "a column is missing: 'review'" in error_line(run.folder, table)
 
