@@ -32,7 +32,7 @@ from kerasnn.config.config import Config
 from kerasnn.config.settings import of_run
 from kerasnn.errors import KerasnnError
 from kerasnn.export.exporter import check_path
-from kerasnn.files import locks, storage
+from kerasnn.files import handles, locks, storage
 from kerasnn.runs import paths as run_paths
 from kerasnn.runs.folder import RunFolder
 from kerasnn.training import fit as fitting
@@ -138,11 +138,11 @@ def recording(root: Path) -> Iterator[list[Operation]]:
     """The operations of the block below a folder, as they come."""
     recorder = Recorder(root)
     before = storage.os
-    storage.os = locks.os = recorder  # type: ignore[assignment]
+    storage.os = locks.os = handles.os = recorder  # type: ignore[assignment]
     try:
         yield recorder.operations
     finally:
-        storage.os = locks.os = before
+        storage.os = locks.os = handles.os = before
 
 
 def apply(operation: Operation, root: Path) -> None:

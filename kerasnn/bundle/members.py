@@ -11,8 +11,9 @@ from typing import Any, BinaryIO
 
 from kerasnn.bundle.archive import LARGEST_ARCHIVE, Archive, pack
 from kerasnn.errors import DataError, ModelRefusedError, StorageError
+from kerasnn.files.handles import kind_of
 from kerasnn.files.json_values import MOST_VALUES, dumps, loads
-from kerasnn.files.storage import kind_of, list_folder, open_file, write_atomically
+from kerasnn.files.storage import list_folder, open_file, write_atomically
 
 SCHEMA = 1
 BUNDLE_NAME = "model.kerasnn"

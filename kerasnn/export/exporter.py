@@ -20,13 +20,12 @@ from kerasnn.export.page_check import check_page
 from kerasnn.export.quiet import quiet
 from kerasnn.export.serving import serving_model
 from kerasnn.export.verify import check, nasty_rows
+from kerasnn.files.handles import kind_of, not_replaced
 from kerasnn.files.storage import (
     check_output,
     check_writable,
-    kind_of,
     make_folder,
     move_into,
-    not_replaced,
     part_name,
     write_atomically,
 )

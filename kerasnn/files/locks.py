@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from kerasnn.errors import ModelRefusedError, StorageError
-from kerasnn.files.storage import AnyPath, explained, open_own, remove_leftovers
+from kerasnn.files.handles import AnyPath, open_own, storage_error
+from kerasnn.files.storage import remove_leftovers
 
 LOCK_NAME = ".lock"
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -42,7 +43,7 @@ def lock_folder(
     except (StorageError, ModelRefusedError):
         raise
     except OSError as error:
-        raise explained(error, path) from error
+        raise storage_error(error, path) from error
     try:
         remove_leftovers(folder, is_ours)
         yield

@@ -13,42 +13,27 @@ import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from kerasnn.errors import ConfigError, ModelRefusedError, StorageError
-
-Kind = Literal["file", "folder", "link", "pipe", "socket", "device"]
-AnyPath = str | os.PathLike[str]
+from kerasnn.files.handles import (
+    AnyPath,
+    kind_of,
+    kind_of_status,
+    not_a_file,
+    not_replaced,
+    open_inner,
+    open_own,
+    parent_of,
+    storage_error,
+)
 
 _TRIAL = "trial"
 _PART = re.compile(r"\.(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_KINDS: dict[int, Kind] = {
-    stat.S_IFREG: "file",
-    stat.S_IFDIR: "folder",
-    stat.S_IFLNK: "link",
-    stat.S_IFIFO: "pipe",
-    stat.S_IFSOCK: "socket",
-}
-
-
-def kind_of(path: AnyPath, *, below: Path | None = None) -> Kind | None:
-    """What is at a path, a link as such; None for nothing.
-
-    Raises:
-        ModelRefusedError: A folder on the way is a link.
-    """
-    try:
-        with _parent_of(path, below) as (parent, name):
-            return _kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
 
 
 def open_file(
@@ -69,17 +54,17 @@ def open_file(
         if below is None:
             handle = os.open(path, _READ)
         else:
-            with _parent_of(path, below) as (parent, name):
+            with parent_of(path, below) as (parent, name):
                 handle = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=parent)
     except OSError as error:
         # A socket and a device without a driver can't be opened at all.
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV):
-            raise _not_a_file(path, kind_of(path, below=below)) from None
+            raise not_a_file(path, kind_of(path, below=below)) from None
         raise
     found = os.fstat(handle)
-    if _kind(found) != "file":
+    if kind_of_status(found) != "file":
         os.close(handle)
-        raise _not_a_file(path, _kind(found))
+        raise not_a_file(path, kind_of_status(found))
     if most is not None and found.st_size > most:
         os.close(handle)
         problem = f"{Path(path).name} is larger than {most / 2**20:,.6g} MiB"
@@ -147,7 +132,7 @@ def replacing(path: AnyPath, *, below: Path | None = None) -> Iterator[BinaryIO]
         StorageError: The disk is full or the folder can't be written; the old file is intact.
     """
     try:
-        with _parent_of(path, below) as (parent, name):
+        with parent_of(path, below) as (parent, name):
             part = part_name(name)
             _check_replaceable(path, name, parent)
             # As `open` makes files: readable as far as the umask lets it be.
@@ -168,7 +153,7 @@ def replacing(path: AnyPath, *, below: Path | None = None) -> Iterator[BinaryIO]
     except (StorageError, ConfigError, ModelRefusedError):
         raise
     except OSError as error:
-        raise explained(error, path) from error
+        raise storage_error(error, path) from error
 
 
 def write_atomically(
@@ -204,7 +189,7 @@ def append(path: AnyPath, content: bytes, *, below: Path | None = None, at: int)
         StorageError: It can't be written.
     """
     try:
-        with _parent_of(path, below) as (parent, name):
+        with parent_of(path, below) as (parent, name):
             handle = open_own(path, name, parent)
             try:
                 os.ftruncate(handle, at)
@@ -217,12 +202,12 @@ def append(path: AnyPath, content: bytes, *, below: Path | None = None, at: int)
     except (StorageError, ModelRefusedError):
         raise
     except OSError as error:
-        raise explained(error, path) from error
+        raise storage_error(error, path) from error
 
 
 def remove(path: AnyPath, *, below: Path | None = None) -> None:
     """Remove a file, if it is there; of a link, the link."""
-    with contextlib.suppress(FileNotFoundError), _parent_of(path, below) as (parent, name):
+    with contextlib.suppress(FileNotFoundError), parent_of(path, below) as (parent, name):
         os.unlink(name, dir_fd=parent)
 
 
@@ -240,10 +225,10 @@ def make_folder(path: AnyPath, *, below: Path | None = None) -> None:
         folder = below
         for name in Path(path).relative_to(below).parts:
             folder = folder / name
-            with _parent_of(folder, below) as (parent, _):
+            with parent_of(folder, below) as (parent, _):
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(name, dir_fd=parent)
-                os.close(_open_inner(folder, name, parent))
+                os.close(open_inner(folder, name, parent))
     except (StorageError, ModelRefusedError):
         raise
     except OSError as error:
@@ -258,7 +243,7 @@ def list_folder(path: AnyPath, *, below: Path | None = None) -> list[str]:
         ModelRefusedError: It is a link below the folder of a run.
     """
     try:
-        with _parent_of(Path(path) / _TRIAL, below) as (folder, _):
+        with parent_of(Path(path) / _TRIAL, below) as (folder, _):
             return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
         return []
@@ -267,7 +252,7 @@ def list_folder(path: AnyPath, *, below: Path | None = None) -> list[str]:
 def move_into(path: AnyPath, location: AnyPath) -> None:
     """Give a file or folder another name on the same disk, which nothing or a file may have."""
     os.replace(path, location)
-    with _parent_of(location, None) as (parent, _):
+    with parent_of(location, None) as (parent, _):
         os.fsync(parent)
 
 
@@ -324,89 +309,13 @@ def check_writable(folder: AnyPath) -> None:
             os.close(handle)
             trial.unlink()
     except OSError as error:
-        raise explained(error, nearest, hint="choose another folder") from error
-
-
-@contextlib.contextmanager
-def _parent_of(path: AnyPath, below: Path | None) -> Iterator[tuple[int, str]]:
-    """Handle of the folder that a file lies in, and the file's name there."""
-    path = Path(path)
-    if below is None:
-        handle = os.open(path.parent, _FOLDER)
-        names: tuple[str, ...] = (path.name or os.fspath(path),)
-    else:
-        handle = os.open(below, _FOLDER)
-        names = path.relative_to(below).parts
-    try:
-        folder = below or path.parent
-        for name in names[:-1]:
-            folder = folder / name
-            inner = _open_inner(folder, name, handle)
-            os.close(handle)
-            handle = inner
-        yield handle, names[-1]
-    finally:
-        os.close(handle)
-
-
-def _open_inner(path: Path, name: str, parent: int) -> int:
-    """Open a folder in another one, without following a link."""
-    try:
-        return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
-    except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.ENOTDIR):
-            raise
-        kind = _kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
-        raise ModelRefusedError(
-            f"{name} is a {kind}, where a run has a folder", location=str(path), hint="remove it"
-        ) from None
-
-
-def open_own(path: AnyPath, name: str, parent: int | None) -> int:
-    """Open a file that is written in place, or make it; it must have no other name."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        handle = os.open(name, flags, 0o666, dir_fd=parent)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR):
-            raise _not_a_file(path, kind_of(path)) from None
-        raise
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
-        os.close(handle)
-        raise _not_a_file(path, "link" if stat.S_ISREG(found.st_mode) else _kind(found))
-    return handle
-
-
-def _kind(found: os.stat_result) -> Kind:
-    return _KINDS.get(stat.S_IFMT(found.st_mode), "device")
+        raise storage_error(error, nearest, hint="choose another folder") from error
 
 
 def _check_replaceable(path: AnyPath, name: str, parent: int) -> None:
     try:
-        kind = _kind(os.stat(name, dir_fd=parent, follow_symlinks=False))
+        kind = kind_of_status(os.stat(name, dir_fd=parent, follow_symlinks=False))
     except FileNotFoundError:
         return
     if kind != "file":
         raise not_replaced(path, kind)
-
-
-def not_replaced(path: AnyPath, kind: Kind) -> ConfigError:
-    """The refusal of an output in whose place something else than a file is."""
-    hint = "choose another name: only files are replaced"
-    return ConfigError(f"'{os.fspath(path)}' is a {kind}", hint=hint)
-
-
-def _not_a_file(path: AnyPath, kind: Kind | None) -> ModelRefusedError:
-    what = "is a link" if kind == "link" else "is not a file"
-    hint = "put a file in its place"
-    return ModelRefusedError(f"{Path(path).name} {what}", location=os.fspath(path), hint=hint)
-
-
-def explained(error: OSError, path: AnyPath, *, hint: str = "check the folder") -> StorageError:
-    """An error of the system as one of ours."""
-    if error.errno in _FULL:
-        problem, hint = "the disk is full", "free some space; what was there before is intact"
-    else:
-        problem = f"can't be written: {(error.strerror or str(error)).lower()}"
-    return StorageError(problem, location=os.fspath(path), hint=hint)

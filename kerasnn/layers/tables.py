@@ -47,7 +47,7 @@ def table_widths(signature: Signature) -> list[int]:
     """How many columns each number and each category has in what `table_parts` returns, in order.
 
     >>> from kerasnn.signature import Signature
-    >>> table_widths(Signature.table(numbers=2, categories=(4, 9), embedding_widths=(0, 3)))
+    >>> table_widths(Signature.table(numbers=2, categories=(4, (9, 3))))
     [1, 1, 3, 3]
     """
     widths = []

@@ -9,8 +9,9 @@ from typing import Any
 
 from kerasnn.errors import ConfigError, DataError, warn
 from kerasnn.evaluation.scores import Scores, render_table
+from kerasnn.files.handles import kind_of
 from kerasnn.files.json_values import loads
-from kerasnn.files.storage import kind_of, read_file
+from kerasnn.files.storage import read_file
 from kerasnn.forecasting.scores import ForecastScores
 from kerasnn.metrics import forecast as of_forecasts
 from kerasnn.metrics.registry import METRICS

@@ -38,6 +38,7 @@ from kerasnn.datasets.digests import can_be_read_again, hash_file, hash_files, h
 from kerasnn.datasets.tabular import Table, read_table
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning, ModelRefusedError
 from kerasnn.files import locks, storage
+from kerasnn.files.handles import kind_of
 from kerasnn.files.json_values import loads, shown
 from kerasnn.runs.reference import Reference
 from kerasnn.training.checkpoints import Checkpoints, folder_of
@@ -172,7 +173,7 @@ class RunFolder:
         """Write the configuration, and what tells whether the data are still the same."""
         self.write(CONFIG, config.to_text().encode())
         data = config.to_dict()["data"]
-        if can_be_read_again(data) and not storage.kind_of(self.path / DIGEST):
+        if can_be_read_again(data) and not kind_of(self.path / DIGEST):
             self.write(DIGEST, hash_files(data).encode())
 
     def begin(self, config: Config, table: Table) -> None:

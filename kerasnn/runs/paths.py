@@ -13,6 +13,7 @@ from kerasnn.config.settings import Settings, collect, of_run
 from kerasnn.data.readers.folders import PART_NAMES
 from kerasnn.errors import ConfigError
 from kerasnn.files import locks, storage
+from kerasnn.files.handles import kind_of
 from kerasnn.runs.folder import BUNDLE, CONFIG, EARLY, FILES, RunFolder, is_ours
 from kerasnn.training.checkpoints import Checkpoints
 
@@ -71,7 +72,7 @@ def resumed_settings(
 def _folder_of(run: str | os.PathLike[str]) -> Path:
     path = Path(run)
     path = path.parent if path.name == BUNDLE else path
-    if storage.kind_of(path / CONFIG) is None:
+    if kind_of(path / CONFIG) is None:
         raise ConfigError(f"no run in '{path}'", hint="give the folder of a run")
     return path
 
@@ -102,7 +103,7 @@ def _check_way(path: Path, *, force: bool) -> None:
         raise ConfigError(
             f"'{path}' is not empty", hint="choose another folder, or force its replacement"
         )
-    if storage.kind_of(path / CONFIG) != "file":
+    if kind_of(path / CONFIG) != "file":
         raise ConfigError(f"'{path}' holds something else than a run", hint="choose another folder")
 
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from kerasnn.errors import ModelRefusedError, warn
+from kerasnn.files.handles import kind_of
 from kerasnn.files.json_values import loads
 from kerasnn.files.storage import (
-    kind_of,
     list_folder,
     make_folder,
     read_file,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kerasnn.errors import MissingDependencyError, ModelRefusedError
 from kerasnn.files import storage
+from kerasnn.files.handles import kind_of
 
 if TYPE_CHECKING:
     from kerasnn.training.engine import Engine
@@ -38,7 +39,7 @@ def check_folder(run: Path) -> None:
     """
     paths = [run / FOLDER]
     for path in paths:
-        kind = storage.kind_of(path, below=run)
+        kind = kind_of(path, below=run)
         if kind == "folder":
             paths += [path / name for name in storage.list_folder(path, below=run)]
         elif kind not in (None, "file"):

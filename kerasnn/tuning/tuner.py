@@ -22,6 +22,7 @@ from kerasnn.data.readers.inputs import as_sources
 from kerasnn.datasets.tabular import Table, read_table
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
 from kerasnn.files import storage
+from kerasnn.files.handles import kind_of
 from kerasnn.prediction.calibrate import monitored
 from kerasnn.prediction.predictor import Predictor
 from kerasnn.runs.folder import BUNDLE, RunFolder
@@ -175,7 +176,7 @@ def check_installed() -> None:
 def _resumed(run: str | os.PathLike[str], now: Settings) -> Settings:
     """The settings that a search began with, with those on top that are given now."""
     path = Path(run) / FOLDER / CONFIG
-    if storage.kind_of(path, below=Path(run)) is None:
+    if kind_of(path, below=Path(run)) is None:
         raise ConfigError(f"no search in '{run}'", hint="give the folder of a search")
     before = of_run(path, below=Path(run))
     return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
@@ -358,7 +359,7 @@ class _Sitting:
     def _learned_by_start(self) -> Predictor | None:
         """What the defaults learned; None if its file is gone."""
         if self.start is None and self.folder:
-            if storage.kind_of(self._path / START, below=self.folder.path) != "file":
+            if kind_of(self._path / START, below=self.folder.path) != "file":
                 return None
             try:
                 self.start = open_bundle(self._path / START).predictor  # type: ignore[union-attr]
@@ -369,7 +370,7 @@ class _Sitting:
     def _clear_checkpoints(self, study: Study, best: int) -> None:
         """A last training that was killed goes on; of other values or once done, it begins anew."""
         assert self.folder
-        is_done = storage.kind_of(self.folder.path / BUNDLE) is not None
+        is_done = kind_of(self.folder.path / BUNDLE) is not None
         if is_done or study.notes.get("training") != best:
             self.folder.checkpoints.clear()
         storage.remove(self.folder.path / BUNDLE)

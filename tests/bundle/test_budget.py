@@ -216,9 +216,7 @@ class TestBudget:
 def test_each_model_is_within_its_budget(name: str) -> None:
     """Its weights and the states of random generators, and a fraction of the tensors."""
     forecast = Signature.forecast(48, 12, targets=2, past=1, known=1, quantiles=(0.1, 0.5, 0.9))
-    whole = Signature.table(
-        numbers=2, categories=[4, 30], embedding_widths=[0, 3], texts=[(5, 9)], series=[(20, 2)]
-    )
+    whole = Signature.table(numbers=2, categories=[4, (30, 3)], texts=[(5, 9)], series=[(20, 2)])
     image = Signature.table(numbers=2, images=[(32, 32, 3)], classes=3)
     signature = {"forecast": forecast, "image": image}.get(models.data_of(name), whole)
     count = 10**12

@@ -1,4 +1,4 @@
-"""Files of runs and bundles are opened by `kerasnn.files.storage`, and by nothing else."""
+"""Files of runs and bundles are opened by `handles` and `storage` of `kerasnn.files` alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+STORAGE = {ROOT / "kerasnn" / "files" / name for name in ("handles.py", "storage.py")}
 
 # Functions that open, make, move or remove what a path names; in most libraries a path may be
 # something in memory, too, so each use has its reason below.
@@ -152,7 +153,7 @@ def found() -> set[tuple[str, str]]:
     return {
         (str(file.relative_to(ROOT)), name)
         for file in files
-        if file != ROOT / "kerasnn" / "files" / "storage.py"
+        if file not in STORAGE
         for name in calls(file)
     }
 

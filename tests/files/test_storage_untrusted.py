@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from kerasnn.errors import ConfigError, ModelRefusedError
+from kerasnn.files.handles import kind_of
 from kerasnn.files.locks import lock_folder
 from kerasnn.files.storage import (
     append,
     check_output,
     is_leftover,
-    kind_of,
     list_folder,
     make_folder,
     open_file,

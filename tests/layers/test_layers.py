@@ -235,9 +235,7 @@ def test_cross_layer(rank: int) -> None:
     np.testing.assert_allclose(run(model, first, x), expected, atol=1e-5)
 
 
-SIGNATURE = Signature.table(
-    numbers=2, categories=(4, 7, 3, 8, 6), embedding_widths=(0, 2, 0, 2, 3), classes=3
-)
+SIGNATURE = Signature.table(numbers=2, categories=(4, (7, 2), 3, (8, 2), (6, 3)), classes=3)
 CODES = np.array(
     [[0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [2, 2, 2, 2, 2], [3, 6, 2, 7, 5]], dtype="int32"
 )
@@ -290,7 +288,7 @@ def test_missing_and_unknown_start_silent() -> None:
 
 def test_columns_of_many_categories_are_forgotten_at_times_in_training() -> None:
     sizes = (900, 5, 100, 901)
-    signature = Signature.table(categories=sizes, embedding_widths=(2, 2, 2, 2))
+    signature = Signature.table(categories=[(size, 2) for size in sizes])
     inputs = layers.build_inputs(signature)
     vectors = layers.look_up(
         inputs["categories"], signature.categories, [0, 1, 2, 3], 2, scale=1.0, forgotten=0.9

@@ -287,7 +287,7 @@ def test_blend_is_the_mean_of_its_members() -> None:
 
 
 def test_blend_goes_into_a_bundle_and_back() -> None:
-    signature = Signature.forecast(12, 4, categories=(4, 9), embedding_widths=(0, 2))
+    signature = Signature.forecast(12, 4, categories=(4, (9, 2)))
 
     def build() -> keras.Model:
         return models.build("blend", signature, members="dlinear,tide,nlinear")

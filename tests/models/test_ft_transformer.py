@@ -17,7 +17,7 @@ from kerasnn.training.optimizers import decays
 Array = NDArray[Any]
 
 WIDTH, HEADS, ROWS = 8, 2, 6
-SIGNATURE = Signature.table(numbers=3, categories=(4, 5), embedding_widths=(0, 2), classes=3)
+SIGNATURE = Signature.table(numbers=3, categories=(4, (5, 2)), classes=3)
 SIZES = {"width": WIDTH, "heads": HEADS, "depth": 3}
 
 

@@ -30,8 +30,7 @@ Array = NDArray[Any]
 ENTRY = models.get("realmlp")
 TABLE: dict[str, Any] = {
     "numbers": 3,
-    "categories": (4, 6, 9, 2),
-    "embedding_widths": (0, 0, 2, 0),
+    "categories": (4, 6, (9, 2), 2),
 }
 FORMULAS = {
     "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
@@ -48,7 +47,7 @@ def embedded(signature: Signature) -> Signature:
 
 def table(count: int = 200, *, seed: int = 0) -> dict[str, Array]:
     generator = np.random.default_rng(seed)
-    codes = [generator.choice(size, count) for size in TABLE["categories"]]
+    codes = [generator.choice(size, count) for size in (4, 6, 9, 2)]
     return {
         "numbers": generator.normal(size=(count, 3)).astype("float32"),
         "categories": np.stack(codes, axis=1).astype("int32"),

@@ -22,9 +22,7 @@ from kerasnn.training.losses import loss_function
 from kerasnn.training.noise import hashed_uniform
 
 NAMES = ("tabm", "tabm_mini")
-TABLE = Signature.table(
-    numbers=2, categories=(4, 9, 3, 5), embedding_widths=(0, 3, 0, 2), classes=3
-)
+TABLE = Signature.table(numbers=2, categories=(4, (9, 3), 3, (5, 2)), classes=3)
 EMBEDDED = Numbers(("one", "two"), "piecewise_linear", 4, ((-1.0, 0.0, 1.0), (0.0, 0.5)))
 SMALL = {"pack": 5, "width": 6, "depth": 2, "dropout": 0.0}
 # Columns of the table's features: numbers, one-hot, then embeddings of width 2 and of 3.

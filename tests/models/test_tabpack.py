@@ -144,7 +144,7 @@ def test_half_of_the_members_drop_nothing() -> None:
 
 
 def test_what_members_share_learns_at_one_rate() -> None:
-    signature = Signature.table(numbers=2, categories=(4, 7), embedding_widths=(0, 2))
+    signature = Signature.table(numbers=2, categories=(4, (7, 2)))
     network = models.build("tabpack", signature, pack=2, width=2)
     (table,) = [v for v in network.trainable_variables if v.name == "embeddings"]
     assert table.learning_rate_factor == SHARED_RATE

@@ -20,14 +20,12 @@ from kerasnn.signature import Signature
 
 Inputs = dict[str, NDArray[Any]]
 
-BESIDE = {"numbers": 2, "categories": (4, 7), "embedding_widths": (0, 2)}
+BESIDE = {"numbers": 2, "categories": (4, (7, 2))}
 SIGNATURES = {
     "numbers": Signature.table(numbers=3),
-    "categories": Signature.table(categories=(4, 7, 9), embedding_widths=(0, 2, 3), classes=2),
-    "wide_categories": Signature.table(categories=(7, 5), embedding_widths=(2, 2), classes=2),
-    "mixed": Signature.table(
-        numbers=2, categories=(4, 7, 3, 8), embedding_widths=(0, 2, 0, 2), classes=3
-    ),
+    "categories": Signature.table(categories=(4, (7, 2), (9, 3)), classes=2),
+    "wide_categories": Signature.table(categories=((7, 2), (5, 2)), classes=2),
+    "mixed": Signature.table(numbers=2, categories=(4, (7, 2), 3, (8, 2)), classes=3),
     "image": Signature.image(8, 8, 1, classes=2),
     "image_labels": Signature.image(9, 7, 3, labels=3),
     "image_twice": Signature.table(images=[(8, 8, 3), (5, 9, 1)]),

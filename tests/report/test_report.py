@@ -76,8 +76,7 @@ def predictions(task: Task, *, rows: int = 90, seed: int = 0) -> Predictions:
 def network(task: Task, model: str = "dcnv2") -> keras.Model:
     signature = Signature.table(
         numbers=2,
-        categories=[5, 30],
-        embedding_widths=[0, 3],
+        categories=[5, (30, 3)],
         classes=len(CLASSES[task]) or None,
     )
     return models.build(model, signature, width=4, depth=2)
@@ -520,7 +519,7 @@ def test_residuals_are_numpys() -> None:
 @pytest.mark.parametrize("name", ["linear", "mlp", "resnet", "wide_deep", "dcnv2"])
 def test_anatomy_counts_as_keras(name: str) -> None:
     given = {} if name == "linear" else {"width": 4, "depth": 2}
-    signature = Signature.table(numbers=2, categories=[5], embedding_widths=[3], classes=2)
+    signature = Signature.table(numbers=2, categories=[(5, 3)], classes=2)
     model = models.build(name, signature, **given)
     found = network_graph(model)
     assert found["parameters"] == model.count_params()

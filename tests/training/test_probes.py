@@ -20,7 +20,7 @@ from kerasnn.training.probes import BINS, MAX_EPOCHS, Distribution, Probes
 from kerasnn.training.stopping import Monitor
 
 ROWS = 40
-SIGNATURE = Signature.table(numbers=3, categories=[5], embedding_widths=[2], classes=3)
+SIGNATURE = Signature.table(numbers=3, categories=[(5, 2)], classes=3)
 
 
 def inputs() -> dict[str, np.ndarray]:
