@@ -65,7 +65,7 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     metavar="KEY=SPACE",
     multiple=True,
     group="Search",
-    help='Range to search: "[0, 0.5]", "log [0.001, 0.1]", "whole [1, 4]" or "{64, 128}". '
+    help='Range to search: "[0, 0.5]", "log [0.001, 0.1]", "int [1, 4]" or "{64, 128}". '
     "May be repeated.",
 )
 @option(

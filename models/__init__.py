@@ -271,7 +271,7 @@ class Entry:
             configuration such as ``training.epochs``, that differ from the defaults.
         regression: Keys of the configuration whose values differ where a number is to be predicted.
         search: Where tuning looks for each hyper-parameter or key, as text such as
-            ``log [0.001, 0.1]``, ``whole [1, 4]`` or ``{relu, silu}``; see `kerasnn.tuning.spaces`.
+            ``log [0.001, 0.1]``, ``int [1, 4]`` or ``{relu, silu}``; see `kerasnn.tuning.spaces`.
     """
 
     name: str

@@ -41,9 +41,9 @@ from kerasnn.prediction.calibrate import monitor_for
 from kerasnn.selection.data_defaults import adapt
 from kerasnn.selection.resolve import resolve
 from kerasnn.signature import Kind
-from kerasnn.trainers import ensemble as averaging
+from kerasnn.trainers import ensemble as ensembles
 from kerasnn.trainers import ensemble_plan
-from kerasnn.trainers.fit import TrainedModel, TrainingSetup, learn, prepare
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare
 from kerasnn.training.progress import ProgressBar
 
 # Keys of the configuration that have a parameter of their own, or say nothing here.
@@ -135,7 +135,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         splits = split(source, schema, config.split, seed=config.run.seed)
         table = Table(source, schema, splits)
         config = adapt(config, table.rows("train"), table.rows("validation"), schema)
-        return self._keep(self._learn(table, config, self._weigh(labels, weights)))
+        return self._keep(self._fit(table, config, self._weigh(labels, weights)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file that holds data and no code; `kerasnn.load` reads it too.
@@ -245,7 +245,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             settings.resolve()
         return settings
 
-    def _learn(self, table: Table, config: Config, weights: Weights | None) -> TrainedModel:
+    def _fit(self, table: Table, config: Config, weights: Weights | None) -> TrainedModel:
         target = table.schema.target
         config = config.with_inferred(
             {
@@ -256,15 +256,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         )
         if ensemble_plan.is_several(config):
             watch = _bar_of if self.verbose else _nothing_of
-            return averaging.learn_average(
-                table, config, weights=weights, watch=watch
-            ).trained_model
+            return ensembles.fit_ensemble(table, config, weights=weights, watch=watch).trained_model
         training_setup = prepare(table, config, weights=weights)
         if not self.verbose:
-            return learn(training_setup, config)
+            return fit_network(training_setup, config)
         (bar,) = _bar_of(0, training_setup, config)
         try:
-            return learn(training_setup, config, callbacks=(bar,))
+            return fit_network(training_setup, config, callbacks=(bar,))
         finally:
             bar.close()
 

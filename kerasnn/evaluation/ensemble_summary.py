@@ -23,7 +23,7 @@ class Member:
         value: Of the metric on the validation rows, alone.
         best_epoch: Whose weights it has.
         n_epochs: That it was trained for.
-        seconds: Of its training, over all sittings.
+        seconds: Of its training, over all sessions.
         schedule: Shape of its learning rate over the run.
     """
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kerasnn import models
 from kerasnn.config.config import Config, ModelOptions, Origin
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
-from kerasnn.forecasting.fit import learn, prepare
+from kerasnn.forecasting.fit import fit_network, prepare
 from kerasnn.forecasting.lookback import history_for
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.splits import Splits
@@ -169,7 +169,7 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
         warnings.simplefilter("ignore", KerasnnWarning)
         try:
             training_setup = prepare(panel, fold.splits, config)
-            trained_model = learn(training_setup, config)
+            trained_model = fit_network(training_setup, config)
         except (DataError, ConfigError):
             return None
     forecaster, prepared = trained_model.forecaster, training_setup.prepared

@@ -31,21 +31,20 @@ class Blended:
     trained_model: TrainedModel
     members: Mapping[str, TrainedModel]
 
-    def refit_solved(self, trained_model: TrainedModel) -> TrainedModel:
+    def refit(self, trained_model: TrainedModel) -> TrainedModel:
         """With the members that are solved for solved on all points before the test part.
 
         Args:
             trained_model: The blend, with its intervals.
         """
         networks = {
-            name: learning.refit_solved(member).forecaster.network
-            for name, member in self.members.items()
+            name: learning.refit(member).forecaster.network for name, member in self.members.items()
         }
         blend.fill(trained_model.training_setup.network, networks)
         return trained_model
 
 
-def learn_blend(
+def fit_ensemble(
     training_setup: TrainingSetup,
     config: Config,
     *,
@@ -67,7 +66,7 @@ def learn_blend(
         own = member_config(member, config)
         part = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)
         folder = checkpoints.of_member(member.name) if checkpoints else None
-        members[member.name] = learning.learn(
+        members[member.name] = learning.fit_network(
             part, own, checkpoints=folder, fingerprint=fingerprint, callbacks=callbacks
         )
     blend.fill(

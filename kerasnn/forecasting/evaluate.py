@@ -40,7 +40,7 @@ class PredictedRows:
     baselines: tuple[Baseline, ...] = ()
 
 
-def judge(trained_model: TrainedModel, part: PartName, *, baselines: bool) -> PredictedRows:
+def evaluate(trained_model: TrainedModel, part: PartName, *, baselines: bool) -> PredictedRows:
     """Score the forecasts of a part.
 
     Args:
@@ -96,7 +96,7 @@ def _ridge(trained_model: TrainedModel, origins: Origins) -> list[Baseline]:
     )
     try:
         plain = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)
-        solved = learning.refit_solved(learning.learn(plain, own))
+        solved = learning.refit(learning.fit_network(plain, own))
     except (ConfigError, DataError):
         return []
     found = solved.forecaster.forecasts(plain.prepared, origins)

@@ -39,7 +39,7 @@ CLOSED_FORM = "closed form"
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """A network and its windows, ready to be trained; made anew and equal by each sitting.
+    """A network and its windows, ready to be trained; made anew and equal by each session.
 
     Args:
         prepared: All series as the network sees them.
@@ -118,7 +118,7 @@ def build_network(config: Config, preprocessor: ForecastPreprocessor) -> keras.M
         return build()
 
 
-def learn(
+def fit_network(
     training_setup: TrainingSetup,
     config: Config,
     *,
@@ -192,7 +192,7 @@ def as_it_is(training_setup: TrainingSetup, config: Config) -> TrainedModel:
     )
 
 
-def refit_solved(trained_model: TrainedModel) -> TrainedModel:
+def refit(trained_model: TrainedModel) -> TrainedModel:
     """A closed form solved on all points before the test part; others stay as they are.
 
     What validates and calibrates is the newest there is, and no gradient step needs it any more.

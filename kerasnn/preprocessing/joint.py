@@ -136,7 +136,7 @@ def fit_encodings(
     """
     if len(options) > MAX_ENCODINGS:
         problem = (
-            f"networks want their columns in {len(options)} ways, and {MAX_ENCODINGS} is the most"
+            f"networks need {len(options)} encodings of the columns; the maximum is {MAX_ENCODINGS}"
         )
         raise ConfigError(problem, hint="average models of fewer kinds")
     first = Preprocessor.fit(frame, schema, options[0])

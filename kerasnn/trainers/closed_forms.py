@@ -115,8 +115,8 @@ def within_limit(
     parts += [f"{n_rows:,} of {len(train):,} training rows"] * (n_rows < len(train))
     problem = f"for lack of time, {entry.name} has {' and '.join(parts)}"
     warn(problem, hint="raise `run.time_limit_s`")
-    decided = {f"model.{name}": size} if size < wanted else {}
-    return decided, _some(train, n_rows, seed=config.run.seed)
+    reductions = {f"model.{name}": size} if size < wanted else {}
+    return reductions, _some(train, n_rows, seed=config.run.seed)
 
 
 def _of_network(pace: Pace, entry: Entry, n_rows: int, n_validation: int) -> float:

@@ -31,16 +31,16 @@ from kerasnn.preprocessing.joint import (
 from kerasnn.trainers.ensemble_plan import NAME, adapted, plan, wanted_options
 from kerasnn.trainers.fit import (
     LEAST_S,
-    Average,
+    Ensemble,
     Rows,
     TrainedModel,
     TrainingSetup,
     begin,
     build_network,
-    decided,
-    learn,
+    calibrate,
+    fit_network,
     prepare_rows,
-    refit_model,
+    refit,
 )
 from kerasnn.training.checkpoints import Checkpoints, folder_of
 from kerasnn.training.engine import Arrays
@@ -64,7 +64,7 @@ Watch = Callable[[int, TrainingSetup, Config], Sequence[Callback]]
 
 
 @dataclass(frozen=True)
-class Averaged:
+class TrainedEnsemble:
     """Networks that were trained for an average.
 
     Args:
@@ -76,7 +76,7 @@ class Averaged:
     kept: Sequence[tuple[TrainedModel, TrainingSetup]]
 
     def again(self, left_s: float | None = None) -> TrainedModel:
-        """As `kerasnn.trainers.fit.refit_model`, for each of them.
+        """As `kerasnn.trainers.fit.refit`, for each of them.
 
         Args:
             left_s: Seconds that are left for all; None has no limit.
@@ -84,7 +84,7 @@ class Averaged:
         again, ends = [], None if left_s is None else perf_counter() + left_s
         for each in self.kept:
             left = None if ends is None else ends - perf_counter()
-            again.append(refit_model(*each, left_s=left))
+            again.append(refit(*each, left_s=left))
         parts = max((each.parts for each in again), key=len)
         if parts == self.trained_model.parts:
             return self.trained_model
@@ -94,7 +94,7 @@ class Averaged:
         return replace(self.trained_model, predictor=predictor, parts=parts)
 
 
-def learn_average(
+def fit_ensemble(
     table: Table,
     config: Config,
     *,
@@ -102,7 +102,7 @@ def learn_average(
     checkpoints: Checkpoints | None = None,
     fingerprint: Callable[[Config], dict[str, Any]] | None = None,
     watch: Watch = lambda number, training_setup, config: (),
-) -> Averaged:
+) -> TrainedEnsemble:
     """Train the networks one after the other, and average them.
 
     A run that was killed goes on with the network that it was at. Ctrl-C keeps those that are
@@ -131,19 +131,19 @@ def learn_average(
     limit = config.run.time_limit_s
     if limit is not None:
         limit = max(limit - (perf_counter() - began), LEAST_S)
-    course = _Course(checkpoints, fingerprint, watch)
+    progress = _EnsembleTraining(checkpoints, fingerprint, watch)
     for number, (each, option) in enumerate(zip(plans, wanted, strict=True), start=1):
-        if not course.goes_on(limit, [_title(rest.model) for rest in plans[number - 1 :]]):
+        if not progress.goes_on(limit, [_title(rest.model) for rest in plans[number - 1 :]]):
             break
         encoding = options.index(option) + 1
-        course.train(number, encoding, by_encoding[encoding - 1], each)
-    if course.too_large and not course.done:
-        raise course.too_large
-    return _averaged(rows, course, config)
+        progress.train(number, encoding, by_encoding[encoding - 1], each)
+    if progress.too_large and not progress.done:
+        raise progress.too_large
+    return _combine(rows, progress, config)
 
 
 @dataclass(frozen=True)
-class _Trained:
+class _TrainedMember:
     """A network that has learned.
 
     Args:
@@ -160,7 +160,7 @@ class _Trained:
         return self.trained_model.fitted.progress.stopped
 
 
-class _Course:
+class _EnsembleTraining:
     """The networks that are trained so far, and whether there is time for another one."""
 
     def __init__(
@@ -170,7 +170,7 @@ class _Course:
         watch: Watch,
     ) -> None:
         self.checkpoints, self.fingerprint, self.watch = checkpoints, fingerprint, watch
-        self.done: list[_Trained] = []
+        self.done: list[_TrainedMember] = []
         self.stopped = ""
         self.too_large: ResourceError | None = None
         self._left: float | None = None
@@ -209,7 +209,7 @@ class _Course:
         began = perf_counter()
         try:
             training_setup = begin(rows, config)
-            trained_model = self._learn(number, training_setup, config)
+            trained_model = self._fit(number, training_setup, config)
         except KeyboardInterrupt:
             if not self.done:
                 raise
@@ -225,15 +225,15 @@ class _Course:
             return
         self._rates[title] = trained_model.config.training.learning_rate
         seconds = max(perf_counter() - began, trained_model.fitted.progress.seconds)
-        self.done.append(_Trained(trained_model, training_setup, encoding, seconds))
+        self.done.append(_TrainedMember(trained_model, training_setup, encoding, seconds))
         if self.done[-1].stopped == "interrupted":
             self.stopped = "interrupted"
 
-    def _learn(self, number: int, training_setup: TrainingSetup, config: Config) -> TrainedModel:
+    def _fit(self, number: int, training_setup: TrainingSetup, config: Config) -> TrainedModel:
         own = self.checkpoints.of_member(folder_of(number)) if self.checkpoints else None
         callbacks = tuple(self.watch(number, training_setup, config))
         try:
-            return learn(
+            return fit_network(
                 training_setup,
                 config,
                 checkpoints=own,
@@ -250,9 +250,9 @@ class _Course:
         return self.stopped or next(iter(cut), self.done[number].stopped)
 
 
-def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
+def _combine(rows: Rows, progress: _EnsembleTraining, config: Config) -> TrainedEnsemble:
     """The average of what is trained, and all that there is to say of it."""
-    trained = course.done
+    trained = progress.done
     shares = _weigh([each.trained_model.predictor for each in trained], trained)
     kept = [each for each, share in zip(trained, shares, strict=True) if share]
     encodings = sorted({each.encoding for each in kept})
@@ -261,10 +261,10 @@ def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
     network = _network(model, config, rows.preprocessor, [each.trained_model for each in kept])
     training_setup = TrainingSetup(rows.preprocessor, network, rows.train, rows.validation)
     flip_tta = any(each.trained_model.predictor.decision.flip_tta for each in kept)
-    predictor, validation = decided(training_setup, config, flip_tta=flip_tta)
-    membership = _membership(trained, shares, predictor, rows.validation, config)
-    heaviest = trained[membership.heaviest].trained_model
-    stopped = course.ending(membership.heaviest)
+    predictor, validation = calibrate(training_setup, config, flip_tta=flip_tta)
+    ensemble_summary = _ensemble_summary(trained, shares, predictor, rows.validation, config)
+    heaviest = trained[ensemble_summary.heaviest].trained_model
+    stopped = progress.ending(ensemble_summary.heaviest)
     fitted = FitResult(
         heaviest.fitted.history,
         replace(heaviest.fitted.progress, stopped=stopped),
@@ -283,13 +283,15 @@ def _averaged(rows: Rows, course: _Course, config: Config) -> Averaged:
         fitted,
         config,
         heaviest.sweep,
-        average=Average(model, membership, history),
+        ensemble=Ensemble(model, ensemble_summary, history),
         validation=validation,
     )
-    return Averaged(trained_model, [(each.trained_model, each.training_setup) for each in kept])
+    return TrainedEnsemble(
+        trained_model, [(each.trained_model, each.training_setup) for each in kept]
+    )
 
 
-def _weigh(predictors: Sequence[Predictor], trained: Sequence[_Trained]) -> list[float]:
+def _weigh(predictors: Sequence[Predictor], trained: Sequence[_TrainedMember]) -> list[float]:
     """The share of each network: 0 for those without which the rest is as good."""
     outputs = [
         predictor.outputs(each.training_setup.validation.inputs)
@@ -324,8 +326,8 @@ def _predictions(outputs: np.ndarray, task: Task) -> np.ndarray:
     return read(outputs, temperature=1.0)
 
 
-def _membership(
-    trained: Sequence[_Trained],
+def _ensemble_summary(
+    trained: Sequence[_TrainedMember],
     shares: Sequence[float],
     predictor: Predictor,
     validation: Arrays,
@@ -360,7 +362,7 @@ def _schedule(trained_model: TrainedModel) -> str:
 
 
 def _model(
-    kept: Sequence[_Trained], encodings: Sequence[int], shares: Sequence[float]
+    kept: Sequence[_TrainedMember], encodings: Sequence[int], shares: Sequence[float]
 ) -> ModelOptions:
     """The average as a model of the zoo."""
     members = [

@@ -37,7 +37,7 @@ from kerasnn.training.divergence import FAILED, FAILED_NOTE
 from kerasnn.training.probes import Probes
 
 
-def judge(
+def evaluate(
     table: Table,
     trained_model: TrainedModel,
     probes: Probes | None,
@@ -148,7 +148,7 @@ def _scores(
     if part == "test":
         return replace(scores, coverage=measure_coverage(trained_model.predictor, predictions))
     note = "there are no test rows: these are the validation rows, which chose the best epoch"
-    note += " and the weights of the networks" if trained_model.average else ""
+    note += " and the weights of the networks" if trained_model.ensemble else ""
     return replace(scores, notes=(*scores.notes, note))
 
 
@@ -170,7 +170,7 @@ def _story(
         "config": config.to_dict(),
         "choice": config.choice.to_dict() if config.choice else None,
         "model_name": trained_model.title,
-        "members": trained_model.average.membership.to_dict() if trained_model.average else None,
+        "members": trained_model.ensemble.summary.to_dict() if trained_model.ensemble else None,
         "network": trained_model.predictor.network,
         "history": trained_model.fitted.history,
         "best_epoch": progress.best_epoch,

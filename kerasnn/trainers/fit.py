@@ -40,7 +40,7 @@ from kerasnn.training.checks import check_class_weight
 from kerasnn.training.context import precision, seeded
 from kerasnn.training.divergence import FAILED
 from kerasnn.training.engine import Arrays
-from kerasnn.training.fit import Callback, FitResult, Row, fit
+from kerasnn.training.fit import Callback, EpochRecord, FitResult, fit
 from kerasnn.training.learning_rate_finder import Sweep, find_learning_rate
 from kerasnn.training.losses import RowLoss, loss_function
 from kerasnn.training.stopping import Monitor, Progress
@@ -66,10 +66,10 @@ class TrainedModel:
         config: With what the data decided.
         sweep: Of the learning-rate finder, if it ran.
         parts: From whose rows the network has learned.
-        average: Of what the network is the mean, if it is one.
+        ensemble: Members of the network, if it is the mean of several.
         validation: Predictions on the validation rows before any network learned from these, by
             which decisions are chosen; None for a regression.
-        seconds: Seconds of the preparation and the training, over all sittings.
+        seconds: Seconds of the preparation and the training, over all sessions.
     """
 
     predictor: Predictor
@@ -77,39 +77,39 @@ class TrainedModel:
     config: Config
     sweep: Sweep | None = None
     parts: tuple[str, ...] = ("train",)
-    average: Average | None = None
+    ensemble: Ensemble | None = None
     validation: Predictions | None = None
     seconds: float = 0.0
 
     @property
     def model(self) -> ModelOptions:
         """What the network is: of the configuration, or an average."""
-        return self.average.model if self.average else self.config.model
+        return self.ensemble.model if self.ensemble else self.config.model
 
     @property
     def title(self) -> str:
         """The same for people."""
-        return self.average.membership.title if self.average else self.config.model.name
+        return self.ensemble.summary.title if self.ensemble else self.config.model.name
 
     @property
-    def history(self) -> list[Row]:
+    def history(self) -> list[EpochRecord]:
         """A row an epoch, of all members one after the other."""
-        return self.average.history if self.average else self.fitted.history
+        return self.ensemble.history if self.ensemble else self.fitted.history
 
 
 @dataclass(frozen=True)
-class Average:
+class Ensemble:
     """Of what a network is the mean.
 
     Args:
         model: The average as a model of the zoo.
-        membership: How good each member is, and how much it counts.
+        summary: How good each member is, and how much it counts.
         history: Epochs of all members, in their order; ``member`` counts them from 1.
     """
 
     model: ModelOptions
-    membership: EnsembleSummary
-    history: list[Row]
+    summary: EnsembleSummary
+    history: list[EpochRecord]
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """A network and its rows, ready to be trained; made anew and equal by each sitting.
+    """A network and its rows, ready to be trained; made anew and equal by each session.
 
     Args:
-        decided: Values of the configuration that lack of time decided.
+        reductions: Values of the configuration that were lowered to keep the time limit, by key.
         seconds: Seconds that it took to make.
     """
 
@@ -134,7 +134,7 @@ class TrainingSetup:
     network: keras.Model
     train: Arrays
     validation: Arrays
-    decided: Mapping[str, Any] = field(default_factory=dict)
+    reductions: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
 
@@ -196,19 +196,19 @@ def begin(rows: Rows, config: Config, *, began: float | None = None) -> Training
     """
     began = perf_counter() if began is None else began
     entry, train = models.get(config.model.name), rows.train
-    decided: dict[str, Any] = {}
+    reductions: dict[str, Any] = {}
     if entry.closed_form:
         build = partial(build_network, preprocessor=rows.preprocessor)
         count = len(rows.validation)
-        decided, train = within_limit(config, train, count, build=build, began=began)
-        config = config.with_inferred(decided)
+        reductions, train = within_limit(config, train, count, build=build, began=began)
+        config = config.with_inferred(reductions)
     network = build_network(config, rows.preprocessor)
     if entry.load_weights:
         _load_weights(entry, network, config)
     if entry.initialize:
         entry.initialize(network, train.inputs, train.target, config.run.seed)
     spent = perf_counter() - began
-    return TrainingSetup(rows.preprocessor, network, train, rows.validation, decided, spent)
+    return TrainingSetup(rows.preprocessor, network, train, rows.validation, reductions, spent)
 
 
 def _load_weights(entry: models.Entry, network: keras.Model, config: Config) -> None:
@@ -271,7 +271,7 @@ def _averages_mirrored(training_options: TrainingOptions) -> bool:
     )
 
 
-def learn(
+def fit_network(
     training_setup: TrainingSetup,
     config: Config,
     *,
@@ -292,7 +292,9 @@ def learn(
         perf_counter() - training_setup.seconds,
         training_setup.preprocessor.signature.output,
     )
-    config = config.with_inferred(training_setup.decided) if training_setup.decided else config
+    config = (
+        config.with_inferred(training_setup.reductions) if training_setup.reductions else config
+    )
     training_options, sweep = config.training, None
     row_loss = loss_function(training_options, output)
     head = _cut_head(training_setup, config) if training_options.pretrained else None
@@ -350,7 +352,7 @@ def learn(
         fitted = fit_whole(training_options=training_options, time_limit_s=limit)
     crossed = finalize_members(entry.conclude, training_setup) if entry.conclude else None
     flip_tta = _averages_mirrored(training_options)
-    predictor, validation = decided(training_setup, config, flip_tta=flip_tta, crossed=crossed)
+    predictor, validation = calibrate(training_setup, config, flip_tta=flip_tta, crossed=crossed)
     seconds = max(perf_counter() - began, fitted.progress.seconds)
     return TrainedModel(predictor, fitted, config, sweep, validation=validation, seconds=seconds)
 
@@ -380,7 +382,7 @@ def finalize_members(
     return crossed
 
 
-def decided(
+def calibrate(
     training_setup: TrainingSetup,
     config: Config,
     *,
@@ -427,7 +429,7 @@ def _validation_predictions(
     )
 
 
-def refit_model(
+def refit(
     trained_model: TrainedModel, training_setup: TrainingSetup, *, left_s: float | None = None
 ) -> TrainedModel:
     """Some models learn once more, from the validation rows too; others stay as they are.
@@ -437,7 +439,7 @@ def refit_model(
     first weights. Only where other rows are left to score them on.
 
     Args:
-        trained_model: From `learn`, not stopped by hand or by time.
+        trained_model: From `fit_network`, not stopped by hand or by time.
         training_setup: What it learned from.
         left_s: Seconds that are left for it; None has no limit. It stays as it is if they are too
             few.
@@ -449,7 +451,7 @@ def refit_model(
     if trained_model.fitted.progress.stopped in ("interrupted", "time limit", FAILED):
         return trained_model
     if left_s is not None and (
-        training_setup.decided or seconds_again(trained_model, training_setup) > left_s
+        training_setup.reductions or seconds_again(trained_model, training_setup) > left_s
     ):
         return trained_model
     rows = _joined(known, checked)

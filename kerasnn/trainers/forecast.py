@@ -18,7 +18,7 @@ from kerasnn.datasets.forecast import SeriesTable
 from kerasnn.forecasting import ensemble as blending
 from kerasnn.forecasting import fit as learning
 from kerasnn.forecasting.calibration_residuals import calibrated
-from kerasnn.forecasting.evaluate import judge
+from kerasnn.forecasting.evaluate import evaluate
 from kerasnn.forecasting.fit import TrainedModel, TrainingSetup
 from kerasnn.forecasting.model_selection import Choice, Row, choose
 from kerasnn.forecasting.splits import PartName
@@ -78,7 +78,7 @@ def train_forecaster(
         training_setup = learning.prepare(table.panel, table.splits, config)
         budget = phases.training_budget(config.run.time_limit_s)
         timed = replace(config, run=replace(config.run, time_limit_s=budget))
-        trained_model, members = _learn(
+        trained_model, members = _fit(
             training_setup, timed, choice, folder, fingerprint, progress=progress
         )
         trained_model = replace(trained_model, config=replace(trained_model.config, run=config.run))
@@ -106,7 +106,7 @@ def _choice_of(folder: RunFolder | None, config: Config) -> Choice:
     return Choice(config) if content is None else Choice.from_bytes(content, config)
 
 
-def _learn(
+def _fit(
     training_setup: TrainingSetup,
     config: Config,
     choice: Choice,
@@ -123,12 +123,10 @@ def _learn(
     }
     try:
         if config.model.name != blending.NAME:
-            trained_model = calibrated(learning.learn(training_setup, config, **how), choice)
-            return learning.refit_solved(trained_model), {}
-        blended = blending.learn_blend(training_setup, config, **how)
-        return blended.refit_solved(calibrated(blended.trained_model, choice)), dict(
-            blended.members
-        )
+            trained_model = calibrated(learning.fit_network(training_setup, config, **how), choice)
+            return learning.refit(trained_model), {}
+        blended = blending.fit_ensemble(training_setup, config, **how)
+        return blended.refit(calibrated(blended.trained_model, choice)), dict(blended.members)
     finally:
         for callback in how["callbacks"]:
             getattr(callback, "close", lambda: None)()
@@ -155,7 +153,9 @@ def _judged(
     training_setup, config = trained_model.training_setup, trained_model.config
     part: PartName = "test" if len(training_setup.origins("test")) else "validation"
     interrupted = trained_model.fitted.progress.stopped == "interrupted"
-    predicted_rows = judge(trained_model, part, baselines=config.run.baselines and not interrupted)
+    predicted_rows = evaluate(
+        trained_model, part, baselines=config.run.baselines and not interrupted
+    )
     report = build_report_data(trained_model, predicted_rows, told, origin=table.origin)
     bundle = ForecastBundle(
         model=config.model.name,

@@ -16,10 +16,10 @@ from kerasnn.prediction.calibrate import monitor_for
 from kerasnn.runs.folder import RunFolder
 from kerasnn.runs.tabular import Run
 from kerasnn.runtime.phases import Phases
-from kerasnn.trainers import ensemble as averaging
+from kerasnn.trainers import ensemble as ensembles
 from kerasnn.trainers import ensemble_plan
-from kerasnn.trainers.evaluate import judge
-from kerasnn.trainers.fit import TrainedModel, TrainingSetup, learn, prepare, refit_model
+from kerasnn.trainers.evaluate import evaluate
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare, refit
 from kerasnn.training.checkpoints import folder_of
 from kerasnn.training.fit import Callback
 from kerasnn.training.probes import Probes
@@ -50,7 +50,7 @@ def train_on(
         resumes: Whether an earlier run goes on.
         tell: What the report is to say besides, from the run before it is written.
     """
-    train = _learn_average if ensemble_plan.is_several(config) else _learn_one
+    train = _fit_ensemble if ensemble_plan.is_several(config) else _fit_or_lighter
     limit = config.run.time_limit_s
     timed = replace(config, run=replace(config.run, time_limit_s=phases.training_budget(limit)))
     if resumes and folder:
@@ -63,7 +63,7 @@ def train_on(
     phases.end("training")
     if progress:
         announce_phase("scoring, with the baselines", started=phases.started)
-    run = judge(table, trained_model, probes, noted, phases=phases)
+    run = evaluate(table, trained_model, probes, noted, phases=phases)
     if tell:
         run.bundle = replace(run.bundle, report={**run.bundle.report, **tell(run)})
     if folder:
@@ -100,12 +100,12 @@ def _tell_of_resume(
         )
 
 
-def _learn_one(
+def _fit_or_lighter(
     table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[TrainedModel, Probes | None]:
-    """As `_learn`; of a lighter model if the one that nobody named does not fit into memory."""
+    """As `_fit`; of a lighter model if the one that nobody named does not fit into memory."""
     try:
-        return _learn(table, config, timed, folder, progress=progress)
+        return _fit(table, config, timed, folder, progress=progress)
     except ResourceError as error:
         other = ensemble_plan.lighter(config, table)
         if other is None or (folder and folder.checkpoints.exist()):
@@ -113,10 +113,10 @@ def _learn_one(
         told = str(error).partition(" – ")[0]
         warn(f"{told}: {other.model.name} is trained in place of {config.model.name}")
         again = replace(other, run=timed.run)
-    return _learn_one(table, other, again, folder, progress=progress)
+    return _fit_or_lighter(table, other, again, folder, progress=progress)
 
 
-def _learn(
+def _fit(
     table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[TrainedModel, Probes | None]:
     """A trained network, and what was seen in it; ``timed`` says how long the training may take."""
@@ -129,7 +129,7 @@ def _learn(
     probes = Probes.of(training_setup, config) if folder else None
     callbacks = _watchers(config, folder, training_setup, progress=progress)
     try:
-        trained_model = learn(
+        trained_model = fit_network(
             training_setup,
             timed,
             checkpoints=folder.checkpoints if folder else None,
@@ -141,11 +141,11 @@ def _learn(
             getattr(callback, "close", lambda: None)()
     if len(table.splits.test):
         left = None if limit is None else limit - (perf_counter() - began)
-        trained_model = refit_model(trained_model, training_setup, left_s=left)
+        trained_model = refit(trained_model, training_setup, left_s=left)
     return trained_model, probes
 
 
-def _learn_average(
+def _fit_ensemble(
     table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[TrainedModel, Probes | None]:
     """Several trained networks as one, and what was seen in the first of them."""
@@ -170,17 +170,17 @@ def _learn_average(
         return callbacks
 
     began, limit = perf_counter(), timed.run.time_limit_s
-    averaged = averaging.learn_average(
+    trained_ensemble = ensembles.fit_ensemble(
         table,
         timed,
         checkpoints=folder.checkpoints if folder else None,
         fingerprint=fingerprint,
         watch=watch,
     )
-    trained_model = averaged.trained_model
+    trained_model = trained_ensemble.trained_model
     if len(table.splits.test):
         left = None if limit is None else limit - (perf_counter() - began)
-        trained_model = averaged.again(left)
+        trained_model = trained_ensemble.again(left)
     return trained_model, probes[0] if probes else None
 
 

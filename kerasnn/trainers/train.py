@@ -158,7 +158,7 @@ def train(
         if pretrained := settings.chosen.get("training.pretrained"):
             _check_weights_file(pretrained.value)
         if settings.forecast.horizon:
-            _check_no_average(settings)
+            _check_no_ensemble(settings)
             panel, chosen = read_series(settings, sources)
             check_run(chosen, resume=resume, force=force)
             _end_reading(phases)
@@ -236,7 +236,7 @@ def _check_no_forecast(settings: Settings) -> None:
         raise ConfigError(f"{wanted[-1]} needs a horizon", hint=hint)
 
 
-def _check_no_average(settings: Settings) -> None:
+def _check_no_ensemble(settings: Settings) -> None:
     if settings.run.ensemble > 1 or settings.run.members:
         hint = "leave it out, or choose the model 'blend'"
         raise ConfigError("`run.ensemble` is not for forecasts, which 'blend' averages", hint=hint)

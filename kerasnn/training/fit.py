@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 # Of the time since the last checkpoint, writing the next one may take this share.
 CHECKPOINT_SHARE = 0.05
-# Epochs of a sitting after which a time limit sets the horizon of the schedule.
+# Epochs of a session after which a time limit sets the horizon of the schedule.
 TIMED_EPOCHS = 2
 LOWER_RATE = "lower `training.learning_rate`, scale the numbers, or choose another model"
 
-Row = dict[str, float]
+EpochRecord = dict[str, float]
 
 
 class Callback(Protocol):
@@ -43,13 +43,13 @@ class Callback(Protocol):
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         """Some steps of an epoch are done."""
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         """An epoch is done and validated."""
 
 
 @runtime_checkable
 class Remembering(Protocol):
-    """A watcher whose state goes into the checkpoints."""
+    """A callback whose state goes into the checkpoints."""
 
     def state(self) -> dict[str, Any]:
         """What it has seen, as plain data."""
@@ -66,10 +66,10 @@ class FitResult:
         history: One row an epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``, the
             monitor's value, ``learning_rate`` (of the last step), ``gradient_norm``.
         progress: Where it ended, and why.
-        resumed_at: Epochs that an earlier sitting had done.
+        resumed_at: Epochs that an earlier session had done.
     """
 
-    history: list[Row] = field(default_factory=list)
+    history: list[EpochRecord] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     resumed_at: int = 0
 
@@ -114,7 +114,7 @@ def fit(
         row_loss: From `kerasnn.training.losses.loss_function`.
         monitor: What picks the best epoch.
         seed: Of the order of the rows.
-        time_limit_s: Seconds of training at most, over all sittings. The first epoch is cut short
+        time_limit_s: Seconds of training at most, over all sessions. The first epoch is cut short
             if it takes longer.
         checkpoints: Where to keep the state; none are kept if None.
         fingerprint: What must be equal for a checkpoint to be used.
@@ -148,29 +148,31 @@ def fit(
             seed=seed,
             augmenter=augmenter,
         )
-        sitting = _Sitting(engine, validation, training_options, monitor, time_limit_s, callbacks)
-        sitting.checkpoints, sitting.fingerprint = checkpoints, fingerprint or {}
-        sitting.start_counts, sitting.second_try = start_counts, second_try
-        sitting.restore(earlier)
+        session = _TrainingSession(
+            engine, validation, training_options, monitor, time_limit_s, callbacks
+        )
+        session.checkpoints, session.fingerprint = checkpoints, fingerprint or {}
+        session.start_counts, session.second_try = start_counts, second_try
+        session.restore(earlier)
         if not earlier and chosen is not training_options:
-            sitting.tell_batch(wanted_batch(training_options, len(train)))
-        if start_counts and not sitting.best:
-            sitting.count_start()
+            session.tell_batch(wanted_batch(training_options, len(train)))
+        if start_counts and not session.best:
+            session.count_start()
         try:
-            sitting.train()
+            session.train()
         except KeyboardInterrupt:
-            sitting.end("interrupted")
-            if not (sitting.progress.epoch or sitting.best):
+            session.end("interrupted")
+            if not (session.progress.epoch or session.best):
                 raise
         except _TimeLimitError:
-            sitting.end("time limit")
-            sitting.tell_if_useless()
+            session.end("time limit")
+            session.tell_if_useless()
         except (MemoryError, tf.errors.ResourceExhaustedError) as error:
             size = engine.batch_size
             hint = f"set `training.batch_size` to {max(1, size // 2)}"
             raise ResourceError(f"memory ran out at {size} rows a step", hint=hint) from error
-        sitting.keep_best()
-    return sitting.fitted
+        session.keep_best()
+    return session.fitted
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class _Snapshot:
     best: list[np.ndarray]
 
 
-class _Sitting:
+class _TrainingSession:
     """One uninterrupted stretch of a run."""
 
     def __init__(
@@ -219,7 +221,7 @@ class _Sitting:
 
     @property
     def seconds(self) -> float:
-        """Time trained, over all sittings."""
+        """Time trained, over all sessions."""
         return self._earlier + time.perf_counter() - self._began
 
     def _now(self) -> _Snapshot:
@@ -347,7 +349,7 @@ class _Sitting:
             self._note(f"for lack of time, the first epoch has {done:,} of {steps:,} steps")
         return done < steps
 
-    def _validate(self, row: Row) -> None:
+    def _validate(self, row: EpochRecord) -> None:
         predicted_rows = self.engine.evaluation_weights()
         with self._weights(predicted_rows):
             outputs = self._forward(self.validation.inputs)

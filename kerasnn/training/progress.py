@@ -12,7 +12,7 @@ from kerasnn.errors import one_line
 
 if TYPE_CHECKING:
     from kerasnn.training.engine import Engine
-    from kerasnn.training.fit import Row
+    from kerasnn.training.fit import EpochRecord
 
 # Where there is no terminal, a run says how far it is when it has been silent for so long.
 SILENT_S = 30.0
@@ -35,7 +35,7 @@ def announce_phase(text: str, *, started: float) -> None:
 
 
 class ProgressBar:
-    """One bar for the whole training: a watcher of `kerasnn.training.fit.fit`.
+    """One bar for the whole training: a callback of `kerasnn.training.fit.fit`.
 
     Args:
         epochs: At most.
@@ -54,7 +54,7 @@ class ProgressBar:
         self._bar.n = round(epoch + done / total, 2)
         self._bar.refresh() if done < total else None
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         """Show the epoch's values."""
         shown = {"loss": f"{row['loss']:.4g}", self.monitor: f"{row[self.monitor]:.4g}"}
         self._bar.set_postfix(shown, refresh=False)

@@ -43,7 +43,7 @@ class Progress:
         wait: Epochs since the best.
         plateau_wait: Epochs since the best or since the rate was lowered.
         rate_factor: What ``plateau`` multiplies the rate by.
-        seconds: Time trained, over all sittings.
+        seconds: Time trained, over all sessions.
         stopped: Why the run ended; empty while it goes on.
         rate_share: Factor of the learning rates, below 1 after a failed training.
         batch_size: Number of rows a step, where memory allowed fewer than usual; else 0.

@@ -11,7 +11,7 @@ from kerasnn.files.handles import kind_of
 
 if TYPE_CHECKING:
     from kerasnn.training.engine import Engine
-    from kerasnn.training.fit import Row
+    from kerasnn.training.fit import EpochRecord
 
 FOLDER = "tensorboard"
 
@@ -48,7 +48,7 @@ def check_folder(run: Path) -> None:
 
 
 class TensorBoardLog:
-    """Writes each epoch's values: a watcher of `kerasnn.training.fit.fit`.
+    """Writes each epoch's values: a callback of `kerasnn.training.fit.fit`.
 
     Args:
         run: Folder of the run, in which ``tensorboard --logdir`` is to look at `FOLDER`.
@@ -71,7 +71,7 @@ class TensorBoardLog:
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         """Nothing is logged within an epoch."""
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         """Log all columns of the history."""
         import tensorflow as tf
 

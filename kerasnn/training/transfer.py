@@ -126,7 +126,7 @@ def fit_in_stages(
 ) -> FitResult:
     """Train the head, then the end of each encoder with it; the best of both is left.
 
-    The first stage is done again by each sitting, with the same bits: it heeds no time limit, and
+    The first stage is done again by each session, with the same bits: it heeds no time limit, and
     checkpoints are of the second one.
 
     Args:

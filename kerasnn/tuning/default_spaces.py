@@ -28,7 +28,7 @@ _DEPTHS = ("depth", "cross_depth", "blocks")
 _FACTORS = {"expansion": 2.0, "penalty": 100.0}
 
 
-def derive(entry: models.Entry, config: Config) -> dict[str, Space]:
+def default_spaces(entry: models.Entry, config: Config) -> dict[str, Space]:
     """Spaces by dotted key around the values that a model has where nothing is searched."""
     values = config.model.hyperparameters
     found = {f"model.{name}": _around(name, value) for name, value in values.items()}
@@ -42,9 +42,9 @@ def _around(name: str, value: Any) -> Space | None:
     if name in _WIDTHS:
         smaller, larger = _WIDTHS[name]
         low, high = max(value // smaller, 1), _largest(name, value * larger)
-        return Space((), low, high, log=True, whole=True) if low < high else None
+        return Space((), low, high, log=True, integer=True) if low < high else None
     if name in _DEPTHS:
-        return Space((), max(value - 2, 1), _largest(name, value + 2), whole=True)
+        return Space((), max(value - 2, 1), _largest(name, value + 2), integer=True)
     if name in _SHARES:
         return Space((), 0.0, max(_SHARES[name], value))
     if name in _CHOICES:

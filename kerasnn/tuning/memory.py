@@ -11,7 +11,7 @@ from kerasnn.runtime.compat import custom_gradients
 
 
 @contextmanager
-def forgotten() -> Iterator[None]:
+def freed_networks() -> Iterator[None]:
     """Free what Keras and TensorFlow keep of the networks that were trained inside."""
     before = set(custom_gradients())
     try:

@@ -4,8 +4,8 @@
 
     [0, 0.5]             numbers, each as likely as another
     log [0.001, 0.1]     numbers, each order of magnitude as likely as another
-    whole [1, 4]         whole numbers; those of a key that takes no others need not be called so
-    log whole [16, 512]  likewise
+    int [1, 4]           integers; ``int`` may be left out where a key takes nothing else
+    log int [16, 512]    integers, each order of magnitude as likely as another
     {64, 128, 256}       one of these; {relu, silu} too
 """
 
@@ -20,9 +20,9 @@ from kerasnn import models
 from kerasnn.constraints import SECTIONS, check, fields_of, parse_scalar, sections_of
 from kerasnn.errors import ConfigError, UnknownNameError
 
-_SPAN = re.compile(r"((?:(?:log|whole)\s+)*)\[([^,\]]+),([^,\]]+)\]")
+_SPAN = re.compile(r"((?:(?:log|int)\s+)*)\[([^,\]]+),([^,\]]+)\]")
 _CHOICE = re.compile(r"\{(.*)\}")
-_FORMS = "write [0, 0.5], log [0.001, 0.1], whole [1, 4] or {64, 128}"
+_FORMS = "write [0, 0.5], log [0.001, 0.1], int [1, 4] or {64, 128}"
 # What makes trials comparable, or is no property of a network, is the same in all of them.
 _SEARCHED = ("preprocessing", "training")
 _SAME_IN_ALL = {"training.monitor", "training.precision", "training.compile", "training.pretrained"}
@@ -37,19 +37,19 @@ class Space:
         low: The smallest value.
         high: The largest value.
         log: Whether each order of magnitude is as likely as another.
-        whole: Whether the values are whole numbers.
+        integer: True if the values are integers.
     """
 
     values: tuple[Any, ...] = ()
     low: float = 0.0
     high: float = 0.0
     log: bool = False
-    whole: bool = False
+    integer: bool = False
 
     def __str__(self) -> str:
         if self.values:
             return f"{{{', '.join(_shown(value) for value in self.values)}}}"
-        words = f"{'log ' if self.log else ''}{'whole ' if self.whole else ''}"
+        words = f"{'log ' if self.log else ''}{'int ' if self.integer else ''}"
         return f"{words}[{_shown(self.low)}, {_shown(self.high)}]"
 
     @property
@@ -76,8 +76,8 @@ def parse(key: str, text: Any) -> Space:
     Raises:
         ConfigError: It is written in another way, or is empty.
 
-    >>> str(parse("depth", "whole [1, 4]")), parse("width", "{64, 128}").values
-    ('whole [1, 4]', (64, 128))
+    >>> str(parse("depth", "int [1, 4]")), parse("width", "{64, 128}").values
+    ('int [1, 4]', (64, 128))
     """
     if isinstance(text, Space):
         return text
@@ -91,14 +91,14 @@ def parse(key: str, text: Any) -> Space:
     low, high = (parse_scalar(match[n].strip()) for n in (2, 3)) if match else (None, None)
     if not (match and _is_number(low) and _is_number(high)):
         raise _wrong(key, text, "is not written like a search")
-    log, whole = "log" in match[1], "whole" in match[1]
+    log, integer = "log" in match[1], "int" in match[1]
     if not low < high:  # type: ignore[operator]
         raise _wrong(key, text, "holds nothing to choose from")
     if log and low <= 0:  # type: ignore[operator]
         raise _wrong(key, text, "can't have a logarithm at its lower end")
-    if whole and not (isinstance(low, int) and isinstance(high, int)):
-        raise _wrong(key, text, "has ends that are not whole")
-    return Space((), low, high, log, whole)  # type: ignore[arg-type]
+    if integer and not (isinstance(low, int) and isinstance(high, int)):
+        raise _wrong(key, text, "has ends that are not integers")
+    return Space((), low, high, log, integer)  # type: ignore[arg-type]
 
 
 def read(model: str, searched: Mapping[str, Any]) -> dict[str, Space]:
@@ -136,23 +136,23 @@ def _dotted(model: str, searched: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _held(model: str, key: str, space: Space) -> Space:
-    """The space, if its key takes all of its values; whole if it takes no others."""
+    """The space, if its key takes all of its values; of integers if it takes no others."""
     section, name = key.split(".", 1)
     if section not in (*_SEARCHED, "model") or key in _SAME_IN_ALL:
         raise ConfigError(f"`{key}` can't be searched: it must be the same in all trials")
     if section == "model":
         if not space.values and isinstance(models.hyperparameters(model)[name], int):
-            space = _made_whole(key, space)
+            space = _as_integers(key, space)
         values = [models.check_hyperparameters(model, {name: end})[name] for end in space.ends]
     else:
         if not space.values and fields_of(section).get(name) is int:
-            space = _made_whole(key, space)
+            space = _as_integers(key, space)
         values = [check(key, end) for end in space.ends]
     return Space(tuple(values)) if space.values else space
 
 
-def _made_whole(key: str, space: Space) -> Space:
-    return parse(key, str(space).replace("[", "whole [")) if not space.whole else space
+def _as_integers(key: str, space: Space) -> Space:
+    return parse(key, str(space).replace("[", "int [")) if not space.integer else space
 
 
 def _choice(key: str, values: list[Any], text: Any) -> Space:

@@ -57,7 +57,7 @@ class Trial:
 
     Args:
         number: From 1.
-        state: ``pruned`` was given up as clearly worse than others.
+        state: ``done``, ``failed``, or ``pruned`` as clearly worse than others.
         score: Best value of the monitor; None where there was none.
         epochs: That it was trained.
         seconds: That it took.
@@ -200,7 +200,7 @@ def _ended(number: int, trial: FrozenTrial) -> Trial:
 def _distribution(space: Space) -> BaseDistribution:
     if space.values:
         return CategoricalDistribution(space.values)
-    if space.whole:
+    if space.integer:
         return IntDistribution(int(space.low), int(space.high), log=space.log)
     return FloatDistribution(space.low, space.high, log=space.log)
 

@@ -1,4 +1,4 @@
-"""One trial after the other: trainings that are given up once they are clearly worse."""
+"""One trial after the other: trainings that are pruned once they are clearly worse."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from kerasnn.config.config import Config
 from kerasnn.datasets.tabular import Table
 from kerasnn.errors import KerasnnError, KerasnnWarning, warn
-from kerasnn.trainers.fit import TrainedModel, learn, prepare, refit_model
+from kerasnn.trainers.fit import TrainedModel, fit_network, prepare, refit
 from kerasnn.training.engine import Engine
-from kerasnn.training.fit import Row
-from kerasnn.tuning.memory import forgotten
+from kerasnn.training.fit import EpochRecord
+from kerasnn.tuning.memory import freed_networks
 from kerasnn.tuning.spaces import Space
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Clock:
     """How much time there is left.
 
     Args:
-        limit_s: Of the whole search, over all sittings; None has no limit.
-        used_s: By earlier sittings.
+        limit_s: Of the whole search, over all sessions; None has no limit.
+        used_s: By earlier sessions.
         longest: Share of the limit that a whole training may take.
     """
 
@@ -47,7 +47,7 @@ class Clock:
 
     @property
     def used_s(self) -> float:
-        """Over all sittings."""
+        """Over all sessions."""
         return self._used + time.perf_counter() - self._began
 
     @property
@@ -56,7 +56,7 @@ class Clock:
         return self.limit_s - self.used_s
 
 
-class _GivenUpError(Exception):
+class _PrunedError(Exception):
     """A trial goes no further."""
 
 
@@ -71,8 +71,8 @@ class _TooLongError(Exception):
         self.affordable = affordable
 
 
-class Judge:
-    """Follows the validation curve of a trial: a watcher of `kerasnn.training.fit.fit`.
+class PruningCallback:
+    """Follows the validation curve of a trial: a callback of `kerasnn.training.fit.fit`.
 
     Args:
         trial: Told of each epoch.
@@ -98,7 +98,7 @@ class Judge:
         """Look at the time."""
         self.check_time(0, 0.0)
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         """Report the best score so far, and give up if the trial is clearly worse than others."""
         self.epochs += 1
         now = time.perf_counter()
@@ -112,7 +112,7 @@ class Judge:
             return
         self.trial.report(self.best, self.epochs)
         if self.trial.should_prune():
-            raise _GivenUpError
+            raise _PrunedError
 
 
 @dataclass
@@ -185,7 +185,7 @@ class Search:
         epochs = self.config.training.epochs
         trial = self.study.ask(self.spaces, self.start, epochs=epochs)
         first, began = not self.study.trials, time.perf_counter()
-        judge = Judge(
+        callback = PruningCallback(
             trial,
             monitor=self.monitor,
             sign=1.0 if self.study.direction == "higher" else -1.0,
@@ -194,12 +194,12 @@ class Search:
         state: Any = "done"
         score, why = None, ""
         try:
-            with forgotten():
-                score, epochs = self._learned(trial.params, judge, first=first)
+            with freed_networks():
+                score, epochs = self._train_once(trial.params, callback, first=first)
             if score is None:
                 state, why = "failed", "the score was never a number"
-        except _GivenUpError:
-            state, epochs = "pruned", judge.epochs
+        except _PrunedError:
+            state, epochs = "pruned", callback.epochs
         except _TooLongError as error:
             self.study.drop(trial)
             return self._shorten(error.affordable)
@@ -211,13 +211,13 @@ class Search:
             if first:
                 self.study.drop(trial)
                 raise
-            state, epochs, why = "failed", judge.epochs, _line(error)
+            state, epochs, why = "failed", callback.epochs, _line(error)
         seconds = time.perf_counter() - began
         self.study.tell(trial, state, score, epochs=epochs, seconds=seconds, why=why)
         return None
 
-    def _learned(
-        self, values: Mapping[str, Any], judge: Judge, *, first: bool
+    def _train_once(
+        self, values: Mapping[str, Any], callback: PruningCallback, *, first: bool
     ) -> tuple[float | None, int]:
         """Train once; the best score, and how many epochs there were.
 
@@ -230,11 +230,11 @@ class Search:
                 # What is wrong with the data was told by the first trial.
                 warnings.simplefilter("ignore", KerasnnWarning)
             training_setup = prepare(self.table, config)
-            trained_model = learn(training_setup, config, callbacks=(judge,))
+            trained_model = fit_network(training_setup, config, callbacks=(callback,))
         if trained_model.fitted.progress.stopped == "interrupted":
             raise KeyboardInterrupt
         if first:
-            self.keep(refit_model(trained_model, training_setup))
+            self.keep(refit(trained_model, training_setup))
         return trained_model.fitted.progress.best, trained_model.fitted.progress.epoch
 
     def _check_first(self, epochs: int, seconds: float) -> None:

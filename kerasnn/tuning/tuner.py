@@ -33,7 +33,7 @@ from kerasnn.trainers.train import check_run, noting_warnings
 from kerasnn.training.progress import SearchBar
 from kerasnn.training.resume import check_fingerprint
 from kerasnn.tuning import spaces as texts
-from kerasnn.tuning.default_spaces import derive
+from kerasnn.tuning.default_spaces import default_spaces
 from kerasnn.tuning.spaces import Space
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def tune(
 
     The first trial has the defaults. Each trial is trained on the training rows and judged by the
     measure that picks the best epoch on the validation rows; one whose curve is clearly worse is
-    given up. The test rows are first seen when the best is trained once more and scored, beside the
+    pruned. The test rows are first seen when the best is trained once more and scored, beside the
     defaults. With the same seed and without a time limit, the trials are the same.
 
     Args:
@@ -96,7 +96,7 @@ def tune(
         search: Where to look, such as ``{"width": "{64, 128}", "learning_rate": "log [1e-4,
             1e-2]"}``, in place of or beside where the model says; see `kerasnn.tuning.spaces`.
         trials: At most; 30 if None, and any number within a time limit.
-        time_limit_s: Seconds of all trials and the last training together, over all sittings.
+        time_limit_s: Seconds of all trials and the last training together, over all sessions.
         config: A configuration to start from: of what is searched, the values of the first trial.
         output: As for `kerasnn.train`.
         force: Likewise.
@@ -145,9 +145,9 @@ def tune(
         backend.start_keras()
         folder = open_folder(chosen, resume=resume, force=force)
         with folder.locked() if folder else ExitStack():
-            sitting = _Sitting(table, chosen, folder, progress=progress)
-            searched, stopped = sitting.search(found, asked, trials)
-            return sitting.finish(searched, stopped, noted)
+            session = _SearchSession(table, chosen, folder, progress=progress)
+            searched, stopped = session.search(found, asked, trials)
+            return session.finish(searched, stopped, noted)
 
 
 def _read(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, Config]:
@@ -201,7 +201,9 @@ def _checked(settings: Settings) -> Settings:
 def _spaces(settings: Settings, config: Config, asked: Mapping[str, Space]) -> dict[str, Space]:
     """What is searched: where the model says, in place of or beside it where somebody asked."""
     entry = models.get(config.model.name)
-    of_model = texts.read(entry.name, entry.search) if entry.search else derive(entry, config)
+    of_model = (
+        texts.read(entry.name, entry.search) if entry.search else default_spaces(entry, config)
+    )
     asked = texts.read(entry.name, asked)
     fixed = {key for key, setting in settings.chosen.items() if setting.origin in _FIXED}
     if both := [key for key in asked if key in fixed]:
@@ -213,7 +215,7 @@ def _spaces(settings: Settings, config: Config, asked: Mapping[str, Space]) -> d
     return found
 
 
-class _Sitting:
+class _SearchSession:
     """A search on a table, as far as one process takes it.
 
     Args:
@@ -285,7 +287,7 @@ class _Sitting:
             rows = report_data.table(search.study, search.monitor).to_csv(index=False)
             self.folder.write("tuning.csv", rows.encode())
             self._clear_checkpoints(search.study, best.number)
-        start = self._learned_by_start() if best.number > 1 else None
+        start = self._trained_defaults() if best.number > 1 else None
 
         def tell(run: Run) -> dict[str, Any]:
             return {"tuning": {**told, "test": report_data.against(start, run)}}
@@ -306,7 +308,7 @@ class _Sitting:
         assert self.folder
         return self.folder.path / FOLDER
 
-    def _circumstances(self) -> dict[str, Any]:
+    def _fingerprint(self) -> dict[str, Any]:
         """What must be equal for a search to go on."""
         assert self.folder
         kept = self.folder.fingerprint(self.config, self.table)
@@ -314,7 +316,7 @@ class _Sitting:
 
     def _begin(self, study: Study, spaces: dict[str, Space]) -> dict[str, Space]:
         if self.folder:
-            study.note("circumstances", self._circumstances())
+            study.note("fingerprint", self._fingerprint())
             study.note("search", {key: str(space) for key, space in spaces.items()})
             # As the sign that a search can go on, this is written last.
             self.folder.write(f"{FOLDER}/{CONFIG}", self.asked.to_text().encode())
@@ -325,7 +327,7 @@ class _Sitting:
         notes = study.notes
         if "search" not in notes:
             raise ConfigError(f"no search in '{self._path}'", hint="tune from the start")
-        check_fingerprint(notes["circumstances"], self._circumstances())
+        check_fingerprint(notes["fingerprint"], self._fingerprint())
         model = self.config.model.name
         spaces = texts.read(model, notes["search"])
         now = {key: str(space) for key, space in texts.read(model, asked).items()}
@@ -356,7 +358,7 @@ class _Sitting:
             )
             bundle.save(self._path / START)
 
-    def _learned_by_start(self) -> Predictor | None:
+    def _trained_defaults(self) -> Predictor | None:
         """What the defaults learned; None if its file is gone."""
         if self.start is None and self.folder:
             if kind_of(self._path / START, below=self.folder.path) != "file":

@@ -164,7 +164,9 @@ def _member_of(text: str) -> Member:
     if slash and not (
         encoding.isascii() and encoding.isdecimal() and len(encoding) < 4 and int(encoding)
     ):
-        raise ConfigError(f"the way of a member must be a whole number; got '{encoding[:60]}'")
+        raise ConfigError(
+            f"the encoding of a member must be a positive integer; got '{encoding[:60]}'"
+        )
     if name in _AVERAGES or models.data_of(name) == "forecast":
         hint = "name models that predict rows; forecasts are averaged by 'blend'"
         raise ConfigError(f"'{name}' can't be a member of an average", hint=hint)
@@ -180,7 +182,7 @@ def _scores(
 
     if member.encoding > len(signature.encodings):
         raise ConfigError(
-            f"the member '{member.name}' takes its columns in way {member.encoding}; "
+            f"the member '{member.name}' takes encoding {member.encoding}; "
             f"there are {len(signature.encodings)}"
         )
     own, names = (

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 TRAINING_OPTIONS = TrainingOptions(learning_rate=2e-3, weight_decay=0.02, average=0.999)
 PREPROCESSING = PreprocessingOptions(scale="quantile", embedding_width=8)
 SEARCH = {
-    "width": "log whole [64, 768]",
-    "depth": "whole [1, 5]",
+    "width": "log int [64, 768]",
+    "depth": "int [1, 5]",
     "activation": "{silu, relu, gelu}",
     "dropout": "[0, 0.5]",
     "number_embedding": "{none, piecewise_linear, periodic}",

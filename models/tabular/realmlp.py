@@ -47,8 +47,8 @@ PROFILES = {
     },
 }
 SEARCH = {
-    "width": "log whole [128, 512]",
-    "depth": "whole [2, 4]",
+    "width": "log int [128, 512]",
+    "depth": "int [2, 4]",
     "dropout": "[0, 0.5]",
     "scale_rate": "log [2, 10]",
     "number_rate": "log [0.05, 0.3]",

@@ -31,12 +31,12 @@ PROFILES = {
     "paper": {"pack": 32, "width": 512},
 }
 SEARCH = {
-    "depth": "whole [1, 4]",
-    "width": "log whole [64, 512]",
+    "depth": "int [1, 4]",
+    "width": "log int [64, 512]",
     "dropout": "[0, 0.5]",
     "training.learning_rate": "log [1e-4, 5e-3]",
     "training.weight_decay": "{0, 1e-4, 3e-4, 1e-3, 1e-2, 1e-1}",
-    "preprocessing.number_bins": "whole [2, 128]",
+    "preprocessing.number_bins": "int [2, 128]",
     "preprocessing.number_width": "{8, 16, 24, 32}",
 }
 

@@ -34,11 +34,11 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 SEARCH = {
-    "depth": "whole [1, 4]",
-    "width": "log whole [32, 256]",
+    "depth": "int [1, 4]",
+    "width": "log int [32, 256]",
     "dropout": "[0, 0.5]",
     "training.learning_rate": "log [5e-4, 1e-2]",
-    "preprocessing.number_bins": "whole [8, 128]",
+    "preprocessing.number_bins": "int [8, 128]",
     "preprocessing.number_width": "{0, 8, 24, 32}",
 }
 # How fast the embeddings learn, which all members share.

@@ -99,7 +99,7 @@ TRAIN = {
 }
 TUNE = {
     "t.csv --target y --search width=nope": "the search 'nope' of `width` is not written like a "
-    "search – write [0, 0.5], log [0.001, 0.1], whole [1, 4] or {64, 128}",
+    "search – write [0, 0.5], log [0.001, 0.1], int [1, 4] or {64, 128}",
     "t.csv --target y --search width={64,nope}": "`width` must be a whole number; got 'nope'",
     "t.csv --target y --model mlp --search widht={1,2}": "unknown hyper-parameter of mlp 'widht' – "
     "did you mean 'width'?",

@@ -24,7 +24,7 @@ from kerasnn.options import TrainingOptions
 from kerasnn.signature import Output, Window
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Engine
-from kerasnn.training.fit import Row
+from kerasnn.training.fit import EpochRecord
 from kerasnn.training.forecast_losses import forecast_loss, forecast_monitor
 from kerasnn.training.losses import loss_function
 
@@ -66,7 +66,7 @@ def prepared(frame: pd.DataFrame | None = None, **keys: Any) -> tuple[Panel, Spl
 
 def trained_model(**keys: Any) -> TrainedModel:
     panel, parts, config = prepared(**keys)
-    return learning.learn(learning.prepare(panel, parts, config), config)
+    return learning.fit_network(learning.prepare(panel, parts, config), config)
 
 
 def forecasts(found: TrainedModel) -> Forecasts:
@@ -109,7 +109,7 @@ def test_short_series_are_forecast_but_not_learned_from() -> None:
     with pytest.warns(KerasnnWarning, match="shorter than a window of 54 points: 'late'"):
         panel, parts, config = prepared(pd.concat([frame, short]), forecast__history=48)
     training_setup = learning.prepare(panel, parts, config)
-    made = learning.learn(training_setup, config).forecaster.forecasts(
+    made = learning.fit_network(training_setup, config).forecaster.forecasts(
         panel, training_setup.origins("test")
     )
     assert "late" in made.series
@@ -140,7 +140,7 @@ def test_a_closed_form_takes_no_steps() -> None:
 
 def test_a_closed_form_is_solved_again_on_all_before_the_test() -> None:
     found = trained_model(model__name="ridge_nlinear")
-    again = learning.refit_solved(found)
+    again = learning.refit(found)
     differs = [(a != b).any() for a, b in zip(weights(found), weights(again), strict=True)]
     assert any(differs)
     changed = table()
@@ -148,11 +148,11 @@ def test_a_closed_form_is_solved_again_on_all_before_the_test() -> None:
     changed.loc[late, "y"] += 100.0
     panel, parts, config = prepared(changed, model__name="ridge_nlinear")
     assert panel.frequency.texts(panel.values(0, int(parts.test[0]), 160))[0] == "2016-05-01"
-    other = learning.refit_solved(learning.learn(learning.prepare(panel, parts, config), config))
+    other = learning.refit(learning.fit_network(learning.prepare(panel, parts, config), config))
     for one, two in zip(weights(again), weights(other), strict=True):
         np.testing.assert_array_equal(one, two)
     trained = trained_model()
-    assert learning.refit_solved(trained) is trained
+    assert learning.refit(trained) is trained
 
 
 def test_windows_cut_out_as_needed_train_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_windows_cut_out_as_needed_train_the_same_bits(monkeypatch: pytest.Monke
     panel, parts, config = prepared()
     training_setup = learning.prepare(panel, parts, config)
     assert training_setup.train.on_disk
-    cut = learning.learn(training_setup, config)
+    cut = learning.fit_network(training_setup, config)
     for one, other in zip(weights(in_memory), weights(cut), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -178,7 +178,7 @@ class Killer:
         if epoch == 2:
             raise KilledError
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         pass
 
 
@@ -187,7 +187,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     panel, parts, config = prepared()
     checkpoints = Checkpoints(tmp_path)
     with pytest.raises(KilledError):
-        learning.learn(
+        learning.fit_network(
             learning.prepare(panel, parts, config),
             config,
             checkpoints=checkpoints,
@@ -195,7 +195,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
             callbacks=[Killer()],
         )
     training_setup = learning.prepare(panel, parts, config)
-    found = learning.learn(training_setup, config, checkpoints=checkpoints, fingerprint={})
+    found = learning.fit_network(training_setup, config, checkpoints=checkpoints, fingerprint={})
     assert found.fitted.resumed_at in (1, 2)
     for one, other in zip(weights(expected), weights(found), strict=True):
         np.testing.assert_array_equal(one, other)

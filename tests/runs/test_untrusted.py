@@ -22,7 +22,7 @@ from kerasnn.config.settings import of_run
 from kerasnn.datasets.digests import hash_files
 from kerasnn.errors import KerasnnError
 from kerasnn.runs.folder import RunFolder
-from kerasnn.tuning.tuner import _Sitting
+from kerasnn.tuning.tuner import _SearchSession
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -103,7 +103,7 @@ def test_what_a_search_keeps_is_no_link(run: Path, tmp_path: Path) -> None:
     config = of_run(run / "config.yaml").resolve()
 
     def found() -> Any:
-        return _Sitting(None, config, RunFolder(run), progress=False)._learned_by_start()
+        return _SearchSession(None, config, RunFolder(run), progress=False)._trained_defaults()
 
     shutil.copy(run / "model.kerasnn", kept)
     assert found() is not None

@@ -31,7 +31,7 @@ from kerasnn.runs.tabular import Run
 from kerasnn.signature import Signature
 from kerasnn.trainers import ensemble as averaging
 from kerasnn.trainers import ensemble_plan
-from kerasnn.trainers.ensemble import Averaged, learn_average
+from kerasnn.trainers.ensemble import TrainedEnsemble, fit_ensemble
 from kerasnn.trainers.ensemble_plan import plan, seed_of
 from kerasnn.training import fit as fitting
 from kerasnn.training.checkpoints import Checkpoints
@@ -63,13 +63,13 @@ def read(task: str = "regression", model: str = "mlp", **keys: Any) -> tuple[Tab
     return read_table(settings, {"data": frame(task)})
 
 
-def averaged(task: str = "regression", **keys: Any) -> tuple[Averaged, Table]:
+def averaged(task: str = "regression", **keys: Any) -> tuple[TrainedEnsemble, Table]:
     table, config = read(task, **{"run.ensemble": 3, **keys})
-    return learn_average(table, config), table
+    return fit_ensemble(table, config), table
 
 
 @pytest.fixture(scope="module")
-def mixed() -> dict[str, tuple[Averaged, Table]]:
+def mixed() -> dict[str, tuple[TrainedEnsemble, Table]]:
     """Of two models that want their columns in different ways, for each task."""
     tasks = ("regression", "binary", "multiclass")
     return {task: averaged(task, **{"run.members": "mlp,linear"}) for task in tasks}
@@ -124,9 +124,9 @@ class TestFactory:
             ("0*mlp", "1 to 64 times"),
             ("9999999999999999999999*mlp", "1 to 64 times"),
             ("40*mlp,40*linear", "64 members at most"),
-            ("2/mlp", "takes its columns in way 2"),
-            ("0/mlp", "must be a whole number"),
-            ("x/mlp", "must be a whole number"),
+            ("2/mlp", "takes encoding 2"),
+            ("0/mlp", "must be a positive integer"),
+            ("x/mlp", "must be a positive integer"),
             ("mlp:width=0", "`width` must be"),
             ("mlp:members=mlp", "unknown hyper-parameter of mlp 'members'"),
             ("cnn", "image"),
@@ -230,7 +230,9 @@ class TestJoint:
     def test_too_many_ways(self) -> None:
         table = frame()
         options = [PreprocessingOptions(max_one_hot=count) for count in range(17)]
-        with pytest.raises(ConfigError, match="in 17 ways, and 16 is the most"):
+        with pytest.raises(
+            ConfigError, match="need 17 encodings of the columns; the maximum is 16"
+        ):
             fit_encodings(table, infer(kerasnn.data.read(table), target="y"), options)
 
 
@@ -297,11 +299,11 @@ class TestPlan:
 class TestLearning:
     @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
     def test_it_is_the_mean_of_its_members(
-        self, task: str, mixed: dict[str, tuple[Averaged, Table]]
+        self, task: str, mixed: dict[str, tuple[TrainedEnsemble, Table]]
     ) -> None:
         found, table = mixed[task]
         rows = table.rows("test")
-        shares = [each.weight for each in found.trained_model.average.membership.members]
+        shares = [each.weight for each in found.trained_model.ensemble.summary.members]
         predictors = [each.predictor for each, _ in found.kept]
         outputs = [
             each.outputs(each.preprocessor.transform(rows).inputs).astype("float64")
@@ -324,7 +326,7 @@ class TestLearning:
         assert first.config.run.seed == 0
         assert_same(first.predictor.network, single.predictor.network)
 
-    def test_same_seed_same_bits(self, mixed: dict[str, tuple[Averaged, Table]]) -> None:
+    def test_same_seed_same_bits(self, mixed: dict[str, tuple[TrainedEnsemble, Table]]) -> None:
         again, _ = averaged("binary", **{"run.members": "mlp,linear"})
         first = mixed["binary"][0].trained_model
         assert_same(first.predictor.network, again.trained_model.predictor.network)
@@ -332,11 +334,11 @@ class TestLearning:
         assert first.model == again.trained_model.model
 
     def test_the_average_is_judged_and_calibrated(
-        self, mixed: dict[str, tuple[Averaged, Table]]
+        self, mixed: dict[str, tuple[TrainedEnsemble, Table]]
     ) -> None:
         trained_model = mixed["binary"][0].trained_model
-        members = trained_model.average.membership.members
-        assert trained_model.average.membership.value < np.mean([each.value for each in members])
+        members = trained_model.ensemble.summary.members
+        assert trained_model.ensemble.summary.value < np.mean([each.value for each in members])
         # Few validation rows leave out what is worse on most resamples.
         assert min(each.value for each in members if each.weight) == min(
             each.value for each in members
@@ -353,7 +355,7 @@ class TestLearning:
         trained_model = found.trained_model
         assert trained_model.model.hyperparameters == {"members": "linear", "weights": "1"}
         assert type(trained_model.predictor.preprocessor) is Preprocessor
-        assert [each.weight for each in trained_model.average.membership.members] == [0, 1]
+        assert [each.weight for each in trained_model.ensemble.summary.members] == [0, 1]
         assert trained_model.title == "linear"
         (alone, _), rows = found.kept[0], table.rows("test")
         np.testing.assert_allclose(
@@ -363,14 +365,14 @@ class TestLearning:
     def test_a_time_limit_is_shared(self) -> None:
         with pytest.warns(KerasnnWarning, match="there was time for 1 of 3 networks"):
             found, _ = averaged(**{"run.time_limit_s": 1e-3})
-        assert len(found.trained_model.average.membership.members) == 1
+        assert len(found.trained_model.ensemble.summary.members) == 1
         assert found.trained_model.fitted.progress.stopped == "time limit"
 
     def test_rows_of_weight(self) -> None:
         table, config = read(**{"run.ensemble": 2})
         weights = np.ones(len(table.source.frame))
         weights[table.splits.train[:50]] = 0.1
-        found = learn_average(table, config, weights=weights)
+        found = fit_ensemble(table, config, weights=weights)
         (_, training_setup), *_ = found.kept
         assert training_setup.train.weights is not None
         assert training_setup.train.weights[0] < 0.2 < 1 < training_setup.train.weights[-1]
@@ -387,7 +389,7 @@ class TestLearning:
             set={"epochs": 2, "buckets": 64, "tokens": "words", "run.ensemble": 2},
         )
         table, config = read_table(settings, {"data": texts})
-        found = learn_average(table, config)
+        found = fit_ensemble(table, config)
         again = found.again()
         assert (found.trained_model.parts, again.parts) == (("train",), ("train", "validation"))
         assert again.predictor.decision == found.trained_model.predictor.decision
@@ -400,7 +402,7 @@ class KilledError(Exception):
 
 
 class Stop:
-    """Ends a sitting in one epoch of one network."""
+    """Ends a session in one epoch of one network."""
 
     def __init__(self, how: type[BaseException], number: int, epoch: int) -> None:
         self.how, self.number, self.epoch = how, number, epoch
@@ -424,9 +426,9 @@ class TestResume:
     def _save_each_epoch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fitting, "CHECKPOINT_SHARE", 1e9)
 
-    def sitting(self, folder: Path, stop: Callable[..., Any] | None = None) -> Averaged:
+    def session(self, folder: Path, stop: Callable[..., Any] | None = None) -> TrainedEnsemble:
         table, config = read(**{"run.ensemble": 3, "run.members": "mlp,linear"})
-        return learn_average(
+        return fit_ensemble(
             table,
             config,
             checkpoints=Checkpoints(folder),
@@ -435,13 +437,13 @@ class TestResume:
         )
 
     def test_killed_runs_end_with_the_same_bits(
-        self, tmp_path: Path, mixed: dict[str, tuple[Averaged, Table]]
+        self, tmp_path: Path, mixed: dict[str, tuple[TrainedEnsemble, Table]]
     ) -> None:
         for stop in (Stop(KilledError, 1, 1), Stop(KilledError, 3, 2)):
             with pytest.raises(KilledError):
-                self.sitting(tmp_path, stop)
+                self.session(tmp_path, stop)
         last = Stop(KilledError, 0, 0)
-        found = self.sitting(tmp_path, last)
+        found = self.session(tmp_path, last)
         # Those that were done are not trained again.
         assert set(last.begun) == {3}
         whole = mixed["regression"][0].trained_model
@@ -450,11 +452,11 @@ class TestResume:
         assert found.trained_model.model == whole.model
 
     def test_interrupted_by_hand_keeps_what_is_trained(self, tmp_path: Path) -> None:
-        found = self.sitting(tmp_path, Stop(KeyboardInterrupt, 2, 0)).trained_model
+        found = self.session(tmp_path, Stop(KeyboardInterrupt, 2, 0)).trained_model
         assert found.fitted.progress.stopped == "interrupted"
-        assert len(found.average.membership.members) == 1
+        assert len(found.ensemble.summary.members) == 1
         with pytest.raises(KeyboardInterrupt):
-            self.sitting(tmp_path / "other", Stop(KeyboardInterrupt, 1, 0))
+            self.session(tmp_path / "other", Stop(KeyboardInterrupt, 1, 0))
 
     def test_a_folder_goes_on_with_more_networks(self, tmp_path: Path) -> None:
         how = {"target": "y", "baselines": False, "set": {**TINY, "model": "mlp"}}
@@ -570,7 +572,7 @@ class TestHostile:
             ("1000000000*mlp", "1 to 64 times"),
             ("64*mlp,64*linear", "64 members at most"),
             ("mlp:width=60000:depth=1,linear", "must be float32"),
-            ("mlp,3/linear", "way 3"),
+            ("mlp,3/linear", "encoding 3"),
             ("mlp", "for each of 1 members"),
             ("mlp," * 10_000, "can't be"),
             ("os.system", "unknown model"),

@@ -12,7 +12,7 @@ import kerasnn
 from kerasnn.config.config import Config
 from kerasnn.config.settings import collect
 from kerasnn.datasets.tabular import Table, read_table
-from kerasnn.trainers.fit import TrainedModel, TrainingSetup, learn, prepare, refit_model
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare, refit
 
 WORDS = ["plain", "story", "about", "people", "who", "never", "meet"]
 
@@ -40,7 +40,7 @@ def trained_model(
 ) -> tuple[TrainedModel, TrainingSetup]:
     table, config = read(model, **keys)
     training_setup = prepare(table, config)
-    return learn(training_setup, config), training_setup
+    return fit_network(training_setup, config), training_setup
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def bag() -> tuple[TrainedModel, TrainingSetup]:
 
 def test_the_validation_rows_have_a_say(bag: tuple[TrainedModel, TrainingSetup]) -> None:
     first, training_setup = bag
-    again = refit_model(first, training_setup)
+    again = refit(first, training_setup)
     assert again.predictor.decision == first.predictor.decision
     assert again.predictor.preprocessor is first.predictor.preprocessor
     assert again.fitted is first.fitted
@@ -64,7 +64,7 @@ def test_the_validation_rows_have_a_say(bag: tuple[TrainedModel, TrainingSetup])
 
 
 def test_it_is_the_same_each_time(bag: tuple[TrainedModel, TrainingSetup]) -> None:
-    weights = [refit_model(*bag).predictor.network.get_weights() for _ in range(2)]
+    weights = [refit(*bag).predictor.network.get_weights() for _ in range(2)]
     for one, other in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -76,12 +76,12 @@ def test_what_was_cut_short_stays_as_it_is(
     first, training_setup = bag
     progress = replace(first.fitted.progress, stopped=stopped)
     cut = replace(first, fitted=replace(first.fitted, progress=progress))
-    assert refit_model(cut, training_setup) is cut
+    assert refit(cut, training_setup) is cut
 
 
 def test_other_models_stay_as_they_are() -> None:
     first, training_setup = trained_model("mlp", width=4, depth=1)
-    assert refit_model(first, training_setup) is first
+    assert refit(first, training_setup) is first
 
 
 def test_a_run_says_so_and_its_baselines_learn_from_as_much() -> None:

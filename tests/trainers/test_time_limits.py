@@ -25,7 +25,7 @@ from kerasnn.signature import Output
 from kerasnn.trainers import closed_forms
 from kerasnn.trainers import fit as learning
 from kerasnn.trainers.closed_forms import Pace, within_limit
-from kerasnn.trainers.ensemble import _Course
+from kerasnn.trainers.ensemble import _EnsembleTraining
 from kerasnn.trainers.fit import TrainedModel, TrainingSetup
 from kerasnn.training import engine as engine_module
 from kerasnn.training import fit as fitting
@@ -73,14 +73,14 @@ def test_a_closed_form_has_fewer_features_then_fewer_rows() -> None:
     # 126 rows for the thresholds, 128 for the means and 200 to learn from are 4.5 s; 2 s compile.
     warned = "for lack of time, minirocket has 4,092 of 9,996 features – raise `run.time_limit_s`"
     with pytest.warns(KerasnnWarning) as told:
-        decided, train = planned(40.0)
+        reductions, train = planned(40.0)
     assert [str(each.message) for each in told] == [warned]
-    assert (decided, len(train)) == ({"model.features": 4092}, 200)
+    assert (reductions, len(train)) == ({"model.features": 4092}, 200)
     with pytest.warns(
         KerasnnWarning, match="has 840 of 9,996 features and 50 of 200 training rows"
     ):
-        decided, train = planned(6.0)
-    assert (decided, len(train)) == ({"model.features": 840}, 50)
+        reductions, train = planned(6.0)
+    assert (reductions, len(train)) == ({"model.features": 840}, 50)
     # They are drawn from everywhere, inputs and targets alike.
     places = train.inputs["series"][:, 0, 0].astype(int)
     np.testing.assert_array_equal(places % 2, train.target)
@@ -93,8 +93,8 @@ def test_a_closed_form_has_fewer_features_then_fewer_rows() -> None:
 @pytest.mark.usefixtures("timeless")
 def test_chosen_features_stay() -> None:
     with pytest.warns(KerasnnWarning, match="minirocket has 50 of 200 training rows – raise"):
-        decided, train = planned(7.0, **{"model.features": 1680})
-    assert (decided, len(train)) == ({}, 50)
+        reductions, train = planned(7.0, **{"model.features": 1680})
+    assert (reductions, len(train)) == ({}, 50)
 
 
 def series(path: Path) -> str:
@@ -214,7 +214,7 @@ class Done:
 
 
 def test_networks_that_do_not_fit_are_named() -> None:
-    course = _Course(None, None, lambda number, training_setup, config: ())
+    course = _EnsembleTraining(None, None, lambda number, training_setup, config: ())
     course.done = [Done(20.0, 6.0), Done(15.0, 5.0)]  # type: ignore[list-item]
     assert course.goes_on(41.0, ["tabm", "linear"])
     assert course._left == 3.0
@@ -246,5 +246,5 @@ def test_no_second_training_that_takes_too_long(
 
     monkeypatch.setattr(learning, "build_network", build)
     with contextlib.suppress(RuntimeError):
-        assert learning.refit_model(trained_model, training_setup, left_s=left) is trained_model
+        assert learning.refit(trained_model, training_setup, left_s=left) is trained_model
     assert bool(tried) == learns

@@ -18,7 +18,7 @@ from kerasnn.signature import Output
 from kerasnn.training import divergence
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays, Engine
-from kerasnn.training.fit import FitResult, Row, fit
+from kerasnn.training.fit import EpochRecord, FitResult, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor
 
@@ -58,7 +58,7 @@ class Spoil:
         if epoch == self.stop:
             raise KeyboardInterrupt
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         if self.epochs and row["epoch"] == self.epochs[0]:
             self.epochs.pop(0)
             kernel = engine.network.trainable_variables[0]

@@ -15,7 +15,7 @@ from kerasnn.options import TrainingOptions
 from kerasnn.signature import Output
 from kerasnn.training import fit as fitting
 from kerasnn.training.engine import Arrays, Engine
-from kerasnn.training.fit import FitResult, Row, fit
+from kerasnn.training.fit import EpochRecord, FitResult, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor, Progress
 
@@ -49,7 +49,7 @@ class Watch:
         self,
         *,
         steps: Callable[[int], None] = lambda epoch: None,
-        end: Callable[[Row, Engine], None] = lambda row, engine: None,
+        end: Callable[[EpochRecord, Engine], None] = lambda row, engine: None,
     ) -> None:
         self.predicted_rows: list[list[np.ndarray]] = []
         self.steps: list[tuple[int, int, int]] = []
@@ -59,7 +59,7 @@ class Watch:
         self.steps.append((epoch, done, total))
         self._on_steps(epoch)
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         self.predicted_rows.append(engine.evaluation_weights())
         self._on_end(row, engine)
 
@@ -210,7 +210,7 @@ class Clock:
 def test_schedule_is_laid_out_for_the_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
 
-    def pass_by(row: Row, engine: Engine) -> None:
+    def pass_by(row: EpochRecord, engine: Engine) -> None:
         # Compiling makes the first epoch a long one.
         clock.advance(4 if row["epoch"] == 1 else 1)
 

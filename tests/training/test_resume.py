@@ -15,7 +15,7 @@ from kerasnn.signature import Output
 from kerasnn.training import fit as fitting
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Arrays, Engine
-from kerasnn.training.fit import FitResult, Row, fit
+from kerasnn.training.fit import EpochRecord, FitResult, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor
 
@@ -53,7 +53,7 @@ class Killer:
         if self.within and epoch == self.epoch:
             raise KilledError
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         if not self.within and row["epoch"] == self.epoch:
             raise KilledError
 
@@ -98,7 +98,7 @@ def train(
     fingerprint: dict[str, Any] = FINGERPRINT,
     time_limit_s: float | None = None,
 ) -> tuple[FitResult, list[np.ndarray]]:
-    """One sitting in a new process, as it were: history and final weights."""
+    """One session in a new process, as it were: history and final weights."""
     network = build()
     fitted = fit(
         network,

@@ -26,12 +26,12 @@ from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.layers.weights_files import check_weights_file
 from kerasnn.report.sections.training.stages import sentence, stages
 from kerasnn.signature import Signature
-from kerasnn.trainers.fit import TrainedModel, TrainingSetup, learn, prepare
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare
 from kerasnn.training import fit as fitting
 from kerasnn.training import transfer
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.engine import Engine
-from kerasnn.training.fit import Row
+from kerasnn.training.fit import EpochRecord
 from kerasnn.training.transfer import cut_head, end_unfrozen, features
 
 ENDS = {"image": "image_features"}
@@ -138,7 +138,7 @@ class Seen:
     def on_steps(self, epoch: int, done: int, total: int) -> None:
         pass
 
-    def on_epoch(self, row: Row, engine: Engine) -> None:
+    def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
         self.epochs.append(values(engine.network))
         self.trainable = [v.path for v in engine.network.trainable_variables]
 
@@ -274,7 +274,7 @@ def test_two_images_and_weights_of_rows(weights: Path) -> None:
 def test_the_first_stage_trains_the_head_alone(weights: Path) -> None:
     known, config = training_setup(weights, fine_tune=0)
     before = values(known.network)
-    trained_model = learn(known, config)
+    trained_model = fit_network(known, config)
     assert changed(before, values(known.network)) >= {"output/kernel", "output/bias"}
     assert encoder(before)
     assert not encoder(changed(before, values(known.network)))
@@ -287,7 +287,7 @@ def test_the_first_stage_trains_the_head_alone(weights: Path) -> None:
 def test_the_second_stage_trains_the_end_without_its_norms(weights: Path) -> None:
     known, config = training_setup(weights, fine_tune=0.5)
     before, seen = values(known.network), Seen()
-    trained_model = learn(known, config, callbacks=(seen,))
+    trained_model = fit_network(known, config, callbacks=(seen,))
     history = trained_model.fitted.history
     assert [row["stage"] for row in history] == sorted(row["stage"] for row in history)
     assert sum(row["stage"] == 2 for row in history) == 2
@@ -321,9 +321,9 @@ def test_how_much_is_unfrozen(weights: Path) -> None:
 
 def test_the_best_of_both_stages_is_kept(weights: Path) -> None:
     known, config = training_setup(weights, fine_tune=0)
-    alone = learn(known, config)
+    alone = fit_network(known, config)
     spoilt, config = training_setup(weights, fine_tune_rate=5.0, warmup=0, optimizer="adam")
-    both = learn(spoilt, config)
+    both = fit_network(spoilt, config)
     assert len(both.fitted.history) > len(alone.fitted.history)
     assert both.fitted.progress.best_epoch == alone.fitted.progress.best_epoch > 0
     for path, value in values(known.network).items():
@@ -333,9 +333,9 @@ def test_the_best_of_both_stages_is_kept(weights: Path) -> None:
 
 def test_mirror_images_are_learned_from_where_training_mirrors(weights: Path) -> None:
     known, config = training_setup(weights, fine_tune=0, augment="none")
-    plain = learn(known, config)
+    plain = fit_network(known, config)
     known, config = training_setup(weights, fine_tune=0, augment="flip")
-    mirrored = learn(known, config)
+    mirrored = fit_network(known, config)
     assert plain.predictor.decision.flip_tta is False
     assert mirrored.predictor.decision.flip_tta is True
     assert plain.fitted.history[0]["loss"] != mirrored.fitted.history[0]["loss"]
@@ -344,7 +344,7 @@ def test_mirror_images_are_learned_from_where_training_mirrors(weights: Path) ->
 def test_beside_a_table_its_block_learns_in_the_first_stage(weights: Path) -> None:
     known, config = training_setup(weights, photos(), fine_tune=0)
     before = values(known.network)
-    learn(known, config)
+    fit_network(known, config)
     moved = changed(before, values(known.network))
     assert {"table/kernel", "output/kernel"} <= moved
     assert not encoder(moved)
@@ -352,14 +352,14 @@ def test_beside_a_table_its_block_learns_in_the_first_stage(weights: Path) -> No
 
 def test_the_finder_looks_at_the_head(weights: Path) -> None:
     known, config = training_setup(weights, learning_rate=0, fine_tune=0)
-    trained_model = learn(known, config)
+    trained_model = fit_network(known, config)
     assert trained_model.sweep is not None
     assert trained_model.config.training.learning_rate == trained_model.sweep.suggestion
 
 
 def test_a_time_limit_leaves_the_first_stage(weights: Path) -> None:
     known, config = training_setup(weights, time_limit_s=0.01, epochs=500, patience=0)
-    trained_model = learn(known, config)
+    trained_model = fit_network(known, config)
     assert trained_model.fitted.progress.stopped == "time limit"
     assert trained_model.fitted.progress.best_epoch > 0
 
@@ -382,19 +382,19 @@ def test_killed_runs_end_with_the_same_bits(
     monkeypatch.setattr(fitting, "CHECKPOINT_SHARE", 1e9)
     settings = {"epochs": 3, "augment": "flip,shift", "fine_tune_rate": 0.01}
     known, config = training_setup(weights, **settings)
-    whole = learn(known, config)
+    whole = fit_network(known, config)
     checkpoints = Checkpoints(tmp_path / "checkpoints")
 
     class Killer(Seen):
-        def on_epoch(self, row: Row, engine: Engine) -> None:
+        def on_epoch(self, row: EpochRecord, engine: Engine) -> None:
             if row["epoch"] == 2:
                 raise KilledError
 
     other, config = training_setup(weights, **settings)
     with pytest.raises(KilledError):
-        learn(other, config, checkpoints=checkpoints, callbacks=(Killer(),))
+        fit_network(other, config, checkpoints=checkpoints, callbacks=(Killer(),))
     resumed, config = training_setup(weights, **settings)
-    again = learn(resumed, config, checkpoints=checkpoints)
+    again = fit_network(resumed, config, checkpoints=checkpoints)
     n_first = sum(row["stage"] == 1 for row in again.fitted.history)
     assert again.fitted.resumed_at == n_first + 1
     assert outcome(again) == outcome(whole)
@@ -408,9 +408,9 @@ def test_interrupted_in_the_second_stage(weights: Path, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     alone, config = training_setup(weights, fine_tune=0)
-    learn(alone, config)
+    fit_network(alone, config)
     known, config = training_setup(weights)
-    trained_model = learn(
+    trained_model = fit_network(
         known, config, checkpoints=Checkpoints(tmp_path / "c"), callbacks=(Hand(),)
     )
     assert trained_model.fitted.progress.stopped == "interrupted"
@@ -421,8 +421,8 @@ def test_interrupted_in_the_second_stage(weights: Path, tmp_path: Path) -> None:
     )
     whole, config = training_setup(weights)
     resumed, _ = training_setup(weights)
-    once = learn(whole, config)
-    again = learn(resumed, config, checkpoints=Checkpoints(tmp_path / "c"))
+    once = fit_network(whole, config)
+    again = fit_network(resumed, config, checkpoints=Checkpoints(tmp_path / "c"))
     assert outcome(again) == outcome(once)
 
 
@@ -527,5 +527,5 @@ def test_the_real_architecture(top: bool, tmp_path: Path) -> None:
         known.network.get_layer("image_block_16_project").get_weights()[0],
         source.get_layer("block_16_project").get_weights()[0],
     )
-    trained_model = learn(known, config)
+    trained_model = fit_network(known, config)
     assert [row["stage"] for row in trained_model.fitted.history][-2:] == [2, 2]

@@ -22,7 +22,7 @@ from kerasnn.errors import ConfigError, KerasnnError, MissingDependencyError, Mo
 from kerasnn.report import render
 from kerasnn.runs.tabular import Run
 from kerasnn.tuning import spaces as texts
-from kerasnn.tuning.default_spaces import derive
+from kerasnn.tuning.default_spaces import default_spaces
 from kerasnn.tuning.spaces import Space
 
 pytest.importorskip("optuna")
@@ -33,11 +33,11 @@ import helpers
 
 from kerasnn.tuning import trials as running
 from kerasnn.tuning.study import Study
-from kerasnn.tuning.trials import Clock, Judge, Search
+from kerasnn.tuning.trials import Clock, PruningCallback, Search
 
 invoke = partial(helpers.invoke, "tune", code=None)
 TINY = {"depth": 1, "epochs": 3, "activation": "relu", "normalization": "none"}
-WIDTHS = {"width": "whole [2, 6]"}
+WIDTHS = {"width": "int [2, 6]"}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def trials_of(run: Run) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def whole(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def integer(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A search in a folder that nothing disturbed."""
     return tune(frame, output=tmp_path_factory.mktemp("tune") / "whole")
 
@@ -75,9 +75,9 @@ def whole(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Run:
     [
         ("[0, 0.5]", Space((), 0, 0.5)),
         ("log [1e-4, 0.1]", Space((), 1e-4, 0.1, log=True)),
-        ("whole [1, 4]", Space((), 1, 4, whole=True)),
-        ("log whole [16, 512]", Space((), 16, 512, log=True, whole=True)),
-        ("whole log [16, 512]", Space((), 16, 512, log=True, whole=True)),
+        ("int [1, 4]", Space((), 1, 4, integer=True)),
+        ("log int [16, 512]", Space((), 16, 512, log=True, integer=True)),
+        ("int log [16, 512]", Space((), 16, 512, log=True, integer=True)),
         ("{64, 128}", Space((64, 128))),
         ("{relu, gelu}", Space(("relu", "gelu"))),
         ([0.1, 0.2], Space((0.1, 0.2))),
@@ -96,7 +96,7 @@ def test_spaces_are_read_and_written(text: Any, space: Space) -> None:
         ("[3, 1]", "holds nothing to choose from"),
         ("{}", "holds nothing to choose from"),
         ("log [0, 1]", "can't have a logarithm at its lower end"),
-        ("whole [0.5, 2]", "has ends that are not whole"),
+        ("int [0.5, 2]", "has ends that are not integers"),
     ],
 )
 def test_bad_spaces_are_one_line(text: str, why: str) -> None:
@@ -104,13 +104,13 @@ def test_bad_spaces_are_one_line(text: str, why: str) -> None:
         texts.parse("width", text)
     assert str(caught.value) == (
         f"the search '{text}' of `width` {why} – "
-        "write [0, 0.5], log [0.001, 0.1], whole [1, 4] or {64, 128}"
+        "write [0, 0.5], log [0.001, 0.1], int [1, 4] or {64, 128}"
     )
 
 
 def test_keys_are_those_of_the_model_and_of_the_configuration() -> None:
     read = texts.read("mlp", {"width": "[8, 64]", "learning_rate": "log [1e-4, 1e-2]"})
-    assert read["model.width"].whole
+    assert read["model.width"].integer
     assert list(read) == ["model.width", "training.learning_rate"]
     for key, text, error in (
         ("widht", "{8}", "unknown hyper-parameter of mlp 'widht' – did you mean 'width'?"),
@@ -130,7 +130,7 @@ def test_keys_are_those_of_the_model_and_of_the_configuration() -> None:
 )
 def test_spaces_of_the_zoo_hold_what_a_model_takes(name: str) -> None:
     entry, config = models.get(name), resolve({"model.name": name})
-    found = texts.read(name, entry.search or derive(entry, config))
+    found = texts.read(name, entry.search or default_spaces(entry, config))
     plain = config.to_dict()
     for key, space in found.items():
         section, bare = key.split(".")
@@ -139,7 +139,7 @@ def test_spaces_of_the_zoo_hold_what_a_model_takes(name: str) -> None:
 
 def test_the_nearest_value() -> None:
     assert Space((64, 128)).nearest(256) == 128
-    assert Space((), 1, 4, whole=True).nearest(9) == 4
+    assert Space((), 1, 4, integer=True).nearest(9) == 4
     assert Space(("relu", "gelu")).nearest("silu") == "relu"
     assert Space((True, False)).nearest(False) is False
 
@@ -148,11 +148,11 @@ def test_the_nearest_value() -> None:
 
 
 def test_same_seed_same_trials_and_the_first_are_the_defaults(
-    frame: pd.DataFrame, whole: Run
+    frame: pd.DataFrame, integer: Run
 ) -> None:
     again = tune(frame)
-    assert trials_of(again) == trials_of(whole)
-    told = whole.bundle.report["tuning"]
+    assert trials_of(again) == trials_of(integer)
+    told = integer.bundle.report["tuning"]
     first, scores = told["trials"][0]["values"], [each["score"] for each in told["trials"]]
     assert first["training.learning_rate"] == models.get("mlp").training_options.learning_rate
     assert first["model.dropout"] == models.hyperparameters("mlp")["dropout"]
@@ -162,10 +162,10 @@ def test_same_seed_same_trials_and_the_first_are_the_defaults(
     assert len({json.dumps(each["values"]) for each in told["trials"]}) == 3
 
 
-def test_what_comes_out_is_an_ordinary_run(frame: pd.DataFrame, whole: Run) -> None:
-    folder = whole.folder
+def test_what_comes_out_is_an_ordinary_run(frame: pd.DataFrame, integer: Run) -> None:
+    folder = integer.folder
     assert folder is not None
-    told = whole.bundle.report["tuning"]
+    told = integer.bundle.report["tuning"]
     history = pd.read_csv(folder / "history.csv")
     # The last training is the best trial once more, bit for bit.
     assert float(f"{history['validation_log_loss'].min():.8g}") == told["validation"]["best"]
@@ -176,21 +176,21 @@ def test_what_comes_out_is_an_ordinary_run(frame: pd.DataFrame, whole: Run) -> N
     assert f"width: {told['found']['model.width']}  # tuned" in text
     loaded = kerasnn.load(folder)
     assert isinstance(loaded, Run)
-    assert loaded.evaluate().to_dict() == whole.scores.to_dict()  # type: ignore[union-attr]
+    assert loaded.evaluate().to_dict() == integer.scores.to_dict()  # type: ignore[union-attr]
     assert len(loaded.predict(frame)) == len(frame)
     page = (folder / "report.html").read_text()
     assert 'id="tuning"' in page
     assert "Course of the search" in page
 
 
-def test_the_summary_compares_with_the_defaults(whole: Run) -> None:
-    report = json.loads(json.dumps(whole.bundle.report))
+def test_the_summary_compares_with_the_defaults(integer: Run) -> None:
+    report = json.loads(json.dumps(integer.bundle.report))
     tuning = report["tuning"]
     told = {**tuning, "best": 2, "validation": {"start": 0.5, "best": 0.4}}
     test = {"metric": "auc", "start": 0.8, "best": 0.7, "gain": -0.1, "interval": [-0.2, -0.05]}
     told["test"] = {**test, "is_clear": True}
     run = Run(
-        whole.bundle.__class__(**{**vars(whole.bundle), "report": {**report, "tuning": told}})
+        integer.bundle.__class__(**{**vars(integer.bundle), "report": {**report, "tuning": told}})
     )
     text = run.summary()
     assert "search    3 trials" in text
@@ -236,18 +236,18 @@ class Killed(BaseException):
 
 def fail_in(monkeypatch: pytest.MonkeyPatch, number: int, error: BaseException) -> None:
     """Let the training of one trial raise; those after it are as they were."""
-    calls, learn = iter(range(1, 1000)), running.learn
+    calls, fit_network = iter(range(1, 1000)), running.fit_network
 
     def failing(*arguments: Any, **keywords: Any) -> Any:
         if next(calls) == number:
             raise error
-        return learn(*arguments, **keywords)
+        return fit_network(*arguments, **keywords)
 
-    monkeypatch.setattr(running, "learn", failing)
+    monkeypatch.setattr(running, "fit_network", failing)
 
 
 def test_a_killed_search_goes_on_as_it_would_have(
-    frame: pd.DataFrame, whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    frame: pd.DataFrame, integer: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "killed"
     fail_in(monkeypatch, 3, Killed())
@@ -259,8 +259,8 @@ def test_a_killed_search_goes_on_as_it_would_have(
     with journal.open("ab") as file:
         file.write(b'{"op_code": 4, "wor')
     run = kerasnn.tune(frame, resume=folder)
-    assert trials_of(run) == trials_of(whole)
-    assert run.scores == whole.scores
+    assert trials_of(run) == trials_of(integer)
+    assert run.scores == integer.scores
 
     with pytest.raises(ConfigError, match=r"can't go on as it began: model\.width changed"):
         kerasnn.tune(frame, resume=folder, search={"width": "{2, 3}"})
@@ -303,15 +303,17 @@ def test_values_that_can_not_be_trained_are_one_failed_trial(
 def curves(study: Study, spaces: dict[str, Space], curve: list[float]) -> int:
     """A trial with a validation curve; how many epochs of it were done."""
     trial = study.ask(spaces, {"training.l1": 0.5}, epochs=len(curve))
-    judge = Judge(trial, monitor="score", sign=-1.0, check_time=lambda epochs, seconds: None)
+    callback = PruningCallback(
+        trial, monitor="score", sign=-1.0, check_time=lambda epochs, seconds: None
+    )
     try:
         for value in curve:
-            judge.on_epoch({"score": value}, None)  # type: ignore[arg-type]
-    except running._GivenUpError:
-        study.tell(trial, "pruned", epochs=judge.epochs, seconds=0.0)
+            callback.on_epoch({"score": value}, None)  # type: ignore[arg-type]
+    except running._PrunedError:
+        study.tell(trial, "pruned", epochs=callback.epochs, seconds=0.0)
     else:
-        study.tell(trial, "done", judge.best, epochs=judge.epochs, seconds=0.0)
-    return judge.epochs
+        study.tell(trial, "done", callback.best, epochs=callback.epochs, seconds=0.0)
+    return callback.epochs
 
 
 def test_clearly_worse_trials_are_given_up(tmp_path: Path) -> None:
@@ -399,11 +401,11 @@ def test_a_trial_that_the_time_cuts_off_does_not_count(
     trial = search.study.ask(search.spaces, search.start, epochs=1)
     search.study.tell(trial, "done", 1.0, epochs=1, seconds=10.0)
 
-    def learn(values: Any, judge: Judge, *, first: bool) -> Any:
+    def fit_network(values: Any, callback: PruningCallback, *, first: bool) -> Any:
         search.clock = Clock(100.0, used_s=95.0)
-        judge.on_steps(0, 1, 2)
+        callback.on_steps(0, 1, 2)
 
-    monkeypatch.setattr(search, "_learned", learn)
+    monkeypatch.setattr(search, "_train_once", fit_network)
     assert search.run(None) == "time limit"
     assert len(search.study.trials) == 1
 

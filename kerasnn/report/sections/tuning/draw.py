@@ -104,7 +104,7 @@ def _bounds(tuning: ReportData, trials: list[Trial]) -> tuple[float, float]:
 def _marks(axes: Axes, trials: list[Trial], x: list[float], low: float, high: float) -> None:
     """A mark for each trial; a triangle at the edge for one beyond it."""
     for state, style in (("pruned", _GIVEN_UP), ("done", _DONE)):
-        label = {"pruned": "given up", "done": "trial"}[state]
+        label = {"pruned": "pruned", "done": "trial"}[state]
         here = [(at, e["score"]) for at, e in zip(x, trials, strict=True) if e["state"] == state]
         for marker, inside in (
             ("o", [p for p in here if low <= p[1] <= high]),
