@@ -31,7 +31,7 @@ MOST_LISTED = 12
 NEAREST = 8
 
 
-# Of each part of a message; a list of a hundred columns has its place in it.
+# Characters of each part of a message; the middle of longer ones is left out.
 LONGEST = 640
 LONGEST_NAME = 200
 
