@@ -306,10 +306,10 @@ def test_export_is_quiet(binary, tmp_path):
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from test_exporting import *
+from test_formats import *
 predictor = predictor_of("binary")
 sys.stderr.write("<<<"); sys.stderr.flush()
-exporting.export(predictor, {str(tmp_path / "m.tflite")!r}, format="litert")
+export.export(predictor, {str(tmp_path / "m.tflite")!r}, format="litert")
 sys.stderr.write(">>>"); sys.stderr.flush()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
