@@ -102,7 +102,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 width, channels); or series, (n, time, channels), NaN behind the end of a shorter
                 one. Missing cells are welcome.
             y: Labels or values, (n,).
-            sample_weight: How much each row counts, (n,), >= 0; both in training and in picking
+            sample_weight: Weights of the rows, (n,), >= 0, which count in training and in picking
                 the best epoch. A row of weight 0 is left out.
 
         Raises:

@@ -39,7 +39,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
 
     Args:
         model: A name of `kerasnn.models.names`, or ``auto``, which goes by the rows.
-        hyperparameters: Of the model, by name; the others are at their defaults.
+        hyperparameters: Hyper-parameters of the model, by name; the others are at their defaults.
         epochs: Passes over the training rows, at most. None is what the model recommends, as
             for the next three.
         batch_size: Rows a step; 0 chooses by the number of rows.
@@ -48,11 +48,11 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         settings: Any other key of the configuration, such as ``{"optimizer": "lion"}``.
         columns: Kinds of columns by name: number, category, boolean or date; any other kind
             leaves the column out. The columns of an array are called x0, x1, ….
-        class_weight: How much a row counts by its class: a mapping, or ``balanced`` for classes
-            of equal weight.
+        class_weight: Weights of the classes: a mapping, or ``balanced`` for classes of equal
+            weight.
         validation_fraction: Share of the rows that pick the best epoch, in (0, 1).
         time_limit_s: Seconds of training at most.
-        random_state: Of the split, the first weights, the order of the rows and dropout.
+        random_state: Seed of the split, the first weights, the order of the rows and dropout.
         verbose: 1 shows a progress bar.
 
     >>> import kerasnn
@@ -123,8 +123,8 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         class always is.
 
         Args:
-            X: As for `fit`.
-            coverage: In (0, 1).
+            X: Rows, in any form that `fit` takes.
+            coverage: Coverage of the sets, in (0, 1).
 
         Raises:
             ValueError: The rows are unlike those of training, or there were too few validation

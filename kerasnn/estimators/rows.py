@@ -29,7 +29,7 @@ def read_rows(estimator: Any, X: Any, *, names: Sequence[str] | None = None) -> 
         estimator: Learns or checks the number and the names of the columns.
         X: A DataFrame, what can become one, or what NumPy takes for a matrix; or texts, images,
             (n, height, width, channels), or series, (n, time, channels), which are one column.
-        names: Of the columns in training; None in training itself.
+        names: Names of the columns in training; None in training itself.
 
     Raises:
         ValueError: It is no table, holds infinity, or is unlike the one of training.
@@ -124,7 +124,7 @@ def make_schema(frame: pd.DataFrame, target: Target, *, kinds: Mapping[str, Kind
 
     Args:
         frame: The features of the training rows.
-        target: Of the labels.
+        target: Name, task and classes of the labels.
         kinds: Given ones.
 
     Raises:

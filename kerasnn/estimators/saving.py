@@ -24,7 +24,7 @@ def note_estimator(estimator: Any, seed: int) -> dict[str, Any]:
 
     Args:
         estimator: Fitted.
-        seed: In place of a random state that is not a number.
+        seed: Seed that stands in place of a random state that is not a number.
     """
     parameters = estimator.get_params(deep=False)
     if not isinstance(parameters["random_state"], int | None):
@@ -41,7 +41,7 @@ def read_parameters(bundle: Bundle, known: Collection[str]) -> dict[str, Any]:
     """Parameters of an estimator that would train the bundle again.
 
     Args:
-        bundle: Of an estimator, or of `kerasnn.train`.
+        bundle: Bundle of an estimator, or of `kerasnn.train`.
         known: Names of the parameters.
 
     Raises:

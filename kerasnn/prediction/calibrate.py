@@ -88,10 +88,10 @@ def decide(outputs: np.ndarray, validation: Arrays, *, task: Task, threshold: st
     """The temperature and the threshold.
 
     Args:
-        outputs: Of the network on the validation rows, (n, width).
+        outputs: Outputs of the network on the validation rows, (n, width).
         validation: These rows.
-        task: Of the target.
-        threshold: As for `choose_threshold`.
+        task: Task of the target.
+        threshold: Rule that `choose_threshold` takes.
     """
     if task == "regression":
         return Decision()
@@ -165,8 +165,8 @@ def with_threshold(
     """A predictor that decides by another threshold.
 
     Args:
-        predictor: Of classes or labels.
-        rule: As for `choose_threshold`.
+        predictor: Predictor of classes or labels.
+        rule: Rule that `choose_threshold` takes.
         validation: Gives predictions on rows that no network has learned from, if the rule needs
             them.
 
@@ -198,8 +198,9 @@ def with_margins(
     rows would cost more: the coverage of n of them scatters by 0.3 / √n.
 
     Args:
-        predictor: With its temperature.
-        outputs: Of its network, or one that is like it, on the validation rows, (n, width).
+        predictor: Predictor with its temperature.
+        outputs: Outputs of its network, or of one that is like it, on the validation rows, (n,
+            width).
         validation: These rows.
         trained_model: Rows that the network has learned from; they tell where a regression errs more.
     """

@@ -33,8 +33,9 @@ class Decision:
         temperature: Divides the logits; > 0.
         threshold: Probability of the second of two classes, or of a label of several, from which
             on it is chosen; in [0, 1].
-        flip_tta: Whether the scores are the mean of an image's and its mirror image's.
-        conformal_calibration: What sets and intervals of any coverage are made of; None where nobody knows.
+        flip_tta: True if the scores are the mean of an image's and its mirror image's.
+        conformal_calibration: Basis of sets and intervals of any coverage; None for models that
+            lack it.
     """
 
     temperature: float = 1.0
@@ -49,9 +50,9 @@ class Predicted:
 
     Args:
         table: One row for each row given, in its order and with its index.
-        unseen: By column, how many cells held a category that training did not know.
-        imputed: By column that never missed a value in training, how many cells do here.
-        cut: By column of series or sounds, how many were longer than in training.
+        unseen: Number of cells with a category that training did not know, by column.
+        imputed: Number of missing cells, by column that never missed a value in training.
+        cut: Number of series or sounds longer than in training, by column.
     """
 
     table: pd.DataFrame
@@ -90,7 +91,7 @@ class Predictor:
         """Raw scores of the network: logits, or the standardised target.
 
         Args:
-            inputs: As the preprocessor makes them.
+            inputs: Inputs by name, from the preprocessor.
             batch_size: Rows at once; only memory and speed depend on it.
 
         Shape:
@@ -207,7 +208,7 @@ class Predictor:
 
         Args:
             frame: Raw rows.
-            strict: Whether an image that can't be read is an error.
+            strict: True to raise an error for an image that can't be read.
             coverage: Share of rows, in (0, 1), whose truth is to lie between ``lower`` and
                 ``upper``, or for one class a row in ``set``: columns behind the prediction.
 

@@ -60,7 +60,7 @@ def labelled(source: Any, schema: Schema, form: Mapping[str, Any], *, strict: bo
         source: A table, or a folder of class folders.
         schema: Schema of the training data.
         form: Encoding and delimiter.
-        strict: Whether an image that can't be read is an error.
+        strict: True to raise an error for an image that can't be read.
     """
     target = schema.target
     if is_pair(source):

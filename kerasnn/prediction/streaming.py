@@ -24,7 +24,7 @@ class PredictedFile:
 
     Args:
         n_rows: Rows read and written.
-        unseen: By column, cells with a category that training did not know.
+        unseen: Number of cells with a category that training did not know, by column.
     """
 
     n_rows: int
@@ -45,14 +45,15 @@ def predict_file(
     """Write the predictions of all pieces into a CSV file.
 
     Args:
-        predictor: With the preprocessing.
-        data: As for `predict_pieces`.
+        predictor: Predictor with its preprocessing.
+        data: Rows, in any form that `predict_pieces` takes.
         output: File, or ``-`` for standard output.
         form: Encoding and delimiter.
-        strict: As for `predict_pieces`.
+        strict: True to raise an error for an image that can't be read; its row is empty otherwise.
         force: Replace the file.
-        coverage: As for `predict_pieces`.
-        spreadsheet_safe: As for `kerasnn.data.writing.csv_writer`.
+        coverage: Share of rows whose truth sets or intervals are to contain, in (0, 1); None adds
+            none.
+        spreadsheet_safe: True to escape cells that a spreadsheet would run as a formula.
 
     Raises:
         ConfigError: The file exists, or the coverage can't be had.
@@ -81,10 +82,10 @@ def predict_pieces(
     """Predictions of each piece; afterwards, a warning of what training never saw.
 
     Args:
-        predictor: With the preprocessing.
+        predictor: Predictor with its preprocessing.
         data: A table, or images.
         form: Encoding and delimiter.
-        strict: Whether an image that can't be read is an error; its row is empty otherwise.
+        strict: True to raise an error for an image that can't be read; its row is empty otherwise.
         unseen: Takes, by column, how many cells held a category that training did not know.
         coverage: Share of rows that sets or intervals are to hold the truth of; None has none.
 
@@ -178,9 +179,9 @@ def text_format(
     """How tables are read: as is said now, else as in the training.
 
     Args:
-        config: Of the run, by section.
-        encoding: Of a text file; None for that of the training.
-        delimiter: Likewise.
+        config: Configuration of the run, by section.
+        encoding: Encoding of a text file; None for that of the training.
+        delimiter: Delimiter of a text file; None for that of the training.
     """
     known = config.get("data", {})
     return {

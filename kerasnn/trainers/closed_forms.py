@@ -85,7 +85,7 @@ def within_limit(
         train: Training rows.
         n_validation: Number of validation rows.
         build: Builds the network of a configuration.
-        began: When its time began, of `time.perf_counter`.
+        began: Start of the time that counts, of `time.perf_counter`.
 
     Returns:
         Values of the configuration that lack of time decides, and the rows to solve for.

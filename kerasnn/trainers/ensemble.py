@@ -110,11 +110,12 @@ def fit_ensemble(
 
     Args:
         table: Rows, schema and parts.
-        config: Of the run.
-        weights: As for `kerasnn.trainers.fit.prepare`.
-        checkpoints: In whose folder each network has one.
-        fingerprint: Of a network's configuration: what must be equal for its checkpoint to be used.
-        watch: What watches a network.
+        config: Configuration of the run.
+        weights: Weights of the rows of the table, (n,); None for equal ones.
+        checkpoints: Checkpoints in whose folder each network has a folder.
+        fingerprint: Function from a network's configuration to the values that must be equal for
+            its checkpoint to be used.
+        watch: Function that returns the callbacks of a network.
 
     Raises:
         KeyboardInterrupt: Ctrl-C came before there was anything to keep.
@@ -147,7 +148,7 @@ class _TrainedMember:
     """A network that has learned.
 
     Args:
-        encoding: In which it takes its columns.
+        encoding: Number of its encoding of the columns, from 1.
     """
 
     trained_model: TrainedModel

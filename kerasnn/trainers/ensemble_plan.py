@@ -38,7 +38,7 @@ def plan(config: Config) -> tuple[Config, ...]:
     """The configuration of each network: what of the run's differs from its recipe holds for all.
 
     Args:
-        config: Of the run.
+        config: Configuration of the run.
     """
     return tuple(_configuration(config, kind, i) for i, kind in enumerate(_kinds(config)))
 

@@ -48,9 +48,9 @@ def evaluate(
     """A run in memory: scores on the test rows, or else the validation rows, and its story.
 
     Args:
-        table: What was learned from, and the rows that were held back.
-        trained_model: What came of the training.
-        probes: What was seen in the network meanwhile; without them, less is looked into.
+        table: Training rows, and the rows that were held back.
+        trained_model: Result of the training.
+        probes: Probes that were recorded in training; without them, the report is shorter.
         noted: Warnings so far, which the report lists.
         phases: Phases of the run, of which training has ended.
     """

@@ -63,9 +63,9 @@ class TrainedModel:
     """What came of a training.
 
     Args:
-        config: With what the data decided.
-        sweep: Of the learning-rate finder, if it ran.
-        parts: From whose rows the network has learned.
+        config: Configuration, with the values that the data decided.
+        sweep: Sweep of the learning-rate finder, if it ran.
+        parts: Names of the parts whose rows trained the network.
         ensemble: Members of the network, if it is the mean of several.
         validation: Predictions on the validation rows before any network learned from these, by
             which decisions are chosen; None for a regression.
@@ -103,7 +103,7 @@ class Ensemble:
 
     Args:
         model: The average as a model of the zoo.
-        summary: How good each member is, and how much it counts.
+        summary: Score and weight of each member.
         history: Epochs of all members, in their order; ``member`` counts them from 1.
     """
 
@@ -143,8 +143,8 @@ def prepare(table: Table, config: Config, *, weights: np.ndarray | None = None) 
 
     Args:
         table: Rows, schema and parts.
-        config: How to encode them, and which network.
-        weights: How much each row of the table counts, (n,), in training and validation; >= 0.
+        config: Configuration of the preprocessing and the network.
+        weights: Weights of the rows of the table, (n,), >= 0, in training and validation.
     """
     began = perf_counter()
 
@@ -167,8 +167,8 @@ def prepare_rows(
     Args:
         table: Rows, schema and parts.
         fit_to: Fits the preprocessing to the training rows.
-        training_options: How classes are weighed.
-        weights: As for `prepare`.
+        training_options: Training options, which say how classes are weighted.
+        weights: Weights of the rows of the table, (n,); None for equal ones.
     """
     train, validation = table.rows("train"), table.rows("validation")
     preprocessor = fit_to(train)
@@ -192,7 +192,7 @@ def begin(rows: Rows, config: Config, *, began: float | None = None) -> Training
     Args:
         rows: Prepared rows.
         config: Configuration of the network; a closed form is made smaller to keep its time limit.
-        began: When its time began, of `time.perf_counter`; now if None.
+        began: Start of the time that counts, of `time.perf_counter`; now if None.
     """
     began = perf_counter() if began is None else began
     entry, train = models.get(config.model.name), rows.train
@@ -282,11 +282,11 @@ def fit_network(
     """Train, then fit the temperature and the threshold on the validation rows.
 
     Args:
-        training_setup: From `prepare`.
+        training_setup: Result of `prepare`.
         config: The same.
-        checkpoints: As for `kerasnn.training.fit.fit`.
-        fingerprint: Likewise.
-        callbacks: Likewise.
+        checkpoints: Checkpoints of this training; none are kept if None.
+        fingerprint: Values that must be equal for a checkpoint to be used.
+        callbacks: Callbacks that are called after steps and epochs.
     """
     began, output = (
         perf_counter() - training_setup.seconds,
@@ -393,8 +393,8 @@ def calibrate(
 
     Args:
         training_setup: Its network, trained, and its rows.
-        config: How to choose the threshold.
-        flip_tta: Whether it looks at an image's mirror image too.
+        config: Configuration that names the rule of the threshold.
+        flip_tta: True to predict the mean over an image and its mirror image.
         crossed: Outputs on the validation rows that these did not choose; where there are none, the
             network's own tell how far off it is.
 
@@ -439,8 +439,8 @@ def refit(
     first weights. Only where other rows are left to score them on.
 
     Args:
-        trained_model: From `fit_network`, not stopped by hand or by time.
-        training_setup: What it learned from.
+        trained_model: Result of `fit_network`, not stopped by hand or by time.
+        training_setup: Rows and network of that training.
         left_s: Seconds that are left for it; None has no limit. It stays as it is if they are too
             few.
     """

@@ -41,14 +41,14 @@ def train_on(
     """Train, score and write everything down.
 
     Args:
-        table: From `kerasnn.datasets.tabular.read_table`.
-        config: Likewise.
+        table: Result of `kerasnn.datasets.tabular.read_table`.
+        config: Configuration that `read_table` returned.
         folder: Locked; None for a run in memory.
         noted: Warnings so far, which the report lists.
-        progress: Whether a progress bar is shown.
+        progress: True to show a progress bar.
         phases: Phases of the run, of which reading has ended.
-        resumes: Whether an earlier run goes on.
-        tell: What the report is to say besides, from the run before it is written.
+        resumes: True if an earlier run goes on.
+        tell: Function that returns further parts of the report, from the run before it is written.
     """
     train = _fit_ensemble if ensemble_plan.is_several(config) else _fit_or_lighter
     limit = config.run.time_limit_s

@@ -87,7 +87,7 @@ def train(
             ``multilabel`` a cell of the target holds any number of labels: text with ``|``, ``;``
             or ``,`` between them (then the task must be given), a list, or a vector of 0 and 1.
         model: A name of `kerasnn.models.names`, or ``auto``, which goes by the data.
-        profile: Of the sizes that the model comes in, such as ``small``.
+        profile: One of the sizes that the model comes in, such as ``small``.
         columns: Kinds of columns, by name, where the inferred one is wrong.
         drop: Columns to leave out.
         series: Columns that name the series of a row, where each row is a point in time.
@@ -106,15 +106,15 @@ def train(
             memory makes none, and the run is in memory.
         force: Replace a run that is in the folder.
         resume: Folder of a run that was stopped, or that is to have more epochs.
-        seed: Of everything random, 0 to 2³² − 1.
+        seed: Seed of everything random, 0 to 2³² − 1.
         time_limit_s: Maximum number of seconds of the run: reading, training, baselines, report.
-        baselines: Whether simple models are scored on the same rows.
-        tensorboard: Whether logs for TensorBoard are written.
+        baselines: True to score simple models on the same rows too.
+        tensorboard: True to write logs for TensorBoard.
         ensemble: Networks that are trained one after the other and averaged, 1 to 64; of the same
             model, or of those that ``run.members`` names in turn.
-        encoding: Of text files.
-        delimiter: Of text files.
-        progress: Whether a progress bar is shown.
+        encoding: Encoding of text files.
+        delimiter: Delimiter of text files.
+        progress: True to show a progress bar.
 
     Raises:
         DataError: The table can't be learned from.

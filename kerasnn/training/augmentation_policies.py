@@ -65,7 +65,7 @@ def resolve(
 
     Args:
         augment: The option.
-        signature: Of the network.
+        signature: Signature of the network.
         n_rows: Number of training rows.
         mirrors: Tells whether a mirrored image still means the same, such as
             `kerasnn.selection.flip_invariance.mirrors`; asked only if needed.

@@ -45,8 +45,8 @@ class Checkpoint:
     """A state as it was saved.
 
     Args:
-        arrays: By name.
-        metadata: What JSON can hold.
+        arrays: Arrays by name.
+        metadata: State that JSON can hold.
         generation: Counted from 1.
         damaged: Newer files that could not be used.
     """

@@ -57,7 +57,7 @@ def forecast_measure(training_options: TrainingOptions, *, has_quantiles: bool) 
 
     Args:
         training_options: Names the loss and the monitor.
-        has_quantiles: Whether the network forecasts quantiles.
+        has_quantiles: True if the network forecasts quantiles.
 
     Raises:
         ConfigError: There is no such measure.

@@ -49,7 +49,7 @@ class Arrays:
     """Rows as a network is trained on them.
 
     Args:
-        inputs: By name, (n, …) each; in memory, or on disk and read by rows.
+        inputs: Inputs by name, (n, …) each; in memory, or on disk and read by rows.
         target: (n,) int32 codes or float32 values.
         weights: (n,) float32 with mean 1, or None.
     """
@@ -80,10 +80,10 @@ class _Block:
     """Steps one after the other, with the rows that they need.
 
     Args:
-        data: As from `Arrays.take`.
+        data: Tensors that `Arrays.take` returned.
         rows: Number of each row in the training part, int32 (steps, batch).
         places: Its place in the data, likewise.
-        first: Which step of the epoch the first one is.
+        first: Number of the first step, within the epoch.
     """
 
     data: Mapping[str, Any]
@@ -119,8 +119,8 @@ class Engine:
         network: Inputs by name, raw outputs.
         rows: The training rows.
         training_options: Its learning rate must be set.
-        row_loss: From `kerasnn.training.losses.loss_function`.
-        seed: Of the order of the rows.
+        row_loss: Loss of each row, from `kerasnn.training.losses.loss_function`.
+        seed: Seed of the order of the rows.
         augmenter: Changes the images of a step at random.
     """
 
@@ -184,10 +184,10 @@ class Engine:
         """Train for one epoch.
 
         Args:
-            epoch: From 0; with the seed it decides the order of the rows.
+            epoch: Number of the epoch, from 0; with the seed it decides the order of the rows.
             rates: Learning rate of each step, float32 (steps_per_epoch,).
-            shares: What weight decay and dropout are multiplied by in each step, likewise, where
-                the recipe lets them change; ones if None.
+            shares: Factors of weight decay and dropout in each step, float32 (steps_per_epoch,),
+                where the recipe lets them change; ones if None.
             on_call: Told how many steps are done after each call of the compiled function. The
                 epoch ends if it returns true; what it raises ends it too.
 

@@ -65,7 +65,7 @@ class FitResult:
     Args:
         history: One row an epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``, the
             monitor's value, ``learning_rate`` (of the last step), ``gradient_norm``.
-        progress: Where it ended, and why.
+        progress: State at the end, and the reason for it.
         resumed_at: Epochs that an earlier session had done.
     """
 
@@ -110,18 +110,18 @@ def fit(
         network: Uncompiled; inputs by name, raw outputs.
         train: Rows to learn from.
         validation: Rows that pick the best epoch.
-        training_options: With a learning rate above 0.
-        row_loss: From `kerasnn.training.losses.loss_function`.
-        monitor: What picks the best epoch.
-        seed: Of the order of the rows.
+        training_options: Options of the training, with a learning rate above 0.
+        row_loss: Loss of each row, from `kerasnn.training.losses.loss_function`.
+        monitor: Measure that picks the best epoch.
+        seed: Seed of the order of the rows.
         time_limit_s: Seconds of training at most, over all sessions. The first epoch is cut short
             if it takes longer.
-        checkpoints: Where to keep the state; none are kept if None.
-        fingerprint: What must be equal for a checkpoint to be used.
+        checkpoints: Checkpoints of the state; none are kept if None.
+        fingerprint: Values that must be equal for a checkpoint to be used.
         callbacks: Told what happens.
         augmenter: Changes training images at random; validation never sees it.
-        start_counts: Whether the weights as they are compete with those of the epochs.
-        second_try: Whether a failed training is tried once more, and told of.
+        start_counts: True if the weights as they are compete with those of the epochs.
+        second_try: True to try a failed training once more, and to warn of it.
 
     Raises:
         DataError: The loss is not finite in the first epoch, at the lower rate too.

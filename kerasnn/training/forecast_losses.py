@@ -47,8 +47,8 @@ def forecast_monitor(
 
     Args:
         training_options: Names the loss and the monitor.
-        window: What is forecast.
-        target: Of the validation part, (n, horizon · targets).
+        window: Window that is forecast.
+        target: Target of the validation part, (n, horizon · targets).
 
     Raises:
         ConfigError: There is no such measure.

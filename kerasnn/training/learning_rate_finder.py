@@ -58,9 +58,9 @@ def find_learning_rate(
     Args:
         network: Uncompiled.
         rows: The training rows.
-        training_options: What to train with; its learning rate is not used.
-        row_loss: From `kerasnn.training.losses.loss_function`.
-        seed: Of the order of the rows.
+        training_options: Options to train with; the learning rate among them is not used.
+        row_loss: Loss of each row, from `kerasnn.training.losses.loss_function`.
+        seed: Seed of the order of the rows.
     """
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
     training_options = affordable(network, training_options, len(rows))

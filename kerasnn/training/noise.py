@@ -19,7 +19,7 @@ def hashed_uniform(shape: Any, *, seed: Any) -> tf.Tensor:
     """Numbers in [0, 1), multiples of 2⁻²⁴, in place of `keras.random.uniform`.
 
     Args:
-        shape: Of what is drawn; a size may be a tensor.
+        shape: Shape of the result; a size may be a tensor.
         seed: A ``keras.random.SeedGenerator``, whose state goes on by one.
 
     Returns:

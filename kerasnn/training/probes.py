@@ -55,7 +55,7 @@ class Distribution:
         low: Smallest value, where the first bin begins.
         high: Largest value, where the last of the `BINS` equal bins ends.
         counts: Values in each bin.
-        mean: Of the values.
+        mean: Mean of the values.
         deviation: Their standard deviation.
         zeros: Share of the values that are 0.
     """
@@ -89,12 +89,13 @@ class LayerTrace:
     """One layer over the probed epochs.
 
     Args:
-        name: Of the layer.
+        name: Name of the layer.
         kind: Its class.
-        gradient_norm: Of the mean loss by the layer's weights; None where it is not finite, empty
-            for a layer without trainable weights.
-        weights: Of its matrices (of all its weights if it has none); empty for one without.
-        activations: Of what it returns for the probed rows.
+        gradient_norm: Norm of the gradient of the mean loss by the layer's weights; None where it
+            is not finite, empty for a layer without trainable weights.
+        weights: Distribution of its matrices (of all its weights if it has none); empty for one
+            without.
+        activations: Distribution of its outputs for the probed rows.
     """
 
     name: str
@@ -119,7 +120,7 @@ class Probes:
     Args:
         inputs: Training rows by name of the input; the first 256 are used, of images fewer.
         target: Their codes or values.
-        row_loss: From `kerasnn.training.losses.loss_function`.
+        row_loss: Loss of each row, from `kerasnn.training.losses.loss_function`.
         clock: Seconds, from any start.
     """
 

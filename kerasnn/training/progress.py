@@ -28,7 +28,7 @@ def announce_phase(text: str, *, started: float) -> None:
 
     Args:
         text: Name of the phase that begins.
-        started: When the run began, of `time.perf_counter`.
+        started: Start of the run, of `time.perf_counter`.
     """
     if not sys.stderr.isatty() and perf_counter() - started >= SILENT_S:
         announce(text)
@@ -38,9 +38,9 @@ class ProgressBar:
     """One bar for the whole training: a callback of `kerasnn.training.fit.fit`.
 
     Args:
-        epochs: At most.
+        epochs: Maximum number of epochs.
         monitor: Column of the history to show.
-        title: What is trained.
+        title: Title of the bar.
     """
 
     def __init__(self, *, epochs: int, monitor: str, title: str = "training") -> None:
@@ -74,8 +74,8 @@ class SearchBar:
     """One bar for all trials of a search for hyper-parameters.
 
     Args:
-        trials: At most; None for any number in the time that there is.
-        seconds: At most; None has no limit.
+        trials: Maximum number of trials; None for any number within the time limit.
+        seconds: Maximum number of seconds; None has no limit.
     """
 
     def __init__(self, *, trials: int | None, seconds: float | None) -> None:

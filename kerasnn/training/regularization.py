@@ -26,9 +26,9 @@ def regularized(
     called by another function meanwhile.
 
     Args:
-        network: Of whose layers.
-        optimizer: From `kerasnn.training.optimizers`.
-        share: In [0, 1].
+        network: Network whose layers drop units.
+        optimizer: Optimizer, from `kerasnn.training.optimizers`.
+        share: Scalar tensor in [0, 1] that multiplies dropout and decay.
         draw: Makes the random numbers of dropout, of a shape, from the generator of a layer.
     """
     layers = [x for x in compat.all_layers(network) if type(x) is keras.layers.Dropout and x.rate]

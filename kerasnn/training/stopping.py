@@ -16,8 +16,8 @@ class Monitor:
 
     Args:
         name: Column of the history.
-        direction: Whether a higher or a lower value is better.
-        measure: From raw network outputs on the validation rows, (n, width), to a value.
+        direction: Direction in which a value is better.
+        measure: Function from raw network outputs on the validation rows, (n, width), to a value.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Progress:
         best_epoch: Epoch of the best value, from 1; 0 before the first.
         wait: Epochs since the best.
         plateau_wait: Epochs since the best or since the rate was lowered.
-        rate_factor: What ``plateau`` multiplies the rate by.
+        rate_factor: Factor of the learning rate that ``plateau`` lowers.
         seconds: Time trained, over all sessions.
         stopped: Why the run ended; empty while it goes on.
         rate_share: Factor of the learning rates, below 1 after a failed training.

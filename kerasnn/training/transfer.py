@@ -41,12 +41,12 @@ class Head:
     """What follows the encoders of a network, and the rows as it sees them.
 
     Args:
-        network: From features, and inputs that have no encoder, to raw outputs.
+        network: Network from features, and inputs that have no encoder, to raw outputs.
         train: Rows to learn from; each twice where mirror images are learned from.
         validation: Rows that pick the best epoch.
         whole: The network that it shares its weights with.
-        ends: From the name of an input to that of the layer that ends its encoder.
-        seconds: That it took to compute the features.
+        ends: Names of the layers that end the encoders, by input.
+        seconds: Number of seconds that it took to compute the features.
     """
 
     network: keras.Model
@@ -68,11 +68,11 @@ def cut_head(
     """Compute the features of all rows, and make a network of its own of what follows them.
 
     Args:
-        network: Of which nothing else is wanted: Keras notes the cut in its layers.
+        network: Network that nothing else uses: Keras notes the cut in its layers.
         train: Rows to learn from.
         validation: Rows that pick the best epoch.
-        ends: From the name of an input to that of the layer that ends its encoder.
-        mirrored: Whether mirror images are learned from too.
+        ends: Names of the layers that end the encoders, by input.
+        mirrored: True if mirror images are rows of the training too.
     """
     started = time.perf_counter()
     with deterministic():
@@ -99,10 +99,10 @@ def features(
     """What the encoders say, by name of the tensor; inputs without one as they are.
 
     Args:
-        network: With encoders.
-        inputs: By name, (n, …) each; in memory, or on disk and read by rows.
-        ends: From the name of an input to that of the layer that ends its encoder.
-        mirrored: Whether of the mirror images.
+        network: Network with encoders.
+        inputs: Inputs by name, (n, …) each; in memory, or on disk and read by rows.
+        ends: Names of the layers that end the encoders, by input.
+        mirrored: True for the features of the mirror images.
     """
     found = {name: values for name, values in inputs.items() if name not in ends}
     for name, end in ends.items():
@@ -130,14 +130,14 @@ def fit_in_stages(
     checkpoints are of the second one.
 
     Args:
-        network: To be trained.
-        head: From `cut_head`, of an equal network.
+        network: Network to train.
+        head: Result of `cut_head`, of an equal network.
         fit_whole: `kerasnn.training.fit.fit` for the network, which lacks ``training_options``,
             ``time_limit_s`` and ``start_counts``.
         training_options: Its learning rate is that of the first stage.
-        row_loss: As for `fit`.
-        monitor: Likewise.
-        seed: Likewise.
+        row_loss: Loss of each row, from `kerasnn.training.losses.loss_function`.
+        monitor: Measure that picks the best epoch.
+        seed: Seed of the order of the rows.
         time_limit_s: Seconds of training at most, the first stage counted.
     """
     started = time.perf_counter() - head.seconds
@@ -180,9 +180,9 @@ def end_unfrozen(network: keras.Model, ends: Mapping[str, str], share: float) ->
     """Within the block, of each encoder only the end can be trained.
 
     Args:
-        network: With encoders.
-        ends: From the name of an input to that of the layer that ends its encoder.
-        share: Of an encoder's layers with weights; its batch normalization is never trained.
+        network: Network with encoders.
+        ends: Names of the layers that end the encoders, by input.
+        share: Share of an encoder's layers with weights; its batch normalization is never trained.
     """
     frozen = [layer for name in ends for layer in _frozen(network, name, ends[name], share)]
     before = [layer.trainable for layer in frozen]

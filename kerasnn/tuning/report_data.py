@@ -85,8 +85,8 @@ def against(start: Predictor | None, run: Run) -> Mapping[str, Any] | None:
     """What was found beside the defaults, on the test rows; None without these or those.
 
     Args:
-        start: What the defaults learned.
-        run: What came of the search.
+        start: Predictor with the default hyper-parameters, trained.
+        run: Run with the hyper-parameters that the search chose.
     """
     rows = run._held_back.get("test")
     if start is None or rows is None or not len(rows):

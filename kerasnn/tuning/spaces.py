@@ -33,10 +33,10 @@ class Space:
     """The values that a key may take: some, or all between two.
 
     Args:
-        values: To choose from; empty where all between ``low`` and ``high`` will do.
+        values: Choices; empty for a range from ``low`` to ``high``.
         low: The smallest value.
         high: The largest value.
-        log: Whether each order of magnitude is as likely as another.
+        log: True if each order of magnitude is as likely as another.
         integer: True if the values are integers.
     """
 
@@ -70,8 +70,8 @@ def parse(key: str, text: Any) -> Space:
     """Read a space.
 
     Args:
-        key: What it is for.
-        text: As above, or a list of values.
+        key: Key or name of the hyper-parameter.
+        text: Text in one of the forms above, or a list of values.
 
     Raises:
         ConfigError: It is written in another way, or is empty.
@@ -105,7 +105,7 @@ def read(model: str, searched: Mapping[str, Any]) -> dict[str, Space]:
     """Spaces by dotted key, held to what the keys may be.
 
     Args:
-        model: Whose hyper-parameters are looked for.
+        model: Name of the model whose hyper-parameters are searched.
         searched: Text by hyper-parameter or key, such as ``width`` or ``training.learning_rate``.
 
     Raises:

@@ -56,12 +56,12 @@ class Trial:
     """A trial that ended.
 
     Args:
-        number: From 1.
+        number: Number of the trial, from 1.
         state: ``done``, ``failed``, or ``pruned`` as clearly worse than others.
         score: Best value of the monitor; None where there was none.
-        epochs: That it was trained.
-        seconds: That it took.
-        values: By dotted key.
+        epochs: Number of epochs that it was trained.
+        seconds: Number of seconds that it took.
+        values: Values of the hyper-parameters, by dotted key.
         why: It failed.
     """
 
@@ -78,9 +78,9 @@ class Study:
     """The trials, and what comes next.
 
     Args:
-        path: Of the journal, which only one process writes to; None keeps it in memory.
-        seed: Of the values.
-        direction: Whether a higher or a lower score is better.
+        path: Path of the journal, which only one process writes to; None keeps it in memory.
+        seed: Seed of the sampler.
+        direction: Direction in which a score is better.
 
     Raises:
         ModelRefusedError: The journal is damaged.
@@ -128,9 +128,9 @@ class Study:
         """The next trial.
 
         Args:
-            spaces: By dotted key; the same in all trials.
+            spaces: Search spaces by dotted key; the same in all trials.
             start: Values of the first trial.
-            epochs: Of a trial, of which the first few are not judged.
+            epochs: Number of epochs of a trial; the first quarter, at least two, is never pruned.
         """
         first, waiting = not self._trials, (TrialState.WAITING,)
         if first and not self._study.get_trials(deepcopy=False, states=waiting):
@@ -149,9 +149,9 @@ class Study:
         """A trial has ended.
 
         Args:
-            trial: From `ask`.
-            state: How.
-            score: Of one that is done.
+            trial: Trial that `ask` returned.
+            state: State in which it ended.
+            score: Score of a trial that is done.
             **noted: ``epochs``, ``seconds``, and ``why`` it failed.
         """
         for name, value in noted.items():

@@ -35,8 +35,8 @@ class Clock:
     """How much time there is left.
 
     Args:
-        limit_s: Of the whole search, over all sessions; None has no limit.
-        used_s: By earlier sessions.
+        limit_s: Maximum number of seconds of the search, over all sessions; None has no limit.
+        used_s: Number of seconds that earlier sessions took.
         longest: Share of the limit that a whole training may take.
     """
 
@@ -121,10 +121,10 @@ class Search:
 
     Args:
         table: Its training rows are learned from, its validation rows judge; no others are seen.
-        config: Of all trials, but for what is searched.
-        spaces: What is searched, by dotted key.
+        config: Configuration of all trials, except for the keys that are searched.
+        spaces: Search spaces by dotted key.
         study: The trials so far.
-        clock: How much time there is.
+        clock: Clock of the time limit.
         monitor: Column of the history that is the score.
         keep: Called with what the first trial, the defaults, learned.
         show: Called after each trial.

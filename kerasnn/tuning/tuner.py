@@ -83,26 +83,26 @@ def tune(
     defaults. With the same seed and without a time limit, the trials are the same.
 
     Args:
-        data: As for `kerasnn.train`.
+        data: Rows, in any form that `kerasnn.train` takes.
         target: Column to be predicted, or its values, one a row of ``data``.
-        validation: As for `kerasnn.train`.
-        test: Likewise.
-        task: Likewise.
+        validation: Table of rows that pick the best epoch, or a pair ``(X, y)``.
+        test: Table of rows for the scores, or a pair ``(X, y)``.
+        task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; inferred if None.
         model: A name of `kerasnn.models.names`; by the data if None.
-        columns: As for `kerasnn.train`.
-        drop: Likewise.
-        split: Likewise.
-        set: What is not searched, but the same in all trials: hyper-parameters and other keys.
-        search: Where to look, such as ``{"width": "{64, 128}", "learning_rate": "log [1e-4,
+        columns: Kinds of columns, by name, where the inferred one is wrong.
+        drop: Columns to leave out.
+        split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
+        set: Hyper-parameters and other keys that are the same in all trials.
+        search: Search spaces, such as ``{"width": "{64, 128}", "learning_rate": "log [1e-4,
             1e-2]"}``, in place of or beside where the model says; see `kerasnn.tuning.spaces`.
-        trials: At most; 30 if None, and any number within a time limit.
+        trials: Maximum number of trials; 30 if None, and any number within a time limit.
         time_limit_s: Seconds of all trials and the last training together, over all sessions.
         config: A configuration to start from: of what is searched, the values of the first trial.
-        output: As for `kerasnn.train`.
-        force: Likewise.
+        output: Folder of the run; see `kerasnn.train`.
+        force: True to replace a run that is in the folder.
         resume: Folder of a search that was stopped, or that is to have more trials or time.
-        seed: Of everything random, 0 to 2³² − 1.
-        progress: Whether a progress bar is shown.
+        seed: Seed of everything random, 0 to 2³² − 1.
+        progress: True to show a progress bar.
 
     Raises:
         MissingDependencyError: Optuna is not installed.
@@ -220,9 +220,9 @@ class _SearchSession:
 
     Args:
         table: All rows.
-        config: With a time limit of all trials together.
+        config: Configuration with a time limit of all trials together.
         folder: Locked; None in memory.
-        progress: Whether a progress bar is shown.
+        progress: True to show a progress bar.
     """
 
     def __init__(

@@ -45,9 +45,9 @@ class Augmenter:
 
     Args:
         changes: Names out of `kerasnn.training.augmentation_policies.CHANGES`, in any order.
-        images: By the name of the network's input.
+        images: Inputs of the network that are images, by name.
         seed: Any whole number.
-        compiled: Whether XLA compiles it, in parts: about three times as fast, after a second's
+        compiled: True to compile it by XLA, in parts: about three times as fast, after a second's
             work. What is drawn is the same.
     """
 
@@ -87,7 +87,7 @@ class Augmenter:
         """Change one batch.
 
         Args:
-            inputs: Of the network; those that are no images come back as they are.
+            inputs: Inputs of the network; those that are no images come back as they are.
             rows: (batch,) int32, numbers of the rows in the training part.
             epoch: Scalar int32, from 0.
             step: Scalar int32, number of the step within the epoch.

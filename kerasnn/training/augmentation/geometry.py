@@ -45,7 +45,7 @@ def take(pixels: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     Args:
         pixels: The images.
         rows: int32, (batch, height, width) or what broadcasts to it.
-        columns: Likewise.
+        columns: Column of each pixel, int32, of the shape of ``rows``.
     """
     height, width, channels = pixels.shape[1:]
     first = tf.range(tf.shape(pixels)[0]) * (height * width)

@@ -69,8 +69,8 @@ def cutout(pixels: tf.Tensor, x: tf.Tensor, y: tf.Tensor, fill: tuple[float, ...
 
     Args:
         pixels: The images.
-        x: Where it lies between left and right, in [0, 1).
-        y: Where it lies between top and bottom, in [0, 1).
+        x: Position between left and right, in [0, 1).
+        y: Position between top and bottom, in [0, 1).
         fill: Value of each channel.
 
     Reference:

@@ -46,7 +46,7 @@ def amounts(uniform: list[tf.Tensor], *, colored: bool) -> Amounts:
 
     Args:
         uniform: Four numbers in [0, 1) for each image, (batch,) each.
-        colored: Whether the image has colours; saturation is left out otherwise.
+        colored: True if the image has colors; saturation is left out otherwise.
     """
     names = NAMES if colored else NAMES[:-1]
     first, second, sign, other_sign = uniform

@@ -12,9 +12,9 @@ def sample_page(augmenter: Augmenter, images: np.ndarray, *, draws: int) -> np.n
     """What the network sees of some images in its first epochs.
 
     Args:
-        augmenter: Of the run.
+        augmenter: Augmenter of the run.
         images: (k, height, width, channels) uint8, of the first image input.
-        draws: How often each is drawn, once an epoch.
+        draws: Number of draws of each image, one an epoch.
 
     Returns:
         (k, draws, height, width, channels) uint8.
