@@ -52,10 +52,10 @@ class Baseline:
 
     Args:
         name: ``majority``, ``frequencies`` or ``mean``, ``linear``, ``boosting``.
-        title: For people.
-        predictions: On the test rows.
-        seconds: To fit and to predict.
-        note: What was left out to be quick, if anything.
+        title: Title for people.
+        predictions: Predictions for the test rows.
+        seconds: Seconds to fit and to predict.
+        note: Note on what was left out to be quick, if anything.
     """
 
     name: str
@@ -86,7 +86,7 @@ def baselines(
         preprocessor: Fitted preprocessing of the network, whose columns and categories they share.
         train: Training rows of the network.
         test: The rows that the network is evaluated on.
-        seed: Of the drawing of rows and of the boosting.
+        seed: Seed of the sampling of rows and of the boosting.
         max_rows: The last two are fitted on that many training rows, drawn at random.
         max_cells: Bound on rows times columns times classes, for the same reason.
         time_limit_s: Seconds that are left for them. The larger ones are fitted on fewer rows, or

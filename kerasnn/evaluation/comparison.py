@@ -39,7 +39,7 @@ def verdict(
     Args:
         network: Predictions of the network.
         baselines: Those of the baselines, the constant one first.
-        differences: As of `compare`.
+        differences: Differences that `compare` returns.
         omitted: Titles of the baselines that were not run for lack of time.
     """
     metric = METRICS[MAIN_METRIC[network.task]]

@@ -36,18 +36,18 @@ class Coverage:
     Args:
         level: The coverage, in (0, 1).
         observed: Share of the rows whose truth is in its set or interval.
-        interval: Of that share, 95 %.
+        interval: 95 % interval of that share.
         mean_size: Mean number of classes in a set, or of labels in doubt, or mean width of an interval.
         n_calibration_rows: Validation rows that the sets and intervals are from.
         curve: Coverages that could be asked, the shares that are held, and the sizes.
-        sizes: Of one class a row: numbers of classes in a set, the shares of rows with so many (the
+        sizes: Numbers of classes in a set where a row has one class, the shares of rows with so many (the
             last with that many or more), and how often these hold; nothing for other tasks.
-        band: Of values: predictions, and how far their intervals reach to either side.
+        band: Pairs of a regression: predictions and the half-widths of their intervals.
         lowest_class: The class whose rows are held least often, and how often; None for other tasks.
-        temperature: That the logits were divided by; 1 for values.
+        temperature: Divisor of the logits; 1 for regression.
         error: Calibration error; None for values.
         error_before: Without the temperature.
-        error_by_chance: What exact probabilities would have on so many rows.
+        error_by_chance: Calibration error expected of exact probabilities on as many rows.
     """
 
     level: float
@@ -104,8 +104,8 @@ def measure_coverage(predictor: Predictor, predictions: Predictions) -> Coverage
     """How often 90 % are 90 %; None for a model that is too old to know, or had too few rows.
 
     Args:
-        predictor: With its margins.
-        predictions: Of rows that it has not seen.
+        predictor: Predictor with its conformal calibration.
+        predictions: Predictions for rows that it has not seen.
     """
     conformal_calibration = predictor.decision.conformal_calibration
     if conformal_calibration is None or conformal_calibration.largest < LEVEL:

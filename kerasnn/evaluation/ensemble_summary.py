@@ -18,12 +18,12 @@ class Member:
 
     Args:
         title: Its model, and the profile if it has one.
-        seed: Of its first weights and of the order of its rows.
+        seed: Seed of its initial weights and of the order of its rows.
         weight: Its share of the average; 0 for one that was left out.
-        value: Of the metric on the validation rows, alone.
-        best_epoch: Whose weights it has.
-        n_epochs: That it was trained for.
-        seconds: Of its training, over all sessions.
+        value: Value of the metric for this member alone, on the validation rows.
+        best_epoch: Epoch whose weights it has.
+        n_epochs: Number of epochs that it was trained for.
+        seconds: Seconds of its training, over all sessions.
         schedule: Shape of its learning rate over the run.
     """
 
@@ -42,9 +42,9 @@ class EnsembleSummary:
     """All networks that were trained for an average.
 
     Args:
-        metric: That they are compared by.
-        value: Of the average, on the validation rows.
-        members: In the order of their training.
+        metric: Name of the metric that compares them.
+        value: Value of the ensemble on the validation rows.
+        members: Members in the order of their training.
     """
 
     metric: str

@@ -27,10 +27,10 @@ class PredictedRows:
     """Labelled rows and what was predicted for them.
 
     Args:
-        predictor: As trained.
+        predictor: Trained predictor.
         train: Training rows.
         tested: Held-back rows.
-        predictions: Of these.
+        predictions: Predictions for the held-back rows.
     """
 
     predictor: Predictor

@@ -29,12 +29,12 @@ class BaselineScores:
     """Scores of a baseline on the same rows.
 
     Args:
-        title: For people.
-        values: By the metric's name.
-        gain: How much better the network is on the main metric.
+        title: Title for people.
+        values: Values by the metric's name.
+        gain: Advantage of the network on the main metric.
         gain_interval: 95 % interval of that, from paired resamples.
-        seconds: To fit and to predict.
-        note: What was left out to be quick.
+        seconds: Seconds to fit and to predict.
+        note: Note on what was left out to be quick.
     """
 
     title: str
@@ -50,19 +50,19 @@ class Scores:
     """Metrics with intervals, beside the baselines; None where something is not defined.
 
     Args:
-        task: Of the target.
-        n_rows: How many rows were scored.
+        task: Task of the target.
+        n_rows: Number of scored rows.
         main: The task's main metric.
-        values: By the metric's name.
+        values: Values by the metric's name.
         intervals: 95 % bootstrap intervals, by the metric's name.
-        resamples: How many the intervals are from.
+        resamples: Number of bootstrap resamples behind the intervals.
         per_class: Precision, recall, F1 and support, by the label; empty for regression.
         confusion: Counts, a row for each true class; empty where a row has not one class.
-        baselines: By the baseline's name, the simplest first.
-        verdict: Whether the network wins, in a sentence; empty without baselines.
-        notes: What a reader must know.
-        slices: Of one column, where asked for.
-        coverage: Whether sets, intervals and probabilities hold what they promise.
+        baselines: Scores by the baseline's name, the simplest first.
+        verdict: Sentence that compares the network with the baselines; empty without these.
+        notes: Notes that a reader must know.
+        slices: Scores by slices of one column, if requested.
+        coverage: Observed coverage of sets and intervals, and calibration of probabilities.
         threshold: The decision threshold, where one was chosen after the training.
         omitted: Titles of the baselines that were not run for lack of time.
     """
@@ -172,10 +172,10 @@ def score(
     """Score a network, beside baselines on the same rows.
 
     Args:
-        predictions: Of the network.
-        baselines: As of `kerasnn.evaluation.baselines.baselines`.
+        predictions: Predictions of the network.
+        baselines: Baselines that `kerasnn.evaluation.baselines.baselines` returns.
         omitted: Titles of the baselines that were not run for lack of time.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
     """
     differences = compare(predictions, baselines, seed=seed)
     classes, one = predictions.task != "regression", predictions.task in ("binary", "multiclass")

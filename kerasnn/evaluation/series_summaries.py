@@ -25,8 +25,8 @@ def summaries(
     """What all series and sounds are like, side by side, (n, any); NaN where there is no reading.
 
     Args:
-        preprocessor: Of the inputs.
-        inputs: As it makes them.
+        preprocessor: Preprocessor of the inputs.
+        inputs: Inputs that the preprocessor returns.
     """
     signature = preprocessor.signature
     parts = [of_series(inputs[name]) for name in signature.series_inputs]

@@ -29,8 +29,8 @@ class Slice:
 
     Args:
         label: The value or the range.
-        n_rows: How many rows there are.
-        values: Of all metrics; None where one is not defined.
+        n_rows: Number of rows.
+        values: Values of all metrics; None where one is not defined.
         interval: 95 % interval of the metric that the slices are compared by.
     """
 
@@ -46,10 +46,10 @@ class Slices:
 
     Args:
         column: Its name.
-        metric: What they are compared by.
+        metric: Metric that compares them.
         overall: Its value on all rows, None where not defined.
         slices: Ranges in their order, categories with the most rows first; missing is last.
-        notes: What was left out.
+        notes: Notes on what was left out.
     """
 
     column: str
@@ -104,14 +104,14 @@ def slices(
     """Score each value of a column apart; numbers and dates of many values by quantiles.
 
     Args:
-        predictions: Of n rows.
+        predictions: Predictions for n rows.
         series: A column of the same rows, whether or not the network saw it.
-        column: What the schema says of it; its kind is guessed if None.
-        metric: To compare by; the task's main one if None.
+        column: Column of the schema; if None, its kind is inferred.
+        metric: Metric that compares the slices; the task's main one if None.
         min_rows: Slices with fewer rows have no score of their own.
         n_bins: Ranges of a number or a date, each with about as many rows.
         max_slices: Categories beyond the most frequent ones have no score of their own.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
 
     Raises:
         DataError: The column has another number of rows.

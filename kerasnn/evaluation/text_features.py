@@ -40,9 +40,9 @@ def tf_idf(
     """TF-IDF of the n-grams of all text columns side by side, weighed on the training rows.
 
     Args:
-        preprocessor: Of the columns.
-        train: As of `texts_of`.
-        test: Likewise.
+        preprocessor: Preprocessor of the columns.
+        train: Training texts that `texts_of` returns.
+        test: Test texts that `texts_of` returns.
 
     Returns:
         Sparse matrices of both parts, (n, any).

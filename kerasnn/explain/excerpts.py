@@ -19,9 +19,9 @@ def text_excerpts(
     """A text as plain data.
 
     Args:
-        text: As it was written.
-        attributions: Of its words, in order.
-        whole: Whether a long text is shown to its end.
+        text: Original text.
+        attributions: Attributions of its words, in order.
+        whole: True to show a long text to its end.
 
     Returns:
         ``excerpts``, each a list of a piece of the text and its effect, None where nothing was left

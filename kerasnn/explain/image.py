@@ -36,14 +36,14 @@ class Explanation:
 
     Args:
         name: Path of the image, or its row.
-        image: As the network takes it, uint8 (height, width, channels).
+        image: Input of the network, uint8 (height, width, channels).
         prediction: A label, several of them as text, or a value.
-        probabilities: By class, the likeliest first; empty for a value.
+        probabilities: Probabilities by class, the most probable first; empty for regression.
         target_class: The class or label that is explained; None for a value.
         method: ``grad_cam``, or ``gradient`` for a network without maps.
-        layer: Whose maps Grad-CAM weighed.
-        heat: How much each pixel speaks for it, float32 (height, width) in [0, 1].
-        maps: What the layer asked for makes of the image, float32 (h, w, channels); None if none
+        layer: Layer whose feature maps Grad-CAM weighed.
+        heat: Evidence of each pixel for the class, float32 (height, width) in [0, 1].
+        maps: Feature maps of the requested layer, float32 (h, w, channels); None if none
             was asked for.
     """
 
@@ -133,10 +133,10 @@ def explain(
     """Explain each row by its first image.
 
     Args:
-        predictor: With an image column.
+        predictor: Predictor with an image column.
         pieces: Raw rows, few enough at once for the memory.
         target_class: Class or label to explain in place of the likeliest one.
-        layer: Whose maps are weighed and given back, of `layers_of`.
+        layer: Layer whose feature maps are weighed and returned, one of `layers_of`.
 
     Raises:
         DataError: There is no image column, or no image can be read.
@@ -240,8 +240,8 @@ def explain_rows(
         predictor: Predictor with an image column.
         rows: Raw rows with decoded images.
         names: Name of each row.
-        target_class: As for `explain`.
-        layer: As for `explain`.
+        target_class: Class or label to explain in place of the most probable one.
+        layer: Layer whose feature maps are weighed and returned.
     """
     from kerasnn.explain.saliency import activations, saliency
 

@@ -33,8 +33,8 @@ class Importance:
     """How much the network relies on a column.
 
     Args:
-        column: Of the raw data.
-        loss: How much worse the metric is with the column shuffled, the mean of the repeats;
+        column: Column of the raw data.
+        loss: Deterioration of the metric with the column shuffled, the mean of the repeats;
             about 0, or under it, for a column of no use.
         deviation: Standard deviation of the repeats.
     """
@@ -42,6 +42,21 @@ class Importance:
     column: str
     loss: float
     deviation: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Size and seed of the random sample that the importance is measured on.
+
+    Args:
+        repeats: Number of shuffles of each column, scored in one call.
+        max_rows: Maximum number of rows; of more, some are drawn at random.
+        seed: Seed of the sampling and the shuffling.
+    """
+
+    repeats: int = 3
+    max_rows: int = MAX_ROWS
+    seed: int = 0
 
 
 def importance(
@@ -53,32 +68,30 @@ def importance(
     columns: Sequence[str],
     classes: tuple[str, ...] = (),
     metric: str | None = None,
-    repeats: int = 3,
-    max_rows: int = MAX_ROWS,
-    seed: int = 0,
+    sampling: Sampling | None = None,
     prepare: Callable[[pd.DataFrame, int], Shuffled] | None = None,
 ) -> list[Importance]:
     """Shuffle one raw column at a time; of columns that tell the same, each may seem useless.
 
     Args:
-        score: From raw rows to probabilities of all classes, or to values.
+        score: Function of raw rows that returns probabilities of all classes, or values.
         frame: Labelled rows.
         truth: Their codes or values, (n,).
-        task: Of the target.
+        task: Task of the target.
         columns: Those to shuffle.
         classes: Labels in the order of their codes; empty for regression.
-        metric: The task's main one if None.
-        repeats: Shuffles of each column, scored in one call.
-        max_rows: More are not used; drawn at random.
-        seed: Of the drawing and the shuffling.
-        prepare: From rows, and how often they stand below each other, to their scores where a
+        metric: Metric whose deterioration is measured; the task's main one if None.
+        sampling: Number of shuffles and of rows; the defaults if None.
+        prepare: Function of rows and of their number of copies that returns their scores where a
             column is shuffled; by shuffling the rows' own cells if None.
 
     Returns:
         The most important first; none where the metric is not defined on these rows.
     """
     chosen = get_metric(metric or MAIN_METRIC[task], task)
-    generator = np.random.default_rng(seed)
+    sampling = sampling or Sampling()
+    repeats, max_rows = sampling.repeats, sampling.max_rows
+    generator = np.random.default_rng(sampling.seed)
     rows = np.arange(len(frame))
     if len(rows) > max_rows:
         rows = np.sort(generator.choice(rows, max_rows, replace=False))

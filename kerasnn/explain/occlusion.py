@@ -35,10 +35,10 @@ class WordAttribution:
     """What some words of a text say, by what changes where they are left out.
 
     Args:
-        start: Of the first word in the text.
-        stop: Behind the last one.
+        start: Position of the first character.
+        stop: Position after the last character.
         effect: Difference to the text without them: of the log-odds of a class, or of a value.
-        n_words: How many they are; one, but in long texts.
+        n_words: Number of words; 1 except in long texts.
     """
 
     start: int
@@ -52,10 +52,10 @@ class TokenizedText:
     """A text as a network reads it.
 
     Args:
-        text: As it was written.
+        text: Original text.
         codes: int32 (length,), 0 behind the end.
-        words: That have codes.
-        spaces: Which codes stand for spaces, where the text is read by characters.
+        words: Words that have codes.
+        spaces: Mask of the codes that stand for spaces, where the text is read by characters.
     """
 
     text: str
@@ -90,8 +90,8 @@ def log_odds(outputs: NDArray[Any], code: int, *, temperature: float = 1.0) -> N
 
     Args:
         outputs: (n, 1) for two classes, else (n, classes) of which one is true.
-        code: Of the class.
-        temperature: That logits are divided by.
+        code: Code of the class.
+        temperature: Divisor of the logits.
 
     Shape:
         returns (n,)
@@ -127,10 +127,10 @@ def attribute_words(
     In a text of very many words, most are left out in groups.
 
     Args:
-        predictor: With text columns.
+        predictor: Predictor with text columns.
         inputs: All inputs of the row, (1, …) each.
-        name: Of the text's input.
-        text: As it was written.
+        name: Name of the text's input.
+        text: Original text.
         code: Class or label asked about; of no meaning for regression.
 
     Returns:
@@ -158,8 +158,8 @@ def leave_out(
     """Score a text without each word; of one with more words than ``most``, without groups first.
 
     Args:
-        reading: Of the text.
-        score: From codes (n, length) to what is looked at, (n,).
+        reading: Tokenized text.
+        score: Function of codes (n, length) that returns scores (n,).
         most: Texts to score.
     """
     n_words = len(reading.words)

@@ -31,9 +31,9 @@ class ShuffledInputs:
     """Scores of rows, one of whose columns is shuffled.
 
     Args:
-        predictor: Of plain columns, see `is_plain`.
+        predictor: Predictor with plain columns only, see `is_plain`.
         frame: The rows.
-        repeats: How often they stand below each other.
+        repeats: Number of copies of the rows.
     """
 
     def __init__(self, predictor: Predictor, frame: pd.DataFrame, repeats: int) -> None:
@@ -47,8 +47,8 @@ class ShuffledInputs:
         """Scores with a column in another order.
 
         Args:
-            column: Of the table.
-            order: Which row's cell each row has, (rows · repeats,).
+            column: Column of the table.
+            order: Index of the row whose cell each row receives, (rows · repeats,).
         """
         places = self._places[column]
         for name, index in places:
@@ -68,10 +68,10 @@ def followed(
     so many that shuffling each of them would take very long.
 
     Args:
-        predictor: Of plain columns.
+        predictor: Predictor with plain columns only.
         frame: Rows to look at.
-        columns: To choose from.
-        most: How many are kept.
+        columns: Columns to choose from.
+        most: Maximum number of columns that are kept.
     """
     rows = np.linspace(0, len(frame) - 1, min(len(frame), MOST_ROWS)).astype(np.int64)
     inputs = predictor.preprocessor.transform(frame.iloc[rows]).inputs

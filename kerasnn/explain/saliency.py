@@ -35,8 +35,8 @@ class Saliency:
     """How much each place of some images speaks for a class, or for a larger value.
 
     Args:
-        method: How it was found out.
-        layer: Whose maps were weighed; None for the gradient of the pixels.
+        method: Method of the attribution.
+        layer: Layer whose feature maps were weighed; None for the gradient of the pixels.
         maps: (n, height, width), float32 in [0, 1], the largest of each 1, or all 0 where nothing
             speaks for it; as large as the layer's maps.
     """
@@ -50,8 +50,8 @@ def feature_maps(network: keras.Model, name: str = "image") -> dict[str, tuple[i
     """Layers after an image input that return maps, with (height, width, channels) of these.
 
     Args:
-        network: As trained.
-        name: Of the input.
+        network: Trained network.
+        name: Name of the input.
 
     Returns:
         In the order of the network; only what a convolution stands at or before.
@@ -98,12 +98,12 @@ def saliency(
     """Where some images speak for a class: by Grad-CAM where the network has maps.
 
     Args:
-        network: As trained.
+        network: Trained network.
         inputs: All inputs of some rows.
         codes: Class or label asked about, (n,); of no meaning for regression.
-        task: Of the network.
-        name: Of the image input looked at.
-        layer: Of `feature_maps`; None chooses.
+        task: Task of the network.
+        name: Name of the explained image input.
+        layer: Layer of `feature_maps`; the default one if None.
     """
     layer = layer or focus_layer(network, name)
     if layer is None:

@@ -24,9 +24,9 @@ class ExplainedText:
     """A text of a row and what each of its words does.
 
     Args:
-        column: That it is in.
-        text: As it was written.
-        attributions: In the order of the text.
+        column: Column of the text.
+        text: Original text.
+        attributions: Attributions of its words, in the order of the text.
     """
 
     column: str
@@ -41,11 +41,11 @@ class TextExplanation:
     Args:
         name: The row as the user knows it.
         prediction: A label, several of them as text, or a value.
-        probabilities: By class, the likeliest first; empty for a value.
+        probabilities: Probabilities by class, the most probable first; empty for regression.
         target_class: The class or label that is explained; None for a value.
         strength: Its log-odds, or the value: what the base and the effects of words add up to.
         base: The same of the row without any word: the base value.
-        texts: Of the row.
+        texts: Explained texts of the row.
     """
 
     name: str
@@ -124,7 +124,7 @@ def explain(
     """Explain each row by the words of its texts.
 
     Args:
-        predictor: With a text column.
+        predictor: Predictor with a text column.
         pieces: Raw rows, few enough at once for the memory.
         target_class: Class or label to explain in place of the likeliest one.
 

@@ -1,4 +1,4 @@
-"""Small pictures as text: what a story holds of images, within bounds."""
+"""Thumbnails as base64 text for report data, within bounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kerasnn.data.resize import resize
 SIDE, EXACT_SIDE = 96, 40
 MOST_BYTES = 3_600
 MOST_SHEET_BYTES = 40_000
-# Of all files of an album, as text; a story must stay well under the limit of its file.
+# Of all files of an album, as text; report data must stay well under the limit of its file.
 MOST_TEXT = 960 * 1024
 QUALITIES = (88, 70, 45)
 # Colours of maps, and of the lines between them; of the lines between other pictures.

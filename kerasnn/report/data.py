@@ -1,6 +1,6 @@
-"""What a run did and found, as plain data: all that its report is drawn from.
+"""Report data: plain data from which the report of a run is drawn.
 
-The story is kept in the bundle, so that a report can be made again without the data.
+The bundle stores it, so that a report can be drawn again without the data.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from kerasnn.report.sections.training.stages import stages
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["VERSION", "build_report_data", "decision_boundary"]
+__all__ = ["VERSION", "ReportInputs", "build_report_data", "decision_boundary"]
 
 VERSION = 1
 MAX_COLUMNS = 300
@@ -56,98 +56,110 @@ NOT_MEASURES = {
 }
 
 
-def build_report_data(
-    *,
-    examples_origin: str,
-    schema: Schema,
-    n_rows: Mapping[str, int],
-    split: str,
-    config: Mapping[str, Any],
-    model_name: str,
-    network: keras.Model,
-    history: Sequence[Mapping[str, float]],
-    best_epoch: int,
-    stopped: str,
-    seconds: float,
-    scores: Scores,
-    predictions: Predictions,
-    probes: Mapping[str, Any] | None,
-    importance: Sequence[Importance],
-    missing: Mapping[str, int],
-    warnings: Sequence[str],
-    boundary: Mapping[str, Any] | None,
-    choice: Mapping[str, Any] | None = None,
-    members: Mapping[str, Any] | None = None,
-    images: Mapping[str, Any] | None = None,
-    texts: Mapping[str, Any] | None = None,
-    series: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Put together what a report needs, under 3 MiB whatever the size of the data.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReportInputs:
+    """Everything that the report of a run is built from.
 
     Args:
-        examples_origin: Where the rows came from.
+        examples_origin: Origin of the rows.
         schema: The columns and the target.
-        n_rows: Of the ``train``, ``validation`` and ``test`` part.
-        split: How the rows were divided.
+        n_rows: Number of rows of the ``train``, ``validation`` and ``test`` part.
+        split: Kind of the split.
         config: The complete configuration, by section.
-        model_name: As in the zoo.
-        network: As trained.
+        model_name: Name of the model in the zoo.
+        network: Trained network.
         history: A row for each epoch.
-        best_epoch: From 1; the weights are of this one.
-        stopped: Why the training ended.
-        seconds: How long it took.
-        scores: On the rows of ``predictions``.
-        predictions: Of held-back rows.
-        probes: As of `kerasnn.training.probes.Probes.to_dict`.
-        importance: The most important column first.
-        missing: Missing cells, by column.
-        warnings: Raised in the run.
-        boundary: As of `decision_boundary`.
-        choice: As of `kerasnn.selection.rules.Choice.to_dict`, where the data chose the model.
-        members: As of `kerasnn.evaluation.ensemble_summary.EnsembleSummary.to_dict`, of an average; then the
-            history is that of the heaviest member.
-        images: As of `kerasnn.report.sections.images.collect.image_section`, for a table with images.
-        texts: As of `kerasnn.report.sections.texts.collect.text_section`, for a table with texts.
-        series: As of `kerasnn.report.sections.series.collect.series_section`, for a table with series or sounds.
+        best_epoch: Epoch of the weights, counted from 1.
+        stopped: Reason for the end of the training.
+        seconds: Seconds of the run.
+        scores: Scores on the rows of ``predictions``.
+        predictions: Predictions for held-back rows.
+        probes: Statistics that `kerasnn.training.probes.Probes.to_dict` returns.
+        importance: Importance of the columns, the largest first.
+        missing: Number of missing cells by column.
+        warnings: Warnings of the run.
+        boundary: Grid that `decision_boundary` returns.
+        choice: Choice of ``model="auto"`` as plain data.
+        members: Summary of an ensemble as plain data; the history is then that of the member with
+            the largest weight.
+        images: Section that `image_section` returns for a table with images.
+        texts: Section that `text_section` returns for a table with texts.
+        series: Section that `series_section` returns for a table with series or sounds.
+    """
+
+    examples_origin: str
+    schema: Schema
+    n_rows: Mapping[str, int]
+    split: str
+    config: Mapping[str, Any]
+    model_name: str
+    network: keras.Model
+    history: Sequence[Mapping[str, float]]
+    best_epoch: int
+    stopped: str
+    seconds: float
+    scores: Scores
+    predictions: Predictions
+    probes: Mapping[str, Any] | None
+    importance: Sequence[Importance]
+    missing: Mapping[str, int]
+    warnings: Sequence[str]
+    boundary: Mapping[str, Any] | None
+    choice: Mapping[str, Any] | None = None
+    members: Mapping[str, Any] | None = None
+    images: Mapping[str, Any] | None = None
+    texts: Mapping[str, Any] | None = None
+    series: Mapping[str, Any] | None = None
+
+
+def build_report_data(inputs: ReportInputs) -> dict[str, Any]:
+    """Report data of a run, under 3 MiB whatever the size of the data.
+
+    Args:
+        inputs: Everything that the report is built from.
 
     Returns:
         Plain data for JSON: no NaN, no infinity.
     """
+    schema, predictions, scores = inputs.schema, inputs.predictions, inputs.scores
     report_data = {
         "version": VERSION,
-        "model": model_name,
-        "choice": dict(choice) if choice else None,
-        "members": dict(members) if members else None,
+        "model": inputs.model_name,
+        "choice": dict(inputs.choice) if inputs.choice else None,
+        "members": dict(inputs.members) if inputs.members else None,
         "target": schema.target.name,
         "task": schema.target.task,
         "classes": list(schema.target.classes[:MAX_SCORED_CLASSES]),
         "n_classes": len(schema.target.classes),
-        "seconds": seconds,
-        "stopped": stopped,
-        "data": _data(examples_origin, schema, n_rows, missing),
-        "split": {"kind": split, "column": (config.get("split") or {}).get("column")},
-        "training": training_of(history, best_epoch),
+        "seconds": inputs.seconds,
+        "stopped": inputs.stopped,
+        "data": _data(inputs.examples_origin, schema, inputs.n_rows, inputs.missing),
+        "split": {"kind": inputs.split, "column": (inputs.config.get("split") or {}).get("column")},
+        "training": training_of(inputs.history, inputs.best_epoch),
         "errors": _regression(predictions)
         if predictions.task == "regression"
         else _classes(predictions, scores),
-        "importance": [asdict(each) for each in importance[:MAX_COLUMNS]],
-        "network": network_graph(network),
-        "probes": dict(probes) if probes else None,
-        "boundary": dict(boundary) if boundary else None,
-        "warnings": list(dict.fromkeys(warnings))[:MAX_WARNINGS],
-        "config": config,
+        "importance": [asdict(each) for each in inputs.importance[:MAX_COLUMNS]],
+        "network": network_graph(inputs.network),
+        "probes": dict(inputs.probes) if inputs.probes else None,
+        "boundary": dict(inputs.boundary) if inputs.boundary else None,
+        "warnings": list(dict.fromkeys(inputs.warnings))[:MAX_WARNINGS],
+        "config": inputs.config,
     }
     # The scores are read back as such, so they stay to the last digit.
-    told = {**plain(report_data), "scores": _bounded(scores)}
-    if images:
+    built = {**plain(report_data), "scores": _bounded(scores)}
+    if inputs.images:
         # Files are long text, and within bounds of their own.
-        told["images"] = {**plain({**images, "files": []}), "files": list(images["files"])}
-    if texts:
+        built["images"] = {
+            **plain({**inputs.images, "files": []}),
+            "files": list(inputs.images["files"]),
+        }
+    if inputs.texts:
         # Plain and within bounds of their own, too.
-        told["texts"] = dict(texts)
-    if series:
-        told["series"] = dict(series)
-    return told
+        built["texts"] = dict(inputs.texts)
+    if inputs.series:
+        built["series"] = dict(inputs.series)
+    return built
 
 
 def _data(

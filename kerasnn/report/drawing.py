@@ -78,8 +78,8 @@ class Drawing:
     """A picture with what it is and what it shows in this run.
 
     Args:
-        title: What it is.
-        sentence: What it shows.
+        title: Title of the drawing.
+        sentence: Sentence about the content.
         svg: The picture.
     """
 
@@ -99,10 +99,10 @@ def draw(
     """Make a drawing with one pair of axes.
 
     Args:
-        title: What it is.
-        sentence: What it shows in this run.
+        title: Title of the drawing.
+        sentence: Sentence about the content in this run.
         paint: Draws into the axes, with the colours of this module.
-        size: In inches.
+        size: Width and height in inches.
         box: Left, bottom, width and height of the axes as shares of the picture; None fits them
             to their labels, which takes longer.
     """
@@ -120,7 +120,7 @@ def themed(svg: str, *, label: str) -> Markup:
     """A figure's SVG file as an element of the page.
 
     Args:
-        svg: As matplotlib writes it.
+        svg: SVG file written by matplotlib.
         label: Read out in place of the picture.
     """
     head, body = re.search(r"<svg(.*?)>(.*)</svg>", svg, re.DOTALL).groups()  # type: ignore[union-attr]

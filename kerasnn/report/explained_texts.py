@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kerasnn.data.schema import Target
     from kerasnn.explain.text import TextExplanation
 
-# Classes whose probabilities are told.
+# Number of classes whose probabilities are listed.
 MAX_CLASSES = 5
 
 
@@ -22,7 +22,7 @@ def render(target: Target, explained: Sequence[TextExplanation]) -> str:
     """The page.
 
     Args:
-        target: What was predicted.
+        target: Target of the predictions.
         explained: Rows with their texts, which are shown whole.
     """
     articles = [

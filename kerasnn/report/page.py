@@ -1,4 +1,4 @@
-"""The story of a run as one HTML page that needs nothing else."""
+"""A run as one HTML page that needs nothing else, from its report data."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def render(report_data: ReportData) -> str:
     """The page.
 
     Args:
-        report_data: As of `kerasnn.report.data.build_report_data`, also after a trip through JSON.
+        report_data: Data that `kerasnn.report.data.build_report_data` returns, also after a trip through JSON.
 
     Raises:
-        ModelRefusedError: It was told by a later version.
+        ModelRefusedError: A later version of kerasnn built the data.
     """
     version = report_data.get("version")
     if version != VERSION:

@@ -19,12 +19,13 @@ from kerasnn.explain import permuted_inputs
 from kerasnn.explain.importance import (
     MAX_COLUMNS,
     Importance,
+    Sampling,
     affordable_rows,
     importance,
 )
 from kerasnn.metrics.predictions import Predictions
 from kerasnn.prediction.streaming import predict_labelled
-from kerasnn.report.data import build_report_data, decision_boundary
+from kerasnn.report.data import ReportInputs, build_report_data, decision_boundary
 from kerasnn.report.sections.images.collect import image_section
 from kerasnn.report.sections.series.collect import series_section
 from kerasnn.report.sections.texts.collect import text_section
@@ -78,7 +79,8 @@ def evaluate(
     }
     phases.end("report")
     phases.move("report", "baselines", sum(each.seconds for each in compared))
-    report = build_report_data(**report_data, **extra, seconds=phases.elapsed, warnings=noted)
+    inputs = ReportInputs(**report_data, **extra, seconds=phases.elapsed, warnings=noted)
+    report = build_report_data(inputs)
     report["phases"] = phases.to_dict()
     if trained_model.sweep:
         report["sweep"] = trained_model.sweep.to_dict()
@@ -206,8 +208,10 @@ def _importance(
         classes=target.classes,
         columns=columns,
         prepare=partial(permuted_inputs.ShuffledInputs, trained_model.predictor) if plain else None,
-        max_rows=affordable_rows(trained_model.predictor.preprocessor.signature),
-        seed=trained_model.config.run.seed,
+        sampling=Sampling(
+            max_rows=affordable_rows(trained_model.predictor.preprocessor.signature),
+            seed=trained_model.config.run.seed,
+        ),
     )
 
 

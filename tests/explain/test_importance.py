@@ -8,7 +8,7 @@ import pytest
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression
 
-from kerasnn.explain.importance import importance
+from kerasnn.explain.importance import Sampling, importance
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,14 @@ COLUMNS = ["none", "weak", "strong", "word"]
 
 
 def test_importance_of_a_linear_function_is_known(frame: pd.DataFrame) -> None:
-    found = importance(linear, frame, linear(frame), task="regression", columns=COLUMNS, repeats=5)
+    found = importance(
+        linear,
+        frame,
+        linear(frame),
+        task="regression",
+        columns=COLUMNS,
+        sampling=Sampling(repeats=5),
+    )
     assert [item.column for item in found[:2]] == ["strong", "weak"]
     # The mean squared error of a shuffled column is 2 variances times the slope's square.
     assert found[0].loss == pytest.approx(3 * np.sqrt(2), rel=0.1)
@@ -52,7 +59,7 @@ def test_importance_equals_scikit_learns(frame: pd.DataFrame) -> None:
         truth,
         task="regression",
         columns=COLUMNS[:3],
-        repeats=30,
+        sampling=Sampling(repeats=30),
     )
     losses = {item.column: item.loss for item in found}
     expected = dict(zip(COLUMNS[:3], oracle.importances_mean, strict=True))
@@ -84,8 +91,7 @@ def test_rows_are_limited_and_the_seed_decides(frame: pd.DataFrame) -> None:
             linear(frame),
             task="regression",
             columns=["strong"],
-            max_rows=40,
-            seed=seed,
+            sampling=Sampling(max_rows=40, seed=seed),
         )[0].loss
 
     assert run(0) == run(0) != run(1)

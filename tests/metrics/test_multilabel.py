@@ -33,7 +33,7 @@ from kerasnn.metrics.registry import METRICS
 from kerasnn.prediction.predictor import Decision, Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.report import render
-from kerasnn.report.data import build_report_data, decision_boundary
+from kerasnn.report.data import ReportInputs, build_report_data, decision_boundary
 from kerasnn.signature import Signature
 
 LABELS = ("comedy", "drama", "war", "<b>x</b>")
@@ -252,24 +252,26 @@ def test_importance_and_slices() -> None:
 
 def report_data(predictions: Predictions, scores: Scores) -> dict[str, Any]:
     return build_report_data(
-        examples_origin="films.csv",
-        schema=SCHEMA,
-        n_rows={"train": 700, "validation": 150, "test": 300},
-        split="auto",
-        config={"training": {"epochs": 3}},
-        model_name="mlp",
-        network=predictor().network,
-        history=[{"epoch": 1, "loss": 0.5, "validation_loss": 0.6, "validation_log_loss": 0.6}],
-        best_epoch=1,
-        stopped="all epochs done",
-        seconds=1.0,
-        scores=scores,
-        predictions=predictions,
-        probes=None,
-        importance=[],
-        missing={},
-        warnings=[],
-        boundary=None,
+        ReportInputs(
+            examples_origin="films.csv",
+            schema=SCHEMA,
+            n_rows={"train": 700, "validation": 150, "test": 300},
+            split="auto",
+            config={"training": {"epochs": 3}},
+            model_name="mlp",
+            network=predictor().network,
+            history=[{"epoch": 1, "loss": 0.5, "validation_loss": 0.6, "validation_log_loss": 0.6}],
+            best_epoch=1,
+            stopped="all epochs done",
+            seconds=1.0,
+            scores=scores,
+            predictions=predictions,
+            probes=None,
+            importance=[],
+            missing={},
+            warnings=[],
+            boundary=None,
+        )
     )
 
 

@@ -1,4 +1,4 @@
-"""The story of a run as plain data, and the page that is drawn from it alone."""
+"""The report data of a run, and the page that is drawn from it alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from kerasnn.metrics.predictions import Predictions
 from kerasnn.prediction.predictor import Predictor
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.report import page, render
-from kerasnn.report.data import build_report_data, decision_boundary
+from kerasnn.report.data import ReportInputs, build_report_data, decision_boundary
 from kerasnn.report.drawing import MUTED, draw, shorten, themed
 from kerasnn.report.page import duration, standing
 from kerasnn.report.sections import classification_errors, layer_probes, regression_errors
@@ -121,7 +121,7 @@ def boundary(task: Task) -> dict[str, Any]:
     }
 
 
-def story_of(task: Task, **changes: Any) -> dict[str, Any]:
+def report_data_of(task: Task, **changes: Any) -> dict[str, Any]:
     given = predictions(task)
     constant = Baseline("linear", f"a {HOSTILE}", predictions(task, seed=1), 0.1, "on fewer rows")
     columns = tuple(
@@ -148,20 +148,20 @@ def story_of(task: Task, **changes: Any) -> dict[str, Any]:
         "warnings": [f"beware {HOSTILE}", f"beware {HOSTILE}", 'a "quoted" & odd one'],
         "boundary": boundary(task),
     }
-    return build_report_data(**{**arguments, **changes})
+    return build_report_data(ReportInputs(**{**arguments, **changes}))
 
 
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 
 
 @pytest.fixture(scope="module")
-def stories() -> dict[str, dict[str, Any]]:
-    return {task: story_of(task) for task in TASKS}
+def reports() -> dict[str, dict[str, Any]]:
+    return {task: report_data_of(task) for task in TASKS}
 
 
 @pytest.fixture(scope="module")
-def pages(stories: dict[str, dict[str, Any]]) -> dict[str, str]:
-    return {task: render(json.loads(json.dumps(stories[task]))) for task in TASKS}
+def pages(reports: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {task: render(json.loads(json.dumps(reports[task]))) for task in TASKS}
 
 
 class Reader(HTMLParser):
@@ -263,8 +263,8 @@ def test_light_and_dark_have_the_same_variables(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_story_is_plain_data(stories: dict[str, dict[str, Any]], task: str) -> None:
-    report_data = stories[task]
+def test_story_is_plain_data(reports: dict[str, dict[str, Any]], task: str) -> None:
+    report_data = reports[task]
     assert json.loads(json.dumps(report_data, allow_nan=False)) == report_data
     assert (
         Scores.from_dict(report_data["scores"]).to_dict()["values"]
@@ -275,9 +275,9 @@ def test_story_is_plain_data(stories: dict[str, dict[str, Any]], task: str) -> N
 
 
 def test_the_same_story_gives_the_same_page(
-    stories: dict[str, dict[str, Any]], pages: dict[str, str]
+    reports: dict[str, dict[str, Any]], pages: dict[str, str]
 ) -> None:
-    assert render(stories["binary"]) == pages["binary"]
+    assert render(reports["binary"]) == pages["binary"]
 
 
 def unscored(given: Predictions) -> Scores:
@@ -295,7 +295,7 @@ def unscored(given: Predictions) -> Scores:
     )
 
 
-def test_story_of_much_data_stays_small() -> None:
+def test_report_data_of_much_data_stays_small() -> None:
     classes = tuple(f"class {code}" for code in range(500))
     generator = np.random.default_rng(0)
     truth = np.concatenate([np.arange(500), generator.integers(0, 500, 500)])
@@ -304,7 +304,7 @@ def test_story_of_much_data_stays_small() -> None:
     scores /= scores.sum(axis=1, keepdims=True)
     given = Predictions.from_scores("multiclass", classes, truth=truth, scores=scores)
     many = tuple(Column(f"column {index}", "number", "x" * 5000) for index in range(2000))
-    report_data = story_of(
+    report_data = report_data_of(
         "multiclass",
         schema=Schema(many, Target("label", "multiclass", classes)),
         history=history(list(np.linspace(1, 0, 5000)), "validation_log_loss"),
@@ -327,7 +327,7 @@ def test_story_of_much_data_stays_small() -> None:
 def test_sparse_run_has_every_section_too() -> None:
     """One epoch that found nothing, no probes, no baselines, one row."""
     one = predictions("binary").take(np.array([0]))
-    report_data = story_of(
+    report_data = report_data_of(
         "binary",
         history=history([float("nan")], "validation_auc"),
         best_epoch=0,
@@ -348,24 +348,24 @@ def test_sparse_run_has_every_section_too() -> None:
     assert "1 epoch done; none was better than the others. It was interrupted." in text
 
 
-def test_sweep_of_the_finder_is_drawn(stories: dict[str, dict[str, Any]]) -> None:
+def test_sweep_of_the_finder_is_drawn(reports: dict[str, dict[str, Any]]) -> None:
     sweep = {"rates": [1e-6, 1e-3, 1e-1], "losses": [2.0, 1.0, None], "suggestion": 3e-4}
-    last = learning.drawings({**stories["binary"], "sweep": sweep})[-1]
+    last = learning.drawings({**reports["binary"], "sweep": sweep})[-1]
     assert last.title == "Learning-rate finder"
     assert "0.0003 was chosen" in last.sentence
 
 
-def test_note_that_was_a_warning_is_told_once(stories: dict[str, dict[str, Any]]) -> None:
-    report_data = json.loads(json.dumps(stories["binary"]))
+def test_note_that_was_a_warning_is_told_once(reports: dict[str, dict[str, Any]]) -> None:
+    report_data = json.loads(json.dumps(reports["binary"]))
     report_data["data"]["notes"] = ["3 rows repeat", "only a note"]
     report_data["warnings"] = ["3 rows repeat – remove them"]
     text = "".join(Reader(render(report_data)).words)
     assert text.count("3 rows repeat") == text.count("only a note") == 1
 
 
-def test_later_version_is_refused(stories: dict[str, dict[str, Any]]) -> None:
+def test_later_version_is_refused(reports: dict[str, dict[str, Any]]) -> None:
     with pytest.raises(ModelRefusedError, match="has version 99, and this is version 1"):
-        render({**stories["binary"], "version": 99})
+        render({**reports["binary"], "version": 99})
 
 
 @pytest.mark.parametrize(
@@ -408,8 +408,8 @@ def test_sentence_of_the_training(
     assert learning.summary({"training": training, "stopped": stopped}) == expected
 
 
-def test_sentences_of_mistakes_and_distances(stories: dict[str, dict[str, Any]]) -> None:
-    binary = stories["binary"]
+def test_sentences_of_mistakes_and_distances(reports: dict[str, dict[str, Any]]) -> None:
+    binary = reports["binary"]
     given = predictions("binary")
     sentences = {
         drawing.title: drawing.sentence for drawing in classification_errors.drawings(binary)
@@ -425,15 +425,15 @@ def test_sentences_of_mistakes_and_distances(stories: dict[str, dict[str, Any]])
 
     errors = {
         drawing.title: drawing.sentence
-        for drawing in regression_errors.drawings(stories["regression"])
+        for drawing in regression_errors.drawings(reports["regression"])
     }
     given = predictions("regression")
     half = np.quantile(np.abs(given.scores - given.truth), 0.5)
     assert f"Half of the predictions are within {half:.3g} of the truth" in errors["Residuals"]
 
 
-def test_sentences_of_columns_and_layers(stories: dict[str, dict[str, Any]]) -> None:
-    report_data = stories["binary"]
+def test_sentences_of_columns_and_layers(reports: dict[str, dict[str, Any]]) -> None:
+    report_data = reports["binary"]
     first = columns.drawings(report_data)[0].sentence
     assert first == (
         f"‘{HOSTILE}’ is the most important: shuffling it worsens the ROC AUC by 0.2. "

@@ -195,7 +195,7 @@ def test_reason_is_printed_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert f"\nchosen    {reason}" in result.stdout
     run = kerasnn.load("run")
     assert run.bundle.report["choice"]["reason"].startswith(reason)
-    assert f"It was chosen by the data: {reason}" in Path("run/report.html").read_text()
+    assert f"It was chosen from the data: {reason}" in Path("run/report.html").read_text()
     assert run.bundle.config["model"]["name"] == "realmlp"
     result = CliRunner().invoke(commands, ["train", "--resume", "run", "--epochs", "2"])
     assert result.exit_code == 0, result.stderr

@@ -18,7 +18,7 @@ from kerasnn.calibration.temperature import Costs
 from kerasnn.data.schema import infer
 from kerasnn.errors import KerasnnWarning
 from kerasnn.evaluation.caveats import caveats
-from kerasnn.explain.importance import MAX_COLUMNS, importance
+from kerasnn.explain.importance import MAX_COLUMNS, Sampling, importance
 from kerasnn.explain.permuted_inputs import ShuffledInputs, followed
 from kerasnn.metrics.predictions import Predictions
 from kerasnn.options import PreprocessingOptions
@@ -264,7 +264,11 @@ def mixed_run(request: pytest.FixtureRequest) -> kerasnn.Run:
 def test_shuffled_inputs_are_shuffled_cells(mixed_run: kerasnn.Run) -> None:
     predictor, frame = mixed_run.predictor, mixed(60).drop(columns="y")
     truth = np.asarray(mixed(60)["y"])
-    options: dict[str, Any] = {"task": "regression", "columns": list(frame.columns), "seed": 3}
+    options: dict[str, Any] = {
+        "task": "regression",
+        "columns": list(frame.columns),
+        "sampling": Sampling(seed=3),
+    }
     by_cells = importance(predictor.scores, frame, truth, **options)
     by_inputs = importance(
         predictor.scores,

@@ -24,10 +24,10 @@ def decision_boundary(
     """The network's scores on a grid over the middle of some rows, and a few of these rows.
 
     Args:
-        predictor: Of any task.
+        predictor: Predictor of any task.
         frame: Labelled raw rows.
         resolution: Points of the grid along each axis.
-        seed: Of the drawing of rows.
+        seed: Seed of the sampling of rows.
 
     Returns:
         ``x`` and ``y`` (name of the column and values of the grid), ``scores`` (row by row of y;

@@ -30,9 +30,9 @@ class ForecastReportInputs:
     """What the story takes from elsewhere.
 
     Args:
-        candidates: Of the back-test, as plain data; empty without one.
-        members: Of a blend, by name, trained.
-        seconds: How long everything took.
+        candidates: Candidates of the back-test as plain data; empty without one.
+        members: Trained members of an ensemble, by name.
+        seconds: Seconds of the run.
         warnings: Raised in the run.
     """
 
@@ -45,17 +45,17 @@ class ForecastReportInputs:
 def build_report_data(
     trained_model: TrainedModel,
     predicted_rows: PredictedRows,
-    told: ForecastReportInputs,
+    inputs: ForecastReportInputs,
     *,
     origin: str,
 ) -> dict[str, Any]:
     """Put together what a summary and a report need.
 
     Args:
-        trained_model: What came of the training.
+        trained_model: Trained model.
         predicted_rows: Scores and forecasts of the test part.
-        told: What else there is to tell.
-        origin: Where the rows came from.
+        inputs: Further inputs of the report.
+        origin: Origin of the rows.
 
     Returns:
         Plain data for JSON: no NaN, no infinity.
@@ -67,9 +67,9 @@ def build_report_data(
     )
     panel = training_setup.prepared.panel
     intervals = trained_model.forecaster.intervals
-    trained = told.members or {config.model.name: trained_model}
-    report_data = _facts(trained_model, told, origin)
-    report_data["candidates"] = list(told.candidates)
+    trained = inputs.members or {config.model.name: trained_model}
+    report_data = _facts(trained_model, inputs, origin)
+    report_data["candidates"] = list(inputs.candidates)
     report_data["part_scored"] = predicted_rows.part
     report_data["intervals"] = intervals.note if intervals else None
     report_data["members"] = {
@@ -90,7 +90,9 @@ def build_report_data(
     return {**plain(report_data), "scores": scores.to_dict() if scores else None}
 
 
-def _facts(trained_model: TrainedModel, told: ForecastReportInputs, origin: str) -> dict[str, Any]:
+def _facts(
+    trained_model: TrainedModel, inputs: ForecastReportInputs, origin: str
+) -> dict[str, Any]:
     config, fitted = trained_model.config, trained_model.fitted
     training_setup, roles = (
         trained_model.training_setup,
@@ -102,7 +104,7 @@ def _facts(trained_model: TrainedModel, told: ForecastReportInputs, origin: str)
         "task": "forecast",
         "model": config.model.name,
         "targets": list(roles.targets),
-        "seconds": told.seconds,
+        "seconds": inputs.seconds,
         "stopped": fitted.progress.stopped,
         "data": {
             "origin": origin,
@@ -134,7 +136,7 @@ def _facts(trained_model: TrainedModel, told: ForecastReportInputs, origin: str)
             "best_epoch": fitted.progress.best_epoch,
         },
         "parameters": int(trained_model.forecaster.network.count_params()),
-        "warnings": list(dict.fromkeys(told.warnings))[:MAX_WARNINGS],
+        "warnings": list(dict.fromkeys(inputs.warnings))[:MAX_WARNINGS],
         "config": config.to_dict(),
     }
 
@@ -164,8 +166,8 @@ def courses(panel: Panel, splits: Splits, number: int) -> dict[str, Any]:
 
     Args:
         panel: The series.
-        splits: Of their points.
-        number: Of the series.
+        splits: Splits of their time steps.
+        number: Number of the series.
     """
     track = panel.tracks[number]
     end = max(int(splits.end[number]), 1)

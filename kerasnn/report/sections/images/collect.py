@@ -44,14 +44,14 @@ def image_section(
     """Pictures for the report of a run with images; None for one without.
 
     Args:
-        predictor: As trained.
+        predictor: Trained predictor.
         train: Its training rows.
         tested: Held-back rows.
-        predictions: Of these.
-        changes: That training images went through, names of `kerasnn.training.augmentation_policies.CHANGES`.
-        seed: Of the training.
-        look_inside: Whether filters, maps and saliency are shown, which takes some seconds.
-        rows: Of all parts.
+        predictions: Predictions for the held-back rows.
+        changes: Augmentations of the training images, names of `kerasnn.training.augmentation_policies.CHANGES`.
+        seed: Seed of the training.
+        look_inside: True to show filters, maps and saliency, which takes some seconds.
+        rows: Rows of all parts.
         shared: Images of one part that are in another one too, by their place in these.
 
     Returns:

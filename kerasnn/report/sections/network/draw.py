@@ -58,10 +58,10 @@ class Box:
     """A layer and what belongs to it.
 
     Args:
-        name: Of its first operation.
-        words: What it does, in order.
-        shape: Of what it returns.
-        parameters: Of all its operations.
+        name: Name of its first operation.
+        words: Types of its operations, in order.
+        shape: Shape of its output.
+        parameters: Number of parameters of all its operations.
         sources: Names of the boxes before it.
     """
 

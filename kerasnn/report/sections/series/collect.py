@@ -30,10 +30,10 @@ def series_section(
     """Lines for the report of a run with series or sounds; None for one without.
 
     Args:
-        predictor: As trained.
+        predictor: Trained predictor.
         train: Its training rows.
         tested: Held-back rows.
-        predictions: Of these.
+        predictions: Predictions for the held-back rows.
 
     Returns:
         Plain data for JSON, below 1 MiB; of several columns the first is shown.

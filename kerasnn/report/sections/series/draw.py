@@ -49,11 +49,14 @@ def parts(report_data: ReportData) -> dict[str, list[Traces]]:
     Raises:
         ModelRefusedError: The series are damaged.
     """
-    told = report_data.get("series")
-    if not told:
+    section = report_data.get("series")
+    if not section:
         return {"data": [], "mistakes": []}
     try:
-        found = {"data": [_samples(report_data, told)], "mistakes": _mistakes(report_data, told)}
+        found = {
+            "data": [_samples(report_data, section)],
+            "mistakes": _mistakes(report_data, section),
+        }
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise ModelRefusedError("the series in the report of the run are damaged") from None
     return {section: [each for each in several if each.rows] for section, several in found.items()}
@@ -63,7 +66,7 @@ def picture(lines: Sequence[Sequence[Sequence[float | None]]], label: str) -> Ma
     """Lines as SVG, from the lowest to the highest value of all of them.
 
     Args:
-        lines: As of `kerasnn.report.sections.series.collect.lines_of`.
+        lines: Lines that `kerasnn.report.sections.series.collect.lines_of` returns.
         label: Read out in its place.
     """
     known = [float(v) for line in lines for pair in line for v in pair if v is not None]
@@ -92,9 +95,9 @@ def _path(line: Sequence[Sequence[float | None]], low: float, high: float) -> st
     return "".join(found)
 
 
-def _samples(report_data: ReportData, told: ReportData) -> Traces:
+def _samples(report_data: ReportData, section: ReportData) -> Traces:
     rows = []
-    for sample in told["samples"]:
+    for sample in section["samples"]:
         label = sample["label"]
         if label is None:
             texts = [[figure_of(value)] for value in sample["values"]]
@@ -108,24 +111,24 @@ def _samples(report_data: ReportData, told: ReportData) -> Traces:
             for lines, text in zip(sample["lines"], texts, strict=True)
         ]
         rows.append(Row(title, note, traces))
-    return Traces(f"Samples of ‘{shorten(told['column'], 40)}’", _sentence(told), rows)
+    return Traces(f"Samples of ‘{shorten(section['column'], 40)}’", _sentence(section), rows)
 
 
-def _sentence(told: ReportData) -> str:
-    if told["kind"] == "sound":
-        seconds = figure_of(told["seconds"])
+def _sentence(section: ReportData) -> str:
+    if section["kind"] == "sound":
+        seconds = figure_of(section["seconds"])
         return f"Training sounds of up to {seconds} s as waves, each as high as it can be."
-    channels = told["channels"]
+    channels = section["channels"]
     several = "" if channels == 1 else f", the first {CHANNELS} of {channels} channels"
     if 1 < channels <= CHANNELS:
         several = f", {channels} channels each"
     return (
-        f"Training series of up to {told['length']:,} points{several}, each from its lowest to its "
+        f"Training series of up to {section['length']:,} points{several}, each from its lowest to its "
         "highest reading; a gap is a missing reading."
     )
 
 
-def _mistakes(report_data: ReportData, told: ReportData) -> list[Traces]:
+def _mistakes(report_data: ReportData, section: ReportData) -> list[Traces]:
     titles = {
         "worst": ("The worst mistakes", "Wrong predictions with the highest probability."),
         "most_confident": (
@@ -148,7 +151,7 @@ def _mistakes(report_data: ReportData, told: ReportData) -> list[Traces]:
     for part, (title, sentence) in titles.items():
         traces = [
             Trace(picture(card["lines"], card["name"]), [card["name"], *_said(report_data, card)])
-            for card in told[part]
+            for card in section[part]
         ]
         found.append(Traces(title, sentence, [Row("", "", traces)] if traces else []))
     return found

@@ -32,11 +32,11 @@ def text_section(
     """Texts for the report of a run with text columns; None for one without.
 
     Args:
-        predictor: As trained.
+        predictor: Trained predictor.
         train: Its training rows.
         tested: Held-back rows.
-        predictions: Of these.
-        look_inside: Whether words are left out of texts, which takes some seconds.
+        predictions: Predictions for the held-back rows.
+        look_inside: True to attribute words by occlusion, which takes some seconds.
 
     Returns:
         Plain data for JSON, some ten thousand characters of text at most.
@@ -45,9 +45,9 @@ def text_section(
     if not columns:
         return None
     predicted_rows = PredictedRows(predictor, train, tested, predictions)
-    told = []
+    column_sections = []
     for name, column in columns.items():
-        told.append(
+        column_sections.append(
             {
                 "name": column.name,
                 "unit": column.unit,
@@ -58,7 +58,7 @@ def text_section(
             }
         )
     return {
-        "columns": told,
+        "columns": column_sections,
         "worst": _cards(
             predicted_rows, predicted_rows.worst(MAX_WORST), list(columns), look_inside
         ),

@@ -34,10 +34,10 @@ class Piece:
     """A piece of a text.
 
     Args:
-        text: As it was written.
+        text: Original text.
         style: ``for`` or ``against`` what is explained; empty for neither.
-        share: Of the strongest push of the row, in [0, 1].
-        label: Of the push.
+        share: Size relative to the largest attribution of the row, in [0, 1].
+        label: Label of the attribution.
     """
 
     text: str
@@ -249,12 +249,12 @@ def _shown(value: Any) -> str:
 
 
 def _telling(report_data: ReportData, column: ReportData) -> Glossary | None:
-    told = [group for group in column["top_words"] if group["words"]]
-    if not told:
+    summary = [group for group in column["top_words"] if group["words"]]
+    if not summary:
         return None
-    largest = max(word["effect"] for group in told for word in group["words"])
+    largest = max(word["effect"] for group in summary for word in group["words"])
     groups = []
-    for group in told:
+    for group in summary:
         rows = [
             (word["word"], word["effect"] / largest, figure_of(word["effect"]), word["rows"])
             for word in group["words"]
@@ -279,8 +279,8 @@ def _group_title(report_data: ReportData, group: ReportData) -> str:
 
 def _lengths(column: ReportData) -> Drawing:
     """How long texts are, where they are cut, and what is not known of them."""
-    told, unit = column["lengths"], column["unit"]
-    edges, counts = np.array(told["edges"], float), np.array(told["counts"], float)
+    summary, unit = column["lengths"], column["unit"]
+    edges, counts = np.array(summary["edges"], float), np.array(summary["counts"], float)
 
     def paint(axes: Axes) -> None:
         axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=ACCENT, alpha=0.75)
@@ -296,23 +296,25 @@ def _lengths(column: ReportData) -> Drawing:
 
 
 def _length_sentence(column: ReportData) -> str:
-    told, unit = column["lengths"], column["unit"]
+    summary, unit = column["lengths"], column["unit"]
     what = unit if unit == "characters" else "words and signs"
-    found = f"Half of the texts have more than {figure_of(told['median'])} {what}."
-    if told["cut"]:
-        found += f" {percent(told['cut'])} are longer than {column['length']:,} and are cut there."
-    if told["empty"]:
-        found += f" {percent(told['empty'])} are empty."
+    found = f"Half of the texts have more than {figure_of(summary['median'])} {what}."
+    if summary["cut"]:
+        found += (
+            f" {percent(summary['cut'])} are longer than {column['length']:,} and are cut there."
+        )
+    if summary["empty"]:
+        found += f" {percent(summary['empty'])} are empty."
     return found
 
 
 def _coverage_sentence(column: ReportData) -> str:
-    told, unit = column["coverage"], column["unit"]
-    if not told["unknown"]:
-        return f"The vocabulary of {told['vocabulary']:,} {unit} covers all tokens of the held-out texts."
+    summary, unit = column["coverage"], column["unit"]
+    if not summary["unknown"]:
+        return f"The vocabulary of {summary['vocabulary']:,} {unit} covers all tokens of the held-out texts."
     found = (
-        f"The vocabulary of {told['vocabulary']:,} {unit} covers {percent(1 - told['unknown'])} of "
+        f"The vocabulary of {summary['vocabulary']:,} {unit} covers {percent(1 - summary['unknown'])} of "
         "the tokens of the held-out texts"
     )
-    words = ", ".join(f"‘{shorten(word, 24)}’" for word, _ in told["frequent"][:5])
+    words = ", ".join(f"‘{shorten(word, 24)}’" for word, _ in summary["frequent"][:5])
     return f"{found}; most often missing are {words}." if words else f"{found}."

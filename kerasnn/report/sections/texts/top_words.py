@@ -38,8 +38,8 @@ def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> l
 
     Args:
         predicted_rows: Held-back rows.
-        name: Of the text's input.
-        column: Of the texts.
+        name: Name of the text's input.
+        column: Column of the texts.
 
     Returns:
         ``label``, ``sign`` (-1 for what speaks against it, or lowers a value) and ``words``, each
@@ -81,8 +81,8 @@ def lengths(column: TextColumn, texts: Texts) -> dict[str, Any]:
     """How many tokens texts have, as a histogram, and how many are cut or empty.
 
     Args:
-        column: Of the texts.
-        texts: Of training.
+        column: Column of the texts.
+        texts: Training texts.
     """
     counted = count_tokens(_some(texts), column.unit, lower_case=column.lower_case)[2]
     top = max(2, int(np.quantile(counted, 0.995)) + 1) if len(counted) else 2
@@ -101,7 +101,7 @@ def coverage(column: TextColumn, texts: Texts) -> dict[str, Any]:
     """How much of texts is in the vocabulary, and what is missing most.
 
     Args:
-        column: Of the texts.
+        column: Column of the texts.
         texts: Held back.
     """
     counts, _, _ = count_tokens(_some(texts), column.unit, lower_case=column.lower_case)

@@ -37,7 +37,7 @@ def sentence(training: Mapping[str, Any]) -> str:
     """What each stage of a transferred network reached; empty where there was one alone.
 
     Args:
-        training: Of the story of a run.
+        training: Section ``training`` of the report data.
     """
     parts = [
         f"{who} {_value(training['monitor'], stage['best'])} in {_epochs(stage['epochs'])}"

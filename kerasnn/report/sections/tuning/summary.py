@@ -29,7 +29,7 @@ def outcome(tuning: Mapping[str, Any]) -> list[str]:
     """How much better what was found is than the defaults, on validation and on test rows.
 
     Args:
-        tuning: As for `course`.
+        tuning: Section ``tuning`` of the report data.
     """
     metric, scores = METRICS[tuning["monitor"].removeprefix("validation_")], tuning["validation"]
     found, start = metric.format(scores["best"]), metric.format(scores["start"])
