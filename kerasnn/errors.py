@@ -15,7 +15,7 @@
 
     KerasnnWarning (UserWarning)             the work goes on, but you should know
 
-A message is one line: what is wrong, where, and how to mend it.
+A message is one line: the problem, its location, and a hint on how to solve it.
 """
 
 from __future__ import annotations

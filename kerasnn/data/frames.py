@@ -1,4 +1,4 @@
-"""Examples: a table in memory that knows where it came from."""
+"""A table in memory with its source, so that messages can name files and rows."""
 
 from __future__ import annotations
 

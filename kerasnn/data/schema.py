@@ -1,4 +1,4 @@
-"""What each column of a table is, and what is to be predicted.
+"""The schema of a table: its columns and its target.
 
 The kind of a column decides how it is read and encoded; nothing else about it does.
 """

@@ -1,4 +1,4 @@
-"""Which rows train, validate and test: decided before anything is fitted."""
+"""Splits of the rows into training, validation and test, made before anything is fitted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions as CSV, written piece by piece; a file appears only when it is whole."""
+"""Predictions as CSV, written piece by piece; the file appears only when it is complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tells whether a run has the data that it began with."""
+"""Digests of the data, which show whether a resumed run has the data that it began with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From files or frames to series whose points in time are divided, with what their columns are."""
+"""Series from files or data frames, with the roles of their columns and splits of their time steps."""
 
 from __future__ import annotations
 

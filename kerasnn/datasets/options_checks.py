@@ -1,4 +1,4 @@
-"""Whether model and training options fit a table: said before Keras is imported."""
+"""Checks that model and training options fit a table, before Keras is imported."""
 
 from __future__ import annotations
 

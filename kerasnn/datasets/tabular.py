@@ -1,4 +1,4 @@
-"""From files or frames to one table whose rows are divided, with what its columns are."""
+"""A table from files or data frames, with the schema of its columns and splits of its rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a preprocessor read from a file is one that `Preprocessor.fit` could have made.
+"""Checks of a preprocessor from an untrusted file: `Preprocessor.fit` could have made it.
 
 A bundle may come from a stranger: what is not plain, bounded and consistent is refused.
 """

@@ -1,4 +1,4 @@
-"""How each column of a table is read: the same in training, predicting and exporting."""
+"""Parsing of each column of a table, the same in training, prediction and export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a network is to embed numbers: the sizes, and the edges between which a number is placed."""
+"""Sizes and bin edges of the embeddings of numbers."""
 
 from __future__ import annotations
 

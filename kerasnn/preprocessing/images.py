@@ -1,4 +1,4 @@
-"""A column of images: what the training pixels taught, and its place in an exported graph."""
+"""A column of images: statistics of the training pixels, and its input in an exported graph."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""One table for networks that each want its numbers and categories in their own way.
+"""One table in several encodings, for an ensemble whose networks encode columns differently.
 
-All ways share the columns, the target, the vocabularies and what else is no number: only how
-numbers, dates and categories become inputs differs. The first way has the usual inputs, the k-th
-one has its numbers in ``"numbers_k"``.
+All encodings share the columns, the target and the vocabularies; they differ in the inputs that
+numbers, dates and categories become. The first encoding has the usual inputs, the k-th one has its
+numbers in ``"numbers_k"``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from kerasnn.signature import MAX_ENCODINGS, Signature
 if TYPE_CHECKING:
     from kerasnn.preprocessing.arithmetic import Tensor
 
-# Options that may differ from one way to another; none decides what a category is.
+# Options that may differ between encodings; none decides what a category is.
 OWN_OPTIONS = (
     "missing",
     "missing_value",
@@ -39,17 +39,17 @@ OWN_OPTIONS = (
     "frequency_scale",
 )
 TABLE_KINDS = ("number", "boolean", "category", "date")
-# What is learned of the columns of a table; the rest is that of the first way.
+# What is learned of the columns of a table; the rest is that of the first encoding.
 _OWN = ("options", "numbers", "dates", "vocabularies", "bins")
 _OTHERS = "others"
 
 
 @dataclass(frozen=True)
 class JointPreprocessor(Preprocessor):
-    """Several ways to encode the same columns; it is itself the first one.
+    """Several encodings of the same columns; it is itself the first one.
 
     Args:
-        others: The second way, the third ….
+        others: The second encoding, the third ….
     """
 
     others: tuple[Preprocessor, ...] = ()
@@ -62,7 +62,7 @@ class JointPreprocessor(Preprocessor):
 
     @property
     def signature(self) -> Signature:
-        """The inputs of the first way, and those that the others have in their place."""
+        """The inputs of the first encoding, and those that the others have in their place."""
         members = tuple(
             Signature(found.output, found.numbers, found.categories)
             for found in (each.signature for each in self.others)
@@ -79,7 +79,7 @@ class JointPreprocessor(Preprocessor):
         return inputs
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON; of the other ways what differs from the first."""
+        """Plain data, for JSON; of the other encodings what differs from the first."""
         first, *others = (each.to_dict() for each in self.encodings)
         different = [
             {name: each[name] for name in _OWN if each[name] != first[name]} for each in others
@@ -113,14 +113,14 @@ class JointPreprocessor(Preprocessor):
         return inputs
 
     def _named(self) -> list[tuple[str, Preprocessor]]:
-        """The other ways, by the names of their numbers."""
+        """The other encodings, by the names of their numbers."""
         return [(f"numbers_{i}", each) for i, each in enumerate(self.others, start=2)]
 
 
 def fit_encodings(
     frame: pd.DataFrame, schema: Schema, options: Sequence[PreprocessingOptions]
 ) -> Preprocessor:
-    """Learn each of several ways from training rows.
+    """Fit each of several encodings on training rows.
 
     Args:
         frame: Training rows.
@@ -128,11 +128,11 @@ def fit_encodings(
         options: Options of each encoding; except for `OWN_OPTIONS`, all equal the first.
 
     Returns:
-        A plain preprocessor for a single way.
+        A plain preprocessor for a single encoding.
 
     Raises:
         DataError: A column is missing or does not hold what the schema says.
-        ConfigError: There are too many ways.
+        ConfigError: There are too many encodings.
     """
     if len(options) > MAX_ENCODINGS:
         problem = (
@@ -150,14 +150,14 @@ def fit_encodings(
 
 
 def can_differ(schema: Schema) -> bool:
-    """Whether there is a column that could be encoded in several ways."""
+    """Whether there is a column that could be encoded differently."""
     return any(column.kind in TABLE_KINDS for column in schema.features)
 
 
 def inputs_of_encoding(
     inputs: Mapping[str, Any], signature: Signature, encoding: int
 ) -> dict[str, Any]:
-    """The inputs of one way, by the names that it knows them by.
+    """The inputs of one encoding, by its own names.
 
     Args:
         inputs: Inputs of all encodings.
@@ -168,7 +168,7 @@ def inputs_of_encoding(
 
 
 def select_encodings(preprocessor: Preprocessor, kept: Sequence[int]) -> Preprocessor:
-    """Some of the ways, counted from 1, in this order."""
+    """Some of the encodings, counted from 1, in this order."""
     if not isinstance(preprocessor, JointPreprocessor):
         return preprocessor
     encodings = [preprocessor.encodings[encoding - 1] for encoding in kept]

@@ -1,4 +1,4 @@
-"""A column of series: what the training readings taught, and its place in a network."""
+"""A column of series: statistics of the training readings, and its input of a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A column of sounds: what the training spectrograms taught, and its place in a network."""
+"""A column of sounds: statistics of the training spectrograms, and its input of a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a text its tokens stand, so that a text can be shown as it was written."""
+"""Positions of tokens in a text, so that the text can be shown as it was written."""
 
 from __future__ import annotations
 

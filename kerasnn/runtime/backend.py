@@ -1,4 +1,4 @@
-"""The one import of Keras: on TensorFlow, and without what native code writes to stderr meanwhile."""
+"""The one import of Keras: on TensorFlow, and without messages of native code on stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that TensorFlow was started in: its threads are missing in a forked copy."""
+"""A check that TensorFlow is not used in a forked process, which lacks its threads."""
 
 from __future__ import annotations
 

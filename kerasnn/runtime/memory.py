@@ -1,4 +1,4 @@
-"""How much memory there is, how much of it work may take at once, and a refusal before it is short.
+"""Free memory, the share of it that work may take, and an error before it runs out.
 
 What a run needs is estimated before it is allocated: a process that takes more than there is gets
 killed by the system, without a word.

@@ -26,7 +26,7 @@ Task = Literal["binary", "multiclass", "multilabel", "regression", "forecast"]
 
 @dataclass(frozen=True)
 class Output:
-    """What a network must return: raw scores (logits, or the standardised target).
+    """What a network must return: raw scores (logits, or the standardized target).
 
     Args:
         task: Binary has one logit, multiclass one a class, multilabel one a label (each decided
@@ -46,9 +46,9 @@ class Signature:
     Each column of images, texts, series and sounds is an input of its own, named as by
     `image_inputs`, `text_inputs`, `series_inputs` and `sound_inputs`.
 
-    Networks that are averaged may each want their numbers and categories in another way: these are
-    those of the first way, and ``members`` has those of the others. The k-th way has an input
-    ``"numbers_k"``; codes of categories, and all else, are the same in all ways.
+    The networks of an ensemble may encode numbers and categories differently: ``numbers`` and
+    ``categories`` are the first encoding, and ``members`` has the others. The k-th encoding has an
+    input ``"numbers_k"``; codes of categories, and all other inputs, are the same in all of them.
     """
 
     output: Output
@@ -63,7 +63,7 @@ class Signature:
 
     @property
     def encodings(self) -> tuple[Signature, ...]:
-        """What a network sees that takes its columns in the first way, in the second …."""
+        """A signature for each encoding of the columns."""
         others = (
             replace(self, numbers=each.numbers, categories=each.categories, members=())
             for each in self.members
@@ -71,7 +71,7 @@ class Signature:
         return (replace(self, members=()), *others)
 
     def encoding_inputs(self, encoding: int) -> dict[str, str]:
-        """From the names of the inputs of a way, counted from 1, to those that all ways have.
+        """Input names of an encoding, counted from 1, mapped to the names in the whole signature.
 
         >>> Signature(Output("regression", 1), Numbers(("age",))).encoding_inputs(1)
         {'numbers': 'numbers'}
@@ -130,7 +130,7 @@ class Signature:
                 have the mean and the deviation of an even spread over 0 to 255.
             texts: Length and number of codes of each text column.
             series: Length and channels of each column of series, which are taken to be
-                standardised and to miss some readings.
+                standardized and to miss some readings.
             sounds: Samples and rate of each column of sounds.
             classes: Number of classes; None for regression.
             labels: Number of labels, of which a row has any number, in place of classes.

@@ -1,4 +1,4 @@
-"""Infinite numbers of a table as missing cells, where the user wants them so."""
+"""Infinite numbers of a table as missing cells, where the option says so."""
 
 from __future__ import annotations
 

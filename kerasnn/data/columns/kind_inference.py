@@ -1,4 +1,4 @@
-"""What a column may be taken for, and the columns that are left out."""
+"""The inferred kind of a column, and the reasons to leave a column out."""
 
 from __future__ import annotations
 

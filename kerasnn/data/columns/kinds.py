@@ -1,4 +1,4 @@
-"""What a column holds: the kind, why, and what about it the user should know."""
+"""Inference of the kind of a column, with the reason for it and warnings about its cells."""
 
 from __future__ import annotations
 

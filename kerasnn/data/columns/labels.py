@@ -1,4 +1,4 @@
-"""What a target column holds: the task, and the classes in the order of their codes."""
+"""The task of a target column, and its classes in the order of their codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a column of numbers holds: quantities, identifiers or nothing."""
+"""Kinds of columns of numbers: quantities, identifiers or constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns of series: whether one is, and what about it the user should know."""
+"""Inference of columns of series, and warnings about their cells."""
 
 from __future__ import annotations
 

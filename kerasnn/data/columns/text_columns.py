@@ -1,4 +1,4 @@
-"""What a column of texts holds: numbers, dates, categories, identifiers or free text."""
+"""Kinds of columns of texts: numbers, dates, categories, identifiers or free text."""
 
 from __future__ import annotations
 

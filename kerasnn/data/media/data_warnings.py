@@ -1,4 +1,4 @@
-"""What was odd about the images of a column, and how it is told."""
+"""Warnings about the images of a column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that are in two parts of the data: equal ones, and ones that show the same.
+"""Duplicate images across splits: equal ones, and near copies that show the same.
 
 Each image has a difference hash: whether it grows brighter from one point of a grid to the next, to
 the right and downwards. What shows the same differs in few of these bits even when it was saved

@@ -1,4 +1,4 @@
-"""In which size the images of a column are used, by what a sample of them is like."""
+"""The size at which the images of a column are used, found from a sample of them."""
 
 from __future__ import annotations
 

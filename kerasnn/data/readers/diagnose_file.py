@@ -1,4 +1,4 @@
-"""The slow second look at a text table that could not be read: which line is it, and why."""
+"""Diagnosis of a text table that could not be read: the faulty line and the reason."""
 
 from __future__ import annotations
 

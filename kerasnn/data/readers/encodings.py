@@ -1,4 +1,4 @@
-"""Encodings of text files: which there are, and which one a file has."""
+"""Encodings of text files: the supported ones, and detection of the one that a file has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Formats that are told by their first bytes and not read, each with what to do about it."""
+"""Formats that are recognized by their first bytes but not read, each with a hint."""
 
 from __future__ import annotations
 

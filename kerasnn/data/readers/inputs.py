@@ -1,4 +1,4 @@
-"""Python objects as tables: one entrance for every function that takes data.
+"""Conversion of Python objects to tables, for every function that takes data.
 
 A table is a DataFrame of pandas, a mapping of columns, anything with ``to_pandas`` or the Arrow C
 stream interface (polars, Arrow, cuDF, …), a Series, a list of records, a matrix, or what a single

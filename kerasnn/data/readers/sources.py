@@ -1,4 +1,4 @@
-"""Where a table comes from: the checks of a file that need no parser.
+"""Sources of tables, and the checks of a file that need no parser.
 
 Imports neither pandas nor pyarrow, so that a wrong path is an error at once.
 """

@@ -1,4 +1,4 @@
-"""What a ``.ts`` file says before its data; nothing heavy is imported to read it."""
+"""The header of a ``.ts`` file, read without heavy imports."""
 
 from __future__ import annotations
 
