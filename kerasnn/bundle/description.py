@@ -210,9 +210,12 @@ def _check_output(signature: Signature) -> None:
     several = output.task in ("multiclass", "multilabel")
     _check((output.task == "forecast") == (window is not None), "a forecast without a window")
     if window:
-        for name in ("history", "horizon", "season"):
-            size = getattr(window, name)
-            _check(size >= 1 and size in RANGES[f"forecast.{name}"], f"the {name} of the window")
+        for name, size, key in (
+            ("lookback", window.lookback, "forecast.history"),
+            ("horizon", window.horizon, "forecast.horizon"),
+            ("season", window.season, "forecast.season"),
+        ):
+            _check(size >= 1 and size in RANGES[key], f"the {name} of the window")
         _check(len(window.targets) > 0, "a window without targets")
         _check(all(0 < q < 1 for q in window.quantiles), "the quantiles")
         _check(output.width == window.width <= LARGEST_SIZE, f"{output.width} outputs")

@@ -98,15 +98,19 @@ def _forecast_lines(
     yield f"{shown(described.model)}, made by kerasnn {shown(described.kerasnn)}"
     yield ""
     yield f"target      {', '.join(map(shown, roles.targets))} (forecast, {fitted.horizon:,} ahead)"
-    yield f"history     {fitted.history:,} points, frequency {shown(grid.name)}{season}"
+    yield f"lookback    {fitted.lookback:,} time steps, frequency {shown(grid.name)}{season}"
     yield f"series      {len(fitted.scales):,}"
     yield f"parameters  {read_totals(members[files.WEIGHTS]).elements:,}"
     yield f"size        {sum(map(len, members.values())) / 1024:,.1f} KiB"
     columns = {roles.time: "time", **dict.fromkeys(roles.series, "series")}
-    columns |= dict.fromkeys(roles.past, "known up to now") | dict.fromkeys(
-        roles.known, "known ahead"
+    columns |= dict.fromkeys(roles.past_covariates, "past covariate") | dict.fromkeys(
+        roles.future_covariates, "future covariate"
     )
-    columns |= {name: "fixed" for name in (*roles.numbers, *roles.words) if name not in columns}
+    columns |= {
+        name: "static covariate"
+        for name in (*roles.static_numbers, *roles.static_categories)
+        if name not in columns
+    }
     yield from _table("Columns", columns)
     yield from _table("Hyper-parameters", described.hyperparameters)
 

@@ -19,7 +19,7 @@ from kerasnn.data.frames import put_together
 from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import column_roles as columns
 from kerasnn.forecasting.lookback import check, check_model, decide_options
-from kerasnn.forecasting.panel import Panel, Places, locate, read_panel
+from kerasnn.forecasting.panel import Panel, RowLocations, locate, read_panel
 from kerasnn.forecasting.splits import PartName, Splits, divide
 from kerasnn.forecasting.times import with_time_column
 from kerasnn.preprocessing.preprocessor import check_columns
@@ -50,16 +50,21 @@ class SeriesTable:
         described = json.dumps(self.panel.roles.to_dict(), sort_keys=True)
         found = hashlib.sha256(f"{described} {self.panel.frequency}".encode())
         for track in self.panel.tracks:
-            found.update(repr((track.key, track.start, track.words)).encode())
-            for values in (track.target, track.past, track.known, track.numbers):
+            found.update(repr((track.key, track.start, track.static_categories)).encode())
+            for values in (
+                track.target,
+                track.past_covariates,
+                track.future_covariates,
+                track.static_numbers,
+            ):
                 found.update(values.tobytes())
         for part in (*PARTS, "end"):
             found.update(getattr(self.splits, part).tobytes())
         return found.hexdigest()
 
-    def holdout(self, history: int) -> pd.DataFrame:
+    def holdout(self, lookback: int) -> pd.DataFrame:
         """What was not trained on, and a history before it; with a column that names the part."""
-        starts = np.maximum(self.splits.validation - history, 0)
+        starts = np.maximum(self.splits.validation - lookback, 0)
         pieces = []
         for number, track in enumerate(self.panel.tracks):
             names = np.full(len(track), "history", dtype=object)
@@ -164,7 +169,7 @@ def _given(settings: Settings, sources: Mapping[str, Any]) -> dict[str, Any]:
     return {name: with_time_column(s) for name, s in given.items() if s is not None}
 
 
-def _together(read: Mapping[str, data.SourceTable], roles: columns.Roles) -> data.SourceTable:
+def _together(read: Mapping[str, data.SourceTable], roles: columns.ColumnRoles) -> data.SourceTable:
     if len(read) == 1:
         return read["data"]
     # Others may be of different types in different files.
@@ -173,7 +178,7 @@ def _together(read: Mapping[str, data.SourceTable], roles: columns.Roles) -> dat
 
 
 def _firsts(
-    read: Mapping[str, data.SourceTable], places: Places, panel: Panel
+    read: Mapping[str, data.SourceTable], places: RowLocations, panel: Panel
 ) -> dict[str, list[int | None]]:
     """Index of the first point of each series in the files of validation and test rows."""
     firsts: dict[str, list[int | None]] = {}

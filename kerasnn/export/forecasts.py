@@ -138,15 +138,17 @@ def serving_model(forecaster: Forecaster) -> keras.Model:
 
 def input_shapes(fitted: ForecastPreprocessor) -> dict[str, tuple[tuple[Any, ...], str]]:
     """Shape and type of each input, by name."""
-    history, targets = fitted.history, len(fitted.roles.targets)
-    known = len(fitted.known) + 2 * len(fitted.cycles)
-    shapes: dict[str, tuple[tuple[Any, ...], str]] = {"past": ((None, history, targets), "float32")}
-    if fitted.past:
-        shapes["past_covariates"] = (None, history, len(fitted.past)), "float32"
+    lookback, targets = fitted.lookback, len(fitted.roles.targets)
+    known = len(fitted.future_covariates) + 2 * len(fitted.cycles)
+    shapes: dict[str, tuple[tuple[Any, ...], str]] = {
+        "past": ((None, lookback, targets), "float32")
+    }
+    if fitted.past_covariates:
+        shapes["past_covariates"] = (None, lookback, len(fitted.past_covariates)), "float32"
     if known:
-        shapes["known_covariates"] = (None, history + fitted.horizon, known), "float32"
-    if fitted.numbers:
-        shapes["numbers"] = (None, len(fitted.numbers)), "float32"
+        shapes["future_covariates"] = (None, lookback + fitted.horizon, known), "float32"
+    if fitted.static_numbers:
+        shapes["numbers"] = (None, len(fitted.static_numbers)), "float32"
     if fitted.vocabularies:
         shapes["categories"] = (None, len(fitted.vocabularies)), "int32"
     if len(fitted.scales) > 1:
@@ -165,7 +167,7 @@ def raw_windows(
     chosen = [
         (number, at)
         for number, end in pairs[:MOST_WINDOWS]
-        for at in np.unique(np.linspace(min(fitted.history, end) - 1, end - 1, each).astype(int))
+        for at in np.unique(np.linspace(min(fitted.lookback, end) - 1, end - 1, each).astype(int))
     ]
     found = Origins(*(np.array(column, np.int64) for column in zip(*chosen, strict=True)))
     inputs = {name: np.asarray(rows[:]) for name, rows in fitted.inputs(prepared, found).items()}
@@ -283,9 +285,9 @@ def _covariates(
 ) -> tuple[tuple[str, tuple[NumberColumn, ...], int], ...]:
     """Inputs of numbers, their columns, and how many of the calendar stand behind these."""
     return (
-        ("past_covariates", fitted.past, 0),
-        ("known_covariates", fitted.known, 2 * len(fitted.cycles)),
-        ("numbers", fitted.numbers, 0),
+        ("past_covariates", fitted.past_covariates, 0),
+        ("future_covariates", fitted.future_covariates, 2 * len(fitted.cycles)),
+        ("numbers", fitted.static_numbers, 0),
     )
 
 
@@ -388,13 +390,13 @@ def _inputs(fitted: ForecastPreprocessor) -> str:
     waves = calendar.feature_names(fitted.cycles)
     meanings = {
         "past": ("the last readings, the oldest first; gaps filled", fitted.roles.targets),
-        "past_covariates": ("likewise", fitted.roles.past),
-        "known_covariates": (
+        "past_covariates": ("likewise", fitted.roles.past_covariates),
+        "future_covariates": (
             "likewise, and behind them the points to forecast",
-            (*fitted.roles.known, *waves),
+            (*fitted.roles.future_covariates, *waves),
         ),
-        "numbers": ("what never changes in the series", fitted.roles.numbers),
-        "categories": ("codes of what never changes, as below", fitted.roles.words),
+        "numbers": ("what never changes in the series", fitted.roles.static_numbers),
+        "categories": ("codes of what never changes, as below", fitted.roles.static_categories),
         "mean": ("of the series, as below", fitted.roles.targets),
         "deviation": ("likewise", fitted.roles.targets),
     }

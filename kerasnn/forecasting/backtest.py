@@ -15,7 +15,7 @@ from kerasnn import models
 from kerasnn.config.config import Config, ModelOptions, Origin
 from kerasnn.errors import ConfigError, DataError, KerasnnWarning
 from kerasnn.forecasting.fit import fit_network, prepare
-from kerasnn.forecasting.lookback import history_for
+from kerasnn.forecasting.lookback import lookback_for
 from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import Origins, origins
@@ -42,14 +42,14 @@ class Candidate:
         model: In the zoo.
         hyperparameters: That differ from the defaults.
         transform: Of the targets.
-        looks_far: Whether it looks back as far as it can, in whole seasons.
+        long_lookback: Whether it looks back as far as it can, in whole seasons.
         members: Titles of those that it is the mean of.
     """
 
     model: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     transform: Transform = "none"
-    looks_far: bool = False
+    long_lookback: bool = False
     members: tuple[str, ...] = ()
 
     @property
@@ -94,7 +94,7 @@ class Outcome:
     errors: Array
 
 
-def folds(panel: Panel, splits: Splits, *, history: int, horizon: int, count: int) -> list[Fold]:
+def folds(panel: Panel, splits: Splits, *, lookback: int, horizon: int, count: int) -> list[Fold]:
     """Cuts through what lies before the calibration part, or the test part if these are one.
 
     Each origin behind the first cut is scored once, by what was trained before the last cut that
@@ -103,7 +103,7 @@ def folds(panel: Panel, splits: Splits, *, history: int, horizon: int, count: in
     Args:
         panel: All series.
         splits: Of their points.
-        history: Points that most models look back.
+        lookback: Points that most models look back.
         horizon: Points ahead.
         count: Of the folds; less are made where there is no room.
     """
@@ -113,7 +113,7 @@ def folds(panel: Panel, splits: Splits, *, history: int, horizon: int, count: in
     if not longest:
         return []
     latest = int((starts + stop)[stop > 0].max())
-    back = min(int(SHARE * longest), longest - (history + 2 * horizon))
+    back = min(int(SHARE * longest), longest - (lookback + 2 * horizon))
     back = max(back, min(2 * horizon, longest // 2))
     if back < horizon:
         return []
@@ -129,7 +129,7 @@ def folds(panel: Panel, splits: Splits, *, history: int, horizon: int, count: in
         before = np.maximum(first - min(horizon, max(1, int(first.max()) // 5)), 0)
         fold_parts = Splits(before, first, first, np.maximum(last, first), shared=True)
         some = origins(
-            panel, fold_parts, "test", history=history, horizon=horizon, most=MOST_SCORED
+            panel, fold_parts, "test", lookback=lookback, horizon=horizon, most=MOST_SCORED
         )
         if len(some):
             found.append(Fold(fold_parts, some))
@@ -150,13 +150,13 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
     """
     horizon = config.forecast.horizon
     longest = int(fold.splits.validation.max())
-    history = config.forecast.history
-    if candidate.looks_far:
-        history = far(config.forecast.season, horizon, longest)
-    elif history + horizon > longest:
-        history = history_for(config.forecast.season, horizon, longest)
+    lookback = config.forecast.history
+    if candidate.long_lookback:
+        lookback = far(config.forecast.season, horizon, longest)
+    elif lookback + horizon > longest:
+        lookback = lookback_for(config.forecast.season, horizon, longest)
     forecast = replace(
-        config.forecast, history=history, windows=min(config.forecast.windows, MOST_TRAINED)
+        config.forecast, history=lookback, windows=min(config.forecast.windows, MOST_TRAINED)
     )
     epochs = min(config.training.epochs, MOST_EPOCHS)
     config = replace(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from kerasnn.constraints import RANGES
 from kerasnn.errors import ModelRefusedError
 from kerasnn.forecasting.calendar import CYCLES
-from kerasnn.forecasting.column_roles import Roles
+from kerasnn.forecasting.column_roles import ColumnRoles
 from kerasnn.forecasting.frequency import LAST_DAY, Frequency, Unit
 from kerasnn.preprocessing.categories import Vocabulary
 from kerasnn.preprocessing.checks import are_floats, is_number_column, is_vocabulary
@@ -36,17 +36,17 @@ def rebuilt(cls: type[ForecastPreprocessor], data: Any) -> ForecastPreprocessor:
         raise ModelRefusedError("the preprocessing is malformed")
     try:
         found = cls(
-            Roles.from_dict(data["roles"]),
+            ColumnRoles.from_dict(data["roles"]),
             Frequency(**data["frequency"]),
             data["season"],
-            data["history"],
+            data["lookback"],
             data["horizon"],
             data["transform"],
             tuple(data["cycles"]),
             tuple(SeriesScale(**{k: tuple(v) for k, v in each.items()}) for each in data["scales"]),
-            tuple(NumberColumn.from_dict(column) for column in data["past"]),
-            tuple(NumberColumn.from_dict(column) for column in data["known"]),
-            tuple(NumberColumn.from_dict(column) for column in data["numbers"]),
+            tuple(NumberColumn.from_dict(column) for column in data["past_covariates"]),
+            tuple(NumberColumn.from_dict(column) for column in data["future_covariates"]),
+            tuple(NumberColumn.from_dict(column) for column in data["static_numbers"]),
             tuple(Vocabulary.from_dict(column) for column in data["vocabularies"]),
             tuple(data["quantiles"]),
             tuple(data["non_negative"]),
@@ -66,23 +66,25 @@ def _claims(found: ForecastPreprocessor) -> Iterator[tuple[bool, str]]:
     roles, grid = found.roles, found.frequency
     yield len(set(roles.targets)) == len(roles.targets) >= 1, "the targets"
     yield _is_grid(grid), "the frequency"
-    for size, what in (
-        (found.season, "season"),
-        (found.history, "history"),
-        (found.horizon, "horizon"),
+    for size, key, name in (
+        (found.season, "forecast.season", "season"),
+        (found.lookback, "forecast.history", "lookback"),
+        (found.horizon, "forecast.horizon", "horizon"),
     ):
-        yield type(size) is int and size >= 1, f"the {what}"
-        yield size in RANGES[f"forecast.{what}"], f"the {what}"
+        yield type(size) is int and size >= 1 and size in RANGES[key], f"the {name}"
     yield found.transform in ("none", "log"), "the transform"
     yield set(found.cycles) <= set(CYCLES) and len(set(found.cycles)) == len(found.cycles), "cycles"
     for columns, names in (
-        (found.past, roles.past),
-        (found.known, roles.known),
-        (found.numbers, roles.numbers),
+        (found.past_covariates, roles.past_covariates),
+        (found.future_covariates, roles.future_covariates),
+        (found.static_numbers, roles.static_numbers),
     ):
         yield tuple(column.name for column in columns) == names, "the columns of numbers"
         yield all(is_number_column(column, False) for column in columns), "the scale of a number"
-    yield tuple(v.name for v in found.vocabularies) == roles.words, "the columns of words"
+    yield (
+        tuple(v.name for v in found.vocabularies) == roles.static_categories,
+        "the columns of categories",
+    )
     yield all(is_vocabulary(v) for v in found.vocabularies), "the vocabularies"
     levels = found.quantiles
     yield are_floats(levels) and all(0 < level < 1 for level in levels), "the quantiles"

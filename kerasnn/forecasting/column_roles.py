@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -28,17 +28,18 @@ _YEAR = re.compile(r"(?:.*[_\W])?years?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Roles:
+class ColumnRoles:
     """The columns that a forecast uses.
 
     Args:
         time: Of the points in time.
         series: Together they name the series of a row.
         targets: What is forecast.
-        past: Numbers that are known up to now.
-        known: Numbers that are known ahead.
-        numbers: That never change within a series.
-        words: Likewise; the names of the series are among them where there are several.
+        past_covariates: Columns of numbers that are known up to now.
+        future_covariates: Columns of numbers that are known ahead, such as holidays.
+        static_numbers: Columns of numbers that never change within a series.
+        static_categories: Columns of texts that never change within a series; the names of the
+            series are among them where there are several.
         clock: How times are read.
         layouts: By column, as of `kerasnn.data.schema.Column`; ``boolean`` for yes and no.
     """
@@ -46,18 +47,24 @@ class Roles:
     time: str
     series: tuple[str, ...]
     targets: tuple[str, ...]
-    past: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    past_covariates: tuple[str, ...] = ()
+    future_covariates: tuple[str, ...] = ()
+    static_numbers: tuple[str, ...] = ()
+    static_categories: tuple[str, ...] = ()
     clock: Clock = "utc"
     layouts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All of them, each once."""
-        own = (*self.series, self.time, *self.targets, *self.past, *self.known)
-        return tuple(dict.fromkeys((*own, *self.numbers, *self.words)))
+        own = (
+            *self.series,
+            self.time,
+            *self.targets,
+            *self.past_covariates,
+            *self.future_covariates,
+        )
+        return tuple(dict.fromkeys((*own, *self.static_numbers, *self.static_categories)))
 
     def read(self, frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
         """Columns of numbers, (n, columns); NaN where one is missing.
@@ -92,13 +99,13 @@ class Roles:
         return {**asdict(self), "layouts": dict(self.layouts)}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Roles:
+    def from_dict(cls, data: Mapping[str, Any]) -> ColumnRoles:
         """Rebuild from `to_dict`'s data, which may be a stranger's.
 
         Raises:
             ModelRefusedError: It is no such data.
         """
-        several = ("series", "targets", "past", "known", "numbers", "words")
+        several = [f.name for f in fields(cls) if f.name not in ("time", "clock", "layouts")]
         if not isinstance(data, Mapping) or {*data} != {"time", "clock", "layouts", *several}:
             raise ModelRefusedError("the columns of the forecast are malformed")
         texts = [data["time"], *(name for key in several for name in _listed(data[key]))]
@@ -127,7 +134,7 @@ class Roles:
 _NO_SERIES = "a row has no series"
 
 
-def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> Roles:
+def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> ColumnRoles:
     """Find the role of each column by the rows to learn from.
 
     Args:
@@ -158,7 +165,9 @@ def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> R
     }
     steps = are_steps(frame[time])
     layouts[time] = "" if steps else kinds.force(frame[time], "date").layout
-    roles = Roles(time, options.series, targets, layouts=layouts, clock="steps" if steps else "utc")
+    roles = ColumnRoles(
+        time, options.series, targets, layouts=layouts, clock="steps" if steps else "utc"
+    )
     for name in options.known:
         if not _is_numeric(inferred_kinds[name], frame[name]):
             hint = "make it a number, such as 1 for yes and 0 for no"
@@ -239,15 +248,15 @@ def _is_numeric(inferred: InferredKind, series: pd.Series) -> bool:
 
 
 def _with_others(
-    roles: Roles,
+    roles: ColumnRoles,
     frame: pd.DataFrame,
     inferred_kinds: Mapping[str, InferredKind],
     options: ForecastOptions,
-) -> Roles:
+) -> ColumnRoles:
     """Give each other column its role: what changes within a series is known up to now."""
     past: list[str] = []
     numbers: list[str] = []
-    words: list[str] = []
+    categories: list[str] = []
     series = _codes(roles.names_of(frame))
     several = len(series) and series.max() > 0
     for name, inferred in inferred_kinds.items():
@@ -255,22 +264,22 @@ def _with_others(
             continue
         fixed = _is_fixed(frame[name], series)
         if fixed and several:
-            (numbers if _is_numeric(inferred, frame[name]) else words).append(name)
+            (numbers if _is_numeric(inferred, frame[name]) else categories).append(name)
         elif not fixed and _is_numeric(inferred, frame[name]):
             past.append(name)
     if several:
-        words = [*roles.series, *words]
+        categories = [*roles.series, *categories]
     return replace(
         roles,
-        past=tuple(past),
-        known=options.known,
-        numbers=tuple(numbers),
-        words=tuple(words),
+        past_covariates=tuple(past),
+        future_covariates=options.known,
+        static_numbers=tuple(numbers),
+        static_categories=tuple(categories),
         layouts={k: v for k, v in roles.layouts.items() if k in {*inferred_kinds, *roles.columns}},
     )
 
 
-def warn_of_unused(frame: pd.DataFrame, roles: Roles, data: DataOptions) -> None:
+def warn_of_unused(frame: pd.DataFrame, roles: ColumnRoles, data: DataOptions) -> None:
     """Say which columns that vary have no role."""
     rest = [name for name in frame.columns if name not in {*roles.columns, *data.drop}]
     unused = [f"'{name}'" for name in rest if frame[name].astype(str).nunique() > 1]

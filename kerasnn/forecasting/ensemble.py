@@ -20,7 +20,7 @@ NAME = "blend"
 
 
 @dataclass(frozen=True)
-class Blended:
+class TrainedEnsemble:
     """A blend whose members have learned.
 
     Args:
@@ -51,7 +51,7 @@ def fit_ensemble(
     checkpoints: Checkpoints | None = None,
     fingerprint: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
-) -> Blended:
+) -> TrainedEnsemble:
     """Train the members of a blend one after the other; each has a folder of checkpoints.
 
     Args:
@@ -73,10 +73,10 @@ def fit_ensemble(
         training_setup.network,
         {name: each.training_setup.network for name, each in members.items()},
     )
-    trained_model = learning.as_it_is(training_setup, config)
+    trained_model = learning.without_training(training_setup, config)
     if any(each.fitted.progress.stopped == "interrupted" for each in members.values()):
         trained_model.fitted.progress.stopped = "interrupted"
-    return Blended(trained_model, members)
+    return TrainedEnsemble(trained_model, members)
 
 
 def is_solved(config: Config) -> bool:
@@ -95,10 +95,10 @@ def member_config(member: blend.Member, config: Config) -> Config:
     )
     chosen = {k: v for k, v in asdict(config.training).items() if v != usual[k]}
     values = {**models.hyperparameters(member.name), **member.hyperparameters}
-    history = member.history or config.forecast.history
+    lookback = member.lookback or config.forecast.history
     return replace(
         config,
         model=ModelOptions(member.name, values),
         training=replace(training_options, **chosen),
-        forecast=replace(config.forecast, history=history),
+        forecast=replace(config.forecast, history=lookback),
     )

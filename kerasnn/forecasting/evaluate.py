@@ -12,7 +12,7 @@ from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import fit as learning
 from kerasnn.forecasting.baselines import RIDGE, Baseline, all_positive, naive_baselines
 from kerasnn.forecasting.fit import TrainedModel
-from kerasnn.forecasting.lookback import history_for
+from kerasnn.forecasting.lookback import lookback_for
 from kerasnn.forecasting.scores import ForecastScores, score
 from kerasnn.forecasting.splits import PartName
 from kerasnn.forecasting.windows import Origins
@@ -86,13 +86,13 @@ def _ridge(trained_model: TrainedModel, origins: Origins) -> list[Baseline]:
         return []
     options = config.forecast
     longest = int(training_setup.splits.validation.max())
-    usual = history_for(options.season, options.horizon, longest)
-    history = min(usual, options.history) if config.model.name != RIDGE else options.history
+    usual = lookback_for(options.season, options.horizon, longest)
+    lookback = min(usual, options.history) if config.model.name != RIDGE else options.history
     own: Config = replace(
         config,
         model=ModelOptions(RIDGE, models.hyperparameters(RIDGE)),
         training=models.get(RIDGE).training_options,
-        forecast=replace(options, transform="none", history=history),
+        forecast=replace(options, transform="none", history=lookback),
     )
     try:
         plain = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)

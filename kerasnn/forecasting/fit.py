@@ -55,8 +55,8 @@ class TrainingSetup:
 
     def origins(self, part: PartName) -> Origins:
         """All origins of a part."""
-        history, horizon = self.preprocessor.history, self.preprocessor.horizon
-        return origins(self.prepared.panel, self.splits, part, history=history, horizon=horizon)
+        lookback, horizon = self.preprocessor.lookback, self.preprocessor.horizon
+        return origins(self.prepared.panel, self.splits, part, lookback=lookback, horizon=horizon)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def fit_network(
     row_loss = forecast_loss(training_options, window)
     monitor = forecast_monitor(training_options, window, training_setup.validation.target)
     if models.get(config.model.name).closed_form:
-        return as_it_is(training_setup, config)
+        return without_training(training_setup, config)
     if training_options.learning_rate == 0:
         sweep = find_learning_rate(
             training_setup.network,
@@ -178,12 +178,12 @@ def fit_network(
     )
 
 
-def as_it_is(training_setup: TrainingSetup, config: Config) -> TrainedModel:
+def without_training(training_setup: TrainingSetup, config: Config) -> TrainedModel:
     """A network whose weights are found already."""
     window = training_setup.preprocessor.signature.window
     assert window is not None
     monitor = forecast_monitor(config.training, window, training_setup.validation.target)
-    fitted = _judged(training_setup, forecast_loss(config.training, window), monitor)
+    fitted = _evaluated(training_setup, forecast_loss(config.training, window), monitor)
     return TrainedModel(
         Forecaster(training_setup.preprocessor, training_setup.network),
         fitted,
@@ -207,7 +207,7 @@ def refit(trained_model: TrainedModel) -> TrainedModel:
         calibration=training_setup.splits.test,
     )
     options, panel = config.forecast, training_setup.prepared.panel
-    sizes = {"history": options.history, "horizon": options.horizon}
+    sizes = {"lookback": options.history, "horizon": options.horizon}
     found = origins(panel, splits, "train", **sizes, most=options.windows)
     network = build_network(config, training_setup.preprocessor)
     _start(config, network, _arrays(training_setup.preprocessor, training_setup.prepared, found))
@@ -237,7 +237,7 @@ def _start(config: Config, network: keras.Model, rows: Arrays) -> None:
     entry.initialize(network, inputs, np.asarray(rows.target[chosen]), config.run.seed)
 
 
-def _judged(training_setup: TrainingSetup, row_loss: RowLoss, monitor: Monitor) -> FitResult:
+def _evaluated(training_setup: TrainingSetup, row_loss: RowLoss, monitor: Monitor) -> FitResult:
     """What the history of a training says, of weights that no training made."""
     forward = BatchedModel(training_setup.network)
     row: dict[str, float] = {"epoch": 0, "learning_rate": 0.0, "gradient_norm": 0.0}

@@ -214,10 +214,10 @@ class Forecaster:
             if not np.isfinite(track.target).any(axis=0).all():
                 problem = f"no reading{named} to forecast from"
                 raise DataError(problem, location=where, hint="give its recent history")
-            ahead = track.known[track.end : track.end + fitted.horizon]
+            ahead = track.future_covariates[track.end : track.end + fitted.horizon]
             lacking = [
                 f"'{name}'"
-                for i, name in enumerate(fitted.roles.known)
+                for i, name in enumerate(fitted.roles.future_covariates)
                 if len(ahead) < fitted.horizon or not np.isfinite(ahead[:, i]).all()
             ]
             if lacking:
@@ -232,11 +232,11 @@ class Forecaster:
         if prepared.unseen:
             problem = f"series that training did not know: {_listed(prepared.unseen)}"
             warn(problem, hint="they are scaled by their own history")
-        short = [track.name for track in tracks if track.end < fitted.history]
+        short = [track.name for track in tracks if track.end < fitted.lookback]
         if short:
             named = f" of {_listed(short)}" if fitted.roles.series else ""
             problem = (
-                f"the history{named} is shorter than the {fitted.history:,} points of a window"
+                f"the history{named} is shorter than the {fitted.lookback:,} points of a window"
             )
             warn(problem, hint="what is missing is filled with its first value")
         grid = fitted.frequency

@@ -39,7 +39,7 @@ def decide_options(
         decided["forecast.season"] = season = seasonality.infer(panel.frequency, train)
     longest = max(map(len, train))
     if not options.history:
-        decided["forecast.history"] = history_for(season, options.horizon, longest)
+        decided["forecast.history"] = lookback_for(season, options.horizon, longest)
     elif options.history + options.horizon > longest:
         what = f"a window of {options.history:,} + {options.horizon:,} points is longer than the "
         raise ConfigError(
@@ -47,17 +47,17 @@ def decide_options(
             location="forecast.history",
             hint="give a shorter history or horizon",
         )
-    history = options.history or decided["forecast.history"]
+    lookback = options.history or decided["forecast.history"]
     if not quiet:
         _warn_of_constant(panel, splits)
-        _warn_of_short(panel, splits, history + options.horizon)
+        _warn_of_short(panel, splits, lookback + options.horizon)
     return decided
 
 
-def history_for(season: int, horizon: int, longest: int) -> int:
+def lookback_for(season: int, horizon: int, longest: int) -> int:
     """Points to look back: whole seasons, as far as half of the training part allows.
 
-    >>> history_for(24, 336, 8000), history_for(12, 24, 96), history_for(1, 8, 50)
+    >>> lookback_for(24, 336, 8000), lookback_for(12, 24, 96), lookback_for(1, 8, 50)
     (336, 36, 16)
     """
     seasons_back = int(np.clip(USUAL_HISTORY // season, FEWEST_SEASONS, MOST_SEASONS))
@@ -92,7 +92,7 @@ def window_origins(
     panel: Panel, splits: Splits, options: ForecastOptions
 ) -> tuple[Origins, Origins]:
     """Of the windows to train on, and of those that pick the best epoch."""
-    sizes = {"history": options.history, "horizon": options.horizon}
+    sizes = {"lookback": options.history, "horizon": options.horizon}
     train = origins(panel, splits, "train", **sizes, most=options.windows)
     validation = origins(panel, splits, "validation", **sizes, most=MOST_VALIDATION)
     for found, what in ((train, "training"), (validation, "validation")):

@@ -42,7 +42,7 @@ SOME_WINDOWS, MANY_WINDOWS = 3_000, 8_000
 # A network that is so much worse in the first fold is not tried in the others.
 HOPELESS = 1.05
 # An average has to be so much better for each further member.
-BLEND_GAIN = 0.975
+ENSEMBLE_GAIN = 0.975
 MOST_MEMBERS = 4
 # Averages that are shown.
 MOST_AVERAGES = 3
@@ -180,7 +180,7 @@ class _Trials:
     ) -> None:
         options = config.forecast
         self.panel, self.splits, self.config = panel, splits, config
-        sizes = {"history": options.history, "horizon": options.horizon}
+        sizes = {"lookback": options.history, "horizon": options.horizon}
         # The latest comes first.
         self.folds: list[Fold] = folds(panel, splits, **sizes, count=count)[::-1]
         self.told = note
@@ -235,14 +235,14 @@ class _Trials:
         best = min(self.ranked(), key=self._cost)
         candidate, outcomes = self.done[best]
         config = configured(candidate, self.config)
-        if candidate.looks_far:
+        if candidate.long_lookback:
             config = config.with_inferred({"forecast.history": self.far})
         return Choice(config, self.table(best), _leftover(outcomes))
 
     def _cost(self, title: str) -> float:
         """The score, and a little for each further member of an average."""
         further = max(len(self.done[title][0].members) - 1, 0)
-        return (self.rows[title].mean or 0.0) / BLEND_GAIN**further
+        return (self.rows[title].mean or 0.0) / ENSEMBLE_GAIN**further
 
     @property
     def far(self) -> int:
@@ -278,18 +278,20 @@ class _Trials:
         outcomes = [
             averaged([found[i] for _, found in members], transform) for i in range(len(self.folds))
         ]
-        history = self.config.forecast.history
-        looks_far = any(each.looks_far for each, _ in members) and self.far > history
+        lookback = self.config.forecast.history
+        long_lookback = any(each.long_lookback for each, _ in members) and self.far > lookback
         texts = [
             str(
                 Member(
-                    each.model, each.hyperparameters, history * (looks_far and not each.looks_far)
+                    each.model,
+                    each.hyperparameters,
+                    lookback * (long_lookback and not each.long_lookback),
                 )
             )
             for each, _ in members
         ]
         values = {"members": ",".join(texts)}
-        candidate = Candidate("blend", values, transform, looks_far, tuple(titles))
+        candidate = Candidate("blend", values, transform, long_lookback, tuple(titles))
         self._note(candidate, outcomes, 0.0, aloud=False)
 
 
@@ -355,7 +357,7 @@ def _fallback(config: Config, transforms: Sequence[Transform], *, free: bool) ->
 
 
 def _n_windows(panel: Panel, splits: Splits, config: Config) -> int:
-    sizes = {"history": config.forecast.history, "horizon": config.forecast.horizon}
+    sizes = {"lookback": config.forecast.history, "horizon": config.forecast.horizon}
     return len(origins(panel, splits, "train", **sizes))
 
 

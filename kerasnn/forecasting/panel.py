@@ -14,7 +14,7 @@ from kerasnn.data.columns.values import as_categories
 from kerasnn.data.frames import location, origin_of
 from kerasnn.errors import DataError, warn
 from kerasnn.forecasting import frequency as frequencies
-from kerasnn.forecasting.column_roles import Roles
+from kerasnn.forecasting.column_roles import ColumnRoles
 from kerasnn.forecasting.frequency import Frequency
 from kerasnn.forecasting.times import read_times
 from kerasnn.preprocessing.preprocessor import check_columns
@@ -28,26 +28,26 @@ LARGE_GRID, FULLEST_EMPTY = 5_000, 0.02
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class TimeSeries:
     """One series, each point in time on the grid from its first row to its last.
 
     Args:
         key: Texts that name it, one for each series column; empty for a single series.
         start: Ordinal of the first point.
         target: (points, targets); NaN where nothing was read.
-        past: (points, columns), likewise.
-        known: Likewise.
-        numbers: What never changes, (columns,); NaN where missing.
-        words: Likewise; None where missing.
+        past_covariates: Columns known up to now, (steps, columns); NaN where missing.
+        future_covariates: Columns known ahead, (steps, columns); NaN where missing.
+        static_numbers: Numbers that never change, (columns,); NaN where missing.
+        static_categories: Texts that never change; None where missing.
     """
 
     key: Key
     start: int
     target: NDArray[np.float64]
-    past: NDArray[np.float64]
-    known: NDArray[np.float64]
-    numbers: NDArray[np.float64]
-    words: tuple[str | None, ...] = ()
+    past_covariates: NDArray[np.float64]
+    future_covariates: NDArray[np.float64]
+    static_numbers: NDArray[np.float64]
+    static_categories: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -74,9 +74,9 @@ class Panel:
         tracks: The series, in the order in which they appeared.
     """
 
-    roles: Roles
+    roles: ColumnRoles
     frequency: Frequency
-    tracks: tuple[Track, ...]
+    tracks: tuple[TimeSeries, ...]
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -94,7 +94,15 @@ class Panel:
     def cut(self, starts: Sequence[int]) -> Panel:
         """Without the points of each series before an index."""
         cut = [
-            Track(t.key, t.start + i, t.target[i:], t.past[i:], t.known[i:], t.numbers, t.words)
+            TimeSeries(
+                t.key,
+                t.start + i,
+                t.target[i:],
+                t.past_covariates[i:],
+                t.future_covariates[i:],
+                t.static_numbers,
+                t.static_categories,
+            )
             for t, i in zip(self.tracks, starts, strict=True)
         ]
         return Panel(self.roles, self.frequency, tuple(cut))
@@ -113,14 +121,14 @@ class Panel:
         columns[roles.time] = times
         for names, matrix in (
             (roles.targets, track.target),
-            (roles.past, track.past),
-            (roles.known, track.known),
-            (roles.numbers, np.tile(track.numbers, (len(track), 1))),
+            (roles.past_covariates, track.past_covariates),
+            (roles.future_covariates, track.future_covariates),
+            (roles.static_numbers, np.tile(track.static_numbers, (len(track), 1))),
         ):
             columns |= {name: matrix[:, i] for i, name in enumerate(names)}
         columns |= {
             name: word
-            for name, word in zip(roles.words, track.words, strict=True)
+            for name, word in zip(roles.static_categories, track.static_categories, strict=True)
             if name not in columns
         }
         frame = pd.DataFrame(columns, index=range(len(track)))
@@ -128,7 +136,7 @@ class Panel:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class RowLocations:
     """Where the rows of a table are: the series and the point in time of each.
 
     Args:
@@ -143,10 +151,12 @@ class Places:
     series: NDArray[np.int64]
     ordinals: NDArray[np.int64]
     frequency: Frequency
-    roles: Roles
+    roles: ColumnRoles
 
 
-def locate(frame: pd.DataFrame, roles: Roles, frequency: Frequency | str | None = None) -> Places:
+def locate(
+    frame: pd.DataFrame, roles: ColumnRoles, frequency: Frequency | str | None = None
+) -> RowLocations:
     """Find the series and the point in time of each row.
 
     Args:
@@ -162,13 +172,13 @@ def locate(frame: pd.DataFrame, roles: Roles, frequency: Frequency | str | None 
     roles, values = _read_times(frame, roles, series, frequency)
     _check_repeats(frame, roles, keys, series, values)
     found = _frequency(frame, roles, series, values, frequency)
-    places = Places(keys, series, found.ordinals(values), found, roles)
+    places = RowLocations(keys, series, found.ordinals(values), found, roles)
     _check_size(frame, places)
     _check_order(frame, series, values)
     return places
 
 
-def read_panel(frame: pd.DataFrame, places: Places) -> Panel:
+def read_panel(frame: pd.DataFrame, places: RowLocations) -> Panel:
     """Put rows on the grid; what lies between them is missing.
 
     Raises:
@@ -177,10 +187,15 @@ def read_panel(frame: pd.DataFrame, places: Places) -> Panel:
     roles = places.roles
     matrices = [
         roles.read(frame, names)
-        for names in (roles.targets, roles.past, roles.known, roles.numbers)
+        for names in (
+            roles.targets,
+            roles.past_covariates,
+            roles.future_covariates,
+            roles.static_numbers,
+        )
     ]
-    check_columns(frame, list(roles.words))
-    words = [as_categories(frame[name]) for name in roles.words]
+    check_columns(frame, list(roles.static_categories))
+    words = [as_categories(frame[name]) for name in roles.static_categories]
     tracks = []
     order = np.argsort(places.series, kind="stable")
     bounds = np.searchsorted(places.series[order], np.arange(len(places.keys) + 1))
@@ -188,14 +203,16 @@ def read_panel(frame: pd.DataFrame, places: Places) -> Panel:
         rows = order[bounds[number] : bounds[number + 1]]
         start = int(places.ordinals[rows].min())
         at = places.ordinals[rows] - start
-        target, past, known = (_on_grid(m[rows], at) for m in matrices[:3])
+        target, past, future = (_on_grid(m[rows], at) for m in matrices[:3])
         numbers = _first_known(matrices[3][rows])
         texts = tuple(next((w for w in column[rows] if w is not None), None) for column in words)
-        tracks.append(Track(key, start, target, past, known, numbers, texts))
+        tracks.append(TimeSeries(key, start, target, past, future, numbers, texts))
     return Panel(roles, places.frequency, tuple(tracks))
 
 
-def _series_of(frame: pd.DataFrame, roles: Roles) -> tuple[tuple[Key, ...], NDArray[np.int64]]:
+def _series_of(
+    frame: pd.DataFrame, roles: ColumnRoles
+) -> tuple[tuple[Key, ...], NDArray[np.int64]]:
     if not roles.series:
         return ((),), np.zeros(len(frame), np.int64)
     names = roles.names_of(frame)
@@ -205,8 +222,11 @@ def _series_of(frame: pd.DataFrame, roles: Roles) -> tuple[tuple[Key, ...], NDAr
 
 
 def _read_times(
-    frame: pd.DataFrame, roles: Roles, series: NDArray[np.int64], frequency: Frequency | str | None
-) -> tuple[Roles, NDArray[np.int64]]:
+    frame: pd.DataFrame,
+    roles: ColumnRoles,
+    series: NDArray[np.int64],
+    frequency: Frequency | str | None,
+) -> tuple[ColumnRoles, NDArray[np.int64]]:
     """The times, in UTC where that makes a regular grid, else as the clocks showed them."""
     column, layout = frame[roles.time], roles.layouts.get(roles.time, "")
     values = read_times(column, layout=layout, clock=roles.clock)
@@ -259,7 +279,7 @@ def _check_order(frame: pd.DataFrame, series: NDArray[np.int64], values: NDArray
 
 def _check_repeats(
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     keys: tuple[Key, ...],
     series: NDArray[np.int64],
     values: NDArray[np.int64],
@@ -286,7 +306,7 @@ def _short_place(frame: pd.DataFrame, row: int) -> str:
     return str(number) if number is not None else location(frame, frame.index[row])
 
 
-def _repeat_fix(frame: pd.DataFrame, roles: Roles) -> str:
+def _repeat_fix(frame: pd.DataFrame, roles: ColumnRoles) -> str:
     """A column that tells the rows of a time apart may name the series."""
     used = {roles.time, *roles.series, *roles.targets}
     for name in frame.columns:
@@ -299,7 +319,7 @@ def _repeat_fix(frame: pd.DataFrame, roles: Roles) -> str:
 
 def _frequency(
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     series: NDArray[np.int64],
     values: NDArray[np.int64],
     given: Frequency | str | None,
@@ -332,7 +352,7 @@ def _frequency(
 
 def _irregular(
     frame: pd.DataFrame,
-    roles: Roles,
+    roles: ColumnRoles,
     values: NDArray[np.int64],
     grid: Frequency | None,
     column: str,
@@ -351,7 +371,7 @@ def _irregular(
     return DataError(f"{what} '{shifted.name}'", location=where, hint=hint)
 
 
-def _check_size(frame: pd.DataFrame, places: Places) -> None:
+def _check_size(frame: pd.DataFrame, places: RowLocations) -> None:
     spans = pd.Series(places.ordinals).groupby(places.series).agg(["min", "max"])
     points = int((spans["max"] - spans["min"] + 1).sum())
     empty = points > LARGE_GRID and len(frame) < FULLEST_EMPTY * points

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from kerasnn.errors import ConfigError, quantity, warn
 from kerasnn.forecasting import calendar
-from kerasnn.forecasting.column_roles import Roles
+from kerasnn.forecasting.column_roles import ColumnRoles
 from kerasnn.forecasting.frequency import Frequency
 from kerasnn.forecasting.non_negative import find_non_negative, least_values
-from kerasnn.forecasting.panel import Key, Panel, Track
+from kerasnn.forecasting.panel import Key, Panel, TimeSeries
 from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import AroundRows, Filled, Origins, PastRows, fill
 from kerasnn.options import ForecastOptions, PreprocessingOptions, Transform
@@ -56,9 +56,9 @@ class Prepared:
         scales: One for each series.
         target: Scaled and filled.
         truth: Scaled, NaN where missing, with the padding of `target`.
-        past: As `target`.
-        known: Scaled, with the calendar behind, and the same padding.
-        numbers: Of each series, (series, columns).
+        past_covariates: Columns known up to now, scaled and filled.
+        future_covariates: Columns known ahead, scaled, then the calendar; padded as `target`.
+        static_numbers: Scaled numbers of each series, (series, columns).
         codes: Likewise.
         unseen: Series that training did not know.
     """
@@ -67,9 +67,9 @@ class Prepared:
     scales: tuple[SeriesScale, ...]
     target: Filled
     truth: NDArray[np.float32]
-    past: Filled | None
-    known: NDArray[np.float32] | None
-    numbers: NDArray[np.float32] | None
+    past_covariates: Filled | None
+    future_covariates: NDArray[np.float32] | None
+    static_numbers: NDArray[np.float32] | None
     codes: NDArray[np.int32] | None
     unseen: tuple[str, ...] = ()
 
@@ -82,30 +82,30 @@ class ForecastPreprocessor:
         roles: Of the columns.
         frequency: Of the points in time.
         season: Points of a season.
-        history: Points that the network looks back.
+        lookback: Points that the network looks back.
         horizon: Points that it looks ahead.
         transform: Of the targets, before they are scaled.
         cycles: Of the calendar.
         scales: One for each series of the training.
-        past: Covariates known up to now.
-        known: Covariates known ahead.
-        numbers: That never change in a series.
+        past_covariates: Scaling of the columns that are known up to now.
+        future_covariates: Scaling of the columns that are known ahead.
+        static_numbers: Scaling of the numbers that never change in a series.
         vocabularies: Likewise.
         quantiles: Levels that the network forecasts; none for one value.
         non_negative: Targets that are counts or amounts, whose forecasts are never below 0.
     """
 
-    roles: Roles
+    roles: ColumnRoles
     frequency: Frequency
     season: int
-    history: int
+    lookback: int
     horizon: int
     transform: Transform
     cycles: tuple[str, ...]
     scales: tuple[SeriesScale, ...]
-    past: tuple[NumberColumn, ...] = ()
-    known: tuple[NumberColumn, ...] = ()
-    numbers: tuple[NumberColumn, ...] = ()
+    past_covariates: tuple[NumberColumn, ...] = ()
+    future_covariates: tuple[NumberColumn, ...] = ()
+    static_numbers: tuple[NumberColumn, ...] = ()
     vocabularies: tuple[Vocabulary, ...] = ()
     quantiles: tuple[float, ...] = ()
     non_negative: tuple[str, ...] = ()
@@ -139,16 +139,17 @@ class ForecastPreprocessor:
             check_positive(train)
         plain = replace(PreprocessingOptions(), indicator=False)
         columns: dict[str, tuple[NumberColumn, ...]] = {}
-        for name in ("past", "known"):
+        for name in ("past_covariates", "future_covariates"):
             seen = [
                 getattr(t, name)[:stop]
                 for t, stop in zip(panel.tracks, splits.validation, strict=True)
             ]
             columns[name] = _columns(getattr(roles, name), np.concatenate(seen), plain)
-        statics = np.stack([track.numbers for track in panel.tracks])
+        statics = np.stack([track.static_numbers for track in panel.tracks])
         encode = replace(preprocessing or PreprocessingOptions(), min_count=1)
         words = [
-            np.array(c, dtype=object) for c in zip(*(t.words for t in panel.tracks), strict=True)
+            np.array(c, dtype=object)
+            for c in zip(*(t.static_categories for t in panel.tracks), strict=True)
         ]
         longest = int(splits.validation.max())
         return cls(
@@ -161,10 +162,10 @@ class ForecastPreprocessor:
             calendar.cycles_for(panel.frequency, longest),
             _scales(panel.tracks, train, transform, options.season),
             **columns,
-            numbers=_columns(roles.numbers, statics, plain),
+            static_numbers=_columns(roles.static_numbers, statics, plain),
             vocabularies=tuple(
                 Vocabulary.fit(name, column, encode)
-                for name, column in zip(roles.words, words, strict=True)
+                for name, column in zip(roles.static_categories, words, strict=True)
             ),
             quantiles=tuple(quantiles),
             non_negative=find_non_negative(roles.targets, train),
@@ -175,11 +176,14 @@ class ForecastPreprocessor:
         """What goes into a network for these series, and what comes out."""
         window = Window(
             self.roles.targets,
-            self.history,
+            self.lookback,
             self.horizon,
             self.season,
-            tuple(column.name for column in self.past),
-            (*(column.name for column in self.known), *calendar.feature_names(self.cycles)),
+            tuple(column.name for column in self.past_covariates),
+            (
+                *(column.name for column in self.future_covariates),
+                *calendar.feature_names(self.cycles),
+            ),
             self.quantiles,
         )
         categories = Categories(
@@ -189,7 +193,9 @@ class ForecastPreprocessor:
         )
         return Signature(
             Output("forecast", window.width),
-            Numbers(tuple(column.name for column in self.numbers)) if self.numbers else None,
+            Numbers(tuple(column.name for column in self.static_numbers))
+            if self.static_numbers
+            else None,
             categories if self.vocabularies else None,
             window=window,
         )
@@ -205,15 +211,15 @@ class ForecastPreprocessor:
             self.scale(track.target, scale)
             for track, scale in zip(panel.tracks, scales, strict=True)
         ]
-        pad = self.history + self.horizon
-        past = [_scaled(track.past, self.past) for track in panel.tracks]
+        pad = self.lookback + self.horizon
+        past = [_scaled(track.past_covariates, self.past_covariates) for track in panel.tracks]
         return Prepared(
             panel,
             scales,
             fill(scaled, pad),
             np.concatenate([_padded(values, pad) for values in scaled]),
-            fill(past, pad) if self.past else None,
-            self._known(panel, pad),
+            fill(past, pad) if self.past_covariates else None,
+            self._future_covariates(panel, pad),
             self._static_numbers(panel),
             self._codes(panel),
             tuple(track.name for track in unseen),
@@ -221,19 +227,19 @@ class ForecastPreprocessor:
 
     def inputs(self, prepared: Prepared, origins: Origins) -> dict[str, Any]:
         """The inputs of the network, whose windows are cut out when they are read."""
-        inputs: dict[str, Any] = {"past": PastRows(prepared.target, origins, self.history)}
-        if prepared.past is not None:
-            inputs["past_covariates"] = PastRows(prepared.past, origins, self.history)
-        if prepared.known is not None:
-            inputs["known_covariates"] = AroundRows(
-                prepared.known,
+        inputs: dict[str, Any] = {"past": PastRows(prepared.target, origins, self.lookback)}
+        if prepared.past_covariates is not None:
+            inputs["past_covariates"] = PastRows(prepared.past_covariates, origins, self.lookback)
+        if prepared.future_covariates is not None:
+            inputs["future_covariates"] = AroundRows(
+                prepared.future_covariates,
                 prepared.target.starts,
                 origins,
-                before=self.history,
+                before=self.lookback,
                 ahead=self.horizon,
             )
-        if prepared.numbers is not None:
-            inputs["numbers"] = prepared.numbers[origins.track]
+        if prepared.static_numbers is not None:
+            inputs["numbers"] = prepared.static_numbers[origins.track]
         if prepared.codes is not None:
             inputs["categories"] = prepared.codes[origins.track]
         return inputs
@@ -294,26 +300,29 @@ class ForecastPreprocessor:
 
         return rebuilt(cls, data)
 
-    def _known(self, panel: Panel, pad: int) -> NDArray[np.float32] | None:
+    def _future_covariates(self, panel: Panel, pad: int) -> NDArray[np.float32] | None:
         """What is known ahead; between rows by a straight line, beyond them as at their ends."""
-        if not (self.known or self.cycles):
+        if not (self.future_covariates or self.cycles):
             return None
-        given = fill([_scaled(track.known, self.known) for track in panel.tracks], pad).between
+        given = fill(
+            [_scaled(track.future_covariates, self.future_covariates) for track in panel.tracks],
+            pad,
+        ).between
         points = [panel.values(i, -pad, len(t) + pad) for i, t in enumerate(panel.tracks)]
         waves = calendar.features(self.cycles, np.concatenate(points))
         return np.concatenate([given, waves], axis=1)
 
     def _static_numbers(self, panel: Panel) -> NDArray[np.float32] | None:
-        if not self.numbers:
+        if not self.static_numbers:
             return None
-        raw = np.stack([track.numbers for track in panel.tracks]).astype("float32")
-        numbers: NDArray[np.float32] = scale_numbers(np, raw, self.numbers, "standard")
+        raw = np.stack([track.static_numbers for track in panel.tracks]).astype("float32")
+        numbers: NDArray[np.float32] = scale_numbers(np, raw, self.static_numbers, "standard")
         return numbers
 
     def _codes(self, panel: Panel) -> NDArray[np.int32] | None:
         if not self.vocabularies:
             return None
-        columns = zip(*(track.words for track in panel.tracks), strict=True)
+        columns = zip(*(track.static_categories for track in panel.tracks), strict=True)
         codes = [
             vocabulary.encode(np.array(words, dtype=object))
             for vocabulary, words in zip(self.vocabularies, columns, strict=True)
@@ -366,7 +375,7 @@ def _logarithm(target: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scales(
-    tracks: Sequence[Track],
+    tracks: Sequence[TimeSeries],
     train: Sequence[NDArray[np.float64]],
     transform: Transform,
     season: int,
@@ -399,7 +408,9 @@ def naive_error(target: NDArray[np.float64], season: int) -> NDArray[np.float64]
     return error
 
 
-def _mean_scale(scales: Sequence[SeriesScale | None], track: Track, n_targets: int) -> SeriesScale:
+def _mean_scale(
+    scales: Sequence[SeriesScale | None], track: TimeSeries, n_targets: int
+) -> SeriesScale:
     known = [scale for scale in scales if scale is not None]
     if not known:
         return SeriesScale(track.key, (0.0,) * n_targets, (1.0,) * n_targets, (0.0,) * n_targets)

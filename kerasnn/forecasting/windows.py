@@ -47,7 +47,7 @@ def origins(
     splits: Splits,
     part: PartName,
     *,
-    history: int,
+    lookback: int,
     horizon: int,
     most: int | None = None,
 ) -> Origins:
@@ -60,13 +60,13 @@ def origins(
         panel: The series.
         splits: Their parts.
         part: One of them.
-        history: Points that the network looks back.
+        lookback: Points that the network looks back.
         horizon: Points that it looks ahead.
         most: Take only each second, third … origin, so that there are no more than these.
     """
     tracks, places = [], []
     for number, (first, stop) in enumerate(zip(*splits.bounds(part), strict=True)):
-        earliest = max(int(first) - 1, history - 1 if part == "train" else 0)
+        earliest = max(int(first) - 1, lookback - 1 if part == "train" else 0)
         latest = int(stop) - 1 - horizon
         if part != "train" and stop > first:
             latest = max(latest, earliest)
@@ -153,15 +153,15 @@ class PastRows:
 
     dtype = np.dtype("float32")
 
-    def __init__(self, filled: Filled, origins: Origins, history: int) -> None:
+    def __init__(self, filled: Filled, origins: Origins, lookback: int) -> None:
         self.filled = filled
         self.at = filled.starts[origins.track] + origins.at
-        self.history = history
+        self.lookback = lookback
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(n, history, columns)."""
-        return len(self.at), self.history, self.filled.held.shape[1]
+        return len(self.at), self.lookback, self.filled.held.shape[1]
 
     def __len__(self) -> int:
         return len(self.at)
@@ -169,7 +169,7 @@ class PastRows:
     def __getitem__(self, rows: Any) -> NDArray[np.float32]:
         """Some windows."""
         at = self.at[rows]
-        index = at[:, None] + np.arange(1 - self.history, 1)
+        index = at[:, None] + np.arange(1 - self.lookback, 1)
         index = np.maximum(index, 0)
         filled = self.filled
         unknown = filled.next[index] > at[:, None, None]
@@ -233,4 +233,4 @@ def in_memory(rows: dict[str, Any], target: AroundRows) -> tuple[dict[str, Any],
     return {name: each[:] for name, each in rows.items()}, target[:]
 
 
-InputName = Literal["past", "past_covariates", "known_covariates"]
+InputName = Literal["past", "past_covariates", "future_covariates"]

@@ -26,7 +26,7 @@ def window_context(
         returns (batch, history · past covariates + (history + horizon) · known covariates +
         features of what never changes)
     """
-    covariates = [key for key in ("past_covariates", "known_covariates") if key in inputs]
+    covariates = [key for key in ("past_covariates", "future_covariates") if key in inputs]
     parts = [keras.layers.Flatten(name=f"{key}_flat")(inputs[key]) for key in covariates]
     parts += table_parts(inputs, signature)
     return blocks.concatenate_features(parts, name=name) if parts else None
@@ -72,8 +72,12 @@ def window_stack(
 def past_steps(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
     """Covariates at each point of the past, (batch, history, any) each; none without any."""
     window = window_of(signature)
-    parts = [inputs["past_covariates"]] if window.past else []
-    return [*parts, inputs["known_covariates"][:, : window.history]] if window.known else parts
+    parts = [inputs["past_covariates"]] if window.past_covariates else []
+    return (
+        [*parts, inputs["future_covariates"][:, : window.lookback]]
+        if window.future_covariates
+        else parts
+    )
 
 
 def future_steps(inputs: dict[str, KerasTensor], signature: Signature) -> list[KerasTensor]:
@@ -83,8 +87,8 @@ def future_steps(inputs: dict[str, KerasTensor], signature: Signature) -> list[K
     changes.
     """
     window = window_of(signature)
-    ahead = [inputs["known_covariates"][:, window.history :]] if window.known else []
-    fixed = [inputs["past_covariates"][:, -1]] if window.past else []
+    ahead = [inputs["future_covariates"][:, window.lookback :]] if window.future_covariates else []
+    fixed = [inputs["past_covariates"][:, -1]] if window.past_covariates else []
     fixed += table_parts(inputs, signature)
     return ahead + [ops.repeat(ops.expand_dims(x, 1), window.horizon, axis=1) for x in fixed]
 
@@ -141,10 +145,10 @@ def known_effect(
         returns (batch, history, targets) and (batch, horizon, targets); None without covariates
     """
     window = window_of(signature)
-    if not window.known:
+    if not window.future_covariates:
         return None
-    effect = _linear(inputs["known_covariates"], signature, scale=0.0, name=name)
-    return effect[:, : window.history], effect[:, window.history :]
+    effect = _linear(inputs["future_covariates"], signature, scale=0.0, name=name)
+    return effect[:, : window.lookback], effect[:, window.lookback :]
 
 
 def fixed_effect(
@@ -157,7 +161,7 @@ def fixed_effect(
     Shape:
         returns (batch, 1, targets, 1); None without such columns
     """
-    parts = [inputs["past_covariates"][:, -1]] if window_of(signature).past else []
+    parts = [inputs["past_covariates"][:, -1]] if window_of(signature).past_covariates else []
     parts += table_parts(inputs, signature)
     if not parts:
         return None

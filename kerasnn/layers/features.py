@@ -83,11 +83,11 @@ def build_inputs(signature: Signature) -> dict[str, KerasTensor]:
 
 
 def _window_inputs(window: Window) -> dict[str, KerasTensor]:
-    whole = window.history + window.horizon
+    whole = window.lookback + window.horizon
     shapes = {
-        "past": (window.history, len(window.targets)),
-        "past_covariates": (window.history, len(window.past)),
-        "known_covariates": (whole, len(window.known)),
+        "past": (window.lookback, len(window.targets)),
+        "past_covariates": (window.lookback, len(window.past_covariates)),
+        "future_covariates": (whole, len(window.future_covariates)),
     }
     return {
         name: keras.Input(shape, dtype="float32", name=name)

@@ -120,14 +120,14 @@ def _window_features(
     """The encoder over the past and all that is known of it; a dense block for what is ahead."""
     window = signature.window
     assert window is not None
-    vectors = [past, *([inputs["past_covariates"]] if window.past else [])]
-    known = inputs["known_covariates"] if window.known else None
+    vectors = [past, *([inputs["past_covariates"]] if window.past_covariates else [])]
+    known = inputs["future_covariates"] if window.future_covariates else None
     if known is not None:
-        vectors.append(known[:, : window.history])
+        vectors.append(known[:, : window.lookback])
     x = concatenate_features(vectors, name="window")
     encoded = encoder(x, ops.ones_like(x[:, :, 0]), "past")
     parts = [keras.layers.Identity(name="past_features")(encoded)]
     if known is not None:
-        ahead = keras.layers.Flatten(name="ahead_flat")(known[:, window.history :])
+        ahead = keras.layers.Flatten(name="ahead_flat")(known[:, window.lookback :])
         parts.append(dense_block(ahead, width=AHEAD_WIDTH, activation="silu", name="ahead"))
     return concatenate_features(parts, name="past_and_ahead")

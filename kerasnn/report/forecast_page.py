@@ -86,17 +86,17 @@ def _facts(report_data: ReportData) -> list[tuple[str, str]]:
     found = [
         ("from", f"{data['span'][0]} to {data['span'][1]}"),
         ("frequency", forecast["frequency"]),
-        ("season", f"{season:,} points" if season > 1 else "none"),
-        ("looks back", f"{forecast['history']:,} points"),
-        ("looks ahead", f"{forecast['horizon']:,} points"),
+        ("season", f"{season:,} time steps" if season > 1 else "none"),
+        ("lookback", f"{forecast['lookback']:,} time steps"),
+        ("horizon", f"{forecast['horizon']:,} time steps"),
         ("transform", {"log": "logarithm", "none": "none"}[forecast["transform"]]),
         ("missing readings", missing or "none"),
     ]
     columns = (
         ("series named by", "series"),
-        ("known up to now", "past"),
-        ("known ahead", "known"),
-        ("fixed", "fixed"),
+        ("past covariates", "past_covariates"),
+        ("future covariates", "future_covariates"),
+        ("static covariates", "static_covariates"),
         ("calendar", "calendar"),
     )
     found += [(title, ", ".join(forecast[key])) for title, key in columns if forecast[key]]

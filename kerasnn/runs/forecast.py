@@ -317,7 +317,7 @@ class ForecastRun:
 
     def _from(self, panel: Panel, parts: Splits, part: PartName) -> tuple[Forecasts, Origins]:
         fitted = self.forecaster.preprocessor
-        found = origins(panel, parts, part, history=fitted.history, horizon=fitted.horizon)
+        found = origins(panel, parts, part, lookback=fitted.lookback, horizon=fitted.horizon)
         if not len(found):
             raise DataError(f"no forecast lies in the {part} part", hint="give more rows")
         return self.forecaster.forecasts(panel, found), found

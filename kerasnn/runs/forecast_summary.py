@@ -30,9 +30,9 @@ def of_run(report_data: Mapping[str, Any]) -> list[str]:
     helping = [
         f"{title} {', '.join(forecast[name])}"
         for title, name in (
-            ("known up to now", "past"),
-            ("known ahead", "known"),
-            ("fixed", "fixed"),
+            ("past covariates", "past_covariates"),
+            ("future covariates", "future_covariates"),
+            ("static covariates", "static_covariates"),
             ("calendar", "calendar"),
         )
         if forecast[name]
@@ -44,7 +44,7 @@ def of_run(report_data: Mapping[str, Any]) -> list[str]:
         f"points    {points}",
         f"time      {forecast['time']}, frequency {forecast['frequency']}, {season}",
         f"target    {', '.join(report_data['targets'])}: {forecast['horizon']:,} steps ahead, from "
-        f"the last {forecast['history']:,}",
+        f"the last {forecast['lookback']:,}",
         *([f"columns   {'; '.join(helping)}"] if helping else []),
         f"training  {report_data['model']} of {report_data['parameters']:,} parameters in "
         f"{of_time(report_data)}{best}, {report_data['stopped']}",

@@ -162,29 +162,29 @@ class Sound:
 class Window:
     """The inputs of a forecast, all finite: the past of one or more targets and what else is known.
 
-    ``"past"``: float32 (batch, history, targets), the targets, scaled; gaps are filled.
-    ``"past_covariates"``: float32 (batch, history, len(past)), where there are any.
-    ``"known_covariates"``: float32 (batch, history + horizon, len(known)), likewise; the calendar
+    ``"past"``: float32 (batch, lookback, targets), the targets, scaled; gaps are filled.
+    ``"past_covariates"``: float32 (batch, lookback, len(past_covariates)), where there are any.
+    ``"future_covariates"``: float32 (batch, lookback + horizon, len(future_covariates)), likewise; the calendar
     is among them. What never changes in a series is in ``"numbers"`` and ``"categories"``.
 
     The network returns (batch, horizon · targets · max(1, quantiles)), in this order of axes.
 
     Args:
         targets: Names of the columns that are forecast.
-        history: Points in time that the network looks back.
-        horizon: Points in time that it looks ahead.
-        season: Points in time of a season; 1 where there is none.
-        past: Names of covariates that are known up to now.
-        known: Names of covariates that are known ahead too.
+        lookback: Number of past time steps that the network sees (its context length).
+        horizon: Number of time steps that it forecasts.
+        season: Number of time steps of a season; 1 where there is none.
+        past_covariates: Names of covariates that are known up to now.
+        future_covariates: Names of covariates that are known ahead too.
         quantiles: Levels in (0, 1), ascending; empty for a point forecast.
     """
 
     targets: tuple[str, ...]
-    history: int
+    lookback: int
     horizon: int
     season: int = 1
-    past: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
+    past_covariates: tuple[str, ...] = ()
+    future_covariates: tuple[str, ...] = ()
     quantiles: tuple[float, ...] = ()
 
     @property

@@ -190,13 +190,13 @@ class Signature:
     @classmethod
     def forecast(
         cls,
-        history: int,
+        lookback: int,
         horizon: int,
         *,
         targets: int = 1,
         season: int = 1,
-        past: int = 0,
-        known: int = 0,
+        past_covariates: int = 0,
+        future_covariates: int = 0,
         numbers: int = 0,
         categories: Sequence[int | tuple[int, int]] = (),
         quantiles: Sequence[float] = (),
@@ -204,12 +204,12 @@ class Signature:
         """Describe a forecast by its sizes, for using a factory on its own.
 
         Args:
-            history: Points in time that the network looks back.
-            horizon: Points in time that it looks ahead.
+            lookback: Number of past time steps that the network sees (its context length).
+            horizon: Number of time steps that it forecasts.
             targets: Number of series that are forecast together.
-            season: Points in time of a season.
-            past: Number of covariates that are known up to now.
-            known: Number of covariates that are known ahead too.
+            season: Number of time steps of a season.
+            past_covariates: Number of covariates that are known up to now.
+            future_covariates: Number of covariates that are known ahead too.
             numbers: Number of numeric columns that never change in a series.
             categories: Categorical columns that never change in a series, as in `table`.
             quantiles: Levels that are forecast in place of one value.
@@ -219,11 +219,11 @@ class Signature:
         """
         window = Window(
             tuple(f"target_{i}" for i in range(targets)),
-            history,
+            lookback,
             horizon,
             season,
-            tuple(f"past_{i}" for i in range(past)),
-            tuple(f"known_{i}" for i in range(known)),
+            tuple(f"past_{i}" for i in range(past_covariates)),
+            tuple(f"future_{i}" for i in range(future_covariates)),
             tuple(quantiles),
         )
         return cls(

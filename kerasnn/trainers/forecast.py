@@ -165,7 +165,7 @@ def _judged(
         config=config.to_dict(),
         report=report,
     )
-    holdout = table.holdout(training_setup.preprocessor.history)
+    holdout = table.holdout(training_setup.preprocessor.lookback)
     stopped = trained_model.fitted.progress.stopped
     return ForecastRun(bundle, predicted_rows.scores, None, stopped, holdout)
 

@@ -84,7 +84,7 @@ def require_weights(
     widest = max([value for value in values.values() if isinstance(value, int)], default=0)
     suspected = widest * max(widest, _inputs(signature))
     if signature.window:
-        suspected = max(suspected, signature.window.history * signature.window.width)
+        suspected = max(suspected, signature.window.lookback * signature.window.width)
     if suspected < LARGE_MATRIX:
         return
     with keras.StatelessScope(initialize_variables=False):

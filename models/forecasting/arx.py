@@ -62,14 +62,14 @@ def arx(signature: Signature, *, memory: int = 48, penalty: float = 0.01) -> ker
         Stock & Watson, 2006 (direct forecasts, each step with weights of its own).
 
     >>> from kerasnn.signature import Signature
-    >>> arx(Signature.forecast(48, 24, past=2), memory=12).count_params()  # (48 + 2 · 12 + 1) · 24
+    >>> arx(Signature.forecast(48, 24, past_covariates=2), memory=12).count_params()  # (48 + 2 · 12 + 1) · 24
     1752
     """
     choices.check(memory=memory, penalty=penalty)
     inputs = layers.build_inputs(signature)
     window = layers.window_of(signature)
     _, restore = layers.scaled_window(inputs, signature, "last")
-    x = features(inputs, memory=min(memory, window.history), horizon=window.horizon)
+    x = features(inputs, memory=min(memory, window.lookback), horizon=window.horizon)
     layer = keras.layers.EinsumDense(
         "btf,tfo->bto",
         output_shape=(len(window.targets), window.horizon * layers.levels_of(window)),
@@ -99,8 +99,8 @@ def features(inputs: Mapping[str, Any], *, memory: int, horizon: int) -> KerasTe
         shared.append(_flat(moved[:, -memory:]))
     if "past_covariates" in inputs:
         shared.append(_flat(inputs["past_covariates"][:, -memory:]))
-    if "known_covariates" in inputs:
-        known = inputs["known_covariates"]
+    if "future_covariates" in inputs:
+        known = inputs["future_covariates"]
         few = horizon * known.shape[2] <= MOST_SHARED
         first = known.shape[1] - horizon - 1
         ahead = known[:, first:] if few else known[:, first : first + 1]
@@ -174,12 +174,12 @@ def _horizon(inputs: Mapping[str, Any], target: Any) -> int:
 
 def _memory(inputs: Mapping[str, Any], width: int, horizon: int) -> int:
     """How far the features look back, from how many there are."""
-    history = int(inputs["past"].shape[1])
+    lookback = int(inputs["past"].shape[1])
     some = {name: np.zeros((1, *values.shape[1:]), "float32") for name, values in inputs.items()}
-    for memory in range(1, history + 1):
+    for memory in range(1, lookback + 1):
         if features(some, memory=memory, horizon=horizon).shape[2] == width:
             return memory
-    return history
+    return lookback
 
 
 def _solve(windows: _Windows, target: int, penalty: float) -> tuple[Matrix, Matrix]:

@@ -24,7 +24,7 @@ TRAINING_OPTIONS = TrainingOptions(
 PREPROCESSING = PreprocessingOptions()
 
 # Inputs whose second axis begins with the history.
-_IN_TIME = ("past", "past_covariates", "known_covariates")
+_IN_TIME = ("past", "past_covariates", "future_covariates")
 
 
 def blend(
@@ -38,7 +38,7 @@ def blend(
     Args:
         signature: The inputs and the output.
         members: Their names, separated by commas, each with its hyper-parameters, if any, as in
-            ``seasonal_naive:drift=true``; ``history`` is one for all, for a member that looks back
+            ``seasonal_naive:drift=true``; ``lookback`` is one for all, for a member that looks back
             less far.
         weights: A number above 0 for each; equal ones if empty.
 
@@ -74,15 +74,15 @@ class Member:
     Args:
         name: In the zoo.
         hyperparameters: That differ from the defaults.
-        history: Points that it looks back; 0 for as many as the blend.
+        lookback: Number of past time steps that it sees; 0 for as many as the blend.
     """
 
     name: str
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    history: int = 0
+    lookback: int = 0
 
     def __str__(self) -> str:
-        values = {**self.hyperparameters} | ({"history": self.history} if self.history else {})
+        values = {**self.hyperparameters} | ({"lookback": self.lookback} if self.lookback else {})
         texts = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items()]
         return ":".join([self.name, *texts])
 
@@ -94,8 +94,8 @@ def members_of(members: str) -> list[Member]:
         UnknownNameError: There is no such model or hyper-parameter.
         ConfigError: A name is twice in it, there is none, or a value is wrong.
 
-    >>> [str(each) for each in members_of("ridge_nlinear:history=24, nhits")]
-    ['ridge_nlinear:history=24', 'nhits']
+    >>> [str(each) for each in members_of("ridge_nlinear:lookback=24, nhits")]
+    ['ridge_nlinear:lookback=24', 'nhits']
     """
     found = [_member_of(text.strip()) for text in members.split(",") if text.strip()]
     names = [each.name for each in found]
@@ -111,10 +111,10 @@ def _member_of(text: str) -> Member:
     name, *settings = text.split(":")
     models.data_of(name)
     pairs = dict(setting.partition("=")[::2] for setting in settings)
-    history = pairs.pop("history", "0")
-    if not history.isdecimal():
-        raise ConfigError(f"`history` of a member must be a whole number; got '{history}'")
-    return Member(name, models.check_hyperparameters(name, pairs), int(history))
+    lookback = pairs.pop("lookback", "0")
+    if not lookback.isdecimal():
+        raise ConfigError(f"`lookback` of a member must be a whole number; got '{lookback}'")
+    return Member(name, models.check_hyperparameters(name, pairs), int(lookback))
 
 
 def fill(network: keras.Model, members: Mapping[str, keras.Model]) -> None:
@@ -140,14 +140,14 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
         seed: Passed on.
     """
     found = {layer.name: layer for layer in network.layers}
-    history = inputs["past"].shape[1]
+    lookback = inputs["past"].shape[1]
     for name in models.names():
         own = [each for each in found if each.startswith(f"{name}_")]
         first: Any = models.get(name).initialize if own and name != "blend" else None
         if first:
             recent = found.get(f"{name}_recent_past")
-            length = recent.output.shape[1] if recent else history
-            first(network, _recent(inputs, history - length), target, seed, prefix=f"{name}_")
+            length = recent.output.shape[1] if recent else lookback
+            first(network, _recent(inputs, lookback - length), target, seed, prefix=f"{name}_")
 
 
 def _recent(inputs: Mapping[str, Any], skipped: int) -> dict[str, Any]:
@@ -173,17 +173,17 @@ def _shares(weights: str, count: int) -> list[float]:
 def _member(member: Member, signature: Signature, inputs: dict[str, KerasTensor]) -> KerasTensor:
     """The outputs of a model, on inputs that others share; its layers are named after it."""
     name, window = member.name, layers.window_of(signature)
-    history = member.history or window.history
-    if history > window.history:
+    lookback = member.lookback or window.lookback
+    if lookback > window.lookback:
         raise ConfigError(
-            f"the member '{name}' looks back {history:,} points, the blend {window.history:,}",
-            hint="give the member a shorter history",
+            f"the member '{name}' looks back {lookback:,} points, the blend {window.lookback:,}",
+            hint="give the member a shorter lookback",
         )
-    if history < window.history:
-        signature = replace(signature, window=replace(window, history=history))
+    if lookback < window.lookback:
+        signature = replace(signature, window=replace(window, lookback=lookback))
         inputs = {
             key: keras.layers.Cropping1D(
-                (window.history - history, 0), name=f"{name}_recent_{key}"
+                (window.lookback - lookback, 0), name=f"{name}_recent_{key}"
             )(x)
             if key in _IN_TIME
             else x

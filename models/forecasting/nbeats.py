@@ -74,7 +74,7 @@ def nbeats(
         x = layers.window_stack(rest, context, width=width, depth=depth, dropout=dropout, name=name)
         parts.append(layers.target_output(x, signature, name=f"{name}_output"))
         if i < blocks:
-            back = keras.layers.Dense(window.history, name=f"{name}_backcast")(x)
+            back = keras.layers.Dense(window.lookback, name=f"{name}_backcast")(x)
             rest = rest - back
     scores = layers.forecast_scores(layers.ascending(layers.total(parts)), restore)
     return layers.network(inputs, scores, name="nbeats")

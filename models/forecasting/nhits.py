@@ -87,7 +87,7 @@ def nhits(
         ahead = ops.reshape(ahead, (-1, len(window.targets), knots, count))
         parts.append(interpolate(ahead, window.horizon))
         if i < len(POOLS):
-            back = keras.layers.Dense(window.history, name=f"{name}_backcast")(x)
+            back = keras.layers.Dense(window.lookback, name=f"{name}_backcast")(x)
             rest = rest - back
     values = layers.ascending(layers.total(parts))
     return layers.network(inputs, layers.forecast_scores(values, restore), name="nhits")

@@ -94,7 +94,7 @@ def initialize(
     windows = _Windows(past, future)
     for layer in network.layers:
         if layer.name == f"{prefix}known_effect":
-            windows.known = inputs["known_covariates"]
+            windows.known = inputs["future_covariates"]
             windows.effect = _known_weights(windows)
             layer.set_weights([windows.effect])
     output = network.get_layer(f"{prefix}output")

@@ -58,10 +58,10 @@ def seasonal_naive(signature: Signature, *, drift: bool = False) -> keras.Model:
     choices.check(drift=drift)
     inputs = layers.build_inputs(signature)
     window, past = layers.window_of(signature), inputs["past"]
-    season = window.season if window.season <= window.history else 1
+    season = window.season if window.season <= window.lookback else 1
     steps = np.arange(window.horizon)
-    values = ops.take(past, (window.history - season + steps % season).astype("int32"), axis=1)
-    changes = past[:, season:] - past[:, :-season] if season < window.history else past * 0
+    values = ops.take(past, (window.lookback - season + steps % season).astype("int32"), axis=1)
+    changes = past[:, season:] - past[:, :-season] if season < window.lookback else past * 0
     if drift:
         seasons = (1 + steps // season).astype("float32")[None, :, None]
         values = values + ops.mean(changes, axis=1, keepdims=True) * seasons

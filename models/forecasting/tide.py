@@ -82,8 +82,8 @@ def tide(
         out = width if i < depth else STEP_WIDTH * window.horizon
         x = _layer(x, width=width, out=out, dropout=dropout, name=f"decoder_{i}")
     x = ops.reshape(x, (-1, len(window.targets), window.horizon, STEP_WIDTH))
-    if "known_steps" in steps:
-        ahead = steps["known_steps"][:, window.history :]
+    if "future_steps" in steps:
+        ahead = steps["future_steps"][:, window.lookback :]
         x = layers.concatenate_features([x, _for_each(ahead, signature)], name="decoded")
     values = _layer(
         x, width=STEP_HIDDEN, out=layers.levels_of(window), dropout=dropout, norm=False, name="step"
@@ -101,7 +101,7 @@ def _covariates(
     """A few numbers for the covariates of each point in time, (batch, time, any)."""
     window = layers.window_of(signature)
     found = {}
-    for name, columns in (("past", window.past), ("known", window.known)):
+    for name, columns in (("past", window.past_covariates), ("future", window.future_covariates)):
         if columns:
             found[f"{name}_steps"] = _layer(
                 inputs[f"{name}_covariates"],

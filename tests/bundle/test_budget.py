@@ -53,9 +53,9 @@ def with_model(bundle: Members, model: str, **values: Any) -> Members:
     return changed(found, TRAINING_OPTIONS, "hyperparameters", value=known)
 
 
-def with_window(members: Members, *, history: int, horizon: int) -> Members:
+def with_window(members: Members, *, lookback: int, horizon: int) -> Members:
     found = changed(members, PREPROCESSING, "intervals", value=None)
-    for name, size in (("history", history), ("horizon", horizon)):
+    for name, size in (("lookback", lookback), ("horizon", horizon)):
         found = changed(found, PREPROCESSING, name, value=size)
         found = changed(found, TRAINING_OPTIONS, "signature", "window", name, value=size)
     return changed(found, TRAINING_OPTIONS, "signature", "output", "width", value=horizon)
@@ -96,13 +96,13 @@ TABLES: dict[str, tuple[Callable[[Members], Members], str]] = {
 }
 FORECASTS: dict[str, tuple[Callable[[Members], Members], str]] = {
     "nhits": (
-        lambda m: with_model(with_window(m, history=12, horizon=60_000), "nhits"),
+        lambda m: with_model(with_window(m, lookback=12, horizon=60_000), "nhits"),
         SIZE,
     ),
     "blend": (lambda m: with_model(m, "blend", members="nbeats:blocks=1000:depth=1000"), LAYERS),
     "seasonal_naive": (
-        lambda m: with_model(with_window(m, history=2**24, horizon=3), "seasonal_naive"),
-        "the recipe is malformed: the history of the window",
+        lambda m: with_model(with_window(m, lookback=2**24, horizon=3), "seasonal_naive"),
+        "the recipe is malformed: the lookback of the window",
     ),
 }
 
@@ -152,7 +152,7 @@ def test_millions_of_empty_objects(
     assert refusal(tmp_path / "model.kerasnn", load) == expected
 
 
-@pytest.mark.parametrize("name", ["horizon", "history", "season"])
+@pytest.mark.parametrize("name", ["horizon", "lookback", "season"])
 def test_windows_have_the_ranges_of_the_options(
     tmp_path: Path, forecast: Members, name: str
 ) -> None:
@@ -215,7 +215,9 @@ class TestBudget:
 @pytest.mark.parametrize("name", models.names())
 def test_each_model_is_within_its_budget(name: str) -> None:
     """Its weights and the states of random generators, and a fraction of the tensors."""
-    forecast = Signature.forecast(48, 12, targets=2, past=1, known=1, quantiles=(0.1, 0.5, 0.9))
+    forecast = Signature.forecast(
+        48, 12, targets=2, past_covariates=1, future_covariates=1, quantiles=(0.1, 0.5, 0.9)
+    )
     whole = Signature.table(numbers=2, categories=[4, (30, 3)], texts=[(5, 9)], series=[(20, 2)])
     image = Signature.table(numbers=2, images=[(32, 32, 3)], classes=3)
     signature = {"forecast": forecast, "image": image}.get(models.data_of(name), whole)

@@ -237,7 +237,9 @@ for name, (signature, values) in json.load(sys.stdin).items():
     found[name] = stable_names(models.build(name, Signature.from_dict(signature), **values))
 print(json.dumps(found))
 """
-        forecast = Signature.forecast(12, 3, targets=2, past=1, known=1, numbers=1)
+        forecast = Signature.forecast(
+            12, 3, targets=2, past_covariates=1, future_covariates=1, numbers=1
+        )
         sizes: dict[str, Any] = {"numbers": 2, "categories": [4, (30, 3)]}
         whole = Signature.table(
             **sizes, images=[(16, 16, 3)], texts=[(5, 9)], series=[(20, 2)], classes=3

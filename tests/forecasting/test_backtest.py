@@ -48,7 +48,7 @@ def given(frame: pd.DataFrame, **keys: Any) -> tuple[Panel, Splits, Config]:
 
 def test_folds_score_each_origin_once_and_follow_what_trains() -> None:
     panel, splits, _ = given(table())
-    found = folds(panel, splits, history=24, horizon=6, count=3)
+    found = folds(panel, splits, lookback=24, horizon=6, count=3)
     stop = int(splits.calibration[0])
     seen = np.concatenate([fold.origins.at for fold in found])
     assert len(found) == 3
@@ -65,7 +65,7 @@ def test_folds_cut_all_series_at_one_time() -> None:
     long = table().assign(s="long")
     late = table().tail(100).assign(s="late")
     panel, splits, _ = given(pd.concat([long, late]), forecast__series="s")
-    for fold in folds(panel, splits, history=24, horizon=6, count=2):
+    for fold in folds(panel, splits, lookback=24, horizon=6, count=2):
         starts = np.array([track.start for track in panel.tracks])
         assert len(set((starts + fold.splits.test).tolist())) == 1
 
@@ -73,7 +73,7 @@ def test_folds_cut_all_series_at_one_time() -> None:
 def test_a_fold_sees_nothing_behind_its_cut() -> None:
     frame = table()
     panel, splits, config = given(frame)
-    first = folds(panel, splits, history=24, horizon=6, count=2)[0]
+    first = folds(panel, splits, lookback=24, horizon=6, count=2)[0]
     candidate = Candidate("ridge_nlinear")
     made = tried(candidate, first, panel, configured(candidate, config))
     changed = frame.copy()
@@ -92,7 +92,7 @@ def test_a_fold_sees_nothing_behind_its_cut() -> None:
 
 def test_series_that_are_too_short_have_no_fold() -> None:
     panel, splits, _ = given(table(30), forecast__season=1, forecast__history=4)
-    assert folds(panel, splits, history=4, horizon=25, count=3) == []
+    assert folds(panel, splits, lookback=4, horizon=25, count=3) == []
 
 
 def test_growth_by_shares_is_forecast_by_logarithms() -> None:
@@ -102,7 +102,7 @@ def test_growth_by_shares_is_forecast_by_logarithms() -> None:
     winner = next(row for row in choice.rows if row.won)
     known = [row.mean for row in choice.rows if row.mean is not None]
     assert winner.mean is not None
-    assert winner.mean <= min(known) / model_selection.BLEND_GAIN**3
+    assert winner.mean <= min(known) / model_selection.ENSEMBLE_GAIN**3
     assert len(winner.scores) == 3
 
 
@@ -135,7 +135,7 @@ def test_an_average_wins_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> 
     assert trials.rows[title].mean == pytest.approx(mean_score(outcomes))
     # It must pay for its second member.
     for gain, wins in ((0.01, False), (100.0, True)):
-        monkeypatch.setattr(model_selection, "BLEND_GAIN", gain)
+        monkeypatch.setattr(model_selection, "ENSEMBLE_GAIN", gain)
         assert (trials.choice().config.model.name == "blend") == wins
 
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from kerasnn.forecasting.baselines import all_positive, naive_baselines, seasonal_naive
-from kerasnn.forecasting.column_roles import Roles
+from kerasnn.forecasting.column_roles import ColumnRoles
 from kerasnn.forecasting.frequency import Frequency
-from kerasnn.forecasting.panel import Panel, Track
+from kerasnn.forecasting.panel import Panel, TimeSeries
 from kerasnn.forecasting.windows import Origins
 from kerasnn.metrics.forecasts import Forecasts
 
 
 def panel(*series: np.ndarray) -> Panel:
-    roles = Roles(time="t", series=("s",), targets=("y",), clock="steps")
+    roles = ColumnRoles(time="t", series=("s",), targets=("y",), clock="steps")
     none = np.zeros(0)
     tracks = tuple(
-        Track(
+        TimeSeries(
             (f"s{i}",),
             3 * i,
             values[:, None],

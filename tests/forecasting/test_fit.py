@@ -16,7 +16,7 @@ from kerasnn.errors import ConfigError, KerasnnWarning
 from kerasnn.forecasting import column_roles, windows
 from kerasnn.forecasting import fit as learning
 from kerasnn.forecasting.fit import TrainedModel
-from kerasnn.forecasting.lookback import decide_options, history_for
+from kerasnn.forecasting.lookback import decide_options, lookback_for
 from kerasnn.forecasting.panel import Panel, locate, read_panel
 from kerasnn.forecasting.splits import Splits, divide
 from kerasnn.metrics.forecasts import Forecasts
@@ -85,11 +85,11 @@ def weights(found: TrainedModel) -> list[np.ndarray]:
 
 
 def test_the_history_is_whole_seasons_within_half_of_the_data() -> None:
-    assert history_for(24, 96, 8000) == 336
-    assert history_for(12, 24, 96) == 36
-    assert history_for(52, 104, 2000) == 312
-    assert history_for(1, 8, 50) == 16
-    assert history_for(12, 5, 12) == 3
+    assert lookback_for(24, 96, 8000) == 336
+    assert lookback_for(12, 24, 96) == 36
+    assert lookback_for(52, 104, 2000) == 312
+    assert lookback_for(1, 8, 50) == 16
+    assert lookback_for(12, 5, 12) == 3
 
 
 def test_season_and_history_are_inferred_from_the_training_part() -> None:

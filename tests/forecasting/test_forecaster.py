@@ -369,7 +369,7 @@ def test_exports_say_what_the_run_says(folder: Path, tmp_path: Path, format: str
     assert result.largest_difference <= 1e-5
     assert result.n_rows >= 50
     page = result.card.read_text()
-    assert "`known_covariates` | float32 | (batch, 18, 5)" in page
+    assert "`future_covariates` | float32 | (batch, 18, 5)" in page
     assert '"a": {' in page
     code = page.split("```python\n")[1].split("```")[0]
     assert "np.full((14, 1)" in code

@@ -191,12 +191,12 @@ def test_columns_find_their_roles() -> None:
     with pytest.warns(KerasnnWarning, match="can't help a forecast are left out: 'comment' –"):
         column_roles.warn_of_unused(read(frame).frame, found, DataOptions(target="y"))
     assert (found.time, found.series, found.targets) == ("day", ("shop",), ("y",))
-    assert (found.past, found.known) == (("visitors",), ("holiday",))
-    assert (found.numbers, found.words) == (("area",), ("shop", "town"))
-    assert [track.words for track in panel.tracks] == [("a", "Rome"), ("b", "Bonn")]
-    assert [track.numbers.tolist() for track in panel.tracks] == [[10.0], [20.0]]
-    assert panel.tracks[0].known[:5, 0].tolist() == [0, 0, 0, 0, 1]
-    assert column_roles.Roles.from_dict(found.to_dict()) == found
+    assert (found.past_covariates, found.future_covariates) == (("visitors",), ("holiday",))
+    assert (found.static_numbers, found.static_categories) == (("area",), ("shop", "town"))
+    assert [track.static_categories for track in panel.tracks] == [("a", "Rome"), ("b", "Bonn")]
+    assert [track.static_numbers.tolist() for track in panel.tracks] == [[10.0], [20.0]]
+    assert panel.tracks[0].future_covariates[:5, 0].tolist() == [0, 0, 0, 0, 1]
+    assert column_roles.ColumnRoles.from_dict(found.to_dict()) == found
 
 
 def test_a_wide_table_has_several_targets() -> None:
@@ -205,7 +205,7 @@ def test_a_wide_table_has_several_targets() -> None:
     )
     panel = panel_of(frame, targets=("a", "b"))
     assert panel.tracks[0].target.shape == (9, 2)
-    assert panel.roles.past == ()
+    assert panel.roles.past_covariates == ()
 
 
 def test_a_panel_comes_back_from_its_table() -> None:
@@ -230,8 +230,12 @@ def test_a_panel_comes_back_from_its_table() -> None:
     again_table = read(panel.to_frame()).frame
     again = read_panel(again_table, locate(again_table, panel.roles, panel.frequency))
     for one, other in zip(panel.tracks, again.tracks, strict=True):
-        assert (one.key, one.start, one.words) == (other.key, other.start, other.words)
-        for name in ("target", "past", "known", "numbers"):
+        assert (one.key, one.start, one.static_categories) == (
+            other.key,
+            other.start,
+            other.static_categories,
+        )
+        for name in ("target", "past_covariates", "future_covariates", "static_numbers"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 

@@ -21,7 +21,7 @@ from kerasnn.forecasting.windows import Origins, fill, origins
 from kerasnn.options import DataOptions, ForecastOptions, SplitOptions
 
 HISTORY, HORIZON = 6, 3
-SIZES: dict[str, int] = {"history": HISTORY, "horizon": HORIZON}
+SIZES: dict[str, int] = {"lookback": HISTORY, "horizon": HORIZON}
 
 
 def table(n_points: int = 60, *, gaps: bool = True) -> pd.DataFrame:
@@ -51,7 +51,12 @@ def table(n_points: int = 60, *, gaps: bool = True) -> pd.DataFrame:
 
 def fitted(frame: pd.DataFrame, **options: Any) -> tuple[Panel, Splits, ForecastPreprocessor]:
     chosen = ForecastOptions(
-        season=7, series=("shop",), known=("holiday",), **SIZES, **{"transform": "none", **options}
+        season=7,
+        series=("shop",),
+        known=("holiday",),
+        history=HISTORY,
+        horizon=HORIZON,
+        **{"transform": "none", **options},
     )
     rows = read(frame).frame
     found = column_roles.infer(rows, DataOptions(target="sales"), chosen)
@@ -60,12 +65,12 @@ def fitted(frame: pd.DataFrame, **options: Any) -> tuple[Panel, Splits, Forecast
     return panel, parts, ForecastPreprocessor.fit(panel, parts, chosen)
 
 
-def known_at(values: np.ndarray, origin: int, history: int) -> np.ndarray:
+def known_at(values: np.ndarray, origin: int, lookback: int) -> np.ndarray:
     """What a window shows of one column: a loop that looks at no reading behind the origin."""
     seen = values[: origin + 1]
     at = np.flatnonzero(np.isfinite(seen))
     window = []
-    for point in range(origin - history + 1, origin + 1):
+    for point in range(origin - lookback + 1, origin + 1):
         if not len(at):
             window.append(0.0)
         else:
@@ -82,12 +87,12 @@ def test_what_is_missing_is_filled_by_what_was_known_at_the_origin() -> None:
     inputs = preprocessor.inputs(prepared, found)
     past, covariates = inputs["past"][:], inputs["past_covariates"][:]
     assert past.shape == (118, HISTORY, 1)
-    column = preprocessor.past[0]
+    column = preprocessor.past_covariates[0]
     for row, (track, origin) in enumerate(zip(found.track, found.at, strict=True)):
         series, scale = panel.tracks[track], preprocessor.scales[track]
         scaled = (series.target[:, 0] - scale.mean[0]) / scale.deviation[0]
         np.testing.assert_allclose(past[row, :, 0], known_at(scaled, origin, HISTORY), atol=1e-5)
-        other = (series.past[:, 0] - column.centre) * column.factor
+        other = (series.past_covariates[:, 0] - column.centre) * column.factor
         np.testing.assert_allclose(
             covariates[row, :, 0], known_at(other, origin, HISTORY), atol=1e-5
         )
@@ -101,7 +106,7 @@ def test_no_reading_behind_the_origin_changes_a_window() -> None:
     rows = read(changed).frame
     other = read_panel(rows, locate(rows, panel.roles, panel.frequency))
     found = Origins(np.array([0, 1]), np.array([39, 39]))
-    for name in ("past", "past_covariates", "known_covariates"):
+    for name in ("past", "past_covariates", "future_covariates"):
         one = preprocessor.inputs(preprocessor.prepare(panel), found)[name][:]
         two = preprocessor.inputs(preprocessor.prepare(other), found)[name][:]
         np.testing.assert_array_equal(one, two)
@@ -110,10 +115,10 @@ def test_no_reading_behind_the_origin_changes_a_window() -> None:
 def test_what_is_known_ahead_spans_history_and_horizon() -> None:
     panel, _, preprocessor = fitted(table())
     assert preprocessor.signature.window is not None
-    names = preprocessor.signature.window.known
+    names = preprocessor.signature.window.future_covariates
     assert names == ("holiday", "week sin", "week cos")
     found = Origins(np.array([1]), np.array([30]))
-    known = preprocessor.inputs(preprocessor.prepare(panel), found)["known_covariates"][:][0]
+    known = preprocessor.inputs(preprocessor.prepare(panel), found)["future_covariates"][:][0]
     assert known.shape == (HISTORY + HORIZON, 3)
     days = np.arange(30 - HISTORY + 1, 30 + HORIZON + 1)
     assert ((known[:, 0] > 0) == (days % 7 == 3)).all()
@@ -219,7 +224,7 @@ def test_a_constant_series_is_told_and_finite() -> None:
     frame.loc[frame.shop == "b", "sales"] = 4.0
     panel, parts, preprocessor = fitted(frame)
     with pytest.warns(KerasnnWarning, match="never changes in training: 'b'"):
-        decide_options(ForecastOptions(season=7, **SIZES), panel, parts)
+        decide_options(ForecastOptions(season=7, history=HISTORY, horizon=HORIZON), panel, parts)
     inputs = preprocessor.inputs(preprocessor.prepare(panel), Origins(np.array([1]), np.array([9])))
     assert (inputs["past"][:] == 0).all()
 
@@ -245,7 +250,7 @@ def test_a_preprocessor_comes_back_from_json() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("history",), 0),
+        (("lookback",), 0),
         (("horizon",), 2**30),
         (("season",), 1.5),
         (("transform",), "exp"),
@@ -259,8 +264,8 @@ def test_a_preprocessor_comes_back_from_json() -> None:
         (("scales", 1, "key"), ["a"]),
         (("roles", "targets"), []),
         (("roles", "clock"), "sundial"),
-        (("past", 0, "name"), "other"),
-        (("known", 0, "factor"), "1"),
+        (("past_covariates", 0, "name"), "other"),
+        (("future_covariates", 0, "factor"), "1"),
         (("vocabularies", 0, "words"), ["a", "a"]),
         (("kind",), "table"),
         (("more",), 1),

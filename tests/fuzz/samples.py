@@ -169,7 +169,7 @@ def _forecast() -> tuple[ForecastBundle, pd.DataFrame]:
         set={"transform": "none"},
         baselines=False,
     )
-    values = {"members": "seasonal_naive,nlinear:history=6", "weights": "1,2"}
+    values = {"members": "seasonal_naive,nlinear:lookback=6", "weights": "1,2"}
     fitted = run.forecaster.preprocessor
     network = models.build("blend", fitted.signature, **values)
     _fill(network)

@@ -123,7 +123,9 @@ def test_output_of_any_features_is_in_the_scale_of_the_window() -> None:
 
 
 def test_context_is_everything_beside_the_past() -> None:
-    signature = Signature.forecast(5, 3, past=2, known=3, numbers=1, categories=(4,))
+    signature = Signature.forecast(
+        5, 3, past_covariates=2, future_covariates=3, numbers=1, categories=(4,)
+    )
     inputs = layers.build_inputs(signature)
     context = layers.window_context(inputs, signature)
     assert context is not None
@@ -133,20 +135,20 @@ def test_context_is_everything_beside_the_past() -> None:
 
 
 def test_known_effect() -> None:
-    signature = Signature.forecast(5, 3, targets=2, known=4)
+    signature = Signature.forecast(5, 3, targets=2, future_covariates=4)
     inputs = layers.build_inputs(signature)
     effect = layers.known_effect(inputs, signature, name="known_effect")
     network = keras.Model(inputs, list(effect or ()))
     kernel, known = normal(4, 2), normal(6, 8, 4)
     assert not network.get_weights()[0].any()
     network.get_layer("known_effect").set_weights([kernel])
-    past, future = network({"past": normal(6, 5, 2), "known_covariates": known})
+    past, future = network({"past": normal(6, 5, 2), "future_covariates": known})
     np.testing.assert_allclose(past, known[:, :5] @ kernel, atol=1e-5)
     np.testing.assert_allclose(future, known[:, 5:] @ kernel, atol=1e-5)
 
 
 def test_fixed_effect() -> None:
-    signature = Signature.forecast(5, 3, targets=2, past=2, numbers=1, categories=(4,))
+    signature = Signature.forecast(5, 3, targets=2, past_covariates=2, numbers=1, categories=(4,))
     inputs = layers.build_inputs(signature)
     network = keras.Model(inputs, layers.fixed_effect(inputs, signature, name="fixed_effect"))
     kernel, past, numbers = normal(2 + 1 + 3, 2), normal(6, 5, 2), normal(6, 1)
@@ -156,17 +158,17 @@ def test_fixed_effect() -> None:
     found = network({**given, "categories": codes})
     columns = np.concatenate([past[:, -1], numbers, codes == [0, 2, 3]], axis=1)
     np.testing.assert_allclose(found[:, 0, :, 0], columns @ kernel, atol=1e-5)
-    plain = Signature.forecast(5, 3, known=1)
+    plain = Signature.forecast(5, 3, future_covariates=1)
     assert layers.fixed_effect(layers.build_inputs(plain), plain, name="fixed_effect") is None
 
 
 def test_what_is_known_of_each_step() -> None:
-    signature = Signature.forecast(5, 3, past=2, known=1, numbers=1)
+    signature = Signature.forecast(5, 3, past_covariates=2, future_covariates=1, numbers=1)
     inputs = layers.build_inputs(signature)
     parts = [*layers.past_steps(inputs, signature), *layers.future_steps(inputs, signature)]
     network = keras.Model(inputs, parts)
     past, known, numbers = normal(4, 5, 2), normal(4, 8, 1), normal(4, 1)
-    given = {"past": normal(4, 5, 1), "past_covariates": past, "known_covariates": known}
+    given = {"past": normal(4, 5, 1), "past_covariates": past, "future_covariates": known}
     found = network({**given, "numbers": numbers})
     expected = [past, known[:, :5], known[:, 5:]]
     expected += [np.repeat(x[:, None], 3, axis=1) for x in (past[:, -1], numbers)]

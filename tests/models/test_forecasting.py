@@ -26,15 +26,15 @@ def windows(signature: Signature, count: int = 40, *, seed: int = 0) -> tuple[In
     """Random walks with a season, and what else the signature wants; the future is learnable."""
     generator, window = np.random.default_rng(seed), signature.window
     assert window is not None
-    whole, targets = window.history + window.horizon, len(window.targets)
+    whole, targets = window.lookback + window.horizon, len(window.targets)
     steps = generator.normal(size=(count, whole, targets)).cumsum(axis=1)
-    inputs = {"past": steps[:, : window.history].astype("float32")}
-    if window.past:
-        shape = (count, window.history, len(window.past))
+    inputs = {"past": steps[:, : window.lookback].astype("float32")}
+    if window.past_covariates:
+        shape = (count, window.lookback, len(window.past_covariates))
         inputs["past_covariates"] = generator.normal(size=shape).astype("float32")
-    if window.known:
-        shape = (count, whole, len(window.known))
-        inputs["known_covariates"] = generator.normal(size=shape).astype("float32")
+    if window.future_covariates:
+        shape = (count, whole, len(window.future_covariates))
+        inputs["future_covariates"] = generator.normal(size=shape).astype("float32")
     if signature.numbers:
         shape = (count, len(signature.numbers.names))
         inputs["numbers"] = generator.normal(size=shape).astype("float32")
@@ -42,7 +42,7 @@ def windows(signature: Signature, count: int = 40, *, seed: int = 0) -> tuple[In
         sizes = signature.categories.cardinalities
         columns = [np.arange(count) % size for size in sizes]
         inputs["categories"] = np.stack(columns, axis=1).astype("int32")
-    return inputs, steps[:, window.history :].reshape(count, -1).astype("float32")
+    return inputs, steps[:, window.lookback :].reshape(count, -1).astype("float32")
 
 
 def forecast(network: keras.Model, inputs: Inputs, signature: Signature) -> NDArray[Any]:
@@ -84,17 +84,17 @@ def test_seasonal_naive_with_drift() -> None:
     np.testing.assert_allclose(found, np.stack(expected, axis=1), atol=1e-5)
 
 
-@pytest.mark.parametrize(("history", "season"), [(4, 12), (1, 1)])
-def test_seasonal_naive_of_a_window_without_a_season(history: int, season: int) -> None:
-    signature = Signature.forecast(history, 5, season=season)
+@pytest.mark.parametrize(("lookback", "season"), [(4, 12), (1, 1)])
+def test_seasonal_naive_of_a_window_without_a_season(lookback: int, season: int) -> None:
+    signature = Signature.forecast(lookback, 5, season=season)
     inputs, _ = windows(signature)
     found = forecast(models.build("seasonal_naive", signature), inputs, signature)
     np.testing.assert_array_equal(found[..., 0, 0], np.repeat(inputs["past"][:, -1], 5, axis=1))
 
 
-@pytest.mark.parametrize(("history", "season"), [(4, 12), (1, 1), (3, 3)])
-def test_seasonal_naive_of_a_short_window_has_quantiles(history: int, season: int) -> None:
-    signature = Signature.forecast(history, 5, season=season, quantiles=(0.1, 0.9))
+@pytest.mark.parametrize(("lookback", "season"), [(4, 12), (1, 1), (3, 3)])
+def test_seasonal_naive_of_a_short_window_has_quantiles(lookback: int, season: int) -> None:
+    signature = Signature.forecast(lookback, 5, season=season, quantiles=(0.1, 0.9))
     inputs, target = windows(signature)
     network = solved("seasonal_naive", signature, inputs, target, drift=True)
     found = forecast(network, inputs, signature)
@@ -132,7 +132,7 @@ def test_ridge_leaves_out_what_nobody_knows() -> None:
 
 
 def test_ridge_is_the_same_from_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    signature = Signature.forecast(6, 2, targets=3, known=2)
+    signature = Signature.forecast(6, 2, targets=3, future_covariates=2)
     inputs, target = windows(signature)
     whole = solved("ridge_nlinear", signature, inputs, target, covariates=True)
     monkeypatch.setattr("kerasnn.models.forecasting.ridge_nlinear.NUMBERS_AT_ONCE", 100)
@@ -142,10 +142,10 @@ def test_ridge_is_the_same_from_small_portions(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_ridge_finds_the_effect_of_what_is_known() -> None:
-    signature = Signature.forecast(8, 4, targets=2, known=2)
+    signature = Signature.forecast(8, 4, targets=2, future_covariates=2)
     inputs, target = windows(signature, 400)
     effect = np.array([[3.0, -1.0], [0.5, 2.0]])
-    moved = inputs["known_covariates"] @ effect
+    moved = inputs["future_covariates"] @ effect
     with_effect = {**inputs, "past": (inputs["past"] + moved[:, :8]).astype("float32")}
     truth = target.reshape(-1, 4, 2) + moved[:, 8:]
     network = solved(
@@ -255,7 +255,14 @@ def test_scaling_decides_what_a_forecast_follows(name: str, scaling: str) -> Non
 
 def test_quantiles_never_cross() -> None:
     signature = Signature.forecast(
-        12, 4, targets=2, past=1, known=2, numbers=1, categories=(4,), quantiles=(0.1, 0.5, 0.9)
+        12,
+        4,
+        targets=2,
+        past_covariates=1,
+        future_covariates=2,
+        numbers=1,
+        categories=(4,),
+        quantiles=(0.1, 0.5, 0.9),
     )
     inputs, _ = windows(signature, 7)
     for name in models.names():
@@ -269,7 +276,9 @@ def test_quantiles_never_cross() -> None:
 
 
 def test_blend_is_the_mean_of_its_members() -> None:
-    signature = Signature.forecast(12, 4, targets=2, known=2, categories=(4,), quantiles=(0.1, 0.9))
+    signature = Signature.forecast(
+        12, 4, targets=2, future_covariates=2, categories=(4,), quantiles=(0.1, 0.9)
+    )
     inputs, target = windows(signature)
     names = ["ridge_nlinear", "tsmixer", "seasonal_naive"]
     members = {name: models.build(name, signature) for name in names}
@@ -344,7 +353,9 @@ def test_a_table_without_a_window_is_refused(name: str) -> None:
 
 
 def test_arx_is_that_of_sklearn() -> None:
-    signature = Signature.forecast(8, 3, targets=2, past=2, known=1, numbers=1)
+    signature = Signature.forecast(
+        8, 3, targets=2, past_covariates=2, future_covariates=1, numbers=1
+    )
     inputs, target = windows(signature, 300)
     network = solved("arx", signature, inputs, target, memory=4, penalty=0.1)
     past, future = inputs["past"].astype(float), target.reshape(-1, 3, 2)
@@ -352,7 +363,7 @@ def test_arx_is_that_of_sklearn() -> None:
     beside = [
         moved[:, -4:].reshape(300, -1),
         inputs["past_covariates"][:, -4:].reshape(300, -1),
-        inputs["known_covariates"][:, 7:, 0] / 2,
+        inputs["future_covariates"][:, 7:, 0] / 2,
         inputs["numbers"],
     ]
     found = forecast(network, inputs, signature)[..., 0]
@@ -364,7 +375,7 @@ def test_arx_is_that_of_sklearn() -> None:
 
 
 def test_arx_sees_what_moves_a_target() -> None:
-    signature = Signature.forecast(6, 2, past=1)
+    signature = Signature.forecast(6, 2, past_covariates=1)
     inputs, _ = windows(signature, 400)
     leading = inputs["past_covariates"][:, -1, 0]
     truth = inputs["past"][:, -1:, 0] + np.stack([leading, 2 * leading], axis=1)
@@ -374,7 +385,7 @@ def test_arx_sees_what_moves_a_target() -> None:
 
 
 def test_arx_leaves_out_windows_that_nobody_knows() -> None:
-    signature = Signature.forecast(6, 2, past=1, quantiles=(0.1, 0.5, 0.9))
+    signature = Signature.forecast(6, 2, past_covariates=1, quantiles=(0.1, 0.5, 0.9))
     inputs, target = windows(signature)
     holes = target.copy()
     holes[::2, 1] = np.nan
@@ -386,10 +397,10 @@ def test_arx_leaves_out_windows_that_nobody_knows() -> None:
 
 
 def test_members_of_a_blend_may_look_back_less_and_have_settings() -> None:
-    signature = Signature.forecast(12, 5, targets=2, past=1, season=3)
-    short = Signature.forecast(6, 5, targets=2, past=1, season=3)
+    signature = Signature.forecast(12, 5, targets=2, past_covariates=1, season=3)
+    short = Signature.forecast(6, 5, targets=2, past_covariates=1, season=3)
     inputs, target = windows(signature)
-    text = "seasonal_naive:drift=true,ridge_nlinear:penalty=0.5:history=6,arx:history=6:memory=2"
+    text = "seasonal_naive:drift=true,ridge_nlinear:penalty=0.5:lookback=6,arx:lookback=6:memory=2"
     network = solved("blend", signature, inputs, target, members=text)
     recent = {name: values[:, 6:] for name, values in inputs.items()}
     members = [
@@ -403,16 +414,16 @@ def test_members_of_a_blend_may_look_back_less_and_have_settings() -> None:
     np.testing.assert_allclose(found, np.mean(members, axis=0), atol=1e-5)
     assert [str(each) for each in members_of(text)] == [
         "seasonal_naive:drift=true",
-        "ridge_nlinear:penalty=0.5:history=6",
-        "arx:memory=2:history=6",
+        "ridge_nlinear:penalty=0.5:lookback=6",
+        "arx:memory=2:lookback=6",
     ]
 
 
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ("nlinear:history=13", "the member 'nlinear' looks back 13 points, the blend 12"),
-        ("nlinear:history=x", "`history` of a member must be a whole number; got 'x'"),
+        ("nlinear:lookback=13", "the member 'nlinear' looks back 13 points, the blend 12"),
+        ("nlinear:lookback=x", "`lookback` of a member must be a whole number; got 'x'"),
         ("nlinear:width=3", "hyper-parameter"),
     ],
 )

@@ -45,7 +45,9 @@ SIGNATURES = {
         labels=3,
     ),
     "forecast": Signature.forecast(24, 6, season=6),
-    "forecast_mixed": Signature.forecast(24, 6, targets=2, season=6, past=1, known=2, **BESIDE),
+    "forecast_mixed": Signature.forecast(
+        24, 6, targets=2, season=6, past_covariates=1, future_covariates=2, **BESIDE
+    ),
     "forecast_quantiles": Signature.forecast(24, 6, quantiles=(0.1, 0.5, 0.9)),
 }
 # Signatures of each model by its kind of data: first the one it is trained on, then what its own code
@@ -163,11 +165,11 @@ def beside(signature: Signature, generator: np.random.Generator, *, count: int) 
         columns = [generator.permutation(np.arange(count) % size) for size in sizes]
         inputs["categories"] = np.stack(columns, axis=1).astype("int32")
     if window := signature.window:
-        whole = window.history + window.horizon
+        whole = window.lookback + window.horizon
         shapes = {
-            "past": (count, window.history, len(window.targets)),
-            "past_covariates": (count, window.history, len(window.past)),
-            "known_covariates": (count, whole, len(window.known)),
+            "past": (count, window.lookback, len(window.targets)),
+            "past_covariates": (count, window.lookback, len(window.past_covariates)),
+            "future_covariates": (count, whole, len(window.future_covariates)),
         }
         for key, shape in shapes.items():
             if shape[-1]:

@@ -121,14 +121,14 @@ def _facts(
         "forecast": {
             "frequency": panel.frequency.name,
             "season": training_setup.preprocessor.season,
-            "history": training_setup.preprocessor.history,
+            "lookback": training_setup.preprocessor.lookback,
             "horizon": training_setup.preprocessor.horizon,
             "transform": training_setup.preprocessor.transform,
             "time": roles.time,
             "series": list(roles.series),
-            "past": list(roles.past),
-            "known": list(roles.known),
-            "fixed": [*roles.numbers, *roles.words],
+            "past_covariates": list(roles.past_covariates),
+            "future_covariates": list(roles.future_covariates),
+            "static_covariates": [*roles.static_numbers, *roles.static_categories],
             "calendar": list(training_setup.preprocessor.cycles),
         },
         "training": {
@@ -225,7 +225,7 @@ def coming(trained_model: TrainedModel) -> list[dict[str, Any]]:
     numbers = [
         i
         for i, track in enumerate(panel.tracks)
-        if track.end and all_known(track.known[track.end :], fitted.horizon)
+        if track.end and all_known(track.future_covariates[track.end :], fitted.horizon)
     ][:MOST_COURSES]
     if not numbers:
         return []
