@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import printed_by_example
 from keras import ops
 
 from kerasnn import export, layers
@@ -150,19 +147,8 @@ def test_every_format_takes_images_of_any_size(mirrored, format, tmp_path):
     if format == "keras":
         assert "without kerasnn" in text
     Image.fromarray(frame["photo"][3]).save(tmp_path / "photo.png")
-    found = run_example(text, tmp_path)
+    found = printed_by_example(text, tmp_path)
     np.testing.assert_allclose(found, mirrored.scores(frame.iloc[3:4])[0], atol=1e-5)
-
-
-def run_example(text: str, folder) -> list[float]:
-    """The numbers that the example of a page prints, where kerasnn is not to be had."""
-    snippet = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
-    without = f"{snippet}\nimport sys\nassert 'kerasnn' not in sys.modules\n"
-    done = subprocess.run(
-        [sys.executable, "-c", without], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return [float(number) for number in re.findall(r"\d\.\d*(?:e-\d+)?", done.stdout)]
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
@@ -185,7 +171,7 @@ def test_grey_images_and_made_up_rows(tmp_path):
     assert result.largest_difference <= 1e-5
     pixels = rows("regression", channels=1)["photo"][3]
     Image.fromarray(pixels[..., 0]).save(tmp_path / "photo.png")
-    found = run_example(result.card.read_text(), tmp_path)
+    found = printed_by_example(result.card.read_text(), tmp_path)
     expected = predictor.scores(pd.DataFrame({"photo": [pixels]}))
     np.testing.assert_allclose(found, np.abs(expected), rtol=1e-4)
 
@@ -277,7 +263,7 @@ def test_int8_agrees_and_takes_plain_bytes(taught, tmp_path):
     assert "| `photo` | photo | uint8 | (batch, 8, 6, 3) |" in text
     assert f"| accuracy in 8 bits | {scores.quantised:.4f} |" in text
     Image.fromarray(frame["photo"][60]).save(tmp_path / "photo.png")
-    found = run_example(text, tmp_path)
+    found = printed_by_example(text, tmp_path)
     np.testing.assert_allclose(found, taught.scores(frame.iloc[60:61])[0], atol=0.15)
 
 

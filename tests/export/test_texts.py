@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import printed_by_example
 
 from kerasnn import export
 from kerasnn.data.schema import Column, Schema, Target
@@ -96,18 +94,9 @@ def test_every_format_takes_texts_or_codes(predictors, kind, format, tmp_path):
         assert f"| int32 | (batch, {length}) | codes of its {unit} |" in text
     assert ("def siphash" in text) is (kind != "words" and format != "saved_model")
     example = pd.DataFrame([example_row(predictor.preprocessor)])
-    assert _printed(text, tmp_path) == pytest.approx(predictor.scores(example)[0], abs=1e-5)
-
-
-def _printed(text: str, folder) -> list[float]:
-    """Numbers that the example of a page prints, run without kerasnn."""
-    snippet = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
-    without = f"{snippet}\nimport sys\nassert 'kerasnn' not in sys.modules\n"
-    done = subprocess.run(
-        [sys.executable, "-c", without], cwd=folder, capture_output=True, text=True, check=False
+    assert printed_by_example(text, tmp_path) == pytest.approx(
+        predictor.scores(example)[0], abs=1e-5
     )
-    assert done.returncode == 0, done.stderr
-    return [float(number) for number in re.findall(r"\d\.\d+(?:e-\d+)?", done.stdout)]
 
 
 def test_nasty_rows_have_every_nasty_text(predictors):

@@ -8,33 +8,14 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import failing_call, start_script
 
 from kerasnn.errors import StorageError
 from kerasnn.files.locks import LOCK_NAME, lock_folder
-
-
-def failing(code: int) -> Callable[..., Any]:
-    """A function of the system that fails."""
-
-    def fail(*args: Any, **kwargs: Any) -> Any:
-        raise OSError(code, os.strerror(code))
-
-    return fail
-
-
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """Another process that runs a script."""
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True
-    )
 
 
 def test_second_run_in_a_folder_is_refused(tmp_path: Path) -> None:
@@ -59,7 +40,7 @@ with lock_folder(sys.argv[1]):
 
 
 def test_lock_of_another_process_is_seen_and_dies_with_it(tmp_path: Path) -> None:
-    process = start(HOLDER, tmp_path)
+    process = start_script(HOLDER, tmp_path)
     assert process.stdout
     assert process.stdout.readline() == "held\n"
     with pytest.raises(StorageError, match=f"process {process.pid} on"), lock_folder(tmp_path):
@@ -91,7 +72,7 @@ while done < 40:
     except StorageError:
         time.sleep(0.001)
 """
-    processes = [start(script, tmp_path) for _ in range(3)]
+    processes = [start_script(script, tmp_path) for _ in range(3)]
     errors = [process.communicate(timeout=120)[1] for process in processes]
     assert errors == [""] * 3
     assert (tmp_path / "count").read_text() == "120"
@@ -117,7 +98,7 @@ class TestWithoutLocksOfTheFileSystem:
 
     @pytest.fixture(autouse=True)
     def _no_locks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+        monkeypatch.setattr(fcntl, "flock", failing_call(errno.ENOLCK))
 
     def test_living_process_holds_it(self, tmp_path: Path) -> None:
         (tmp_path / LOCK_NAME).write_text(json.dumps(this_process()))
@@ -152,6 +133,6 @@ class TestWithoutLocksOfTheFileSystem:
 def test_other_failures_of_the_lock_say_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fcntl, "flock", failing(errno.EIO))
+    monkeypatch.setattr(fcntl, "flock", failing_call(errno.EIO))
     with pytest.raises(StorageError, match="input/output error"), lock_folder(tmp_path):
         pass

@@ -5,34 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import failing_call, start_script
 
 from kerasnn.errors import StorageError
 from kerasnn.files.storage import check_writable, remove_leftovers, write_atomically
-
-
-def failing(code: int) -> Callable[..., Any]:
-    """A function of the system that fails."""
-
-    def fail(*args: Any, **kwargs: Any) -> Any:
-        raise OSError(code, os.strerror(code))
-
-    return fail
-
-
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """Another process that runs a script."""
-    command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True
-    )
 
 
 def test_content_is_written(tmp_path: Path) -> None:
@@ -56,7 +37,7 @@ def test_full_disk_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"old")
-    monkeypatch.setattr(os, function, failing(code))
+    monkeypatch.setattr(os, function, failing_call(code))
     with pytest.raises(StorageError) as caught:
         write_atomically(path, b"new")
     monkeypatch.undo()
@@ -77,7 +58,7 @@ from kerasnn.files.storage import write_atomically
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 write_atomically(sys.argv[1], [b"x" * 4000, b"y" * 4000])
 """
-    process = start(script, path)
+    process = start_script(script, path)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert "StorageError: the disk is full" in errors
@@ -141,7 +122,7 @@ while True:
 """
     generator = random.Random(0)
     for _ in range(12):
-        process = start(script, path)
+        process = start_script(script, path)
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         time.sleep(generator.uniform(0, 0.03))
@@ -171,7 +152,7 @@ def test_file_is_no_folder(tmp_path: Path) -> None:
 def test_read_only_folder_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    monkeypatch.setattr(os, "open", failing(code))
+    monkeypatch.setattr(os, "open", failing_call(code))
     with pytest.raises(StorageError) as caught:
         check_writable(tmp_path)
     reason = os.strerror(code).lower()
@@ -180,7 +161,7 @@ def test_read_only_folder_is_found_out(
 
 
 def test_full_disk_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "write", failing(errno.ENOSPC))
+    monkeypatch.setattr(os, "write", failing_call(errno.ENOSPC))
     with pytest.raises(StorageError, match="the disk is full"):
         check_writable(tmp_path)
     assert os.listdir(tmp_path) == []

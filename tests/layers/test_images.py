@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from helpers import outputs_of
 from numpy.typing import NDArray
 from scipy import signal
 
@@ -27,12 +28,6 @@ def model_of(function: Any, *shape: int) -> keras.Model:
     return keras.Model(inputs, function(inputs))
 
 
-def run(model: keras.Model, array: Array, *, training: bool = False) -> Array:
-    outputs = model(keras.ops.convert_to_tensor(array), training=training)
-    result: Array = keras.ops.convert_to_numpy(outputs)
-    return result
-
-
 def test_scaled_pixels_are_standardised_in_float32() -> None:
     image = Image("photo", 4, 5, 3, (100.0, 120.0, 130.0), (50.0, 60.0, 0.5))
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -42,7 +37,7 @@ def test_scaled_pixels_are_standardised_in_float32() -> None:
         keras.config.set_dtype_policy("float32")
     x = pixels(2, 4, 5, 3)
     expected = (x - np.array(image.mean)) / np.array(image.deviation)
-    scaled = run(model, x)
+    scaled = outputs_of(model, x)
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, expected, atol=1e-4)
 
@@ -121,7 +116,7 @@ def test_dirac_convolution_repeats_its_input(channels: int, width: int) -> None:
     )
     x = pixels(3, 5, 6, channels)
     kept = min(channels, width)
-    np.testing.assert_array_equal(run(model, x)[..., :kept], x[..., :kept])
+    np.testing.assert_array_equal(outputs_of(model, x)[..., :kept], x[..., :kept])
     (kernel,) = model.get_layer("conv").get_weights()
     rest = kernel[..., kept:]
     bound = 1 / np.sqrt(9 * channels)
@@ -135,7 +130,7 @@ def test_convolution_is_that_of_scipy() -> None:
     (kernel,) = model.get_layer("conv").get_weights()
     x = pixels(1, 6, 5, 1)
     expected = signal.correlate2d(x[0, :, :, 0], kernel[:, :, 0, 0], mode="same")
-    np.testing.assert_allclose(run(model, x)[0, :, :, 0], expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(outputs_of(model, x)[0, :, :, 0], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_shift_norm_has_a_shift_with_a_rate_of_its_own_and_no_scale() -> None:
@@ -148,23 +143,23 @@ def test_shift_norm_has_a_shift_with_a_rate_of_its_own_and_no_scale() -> None:
     shift.assign([1.0, 2.0, 3.0])
     mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     expected = (x - mean) / np.sqrt(variance + 1e-5) + [1, 2, 3]
-    np.testing.assert_allclose(run(model, x, training=True), expected, atol=1e-4)
+    np.testing.assert_allclose(outputs_of(model, x, training=True), expected, atol=1e-4)
     np.testing.assert_allclose(layer.moving_mean, 0.4 * mean, rtol=1e-4)
 
 
 def test_layer_scale_is_one_factor_a_channel() -> None:
     model = model_of(lambda x: layers.layer_scale(x, 0.1, name="scale"), 3, 2, 4)
     x = pixels(2, 3, 2, 4)
-    np.testing.assert_allclose(run(model, x), 0.1 * x, rtol=1e-6)
+    np.testing.assert_allclose(outputs_of(model, x), 0.1 * x, rtol=1e-6)
     model.get_layer("scale").set_weights([np.float32([1, 2, 3, 4]).reshape(1, 1, 4, 1)])
-    np.testing.assert_allclose(run(model, x), x * [1, 2, 3, 4], rtol=1e-6)
+    np.testing.assert_allclose(outputs_of(model, x), x * [1, 2, 3, 4], rtol=1e-6)
 
 
 def test_drop_path_leaves_rows_or_drops_them_whole() -> None:
     model = model_of(lambda x: layers.drop_path(x, 0.5, name="path"), 3, 2, 4)
     x = pixels(64, 3, 2, 4) + 1
-    np.testing.assert_array_equal(run(model, x), x)
-    factors = run(model, x, training=True) / x
+    np.testing.assert_array_equal(outputs_of(model, x), x)
+    factors = outputs_of(model, x, training=True) / x
     assert (np.ptp(factors, axis=(1, 2, 3)) < 1e-5).all()
     assert set(factors[:, 0, 0, 0].round(3)) == {0.0, 2.0}
 
@@ -184,7 +179,7 @@ def test_patches_are_squares_row_by_row(side: int) -> None:
         axis=1,
     )
     model = model_of(lambda x: layers.patches(x, side=side, name="patches"), 4, 5, 3)
-    np.testing.assert_array_equal(run(model, x), expected)
+    np.testing.assert_array_equal(outputs_of(model, x), expected)
 
 
 def test_positions_are_one_kernel_and_a_bias_each() -> None:
@@ -193,7 +188,7 @@ def test_positions_are_one_kernel_and_a_bias_each() -> None:
     assert (kernel.shape, bias.shape) == ((2, 3), (4, 3))
     assert 0.005 < bias.std() < 0.05
     x = pixels(5, 4, 2) / 255
-    np.testing.assert_allclose(run(model, x), x @ kernel + bias, atol=1e-6)
+    np.testing.assert_allclose(outputs_of(model, x), x @ kernel + bias, atol=1e-6)
 
 
 def test_transformer_block_by_its_parts() -> None:
@@ -213,7 +208,9 @@ def test_transformer_block_by_its_parts() -> None:
     second, second_bias = model.get_layer("block_dense_2").get_weights()
     hidden = _normal(attended) @ first + first_bias
     hidden = hidden * (1 + np.tanh(np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3))) / 2
-    np.testing.assert_allclose(run(model, x), attended + hidden @ second + second_bias, atol=1e-5)
+    np.testing.assert_allclose(
+        outputs_of(model, x), attended + hidden @ second + second_bias, atol=1e-5
+    )
 
 
 def _normal(x: Array) -> Array:

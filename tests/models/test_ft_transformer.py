@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from helpers import outputs_of
 from numpy.typing import NDArray
 
 from kerasnn import models
@@ -37,11 +38,6 @@ def rows() -> dict[str, Array]:
         "numbers": random.normal(size=(ROWS, 3)).astype("float32"),
         "categories": random.integers(0, 4, (ROWS, 2)).astype("int32"),
     }
-
-
-def run(model: keras.Model, inputs: dict[str, Array]) -> Array:
-    found: Array = keras.ops.convert_to_numpy(model(inputs, training=False))
-    return found
 
 
 def norm(x: Array, scale: Array, shift: Array) -> Array:
@@ -99,7 +95,7 @@ def test_formula(depth: int) -> None:
     model = build(depth=depth)
     w = {v.path: keras.ops.convert_to_numpy(v).astype("float64") for v in model.weights}
     expected = reference(w, rows(), depth)
-    np.testing.assert_allclose(run(model, rows()), expected, atol=2e-5, rtol=1e-5)
+    np.testing.assert_allclose(outputs_of(model, rows()), expected, atol=2e-5, rtol=1e-5)
     # The rows are told apart.
     assert np.ptp(expected, axis=0).min() > 5e-3
 
@@ -142,28 +138,28 @@ def test_numbers_embedded_in_any_way(kind: Any) -> None:
     model = build(signature)
     assert model.get_layer("tokens").output.shape == (None, 4, WIDTH)
     inputs = {"numbers": rows()["numbers"]}
-    before = run(model, inputs)
+    before = outputs_of(model, inputs)
     for column in range(3):
         changed = inputs["numbers"].copy()
         changed[:, column] = np.roll(changed[:, column], 1)
-        assert np.abs(run(model, {"numbers": changed}) - before).max() > 1e-3
+        assert np.abs(outputs_of(model, {"numbers": changed}) - before).max() > 1e-3
 
 
 def test_one_column() -> None:
     model = build(Signature.table(categories=(4,), classes=2))
     codes = np.arange(4, dtype="int32")[:, None]
-    assert np.ptp(run(model, {"categories": codes})) > 1e-3
+    assert np.ptp(outputs_of(model, {"categories": codes})) > 1e-3
 
 
 def test_heads_that_do_not_divide_the_width() -> None:
-    assert run(build(width=7, heads=3), rows()).shape == (ROWS, 3)
+    assert outputs_of(build(width=7, heads=3), rows()).shape == (ROWS, 3)
 
 
 def test_dropout_is_for_training_alone() -> None:
     model = build(attention_dropout=0.5, dropout=0.5, residual_dropout=0.5)
-    np.testing.assert_array_equal(run(model, rows()), run(model, rows()))
+    np.testing.assert_array_equal(outputs_of(model, rows()), outputs_of(model, rows()))
     trained = keras.ops.convert_to_numpy(model(rows(), training=True))
-    assert np.abs(trained - run(model, rows())).max() > 1e-3
+    assert np.abs(trained - outputs_of(model, rows())).max() > 1e-3
 
 
 def test_too_many_columns() -> None:

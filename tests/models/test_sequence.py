@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from helpers import outputs_of
 from numpy.typing import NDArray
 
 from kerasnn import models
@@ -44,11 +45,6 @@ def series(count: int, length: int, channels: int) -> Array:
     x[np.arange(length) >= lengths[:, None]] = np.nan
     x[0, 3, 0] = np.nan
     return x
-
-
-def outputs(network: keras.Model, inputs: dict[str, Array]) -> Array:
-    tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
-    return np.asarray(network(tensors, training=False))
 
 
 # Their graphs take many seconds to make.
@@ -102,8 +98,8 @@ def test_minirocket_does_not_see_what_is_behind_the_end() -> None:
     initialize = models.get("minirocket").initialize
     assert initialize is not None
     initialize(network, {"series": x}, np.arange(12, dtype="int32") % 3, 0)
-    whole = outputs(network, {"series": x})
-    single = [outputs(network, {"series": x[i : i + 1]}) for i in range(12)]
+    whole = outputs_of(network, {"series": x})
+    single = [outputs_of(network, {"series": x[i : i + 1]}) for i in range(12)]
     np.testing.assert_allclose(np.concatenate(single), whole, atol=1e-4)
 
 
@@ -118,7 +114,7 @@ def test_minirocket_learns_in_one_go() -> None:
     initialize = models.get("minirocket").initialize
     assert initialize is not None
     initialize(network, {"series": x[:40]}, codes[:40], 0)
-    assert ((outputs(network, {"series": x[40:]})[:, 0] > 0) == codes[40:]).mean() == 1
+    assert ((outputs_of(network, {"series": x[40:]})[:, 0] > 0) == codes[40:]).mean() == 1
 
 
 def test_features_of_minirocket_are_centred() -> None:
@@ -128,7 +124,7 @@ def test_features_of_minirocket_are_centred() -> None:
     assert initialize is not None
     initialize(network, {"series": x}, np.arange(20, dtype="int32") % 2, 0)
     part = keras.Model(network.inputs, network.get_layer("series_features").output)
-    found = outputs(part, {"series": x})
+    found = outputs_of(part, {"series": x})
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-6)
     assert found.std(axis=0).max() > 0.1
 
@@ -180,6 +176,6 @@ def test_models_for_images_take_sounds(name: str) -> None:
         initialize(network, {"sound": x}, None, 0)
         kernel = np.asarray(network.get_layer("sound_whitening").kernel)
         assert np.isfinite(kernel).all()
-    found = outputs(network, {"sound": x})
+    found = outputs_of(network, {"sound": x})
     assert np.isfinite(found).all()
     assert np.ptp(found[[0, 1, 2]], axis=0).min() > 0

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from helpers import outputs_of
 from numpy.typing import NDArray
 
 from kerasnn import models
@@ -191,13 +192,6 @@ def target_of(kind: str, inputs: Inputs) -> NDArray[Any]:
     return (inputs["numbers"][:, 0] > 0).astype("int32")
 
 
-def scores(model: keras.Model, inputs: Inputs) -> NDArray[Any]:
-    """Outputs of inference."""
-    tensors = {name: keras.ops.convert_to_tensor(values) for name, values in inputs.items()}
-    result: NDArray[Any] = keras.ops.convert_to_numpy(model(tensors, training=False))
-    return result
-
-
 def values(model: keras.Model) -> list[NDArray[Any]]:
     return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
 
@@ -242,7 +236,7 @@ def test_shapes(name: str, kind: str) -> None:
     assert {tensor.name: tensor.dtype for tensor in model.inputs} == {
         key: array.dtype.name for key, array in inputs.items()
     }
-    outputs = scores(model, inputs)
+    outputs = outputs_of(model, inputs)
     assert outputs.shape == (5, signature.output.width)
     assert outputs.dtype == np.float32
     assert np.isfinite(outputs).all()
@@ -262,7 +256,7 @@ def test_saves_and_loads_equal(name: str, kind: str, tmp_path: Path) -> None:
     model = network(name, kind)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(scores(loaded, rows(kind)), scores(model, rows(kind)))
+    np.testing.assert_array_equal(outputs_of(loaded, rows(kind)), outputs_of(model, rows(kind)))
     for weight, other in zip(values(model), values(loaded), strict=True):
         np.testing.assert_array_equal(weight, other)
 
@@ -309,15 +303,18 @@ def test_another_seed_is_another_network(name: str) -> None:
     keras.utils.set_random_seed(2)
     other = models.build(name, SIGNATURES[mixed(name)], **small(name))
     inputs = rows(mixed(name))
-    assert np.abs(scores(other, inputs) - scores(network(name, mixed(name)), inputs)).max() > 0.01
+    assert (
+        np.abs(outputs_of(other, inputs) - outputs_of(network(name, mixed(name)), inputs)).max()
+        > 0.01
+    )
 
 
 @pytest.mark.parametrize("name", STEPPED)
 def test_inference_is_independent_of_the_batch(name: str) -> None:
     model, _ = after_one_step(name)
     inputs = rows(mixed(name))
-    whole = scores(model, inputs)
-    single = [scores(model, {k: v[i : i + 1] for k, v in inputs.items()}) for i in range(16)]
+    whole = outputs_of(model, inputs)
+    single = [outputs_of(model, {k: v[i : i + 1] for k, v in inputs.items()}) for i in range(16)]
     np.testing.assert_allclose(np.concatenate(single), whole, atol=1e-5, rtol=1e-5)
     assert np.ptp(whole, axis=0).min() > 1e-3
 
@@ -334,14 +331,14 @@ def test_every_column_counts(name: str) -> None:
     """Another value in any one column gives other scores."""
     model, _ = after_many_steps(name)
     inputs = rows(mixed(name))
-    before = scores(model, inputs)
+    before = outputs_of(model, inputs)
     for key, array in inputs.items():
         # Of an image or a text, all: not each pixel or word reaches through a small network.
         columns = range(array.shape[1]) if key in ("numbers", "categories") else [slice(None)]
         for column in columns:
             changed = {**inputs, key: array.copy()}
             changed[key][:, column] = np.roll(array[:, column], 1, axis=0)
-            assert np.abs(scores(model, changed) - before).max() > 1e-3, (key, column)
+            assert np.abs(outputs_of(model, changed) - before).max() > 1e-3, (key, column)
 
 
 @pytest.mark.parametrize("name", STEPPED)
@@ -351,7 +348,7 @@ def test_scores_are_float32_in_mixed_precision(name: str) -> None:
         model = models.build(name, SIGNATURES[mixed(name)], **small(name))
     finally:
         keras.config.set_dtype_policy("float32")
-    assert scores(model, rows(mixed(name))).dtype == np.float32
+    assert outputs_of(model, rows(mixed(name))).dtype == np.float32
     if name not in ("dlinear", "nlinear"):  # Nothing but outputs.
         assert any(layer.compute_dtype == "bfloat16" for layer in model.layers if layer.weights)
 
@@ -403,7 +400,7 @@ def test_padding_never_changes_a_prediction(name: str, kind: str) -> None:
         else array
         for key, array in inputs.items()
     }
-    np.testing.assert_allclose(scores(other, padded), scores(model, inputs), atol=1e-5)
+    np.testing.assert_allclose(outputs_of(other, padded), outputs_of(model, inputs), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -428,4 +425,4 @@ def test_converts_to_onnx(name: str, tmp_path: Path) -> None:
     for count in (1, 16):
         some = {key: array[:count] for key, array in inputs.items()}
         (outputs,) = session.run(None, some)
-        np.testing.assert_allclose(outputs, scores(model, some), atol=1e-5)
+        np.testing.assert_allclose(outputs, outputs_of(model, some), atol=1e-5)

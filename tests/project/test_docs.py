@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
 import click
 import pytest
+from helpers import load_script
 
 import kerasnn
 from kerasnn import layers, models
@@ -23,13 +22,7 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_reference", DOCS / "build_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script(DOCS / "build_reference.py")
 
 
 def test_every_key_has_its_default_its_values_and_a_meaning(reference: ModuleType) -> None:

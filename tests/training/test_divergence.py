@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from helpers import linear_rows
 
 from kerasnn.errors import DataError, KerasnnWarning
 from kerasnn.options import TrainingOptions
@@ -22,18 +22,12 @@ from kerasnn.training.fit import EpochRecord, FitResult, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor
 
+pytestmark = pytest.mark.usefixtures("_eager")
+
 EPOCHS = 6
 AGAIN = "starts again with a tenth of the learning rate"
 GOES_ON = "goes on from there with a tenth of the learning rate"
 HOT = {"optimizer": "sgd", "learning_rate": 2.0, "clip_norm": 0.0}
-
-
-@pytest.fixture(autouse=True)
-def _eager() -> Iterator[None]:
-    """A few steps on a tiny network take less time than a trace."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def build(*, constant: bool = False) -> keras.Model:
@@ -41,11 +35,6 @@ def build(*, constant: bool = False) -> keras.Model:
     numbers = keras.Input((3,), name="numbers")
     hidden = keras.layers.Rescaling(0.0 if constant else 1.0)(numbers)
     return keras.Model({"numbers": numbers}, keras.layers.Dense(1)(hidden))
-
-
-def table(n_rows: int = 32) -> Arrays:
-    numbers = np.random.default_rng(0).normal(size=(n_rows, 3)).astype("float32")
-    return Arrays({"numbers": numbers}, numbers @ np.array([1, -2, 0.5], "float32"))
 
 
 class Spoil:
@@ -74,7 +63,7 @@ def train(
         | {"warmup": 0.0, "weight_decay": 0.0, "patience": 0}
         | options
     )
-    rows, row_loss = table(), loss_function(training_options, Output("regression", 1))
+    rows, row_loss = linear_rows(), loss_function(training_options, Output("regression", 1))
 
     def measure(outputs: np.ndarray) -> float:
         return float(np.mean(np.square(outputs[:, 0] - rows.target)))
@@ -184,7 +173,7 @@ def test_a_second_try_that_is_resumed_ends_with_the_same_bits(tmp_path: Path) ->
 def test_constant_outputs_count_where_rows_and_targets_differ(
     change: Callable[[Arrays, np.ndarray], None], expected: bool
 ) -> None:
-    rows, outputs = table(), np.full((32, 1), 0.5, "float32")
+    rows, outputs = linear_rows(), np.full((32, 1), 0.5, "float32")
     change(rows, outputs)
     assert divergence.is_constant(outputs, rows.target, rows.inputs) is expected
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from helpers import linear_rows
 
 from kerasnn.options import TrainingOptions
 from kerasnn.signature import Output
@@ -19,15 +19,9 @@ from kerasnn.training.fit import EpochRecord, FitResult, fit
 from kerasnn.training.losses import loss_function
 from kerasnn.training.stopping import Monitor, Progress
 
+pytestmark = pytest.mark.usefixtures("_eager")
+
 EPOCHS = 6
-
-
-@pytest.fixture(autouse=True)
-def _eager() -> Iterator[None]:
-    """A few steps on a tiny network take less time than a trace."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 def build() -> keras.Model:
@@ -35,11 +29,6 @@ def build() -> keras.Model:
     numbers = keras.Input((3,), name="numbers")
     hidden = keras.layers.BatchNormalization()(numbers)
     return keras.Model({"numbers": numbers}, keras.layers.Dense(1)(hidden))
-
-
-def table(n_rows: int = 32) -> Arrays:
-    numbers = np.random.default_rng(0).normal(size=(n_rows, 3)).astype("float32")
-    return Arrays({"numbers": numbers}, numbers @ np.array([1, -2, 0.5], "float32"))
 
 
 class Watch:
@@ -92,8 +81,8 @@ def train(
     row_loss = loss_function(training_options, Output("regression", 1))
     return fit(
         network,
-        table(),
-        table(16),
+        linear_rows(),
+        linear_rows(16),
         training_options=training_options,
         row_loss=row_loss,
         monitor=monitor,
@@ -130,7 +119,7 @@ def test_history_says_what_was_learned() -> None:
     assert all(list(row) == names for row in fitted.history)
     assert [row["epoch"] for row in fitted.history] == [1, 2, 3, 4, 5, 6]
     assert fitted.history[-1]["loss"] < fitted.history[0]["loss"] / 2
-    rows = table(16)
+    rows = linear_rows(16)
     for variable, value in zip(network.variables, watch.predicted_rows[-1], strict=True):
         variable.assign(value)
     outputs = np.asarray(network(rows.inputs, training=False))[:, 0]
@@ -140,7 +129,7 @@ def test_history_says_what_was_learned() -> None:
 
 
 def test_validation_rows_may_have_weights() -> None:
-    rows = table(16)
+    rows = linear_rows(16)
     weights = np.linspace(0, 2, 16, dtype="float32")
     network, training_options = (
         build(),
@@ -148,7 +137,7 @@ def test_validation_rows_may_have_weights() -> None:
     )
     fitted = fit(
         network,
-        table(),
+        linear_rows(),
         Arrays(rows.inputs, rows.target, weights),
         training_options=training_options,
         row_loss=loss_function(training_options, Output("regression", 1)),
