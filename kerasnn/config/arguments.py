@@ -20,22 +20,31 @@ _ARGUMENTS = {"data.source": "data", "model.name": "model", "split.kind": "split
 _LONGEST_VALUE = 40
 
 
-def refuse_unknown(function: Callable[P, R]) -> Callable[P, R]:
+def refuse_unknown(settings: type) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a function with an argument ``set`` say where an unknown argument belongs.
+
+    Args:
+        settings: TypedDict of the keyword arguments that the function takes as ``**settings``.
 
     Raises:
         ConfigError: An argument is unknown.
     """
-    names = list(inspect.signature(function).parameters)
 
-    @wraps(function)
-    def checked(*arguments: P.args, **named: P.kwargs) -> R:
-        for name, value in named.items():
-            if name not in names:
-                raise _unknown(function.__name__, name, value, names)
-        return function(*arguments, **named)
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        parameters = inspect.signature(function).parameters.values()
+        explicit = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+        names = [*explicit, *settings.__annotations__]
 
-    return checked
+        @wraps(function)
+        def checked(*arguments: P.args, **named: P.kwargs) -> R:
+            for name, value in named.items():
+                if name not in names:
+                    raise _unknown(function.__name__, name, value, names)
+            return function(*arguments, **named)
+
+        return checked
+
+    return decorate
 
 
 def _unknown(function: str, name: str, value: object, names: list[str]) -> ConfigError:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kerasnn import models
 from kerasnn.config.arguments import refuse_unknown
 from kerasnn.config.config import Config
 from kerasnn.config.settings import Settings, collect, of_rows
+from kerasnn.config.train_settings import TrainSettings
 from kerasnn.data.readers.inputs import as_sources
 from kerasnn.datasets.forecast import read_series
 from kerasnn.datasets.tabular import read_table
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from kerasnn.runs.tabular import Run
 
 
-@refuse_unknown
+@refuse_unknown(TrainSettings)
 def train(
     data: Any = None,
     *,
@@ -45,32 +46,15 @@ def train(
     test: Any = None,
     task: str | None = None,
     model: str | None = None,
-    profile: str | None = None,
     columns: Mapping[str, str] | None = None,
-    drop: Sequence[str] | None = None,
-    series: str | Sequence[str] | None = None,
-    time: str | None = None,
     horizon: int | None = None,
-    targets: Sequence[str] | None = None,
-    known: str | Sequence[str] | None = None,
-    history: int | None = None,
-    frequency: str | None = None,
-    season: int | None = None,
-    coverage: float | None = None,
-    split: str | None = None,
     set: Mapping[str, Any] | None = None,
     config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
     output: str | os.PathLike[str] | None = None,
-    force: bool = False,
-    resume: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     time_limit_s: float | None = None,
-    baselines: bool | None = None,
-    tensorboard: bool | None = None,
-    ensemble: int | None = None,
-    encoding: str | None = None,
-    delimiter: str | None = None,
     progress: bool = False,
+    **settings: Unpack[TrainSettings],
 ) -> Run | ForecastRun:
     """Train a network on a table, and score it on rows that it has not seen.
 
@@ -87,12 +71,20 @@ def train(
             ``multilabel`` a cell of the target holds any number of labels: text with ``|``, ``;``
             or ``,`` between them (then the task must be given), a list, or a vector of 0 and 1.
         model: A name of `kerasnn.models.names`, or ``auto``, which goes by the data.
-        profile: One of the sizes that the model comes in, such as ``small``.
         columns: Kinds of columns, by name, where the inferred one is wrong.
+        horizon: Points in time to forecast ahead.
+        set: Hyper-parameters and any other key of the configuration, bare or dotted.
+        config: A configuration to start from.
+        output: Folder of the run. If None, a path makes a new one in ``runs/``; a table in
+            memory makes none, and the run is in memory.
+        seed: Seed of everything random, 0 to 2³² − 1.
+        time_limit_s: Maximum number of seconds of the run: reading, training, baselines, report.
+        progress: True to show a progress bar.
+        **settings: Any of the arguments below.
+        profile: One of the sizes that the model comes in, such as ``small``.
         drop: Columns to leave out.
         series: Columns that name the series of a row, where each row is a point in time.
         time: Column of the time, by which the points of a series are ordered.
-        horizon: Points in time to forecast ahead.
         targets: Columns to forecast together, in place of the one target.
         known: Columns of numbers that are known ahead too, such as holidays.
         history: Points in time to look back; by the horizon and the season if None.
@@ -100,21 +92,14 @@ def train(
         season: Points in time of a season; found if None.
         coverage: Share of future values that the intervals are to hold, in (0, 1).
         split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
-        set: Hyper-parameters and any other key of the configuration, bare or dotted.
-        config: A configuration to start from.
-        output: Folder of the run. If None, a path makes a new one in ``runs/``; a table in
-            memory makes none, and the run is in memory.
         force: Replace a run that is in the folder.
         resume: Folder of a run that was stopped, or that is to have more epochs.
-        seed: Seed of everything random, 0 to 2³² − 1.
-        time_limit_s: Maximum number of seconds of the run: reading, training, baselines, report.
         baselines: True to score simple models on the same rows too.
         tensorboard: True to write logs for TensorBoard.
         ensemble: Networks that are trained one after the other and averaged, 1 to 64; of the same
             model, or of those that ``run.members`` names in turn.
         encoding: Encoding of text files.
         delimiter: Delimiter of text files.
-        progress: True to show a progress bar.
 
     Raises:
         DataError: The table can't be learned from.
@@ -123,52 +108,54 @@ def train(
     """
     phases = Phases.begin()
     backend.check_backend()
+    resume, force = settings.get("resume"), settings.get("force", False)
     sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
-    settings = collect(
+    chosen_settings = collect(
         {
-            **of_rows(data, validation, test, split),
+            **of_rows(data, validation, test, settings.get("split")),
             "data.target": target,
             "data.task": task,
             "data.columns": columns,
-            "data.drop": drop,
-            "data.encoding": encoding,
-            "data.delimiter": delimiter,
-            "forecast.series": series,
-            "forecast.time": time,
+            "data.drop": settings.get("drop"),
+            "data.encoding": settings.get("encoding"),
+            "data.delimiter": settings.get("delimiter"),
+            "forecast.series": settings.get("series"),
+            "forecast.time": settings.get("time"),
             "forecast.horizon": horizon,
-            "forecast.targets": targets,
-            "forecast.known": known,
-            "forecast.history": history,
-            "forecast.frequency": frequency,
-            "forecast.season": season,
-            "forecast.coverage": coverage,
+            "forecast.targets": settings.get("targets"),
+            "forecast.known": settings.get("known"),
+            "forecast.history": settings.get("history"),
+            "forecast.frequency": settings.get("frequency"),
+            "forecast.season": settings.get("season"),
+            "forecast.coverage": settings.get("coverage"),
             "model.name": model,
-            "model.profile": profile,
+            "model.profile": settings.get("profile"),
             "run.output": output,
             "run.seed": seed,
             "run.time_limit_s": time_limit_s,
-            "run.baselines": baselines,
-            "run.tensorboard": tensorboard,
-            "run.ensemble": ensemble,
+            "run.baselines": settings.get("baselines"),
+            "run.tensorboard": settings.get("tensorboard"),
+            "run.ensemble": settings.get("ensemble"),
         },
         set=set,
         config=resumed_settings(resume, config) if resume is not None else config,
     )
     with noting_warnings() as noted:
-        if pretrained := settings.chosen.get("training.pretrained"):
+        if pretrained := chosen_settings.chosen.get("training.pretrained"):
             _check_weights_file(pretrained.value)
-        if settings.forecast.horizon:
-            _check_no_ensemble(settings)
-            panel, chosen = read_series(settings, sources)
+        if chosen_settings.forecast.horizon:
+            _check_no_ensemble(chosen_settings)
+            panel, chosen = read_series(chosen_settings, sources)
             check_run(chosen, resume=resume, force=force)
             _end_reading(phases)
             from kerasnn.trainers.forecast import train_forecaster
 
-            how: dict[str, Any] = {"resume": resume, "force": force, "progress": progress}
-            return train_forecaster(panel, chosen, noted, phases, **how)
-        _check_no_forecast(settings)
-        ensemble_plan.check(settings)
-        table, chosen = read_table(settings, sources)
+            return train_forecaster(
+                panel, chosen, noted, phases, resume=resume, force=force, progress=progress
+            )
+        _check_no_forecast(chosen_settings)
+        ensemble_plan.check(chosen_settings)
+        table, chosen = read_table(chosen_settings, sources)
         if progress:
             _tell_choices(chosen)
         check_run(chosen, resume=resume, force=force)

@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kerasnn import models
 from kerasnn.bundle import Bundle, open_bundle
 from kerasnn.config.arguments import refuse_unknown
 from kerasnn.config.config import Config
 from kerasnn.config.settings import Settings, collect, of_rows, of_run
+from kerasnn.config.train_settings import TuneSettings
 from kerasnn.data.readers.inputs import as_sources
 from kerasnn.datasets.tabular import Table, read_table
 from kerasnn.errors import ConfigError, DataError, MissingDependencyError
@@ -52,7 +53,7 @@ LONGEST = 0.25
 _FIXED = ("argument", "command line")
 
 
-@refuse_unknown
+@refuse_unknown(TuneSettings)
 def tune(
     data: Any = None,
     *,
@@ -62,18 +63,14 @@ def tune(
     task: str | None = None,
     model: str | None = None,
     columns: Mapping[str, str] | None = None,
-    drop: Sequence[str] | None = None,
-    split: str | None = None,
     set: Mapping[str, Any] | None = None,
     search: Mapping[str, Any] | None = None,
     trials: int | None = None,
     time_limit_s: float | None = None,
-    config: str | os.PathLike[str] | Mapping[str, Any] | Settings | None = None,
     output: str | os.PathLike[str] | None = None,
-    force: bool = False,
-    resume: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     progress: bool = False,
+    **settings: Unpack[TuneSettings],
 ) -> Run:
     """Search for the hyper-parameters of a network, then train it with the best and score it.
 
@@ -90,19 +87,20 @@ def tune(
         task: ``binary``, ``multiclass``, ``multilabel`` or ``regression``; inferred if None.
         model: A name of `kerasnn.models.names`; by the data if None.
         columns: Kinds of columns, by name, where the inferred one is wrong.
-        drop: Columns to leave out.
-        split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
         set: Hyper-parameters and other keys that are the same in all trials.
         search: Search spaces, such as ``{"width": "{64, 128}", "learning_rate": "log [1e-4,
             1e-2]"}``, in place of or beside where the model says; see `kerasnn.tuning.spaces`.
         trials: Maximum number of trials; 30 if None, and any number within a time limit.
         time_limit_s: Seconds of all trials and the last training together, over all sessions.
-        config: A configuration to start from: of what is searched, the values of the first trial.
         output: Folder of the run; see `kerasnn.train`.
-        force: True to replace a run that is in the folder.
-        resume: Folder of a search that was stopped, or that is to have more trials or time.
         seed: Seed of everything random, 0 to 2³² − 1.
         progress: True to show a progress bar.
+        **settings: Any of the arguments below.
+        drop: Columns to leave out.
+        split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
+        config: A configuration to start from: of what is searched, the values of the first trial.
+        force: True to replace a run that is in the folder.
+        resume: Folder of a search that was stopped, or that is to have more trials or time.
 
     Raises:
         MissingDependencyError: Optuna is not installed.
@@ -113,34 +111,39 @@ def tune(
     """
     backend.check_backend()
     check_installed()
+    resume, force = settings.get("resume"), settings.get("force", False)
     sources, target = as_sources({"data": data, "validation": validation, "test": test}, target)
-    settings = collect(
+    chosen_settings = collect(
         {
-            **of_rows(data, validation, test, split),
+            **of_rows(data, validation, test, settings.get("split")),
             "data.target": target,
             "data.task": task,
             "data.columns": columns,
-            "data.drop": drop,
+            "data.drop": settings.get("drop"),
             "model.name": model,
             "run.output": output,
             "run.seed": seed,
             "run.time_limit_s": time_limit_s,
         },
         set=set,
-        config=config,
+        config=settings.get("config"),
     )
     if trials is not None and trials < 1:
         raise ConfigError(f"`trials` must be at least 1; got {trials}")
     asked = {name: texts.parse(name, text) for name, text in (search or {}).items()}
     if resume is not None:
-        settings = _resumed(resume, settings)
-    settings = _checked(settings)
-    if settings.names_model and resume is None and not models.needs_keras(settings.model_name):
+        chosen_settings = _resumed(resume, chosen_settings)
+    chosen_settings = _checked(chosen_settings)
+    if (
+        chosen_settings.names_model
+        and resume is None
+        and not models.needs_keras(chosen_settings.model_name)
+    ):
         # What is wrong with the search is said before anything is read.
-        _spaces(settings, settings.resolve(), asked)
+        _spaces(chosen_settings, chosen_settings.resolve(), asked)
     with noting_warnings() as noted:
-        table, chosen = _read(settings, sources)
-        found = {} if resume is not None else _spaces(settings, chosen, asked)
+        table, chosen = _read(chosen_settings, sources)
+        found = {} if resume is not None else _spaces(chosen_settings, chosen, asked)
         check_run(chosen, resume=resume, force=force)
         backend.start_keras()
         folder = open_folder(chosen, resume=resume, force=force)

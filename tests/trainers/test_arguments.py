@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 
 import kerasnn
 from kerasnn.cli.main import commands
+from kerasnn.config.train_settings import TrainSettings, TuneSettings
 from kerasnn.errors import ConfigError
 
 
@@ -24,6 +26,7 @@ from kerasnn.errors import ConfigError
         ({"label": "y"}, "did you mean 'target'?"),
         ({"traget": "y"}, "did you mean 'target'?"),
         ({"time_limit": 3}, "did you mean 'time_limit_s'?"),
+        ({"spilt": "random"}, "did you mean 'split'?"),
     ],
 )
 @pytest.mark.parametrize("name", ["train", "tune"])
@@ -35,8 +38,18 @@ def test_unknown_arguments_are_told_where_they_belong(
     assert str(error.value) == f"unknown argument of {name}() '{next(iter(named))}' – {hint}"
 
 
-def test_the_signature_stays() -> None:
-    assert {"target", "model", "set"} <= set(inspect.signature(kerasnn.train).parameters)
+@pytest.mark.parametrize(
+    ("function", "settings"), [(kerasnn.train, TrainSettings), (kerasnn.tune, TuneSettings)]
+)
+def test_every_argument_and_setting_is_described_once(function: Any, settings: Any) -> None:
+    *explicit, rest = inspect.signature(function).parameters.values()
+    assert rest.kind is rest.VAR_KEYWORD
+    names = [each.name for each in explicit]
+    assert {"data", "target", "model", "set"} <= set(names)
+    assert len(names) <= 15
+    entries = (inspect.getdoc(function) or "").partition("Args:\n")[2].partition("\n\n")[0]
+    described = re.findall(r"^    (\w+): ", entries, flags=re.MULTILINE)
+    assert described == [*names, *settings.__annotations__]
 
 
 def test_zero_epochs_are_refused() -> None:
