@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kerasnn.runs.forecast import ForecastRun
     from kerasnn.runs.tabular import Run, load
     from kerasnn.signature import Signature
-    from kerasnn.trainers.train import train
+    from kerasnn.trainers.train import forecast, train
     from kerasnn.tuning.tuner import tune
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Signature",
     "StorageError",
     "UnknownNameError",
+    "forecast",
     "load",
     "models",
     "train",
@@ -62,12 +63,13 @@ _HOMES = {
     "Regressor": "kerasnn.estimators",
     "Run": "kerasnn.runs.tabular",
     "Signature": "kerasnn.signature",
+    "forecast": "kerasnn.trainers.train",
     "load": "kerasnn.runs.tabular",
     "train": "kerasnn.trainers.train",
     "tune": "kerasnn.tuning.tuner",
 }
 # These import Keras themselves, once what they are given is checked.
-_CHECK_FIRST = {"Signature", "train", "tune"}
+_CHECK_FIRST = {"Signature", "forecast", "train", "tune"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from kerasnn import models
 from kerasnn.config.arguments import refuse_unknown
@@ -177,6 +177,54 @@ def train(
                 phases=phases,
                 resumes=resume is not None,
             )
+
+
+def forecast(
+    data: Any,
+    target: Any,
+    horizon: int,
+    *,
+    time: str | None = None,
+    series: str | Sequence[str] | None = None,
+    model: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    **settings: Any,
+) -> ForecastRun:
+    """Train a network to forecast one or many time series, and score it on their last time steps.
+
+    The same as `kerasnn.train` with a horizon. The model ``auto`` is chosen by a rolling back-test;
+    intervals are calibrated on time steps that no network was trained on.
+
+    Args:
+        data: Path, ``-``, DataFrame or dict of arrays with one row for each time step and series.
+        target: Name of the column that is forecast.
+        horizon: Number of time steps to forecast; >= 1.
+        time: Column of the time; the only column of dates if None.
+        series: Columns that name the series of a row; None for a single series.
+        model: Name of a model that forecasts, or ``auto``; see `kerasnn.models.names`.
+        output: Folder of the run. If None, a path makes a new one in ``runs/``; a table in
+            memory makes none, and the run is in memory.
+        **settings: Further arguments of `kerasnn.train`.
+
+    Raises:
+        DataError: The rows are no regular time series, or too few.
+        ConfigError: An argument is wrong.
+        StorageError: The folder can't be written; this is found out before the training.
+
+    >>> import kerasnn
+    >>> run = kerasnn.forecast("airline.csv", "passengers", 12)  # doctest: +SKIP
+    """
+    run = train(
+        data,
+        target=target,
+        horizon=horizon,
+        time=time,
+        series=series,
+        model=model,
+        output=output,
+        **settings,
+    )
+    return cast("ForecastRun", run)
 
 
 def check_run(config: Config, *, resume: str | os.PathLike[str] | None, force: bool) -> None:

@@ -418,3 +418,14 @@ def test_the_commands_forecast(tmp_path: Path) -> None:
             assert done.exit_code == 0, done.output
     finally:
         os.chdir(here)
+
+
+def test_forecast_is_train_with_a_horizon() -> None:
+    days = pd.date_range("2024-01-01", periods=90)
+    frame = pd.DataFrame({"day": days, "sales": np.arange(90) % 7 + 0.1 * np.arange(90)})
+    given: dict[str, Any] = {"model": "ridge_nlinear", "baselines": False}
+    run = kerasnn.forecast(frame, "sales", 3, time="day", **given)
+    same = kerasnn.train(frame, target="sales", horizon=3, time="day", **given)
+    pd.testing.assert_frame_equal(run.predict(frame), same.predict(frame))
+    with pytest.raises(ConfigError, match="horizon"):
+        kerasnn.forecast(frame, "sales", -1)
