@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
@@ -23,9 +23,12 @@ from kerasnn.explain.importance import Importance
 from kerasnn.metrics import curves
 from kerasnn.metrics.predictions import Predictions
 from kerasnn.metrics.registry import class_counts
-from kerasnn.report.sections.columns.boundary import decision_boundary
+from kerasnn.report.sections.columns.boundary import BoundarySection, decision_boundary
+from kerasnn.report.sections.images.collect import ImageSection
 from kerasnn.report.sections.network.collect import network_graph
-from kerasnn.report.sections.training.stages import stages
+from kerasnn.report.sections.series.collect import SeriesSection
+from kerasnn.report.sections.texts.collect import TextSection
+from kerasnn.report.sections.training.stages import Stage, stages
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +57,37 @@ NOT_MEASURES = {
     "gradient_norm",
     "seconds",
 }
+
+
+class ColumnEntry(TypedDict):
+    """A column of the data, the reason for its kind and its number of missing cells."""
+
+    name: str
+    kind: str
+    used: bool
+    reason: str
+    missing: int
+
+
+class DataSection(TypedDict):
+    """The data of a run: rows of each part, and columns."""
+
+    origin: str
+    n_rows: dict[str, int]
+    columns: list[ColumnEntry]
+    n_columns: int
+    n_used: int
+    notes: list[str]
+
+
+class TrainingSection(TypedDict):
+    """Course of a training: the history by column, the best epoch and the stages."""
+
+    n_epochs: int
+    best_epoch: int
+    monitor: str | None
+    stages: list[Stage]
+    history: dict[str, list[float | None]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,12 +138,12 @@ class ReportInputs:
     importance: Sequence[Importance]
     missing: Mapping[str, int]
     warnings: Sequence[str]
-    boundary: Mapping[str, Any] | None
+    boundary: BoundarySection | None
     choice: Mapping[str, Any] | None = None
     members: Mapping[str, Any] | None = None
-    images: Mapping[str, Any] | None = None
-    texts: Mapping[str, Any] | None = None
-    series: Mapping[str, Any] | None = None
+    images: ImageSection | None = None
+    texts: TextSection | None = None
+    series: SeriesSection | None = None
 
 
 def build_report_data(inputs: ReportInputs) -> dict[str, Any]:
@@ -164,8 +198,8 @@ def build_report_data(inputs: ReportInputs) -> dict[str, Any]:
 
 def _data(
     origin: str, schema: Schema, n_rows: Mapping[str, int], missing: Mapping[str, int]
-) -> dict[str, Any]:
-    columns = [
+) -> DataSection:
+    columns: list[ColumnEntry] = [
         {
             "name": column.name,
             "kind": column.kind,
@@ -203,7 +237,7 @@ def _bounded(scores: Scores) -> dict[str, Any]:
     return data
 
 
-def training_of(history: Sequence[Mapping[str, float]], best_epoch: int) -> dict[str, Any]:
+def training_of(history: Sequence[Mapping[str, float]], best_epoch: int) -> TrainingSection:
     """The history by column; of a very long one some epochs, the best among them."""
     wanted = np.linspace(0, len(history) - 1, min(len(history), curves.MAX_POINTS))
     epochs = set(wanted.round().astype(int).tolist())

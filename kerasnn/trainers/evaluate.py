@@ -26,7 +26,7 @@ from kerasnn.explain.importance import (
 from kerasnn.metrics.predictions import Predictions
 from kerasnn.prediction.streaming import predict_labelled
 from kerasnn.report.data import ReportInputs, build_report_data, decision_boundary
-from kerasnn.report.sections.images.collect import image_section
+from kerasnn.report.sections.images.collect import ImageSection, image_section
 from kerasnn.report.sections.series.collect import series_section
 from kerasnn.report.sections.texts.collect import text_section
 from kerasnn.runs.reference import reference
@@ -222,7 +222,7 @@ def _images(
     predictions: Predictions,
     *,
     look_inside: bool,
-) -> dict[str, Any] | None:
+) -> ImageSection | None:
     """Pictures for the report, where there are images; less of them while somebody waits."""
     config = trained_model.config
     augment = config.training.augment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,34 @@ MAX_SHOWN_ROWS = 400
 MAX_CLASSES = 8
 
 
+class GridAxis(TypedDict):
+    """An axis of the grid."""
+
+    name: str
+    values: list[float]
+
+
+class BoundaryRows(TypedDict):
+    """Rows that are drawn into the plane."""
+
+    x: list[float]
+    y: list[float]
+    truth: list[float]
+
+
+class BoundarySection(TypedDict):
+    """Scores on a grid over two columns, row by row of y."""
+
+    x: GridAxis
+    y: GridAxis
+    classes: list[str]
+    scores: list[Any]
+    rows: BoundaryRows
+
+
 def decision_boundary(
     predictor: Predictor, frame: pd.DataFrame, *, resolution: int = RESOLUTION, seed: int = 0
-) -> dict[str, Any] | None:
+) -> BoundarySection | None:
     """The network's scores on a grid over the middle of some rows, and a few of these rows.
 
     Args:

@@ -24,6 +24,7 @@ from kerasnn.report.drawing import (
     metric_title,
     shorten,
 )
+from kerasnn.report.sections.columns.boundary import BoundarySection
 
 ReportData = dict[str, Any]
 
@@ -92,7 +93,7 @@ def _importance_sentence(report_data: ReportData, metric: str) -> str:
     return sentence + more
 
 
-def _plane(boundary: ReportData, *, target: str) -> Drawing:
+def _plane(boundary: BoundarySection, *, target: str) -> Drawing:
     scores = np.array(boundary["scores"], dtype=float)
     x, y = np.array(boundary["x"]["values"]), np.array(boundary["y"]["values"])
 
@@ -148,7 +149,7 @@ def _paint_values(axes: Axes, x: np.ndarray, y: np.ndarray, scores: np.ndarray) 
                 axes.contourf(x, y, side, levels=[level, 1.01], colors=[colour], alpha=0.13)
 
 
-def _paint_rows(axes: Axes, boundary: ReportData) -> None:
+def _paint_rows(axes: Axes, boundary: BoundarySection) -> None:
     rows, classes = boundary["rows"], boundary["classes"]
     x, y, truth = (np.array(rows[name], dtype=float) for name in ("x", "y", "truth"))
     if not classes:

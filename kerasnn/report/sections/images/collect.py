@@ -6,15 +6,17 @@ All rows are chosen by labels and scores; only the pixels of those shown are rea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from kerasnn.data.media.decoding import ImageError, open_header
 from kerasnn.data.media.images import ImageCell
+from kerasnn.evaluation.predicted_rows import Card
 from kerasnn.explain.thumbnails import spread
 from kerasnn.report.sections.images import filters_and_maps
+from kerasnn.report.sections.images.filters_and_maps import Attention, FilterSheet, MapSheet
 from kerasnn.report.sections.images.rows import ImageRows
 
 if TYPE_CHECKING:
@@ -29,6 +31,85 @@ MAX_SHOWN, MAX_PAIRS, MAX_A_PAIR, MAX_LOOKED_AT = 12, 5, 4, 6
 MAX_HEADERS, MAX_SHARED = 300, 8
 
 
+class ConfusedPair(TypedDict):
+    """Rows of one class that were predicted as another."""
+
+    truth: str
+    decided: str
+    count: int
+    of: int
+    cards: list[Card]
+
+
+class ImageSample(TypedDict):
+    """Training images of a class, or of a range of values."""
+
+    label: str | None
+    count: int
+    values: list[float]
+    files: list[int | None]
+
+
+class AugmentedRow(TypedDict):
+    """A training image and random augmentations of it."""
+
+    original: int | None
+    draws: list[int | None]
+
+
+class AugmentedImages(TypedDict):
+    """Names of the augmentations, and examples."""
+
+    changes: list[str]
+    rows: list[AugmentedRow]
+
+
+class SharedPair(TypedDict):
+    """An image that is in two parts."""
+
+    parts: list[str]
+    names: list[str]
+    files: list[int | None]
+
+
+class SharedImages(TypedDict):
+    """Number of images that are in two parts, number of exact copies, and examples."""
+
+    count: int
+    exact: int
+    pairs: list[SharedPair]
+
+
+class OriginalSizes(TypedDict):
+    """Smallest and largest size of the files that were read."""
+
+    read: int
+    smallest: list[int]
+    largest: list[int]
+
+
+class _ImageSection(TypedDict):
+    column: str
+    size: list[int]
+    n_columns: int
+    originals: OriginalSizes | None
+    worst: list[Card]
+    most_confident: list[Card]
+    pairs: list[ConfusedPair]
+    samples: list[ImageSample]
+    augmented: AugmentedImages | None
+    files: Sequence[str]
+
+
+class ImageSection(_ImageSection, total=False):
+    """A column of images; elsewhere in it, a file is meant by its index in ``files``."""
+
+    shared: SharedImages
+    filters: FilterSheet | None
+    activations: list[MapSheet]
+    attention: Attention
+
+
 def image_section(
     predictor: Predictor,
     train: pd.DataFrame,
@@ -40,7 +121,7 @@ def image_section(
     look_inside: bool = True,
     rows: pd.DataFrame | None = None,
     shared: Sequence[DuplicatePair] = (),
-) -> dict[str, Any] | None:
+) -> ImageSection | None:
     """Pictures for the report of a run with images; None for one without.
 
     Args:
@@ -63,7 +144,7 @@ def image_section(
     image_rows = ImageRows(predictor, train, tested, predictions)
     image = predictor.preprocessor.images[0]
     worst, most_confident = image_rows.worst(MAX_SHOWN), image_rows.most_confident(MAX_SHOWN)
-    found: dict[str, Any] = {
+    found: ImageSection = {
         "column": image.name,
         "size": [image.height, image.width, image.channels],
         "n_columns": len(predictor.preprocessor.images),
@@ -73,6 +154,7 @@ def image_section(
         "pairs": _pairs(image_rows),
         "samples": _samples(image_rows),
         "augmented": _augmented(image_rows, changes, seed) if changes else None,
+        "files": [],
     }
     if shared and rows is not None and len(predictor.preprocessor.images) == 1:
         found["shared"] = _shared(image_rows, rows, shared)
@@ -84,18 +166,19 @@ def image_section(
         found["attention"] = filters_and_maps.attention(
             image_rows, most_confident[:MAX_LOOKED_AT], worst[:MAX_LOOKED_AT]
         )
-    return {**found, "files": image_rows.album.files}
+    found["files"] = image_rows.album.files
+    return found
 
 
-def _pairs(image_rows: ImageRows) -> list[dict[str, Any]]:
-    """What was taken for what most often, with the surest of these mistakes."""
+def _pairs(image_rows: ImageRows) -> list[ConfusedPair]:
+    """What was taken for what most often, with the most confident of these mistakes."""
     given = image_rows.predictions
     if given.task not in ("binary", "multiclass"):
         return []
     wrong, n_classes = np.flatnonzero(~image_rows.is_right), len(given.classes)
     mistakes = given.truth[wrong] * n_classes + given.decision[wrong]
     kinds, counts = np.unique(mistakes, return_counts=True)
-    found = []
+    found: list[ConfusedPair] = []
     for index in np.argsort(-counts, kind="stable")[:MAX_PAIRS]:
         truth, decided = divmod(int(kinds[index]), n_classes)
         rows = wrong[mistakes == kinds[index]]
@@ -112,7 +195,7 @@ def _pairs(image_rows: ImageRows) -> list[dict[str, Any]]:
     return found
 
 
-def _samples(image_rows: ImageRows) -> list[dict[str, Any]]:
+def _samples(image_rows: ImageRows) -> list[ImageSample]:
     """Training images of each class, or from the lowest to the highest value."""
     preprocessor, train = image_rows.predictor.preprocessor, image_rows.train
     target = preprocessor.schema.target
@@ -120,28 +203,37 @@ def _samples(image_rows: ImageRows) -> list[dict[str, Any]]:
         values = preprocessor.coder.values(train[target.name])
         order = np.argsort(values, kind="stable")[spread(len(values), MAX_VALUES)]
         files = image_rows.files(train, order)
-        return [{"label": None, "values": values[order], "files": files}]
+        return [
+            {
+                "label": None,
+                "count": len(order),
+                "values": values[order].tolist(),
+                "files": files,
+            }
+        ]
     codes = preprocessor.target(train)
     has = codes == 1 if codes.ndim == 2 else codes[:, None] == np.arange(len(target.classes))
     shown = np.sort(np.argsort(-has.sum(axis=0), kind="stable")[:MAX_CLASSES])
     each = int(np.clip(MAX_SAMPLES // max(1, len(shown)), MIN_A_CLASS, MAX_A_CLASS))
-    found = []
+    found: list[ImageSample] = []
     for code in shown:
         rows = np.flatnonzero(has[:, code])
         if len(rows):
             files = image_rows.files(train, rows[spread(len(rows), each)])
-            found.append({"label": target.classes[code], "count": len(rows), "files": files})
+            found.append(
+                {"label": target.classes[code], "count": len(rows), "values": [], "files": files}
+            )
     return found
 
 
-def _augmented(image_rows: ImageRows, changes: Sequence[str], seed: int) -> dict[str, Any]:
+def _augmented(image_rows: ImageRows, changes: Sequence[str], seed: int) -> AugmentedImages:
     """Some training images, and what the network saw of each in different epochs."""
     from kerasnn.training.augmentation import Augmenter, sample_page
 
     images = image_rows.predictor.preprocessor.signature.image_inputs
     originals = image_rows.pixels(image_rows.train, spread(len(image_rows.train), AUGMENTED))
     page = sample_page(Augmenter(changes, images, seed=seed), originals, draws=DRAWS)
-    rows = [
+    rows: list[AugmentedRow] = [
         {
             "original": image_rows.album.add(original),
             "draws": [image_rows.album.add(np.asarray(draw)) for draw in draws],
@@ -153,9 +245,9 @@ def _augmented(image_rows: ImageRows, changes: Sequence[str], seed: int) -> dict
 
 def _shared(
     image_rows: ImageRows, rows: pd.DataFrame, shared: Sequence[DuplicatePair]
-) -> dict[str, Any]:
+) -> SharedImages:
     """How many images are in two parts, and some of them."""
-    pairs = []
+    pairs: list[SharedPair] = []
     for pair in shared[:MAX_SHARED]:
         both = [pair.row_a, pair.row_b]
         pairs.append(
@@ -169,7 +261,7 @@ def _shared(
     return {"count": len(shared), "exact": exact, "pairs": pairs}
 
 
-def _originals(cells: pd.Series) -> dict[str, Any] | None:
+def _originals(cells: pd.Series) -> OriginalSizes | None:
     """Sizes of the files behind some images, by their headers; None for images in memory."""
     sizes = []
     for cell in cells.iloc[spread(len(cells), MAX_HEADERS)]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.data.resize import resample
+from kerasnn.evaluation.predicted_rows import Card
 from kerasnn.explain.saliency import (
     activations,
     feature_maps,
@@ -23,7 +24,40 @@ MAX_FILTERS, MAX_MAPS = 64, 24
 SMALL_KERNEL, KERNEL_SIDE, MAP_SIDE, OVERLAY_SIDE = 8, 28, 32, 96
 
 
-def filters(image_rows: ImageRows) -> dict[str, Any] | None:
+class FilterSheet(TypedDict):
+    """Kernels of the first layer on one sheet."""
+
+    layer: str
+    file: int | None
+    shown: int
+    of: int
+    height: int
+    width: int
+    fixed: bool
+
+
+class MapSheet(TypedDict):
+    """Feature maps of a layer for one image, on one sheet."""
+
+    layer: str
+    file: int | None
+    shown: int
+    of: int
+    height: int
+    width: int
+    card: Card
+
+
+class Attention(TypedDict):
+    """Rows with the saliency of their images."""
+
+    method: str
+    layer: str | None
+    right: list[Card]
+    wrong: list[Card]
+
+
+def filters(image_rows: ImageRows) -> FilterSheet | None:
     """The weights that meet the pixels first; None where none are laid out like an image."""
     network = image_rows.predictor.network
     found = first_filters(network, image_rows.predictor.preprocessor.signature)
@@ -48,7 +82,7 @@ def filters(image_rows: ImageRows) -> dict[str, Any] | None:
     }
 
 
-def maps(image_rows: ImageRows, row: int) -> list[dict[str, Any]]:
+def maps(image_rows: ImageRows, row: int) -> list[MapSheet]:
     """Maps of an early layer and of the one that Grad-CAM weighs, for one held-back row."""
     network = image_rows.predictor.network
     layers = feature_maps(network)
@@ -56,20 +90,29 @@ def maps(image_rows: ImageRows, row: int) -> list[dict[str, Any]]:
     early = next((name for name in layers if name not in weighty), next(iter(layers), None))
     chosen = dict.fromkeys(name for name in (early, focus_layer(network)) if name)
     [card] = image_rows.cards([row])
-    found = []
+    found: list[MapSheet] = []
     for layer in chosen:
         values = activations(network, image_rows.inputs([row]), layer)[0].transpose(2, 0, 1)
         livest = np.sort(np.argsort(-values.std(axis=(1, 2)), kind="stable")[:MAX_MAPS])
         sides = [min(MAP_SIDE, side) for side in values.shape[1:]]
         file, shown = image_rows.album.add_maps(resample(values[livest], *sides), columns=8)
-        shape = {"height": values.shape[1], "width": values.shape[2], "of": len(values)}
-        found.append({"layer": layer, "file": file, "shown": shown, "card": card, **shape})
+        found.append(
+            {
+                "layer": layer,
+                "file": file,
+                "shown": shown,
+                "card": card,
+                "height": values.shape[1],
+                "width": values.shape[2],
+                "of": len(values),
+            }
+        )
     return found
 
 
 def attention(
     image_rows: ImageRows, right: NDArray[np.int64], wrong: NDArray[np.int64]
-) -> dict[str, Any] | None:
+) -> Attention:
     """What spoke for the decision, and in wrong rows what would have spoken for the truth."""
     rows = np.concatenate([right, wrong])
     decided = image_rows.asked(rows)
@@ -84,8 +127,12 @@ def attention(
             cards[len(right) :], _overlays(image_rows, wrong, truth)[2], strict=True
         ):
             card["missed"] = image_rows.album.add(each)
-    parts = {"right": cards[: len(right)], "wrong": cards[len(right) :]}
-    return {"method": method, "layer": layer, **parts}
+    return {
+        "method": method,
+        "layer": layer,
+        "right": cards[: len(right)],
+        "wrong": cards[len(right) :],
+    }
 
 
 def _overlays(

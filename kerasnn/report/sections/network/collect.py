@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from kerasnn.runtime import compat
 
@@ -15,7 +15,27 @@ if TYPE_CHECKING:
 MAX_OPERATIONS = 400
 
 
-def network_graph(network: keras.Model) -> dict[str, Any]:
+class LayerEntry(TypedDict):
+    """An operation of a network."""
+
+    name: str
+    type: str
+    detail: str
+    shape: list[int | None]
+    parameters: int
+    inputs: list[str]
+
+
+class NetworkSection(TypedDict):
+    """A network as its operations, in the order of the graph."""
+
+    layers: list[LayerEntry]
+    left_out: int
+    parameters: int
+    trainable: int
+
+
+def network_graph(network: keras.Model) -> NetworkSection:
     """Describe a network.
 
     Returns:
@@ -49,7 +69,7 @@ def _names(operations: Sequence[Any]) -> dict[str, str]:
     return names
 
 
-def _describe(operation: Any, names: Mapping[str, str]) -> dict[str, Any]:
+def _describe(operation: Any, names: Mapping[str, str]) -> LayerEntry:
     return {
         "name": names.get(operation.name, operation.name),
         "type": type(operation).__name__,

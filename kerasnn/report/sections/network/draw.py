@@ -17,6 +17,7 @@ from markupsafe import Markup
 from scipy.optimize import isotonic_regression
 
 from kerasnn.report.drawing import percent, shorten
+from kerasnn.report.sections.network.collect import LayerEntry
 
 ReportData = dict[str, Any]
 
@@ -110,7 +111,7 @@ def picture(report_data: ReportData) -> Markup | None:
     return _svg(boxes, label=f"The network. {sentence(report_data)}")
 
 
-def boxes_of(layers: list[ReportData]) -> list[Box]:
+def boxes_of(layers: list[LayerEntry]) -> list[Box]:
     """Operations joined to boxes: a chain goes together where one of two has no weights."""
     consumers: dict[str, int] = {}
     for layer in layers:
@@ -133,14 +134,14 @@ def boxes_of(layers: list[ReportData]) -> list[Box]:
     return list(boxes.values())
 
 
-def _belongs(layer: ReportData, before: Box) -> bool:
+def _belongs(layer: LayerEntry, before: Box) -> bool:
     if before.words[0].startswith("input"):
         return False
     normalization = "Normalization" in layer["type"]
     return before.is_plumbing or not layer["parameters"] or normalization
 
 
-def _join(box: Box, layer: ReportData) -> None:
+def _join(box: Box, layer: LayerEntry) -> None:
     plumbing = layer["type"] in _PLUMBING
     if box.is_plumbing and not plumbing:
         box.words, box.is_plumbing = [_word(layer)], False
@@ -154,7 +155,7 @@ def _join(box: Box, layer: ReportData) -> None:
     box.parameters += layer["parameters"]
 
 
-def _word(layer: ReportData) -> str:
+def _word(layer: LayerEntry) -> str:
     kind = _WORDS.get(layer["type"], layer["type"].lower())
     if layer["type"] == "InputLayer":
         return f"input ‘{shorten(layer['name'])}’"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kerasnn.evaluation.predicted_rows import PredictedRows, Rows
+from kerasnn.evaluation.predicted_rows import Card, PredictedRows, Rows
 from kerasnn.explain.thumbnails import spread
 
 if TYPE_CHECKING:
@@ -21,12 +21,37 @@ MAX_CLASSES, MAX_A_CLASS, MAX_VALUES = 12, 4, 12
 POINTS, FEWER_POINTS, CHANNELS = 90, 45, 6
 
 
+Line = list[list[float | None]]
+
+
+class SeriesSample(TypedDict):
+    """Training rows of a class, or of a range of values."""
+
+    label: str | None
+    count: int
+    values: list[float]
+    lines: list[list[Line]]
+
+
+class SeriesSection(TypedDict):
+    """A column of series or sounds as small lines."""
+
+    column: str
+    kind: str
+    seconds: float | None
+    channels: int
+    length: int
+    samples: list[SeriesSample]
+    worst: list[Card]
+    most_confident: list[Card]
+
+
 def series_section(
     predictor: Predictor,
     train: pd.DataFrame,
     tested: pd.DataFrame,
     predictions: Predictions,
-) -> dict[str, Any] | None:
+) -> SeriesSection | None:
     """Lines for the report of a run with series or sounds; None for one without.
 
     Args:
@@ -57,7 +82,7 @@ def series_section(
     }
 
 
-def lines_of(values: NDArray[np.float32]) -> list[list[list[float | None]]]:
+def lines_of(values: NDArray[np.float32]) -> list[Line]:
     """A series or a sound as few lines of few points: each the lowest and the highest of a piece.
 
     Args:
@@ -70,7 +95,7 @@ def lines_of(values: NDArray[np.float32]) -> list[list[list[float | None]]]:
     known = ~np.isnan(values)
     there = np.flatnonzero(known.any(axis=1))
     values = values[: there[-1] + 1] if len(there) else values[:0]
-    found: list[list[list[float | None]]] = []
+    found: list[Line] = []
     points = POINTS if values.shape[1] == 1 else FEWER_POINTS
     for channel in values.T:
         pieces = np.array_split(channel, min(points, max(1, len(channel))))
@@ -84,7 +109,7 @@ def _ends(piece: NDArray[np.float32]) -> list[float | None]:
     return [float(f"{piece.min():.3g}"), float(f"{piece.max():.3g}")]
 
 
-def _samples(predicted_rows: PredictedRows, name: str) -> list[dict[str, Any]]:
+def _samples(predicted_rows: PredictedRows, name: str) -> list[SeriesSample]:
     """Training rows of each class, or from the lowest to the highest value."""
     preprocessor, train = predicted_rows.predictor.preprocessor, predicted_rows.train
     target = preprocessor.schema.target
@@ -92,19 +117,23 @@ def _samples(predicted_rows: PredictedRows, name: str) -> list[dict[str, Any]]:
         values = preprocessor.coder.values(train[target.name])
         order = np.argsort(values, kind="stable")[spread(len(values), MAX_VALUES)]
         lines = _lines(predicted_rows, train, order, name)
-        return [{"label": None, "values": values[order].tolist(), "lines": lines}]
+        return [
+            {"label": None, "count": len(order), "values": values[order].tolist(), "lines": lines}
+        ]
     codes = preprocessor.target(train)
     has = codes == 1 if codes.ndim == 2 else codes[:, None] == np.arange(len(target.classes))
-    found = []
+    found: list[SeriesSample] = []
     for code in np.sort(np.argsort(-has.sum(axis=0), kind="stable")[:MAX_CLASSES]).tolist():
         rows = np.flatnonzero(has[:, code])
         if len(rows):
             lines = _lines(predicted_rows, train, rows[spread(len(rows), MAX_A_CLASS)], name)
-            found.append({"label": target.classes[code], "count": len(rows), "lines": lines})
+            found.append(
+                {"label": target.classes[code], "count": len(rows), "values": [], "lines": lines}
+            )
     return found
 
 
-def _cards(predicted_rows: PredictedRows, name: str, rows: Rows) -> list[dict[str, Any]]:
+def _cards(predicted_rows: PredictedRows, name: str, rows: Rows) -> list[Card]:
     """Held-back rows with what is true and what was predicted."""
     cards = []
     for row, lines in zip(
@@ -116,7 +145,9 @@ def _cards(predicted_rows: PredictedRows, name: str, rows: Rows) -> list[dict[st
     return cards
 
 
-def _lines(predicted_rows: PredictedRows, frame: pd.DataFrame, rows: Rows, name: str) -> list[Any]:
+def _lines(
+    predicted_rows: PredictedRows, frame: pd.DataFrame, rows: Rows, name: str
+) -> list[list[Line]]:
     if not len(rows):
         return []
     some = frame.iloc[list(rows)].reset_index(drop=True)

@@ -9,7 +9,9 @@ from typing import Any
 from markupsafe import Markup
 
 from kerasnn.errors import ModelRefusedError
+from kerasnn.evaluation.predicted_rows import Card
 from kerasnn.report.drawing import figure_of, percent, shorten
+from kerasnn.report.sections.series.collect import SeriesSection
 
 ReportData = dict[str, Any]
 
@@ -59,7 +61,7 @@ def parts(report_data: ReportData) -> dict[str, list[Traces]]:
         }
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise ModelRefusedError("the series in the report of the run are damaged") from None
-    return {section: [each for each in several if each.rows] for section, several in found.items()}
+    return {part: [each for each in several if each.rows] for part, several in found.items()}
 
 
 def picture(lines: Sequence[Sequence[Sequence[float | None]]], label: str) -> Markup:
@@ -95,7 +97,7 @@ def _path(line: Sequence[Sequence[float | None]], low: float, high: float) -> st
     return "".join(found)
 
 
-def _samples(report_data: ReportData, section: ReportData) -> Traces:
+def _samples(report_data: ReportData, section: SeriesSection) -> Traces:
     rows = []
     for sample in section["samples"]:
         label = sample["label"]
@@ -114,7 +116,7 @@ def _samples(report_data: ReportData, section: ReportData) -> Traces:
     return Traces(f"Samples of ‘{shorten(section['column'], 40)}’", _sentence(section), rows)
 
 
-def _sentence(section: ReportData) -> str:
+def _sentence(section: SeriesSection) -> str:
     if section["kind"] == "sound":
         seconds = figure_of(section["seconds"])
         return f"Training sounds of up to {seconds} s as waves, each as high as it can be."
@@ -128,7 +130,7 @@ def _sentence(section: ReportData) -> str:
     )
 
 
-def _mistakes(report_data: ReportData, section: ReportData) -> list[Traces]:
+def _mistakes(report_data: ReportData, section: SeriesSection) -> list[Traces]:
     titles = {
         "worst": ("The worst mistakes", "Wrong predictions with the highest probability."),
         "most_confident": (
@@ -148,16 +150,17 @@ def _mistakes(report_data: ReportData, section: ReportData) -> list[Traces]:
             ),
         }
     found = []
-    for part, (title, sentence) in titles.items():
+    parts = (section["worst"], section["most_confident"])
+    for cards, (title, sentence) in zip(parts, titles.values(), strict=True):
         traces = [
             Trace(picture(card["lines"], card["name"]), [card["name"], *_said(report_data, card)])
-            for card in section[part]
+            for card in cards
         ]
         found.append(Traces(title, sentence, [Row("", "", traces)] if traces else []))
     return found
 
 
-def _said(report_data: ReportData, card: ReportData) -> list[str]:
+def _said(report_data: ReportData, card: Card) -> list[str]:
     truth, decided = _shown(card["truth"]), _shown(card["decided"])
     if report_data["task"] in ("regression", "multilabel"):
         return [f"true: {truth}", f"said: {decided}"]

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import pandas as pd
 
 from kerasnn.data.columns.values import as_texts
-from kerasnn.evaluation.predicted_rows import PredictedRows, Rows
+from kerasnn.evaluation.predicted_rows import Card, PredictedRows, Rows
 from kerasnn.explain.excerpts import text_excerpts
 from kerasnn.explain.occlusion import attribute_words, columns_of
-from kerasnn.report.sections.texts.top_words import coverage, lengths, top_words
+from kerasnn.report.sections.texts.top_words import (
+    TextLengths,
+    TopWords,
+    VocabularyCoverage,
+    coverage,
+    lengths,
+    top_words,
+)
 
 if TYPE_CHECKING:
     from kerasnn.metrics.predictions import Predictions
     from kerasnn.prediction.predictor import Predictor
 
 MAX_WORST, MAX_SUREST, MAX_COLUMNS = 10, 6, 3
+
+
+class TextColumnSection(TypedDict):
+    """A text column: lengths, coverage of the vocabulary, and words with the largest effects."""
+
+    name: str
+    unit: str
+    length: int
+    lengths: TextLengths
+    coverage: VocabularyCoverage
+    top_words: list[TopWords]
+
+
+class TextSection(TypedDict):
+    """Text columns, and rows with their texts."""
+
+    columns: list[TextColumnSection]
+    worst: list[Card]
+    most_confident: list[Card]
 
 
 def text_section(
@@ -28,7 +54,7 @@ def text_section(
     predictions: Predictions,
     *,
     look_inside: bool = True,
-) -> dict[str, Any] | None:
+) -> TextSection | None:
     """Texts for the report of a run with text columns; None for one without.
 
     Args:
@@ -45,7 +71,7 @@ def text_section(
     if not columns:
         return None
     predicted_rows = PredictedRows(predictor, train, tested, predictions)
-    column_sections = []
+    column_sections: list[TextColumnSection] = []
     for name, column in columns.items():
         column_sections.append(
             {
@@ -70,7 +96,7 @@ def text_section(
 
 def _cards(
     predicted_rows: PredictedRows, rows: Rows, names: Sequence[str], look_inside: bool
-) -> list[dict[str, Any]]:
+) -> list[Card]:
     """Rows with their texts, each word with what it does for what was decided."""
     if not len(rows):
         return []

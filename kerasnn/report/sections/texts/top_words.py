@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,42 @@ MOST_COPIES, FEWEST_COPIES, MOST_CODES = 4_000, 600, 512 * 1024
 COUNTED_TEXTS, BINS, MAX_UNKNOWN = 5_000, 24, 12
 
 
-def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> list[dict[str, Any]]:
+class TopWord(TypedDict):
+    """A word with its mean effect and the number of texts that have it."""
+
+    word: str
+    effect: float
+    rows: int
+
+
+class TopWords(TypedDict):
+    """Words for a class, or for a larger or smaller value (sign -1)."""
+
+    label: str | None
+    sign: int
+    words: list[TopWord]
+
+
+class TextLengths(TypedDict):
+    """Histogram of the numbers of tokens; shares of cut and of empty texts."""
+
+    edges: list[float]
+    counts: list[int]
+    median: float
+    longest: int
+    cut: float
+    empty: float
+
+
+class VocabularyCoverage(TypedDict):
+    """Size of the vocabulary, share of unknown tokens, and the most frequent of these."""
+
+    vocabulary: int
+    unknown: float
+    frequent: list[list[Any]]
+
+
+def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> list[TopWords]:
     """For each class, the words without which least would speak for it: means over some texts.
 
     Only words are left out, wherever they are in a text, in whose texts the class is likelier than
@@ -58,7 +93,7 @@ def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> l
     groups = _groups(predicted_rows)
     copies = int(np.clip(MOST_CODES // column.length, FEWEST_COPIES, MOST_COPIES))
     count = max(MAX_WORDS, copies // ROWS_A_WORD // len(groups))
-    found = []
+    found: list[TopWords] = []
     for label, code, sign in groups:
         given = predicted_rows.predictions
         scores = given.scores[rows] if given.task == "regression" else given.scores[rows, code]
@@ -68,7 +103,7 @@ def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> l
             for word in words
         ]
         order = np.argsort(-np.array(effects), kind="stable")[:MAX_WORDS]
-        shown = [
+        shown: list[TopWord] = [
             {"word": words[i], "effect": effects[i], "rows": len(held[words[i]])}
             for i in order.tolist()
             if effects[i] > 0
@@ -77,7 +112,7 @@ def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> l
     return found
 
 
-def lengths(column: TextColumn, texts: Texts) -> dict[str, Any]:
+def lengths(column: TextColumn, texts: Texts) -> TextLengths:
     """How many tokens texts have, as a histogram, and how many are cut or empty.
 
     Args:
@@ -97,7 +132,7 @@ def lengths(column: TextColumn, texts: Texts) -> dict[str, Any]:
     }
 
 
-def coverage(column: TextColumn, texts: Texts) -> dict[str, Any]:
+def coverage(column: TextColumn, texts: Texts) -> VocabularyCoverage:
     """How much of texts is in the vocabulary, and what is missing most.
 
     Args:

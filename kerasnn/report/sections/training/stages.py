@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from kerasnn.metrics.registry import METRICS
 
 
-def stages(
-    history: Sequence[Mapping[str, float]], monitor: str | None
-) -> list[dict[str, float | None]]:
+class Stage(TypedDict):
+    """A stage of a training: its number of epochs and the best value that it reached."""
+
+    epochs: int
+    best: float | None
+
+
+def stages(history: Sequence[Mapping[str, float]], monitor: str | None) -> list[Stage]:
     """How many epochs each stage had, and the best value that it reached.
 
     Args:
@@ -25,7 +30,7 @@ def stages(
     numbers = sorted({row["stage"] for row in history if "stage" in row})
     metric = METRICS.get((monitor or "").removeprefix("validation_"))
     choose = max if metric and metric.direction == "higher" else min
-    found: list[dict[str, float | None]] = []
+    found: list[Stage] = []
     for number in numbers:
         rows = [row for row in history if row.get("stage") == number]
         values = [row[monitor] for row in rows if monitor and math.isfinite(row[monitor])]
