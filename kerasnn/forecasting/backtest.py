@@ -102,7 +102,7 @@ def folds(panel: Panel, splits: Splits, *, lookback: int, horizon: int, count: i
 
     Args:
         panel: All series.
-        splits: Of their points.
+        splits: Parts of the series in time.
         lookback: Points that most models look back.
         horizon: Points ahead.
         count: Of the folds; less are made where there is no room.

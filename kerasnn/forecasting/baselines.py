@@ -20,9 +20,9 @@ class Baseline:
     """A simple model's forecasts of the windows that a model forecast.
 
     Args:
-        name: As in score files.
-        title: For people.
-        forecasts: Of the same windows in the same order.
+        name: Name in score files.
+        title: Title in reports.
+        forecasts: Forecasts of the same windows in the same order.
     """
 
     name: str
@@ -37,7 +37,7 @@ def naive_baselines(
 
     Args:
         panel: The series.
-        origins: Of the forecasts.
+        origins: Origins of the forecasts.
         found: Forecasts whose windows, season and truth are taken.
         logarithm: Whether the drift is one of the logarithms: the readings that were trained on
             are all above 0.
@@ -70,7 +70,7 @@ def seasonal_naive(
 
     Args:
         panel: The series.
-        origins: From where.
+        origins: Origins to forecast from.
         horizon: Points ahead.
         season: Points of a season.
         drift: Whether each season is moved by the mean change from season to season, over all that

@@ -39,8 +39,8 @@ def features(cycles: tuple[str, ...], seconds: NDArray[np.int64]) -> NDArray[np.
     """A point on a circle for each cycle, (n, 2 · cycles).
 
     Args:
-        cycles: From `cycles_for`.
-        seconds: Since 1970, (n,).
+        cycles: Names of cycles, as `cycles_for` returns them.
+        seconds: Seconds since 1970, (n,).
     """
     columns = []
     for cycle in cycles:

@@ -20,7 +20,7 @@ def calibrated(trained_model: TrainedModel, choice: Choice) -> TrainedModel:
     """With intervals that are fitted to what was left over in the calibration part.
 
     Args:
-        trained_model: From the training.
+        trained_model: Trained forecaster without intervals.
         choice: What the back-test left over is asked where the calibration part is short.
     """
     training_setup, options = trained_model.training_setup, trained_model.config.forecast

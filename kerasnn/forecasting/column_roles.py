@@ -32,15 +32,15 @@ class ColumnRoles:
     """The columns that a forecast uses.
 
     Args:
-        time: Of the points in time.
+        time: Column of the time.
         series: Together they name the series of a row.
-        targets: What is forecast.
+        targets: Columns that are forecast.
         past_covariates: Columns of numbers that are known up to now.
         future_covariates: Columns of numbers that are known ahead, such as holidays.
         static_numbers: Columns of numbers that never change within a series.
         static_categories: Columns of texts that never change within a series; the names of the
             series are among them where there are several.
-        clock: How times are read.
+        clock: Reading of the times: in UTC, as clocks showed them, or as plain steps.
         layouts: By column, as of `kerasnn.data.schema.Column`; ``boolean`` for yes and no.
     """
 
@@ -140,7 +140,7 @@ def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> C
     Args:
         frame: These rows.
         data: Target, kinds and columns to leave out.
-        options: What else was chosen.
+        options: Options of the forecast.
 
     Raises:
         ConfigError: A name is unknown, or columns don't fit together.

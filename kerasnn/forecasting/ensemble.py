@@ -55,11 +55,11 @@ def fit_ensemble(
     """Train the members of a blend one after the other; each has a folder of checkpoints.
 
     Args:
-        training_setup: Of the blend.
+        training_setup: Setup of the ensemble.
         config: Likewise; what differs there from the recipe of blends holds for each member.
-        checkpoints: As for `kerasnn.training.fit.fit`.
-        fingerprint: Likewise.
-        callbacks: Likewise.
+        checkpoints: Storage of checkpoints; None for none.
+        fingerprint: Values that must be equal for a run to be resumed.
+        callbacks: Callbacks of the training.
     """
     members: dict[str, TrainedModel] = {}
     for member in blend.members_of(str(config.model.hyperparameters["members"])):

@@ -28,9 +28,9 @@ class PredictedRows:
     """Forecasts of a part, and what is said of them.
 
     Args:
-        part: Which.
-        forecasts: Beside what came; None where there is no window.
-        scores: Likewise.
+        part: Name of the part that is scored.
+        forecasts: Forecasts and true values; None where there is no window.
+        scores: Scores; None where there is no window.
         baselines: Forecasts of the same windows.
     """
 
@@ -45,8 +45,8 @@ def evaluate(trained_model: TrainedModel, part: PartName, *, baselines: bool) ->
 
     Args:
         trained_model: The forecaster, calibrated.
-        part: Which.
-        baselines: Whether simple models are scored on the same windows.
+        part: Name of the part that is scored.
+        baselines: True to score simple models on the same windows.
     """
     training_setup, config = trained_model.training_setup, trained_model.config
     origins = _affordable(training_setup.origins(part), trained_model)

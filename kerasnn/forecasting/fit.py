@@ -43,7 +43,7 @@ class TrainingSetup:
 
     Args:
         prepared: All series as the network sees them.
-        splits: Of their points.
+        splits: Parts of the series in time.
     """
 
     preprocessor: ForecastPreprocessor
@@ -64,9 +64,9 @@ class TrainedModel:
     """What came of a training.
 
     Args:
-        config: With what the data decided.
-        training_setup: What was learned from.
-        sweep: Of the learning-rate finder, if it ran.
+        config: Configuration with the values inferred from the data.
+        training_setup: Network and windows of the training.
+        sweep: Result of the learning-rate finder, if it ran.
     """
 
     forecaster: Forecaster
@@ -81,8 +81,8 @@ def prepare(panel: Panel, splits: Splits, config: Config) -> TrainingSetup:
 
     Args:
         panel: All series.
-        splits: Of their points.
-        config: With season, history and transform decided.
+        splits: Parts of the series in time.
+        config: Configuration whose season, lookback and transform are set.
 
     Raises:
         ConfigError: The model does not forecast, or a setting does not fit.
@@ -129,11 +129,11 @@ def fit_network(
     """Train the network of a lesson.
 
     Args:
-        training_setup: From `prepare`.
+        training_setup: Setup that `prepare` returned.
         config: The same.
-        checkpoints: As for `kerasnn.training.fit.fit`.
-        fingerprint: Likewise.
-        callbacks: Likewise.
+        checkpoints: Storage of checkpoints; None for none.
+        fingerprint: Values that must be equal for a run to be resumed.
+        callbacks: Callbacks of the training.
     """
     window = training_setup.preprocessor.signature.window
     assert window is not None

@@ -105,8 +105,8 @@ class Forecaster:
 
         Args:
             prepared: The series.
-            origins: From where.
-            scaled: From `scaled`.
+            origins: Origins to forecast from.
+            scaled: Scaled outputs, as `scaled` returns them.
         """
         fitted, panel = self.preprocessor, prepared.panel
         scales = [prepared.scales[number] for number in origins.track]

@@ -20,7 +20,7 @@ class Intervals:
     """What is added to a forecast for each of its quantiles, in the deviations of its series.
 
     Args:
-        levels: Of the quantiles, ascending, in (0, 1).
+        levels: Levels of the quantiles, ascending, in (0, 1).
         offsets: (levels, horizon, targets).
         note: How they were found, for people.
     """

@@ -57,11 +57,11 @@ class Row:
     """A candidate and how well it did.
 
     Args:
-        title: For people.
+        title: Title in reports.
         scores: Of each fold, the latest first; None where it was not tried.
         mean: Over the windows of all folds; None where it was not tried in all.
         seconds: That it took.
-        won: Whether it was chosen.
+        won: True if it was chosen.
     """
 
     title: str
@@ -143,7 +143,7 @@ def choose(
 
     Args:
         panel: All series; the test part is not looked at.
-        splits: Of their points.
+        splits: Parts of the series in time.
         config: With season and history decided, and its model the default one if none was chosen.
         note: Is told of each candidate that was tried.
     """

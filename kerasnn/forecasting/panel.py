@@ -69,8 +69,8 @@ class Panel:
     """Series that are forecast by one model.
 
     Args:
-        roles: Of the columns.
-        frequency: Of the points in time.
+        roles: Roles of the columns.
+        frequency: Frequency of the time steps.
         tracks: The series, in the order in which they appeared.
     """
 
@@ -140,11 +140,11 @@ class RowLocations:
     """Where the rows of a table are: the series and the point in time of each.
 
     Args:
-        keys: Of the series.
+        keys: Keys of the series.
         series: Number of each row's series, (n,).
-        ordinals: Of each row's point in time, (n,).
-        frequency: Of the grid.
-        roles: With the clock that the times were read by.
+        ordinals: Ordinal of each row's time step, (n,).
+        frequency: Frequency of the grid.
+        roles: Roles of the columns, with the clock that the times were read by.
     """
 
     keys: tuple[Key, ...]
@@ -161,8 +161,8 @@ def locate(
 
     Args:
         frame: Raw rows.
-        roles: Of the columns.
-        frequency: That of the training, a name, or None to infer it.
+        roles: Roles of the columns.
+        frequency: Frequency of the training, a name, or None to infer it.
 
     Raises:
         DataError: A time is missing, is there twice, or is not on a regular grid.

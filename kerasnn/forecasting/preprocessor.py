@@ -34,8 +34,8 @@ class SeriesScale:
     """What the training part of a series taught, by target.
 
     Args:
-        key: Of the series.
-        mean: Of the transformed readings.
+        key: Key of the series.
+        mean: Mean of the transformed readings.
         deviation: Their standard deviation; > 0.
         naive_error: Mean absolute error, in the unit of the target, of repeating the value of a
             season ago; 0 where that is not known.
@@ -52,14 +52,14 @@ class Prepared:
     """A panel as a network sees it.
 
     Args:
-        panel: In the units of the targets.
+        panel: Series in the units of the targets.
         scales: One for each series.
         target: Scaled and filled.
         truth: Scaled, NaN where missing, with the padding of `target`.
         past_covariates: Columns known up to now, scaled and filled.
         future_covariates: Columns known ahead, scaled, then the calendar; padded as `target`.
         static_numbers: Scaled numbers of each series, (series, columns).
-        codes: Likewise.
+        codes: Codes of the categories of each series, (series, columns).
         unseen: Series that training did not know.
     """
 
@@ -79,18 +79,18 @@ class ForecastPreprocessor:
     """What the training part taught, as plain data.
 
     Args:
-        roles: Of the columns.
-        frequency: Of the points in time.
+        roles: Roles of the columns.
+        frequency: Frequency of the time steps.
         season: Points of a season.
         lookback: Points that the network looks back.
         horizon: Points that it looks ahead.
-        transform: Of the targets, before they are scaled.
-        cycles: Of the calendar.
+        transform: Transform of the targets, before they are scaled.
+        cycles: Cycles of the calendar.
         scales: One for each series of the training.
         past_covariates: Scaling of the columns that are known up to now.
         future_covariates: Scaling of the columns that are known ahead.
         static_numbers: Scaling of the numbers that never change in a series.
-        vocabularies: Likewise.
+        vocabularies: Vocabularies of the categories that never change in a series.
         quantiles: Levels that the network forecasts; none for one value.
         non_negative: Targets that are counts or amounts, whose forecasts are never below 0.
     """
@@ -125,7 +125,7 @@ class ForecastPreprocessor:
         Args:
             panel: All series.
             splits: Which points train.
-            options: With history, horizon, season and transform decided.
+            options: Options whose lookback, horizon, season and transform are set.
             preprocessing: How what never changes is encoded.
             quantiles: Levels to forecast.
 
@@ -272,7 +272,7 @@ class ForecastPreprocessor:
         """Scaled values, (n, horizon, targets, any), in the units of the targets.
 
         Args:
-            scaled: From `shaped`.
+            scaled: Scaled outputs, as `shaped` returns them.
             scales: One for each row.
         """
         mean = np.array([scale.mean for scale in scales])[:, None, :, None]

@@ -24,8 +24,8 @@ class BaselineScores:
     """Measures of a baseline on the same windows.
 
     Args:
-        title: For people.
-        values: By the measure's name.
+        title: Title in reports.
+        values: Scores by the measure's name.
         steps: The main measure of each step ahead.
         by_series: As of the model.
         gain: By how much the main measure of the model is less.
@@ -47,9 +47,9 @@ class ForecastScores:
     Args:
         n_windows: Forecasts that were scored.
         n_values: Known values among what they forecast.
-        values: By the measure's name.
-        notes: What a reader must know.
-        task: Of all forecasts.
+        values: Scores by the measure's name.
+        notes: Remarks for the reader.
+        task: Task of all forecasts.
         main: The measure by which models are compared.
         nominal: Share of the values that the intervals are to hold; None without intervals.
         intervals: 95 % bootstrap intervals, by the measure's name.
@@ -57,7 +57,7 @@ class ForecastScores:
         by_step: Of each step ahead, by the measure's name.
         by_series: By the name of the series; of the first `MOST_SERIES`.
         by_target: By the name of the target, where there are several.
-        baselines: By name, the simplest first.
+        baselines: Scores of the baselines by name, the simplest first.
         verdict: Whether the model wins, in a sentence; empty without baselines.
     """
 
@@ -154,7 +154,7 @@ def score(
     Args:
         found: At least one.
         baselines: Forecasts of the same windows, the simplest first.
-        seed: Of the bootstrap.
+        seed: Seed of the bootstrap.
         notes: What a reader must know beside what is found here.
     """
     sums = metrics.sums_of(found)

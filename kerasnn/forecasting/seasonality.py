@@ -44,7 +44,7 @@ def infer(frequency: Frequency, series: Sequence[NDArray[np.float64]]) -> int:
     """The season of the training readings; 1 where there is none.
 
     Args:
-        frequency: Of the readings.
+        frequency: Frequency of the readings.
         series: Those of each series, (points in time, targets); NaN where one is missing.
     """
     columns = [

@@ -49,7 +49,7 @@ def read_times(series: pd.Series, *, layout: str = "", clock: Clock = "utc") -> 
     Args:
         series: The column.
         layout: Of dates, as in the training; found if empty.
-        clock: How they are read.
+        clock: Reading of the times.
 
     Raises:
         DataError: A cell is empty, or holds no time.

@@ -186,7 +186,7 @@ class AroundRows:
         origins: The windows.
         before: Points up to the origin.
         ahead: Points behind it.
-        flat: Whether a window is one row of numbers.
+        flat: True if a window is one row of numbers.
     """
 
     dtype = np.dtype("float32")
