@@ -120,7 +120,7 @@ def keep_rows(table: SourceTable, kept: np.ndarray) -> SourceTable:
     return SourceTable(frame, table.origin)
 
 
-def put_together(pieces: Sequence[SourceTable]) -> SourceTable:
+def concatenate_tables(pieces: Sequence[SourceTable]) -> SourceTable:
     """Tables with the same columns below each other; messages still name the row of each."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -1,4 +1,4 @@
-"""Series from files or data frames, with the roles of their columns and splits of their time steps."""
+"""Series from files or data frames, with roles of their columns and splits of their time steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pandas as pd
 from kerasnn import data
 from kerasnn.config.config import Config
 from kerasnn.config.settings import Settings
-from kerasnn.data.frames import put_together
+from kerasnn.data.frames import concatenate_tables
 from kerasnn.errors import ConfigError, DataError
 from kerasnn.forecasting import column_roles as columns
 from kerasnn.forecasting.lookback import check, check_model, decide_options
@@ -174,7 +174,7 @@ def _together(read: Mapping[str, data.SourceTable], roles: columns.ColumnRoles) 
         return read["data"]
     # Others may be of different types in different files.
     names = list(roles.columns)
-    return put_together([data.SourceTable(e.frame[names], e.origin) for e in read.values()])
+    return concatenate_tables([data.SourceTable(e.frame[names], e.origin) for e in read.values()])
 
 
 def _firsts(

@@ -14,7 +14,7 @@ from kerasnn import data
 from kerasnn.config.config import Config
 from kerasnn.config.settings import Settings
 from kerasnn.data.columns import multilabel
-from kerasnn.data.frames import keep_rows, put_together
+from kerasnn.data.frames import concatenate_tables, keep_rows
 from kerasnn.data.media import duplicate_images, image_columns, sound_columns
 from kerasnn.data.media.duplicate_images import DuplicatePair
 from kerasnn.data.media.layouts import layout_of
@@ -319,7 +319,9 @@ def _together(read: Mapping[str, data.SourceTable]) -> data.SourceTable:
     columns = list(read["data"].frame.columns)
     for source in read.values():
         check_columns(source.frame, columns)
-    return put_together([replace(source, frame=source.frame[columns]) for source in read.values()])
+    return concatenate_tables(
+        [replace(source, frame=source.frame[columns]) for source in read.values()]
+    )
 
 
 def _divide(read: Mapping[str, data.SourceTable], schema: Schema, config: Config) -> Splits:

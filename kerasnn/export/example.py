@@ -46,7 +46,7 @@ def example_row(preprocessor: Preprocessor) -> dict[str, Any]:
 
 def typical_number(column: NumberColumn) -> float:
     """A number near the center of a column, rounded to the place of a tenth of its spread."""
-    center, spread = column.centre, 1 / column.factor if column.factor else 0.0
+    center, spread = column.center, 1 / column.factor if column.factor else 0.0
     if column.knots:
         center = column.knots[len(column.knots) // 2]
         spread = column.knots[-1] - column.knots[0]

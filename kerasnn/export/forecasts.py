@@ -306,7 +306,7 @@ def _unscaled(scaled: NDArray[Any], columns: tuple[NumberColumn, ...]) -> NDArra
     raw: NDArray[np.float32] = scaled.astype("float32").copy()
     for i, column in enumerate(columns):
         factor = column.factor or 1.0
-        raw[..., i] = raw[..., i] / factor + column.centre
+        raw[..., i] = raw[..., i] / factor + column.center
     return raw
 
 

@@ -152,7 +152,7 @@ def made_up_rows(preprocessor: Preprocessor, n_rows: int, *, seed: int = 0) -> p
     booleans = {c.name for c in preprocessor.schema.features if c.kind == "boolean"}
     for number in preprocessor.numbers:
         spread = 1 / number.factor if number.factor else 1.0
-        knots = number.knots or (number.centre - spread, number.centre + spread)
+        knots = number.knots or (number.center - spread, number.center + spread)
         drawn = random.uniform(min(knots), max(knots), n_rows)
         columns[number.name] = drawn > knots[0] if number.name in booleans else drawn
     for date in preprocessor.dates:

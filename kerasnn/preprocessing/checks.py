@@ -172,7 +172,7 @@ def is_number_column(column: NumberColumn, is_quantile: bool) -> bool:
     """Whether its numbers are finite and its knots ascend."""
     knots, scores = column.knots, column.scores
     return (
-        are_floats([column.fill, column.centre, column.factor, *knots, *scores])
+        are_floats([column.fill, column.center, column.factor, *knots, *scores])
         and isinstance(column.indicator, bool)
         and len(knots) == len(scores) <= (MOST_KNOTS if is_quantile else 0)
         and all(left < right for left, right in pairwise(knots))

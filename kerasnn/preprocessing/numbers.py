@@ -36,7 +36,7 @@ class NumberColumn:
     Args:
         name: Name of the column in the data.
         fill: Replaces a missing value, before scaling.
-        centre: Subtracted from the value.
+        center: Subtracted from the value.
         factor: Multiplies the difference; 0 where the column does not vary.
         indicator: True if a 0/1 column marks missing values.
         knots: Ascending quantiles, for the quantile scale alone.
@@ -45,7 +45,7 @@ class NumberColumn:
 
     name: str
     fill: float
-    centre: float
+    center: float
     factor: float
     indicator: bool
     knots: tuple[float, ...] = ()
@@ -58,10 +58,10 @@ class NumberColumn:
         """Learn from the training rows' values, NaN where missing."""
         seen = np.clip(values[~np.isnan(values)], -LARGEST, LARGEST).astype("float64")
         fill = _fill(seen, options)
-        centre, factor = _centre_and_factor(seen, options.scale)
+        center, factor = _center_and_factor(seen, options.scale)
         knots, scores = _quantile_knots(seen) if options.scale == "quantile" else ((), ())
         indicator = options.indicator and len(seen) < len(values)
-        return cls(name, rounded(fill), rounded(centre), rounded(factor), indicator, knots, scores)
+        return cls(name, rounded(fill), rounded(center), rounded(factor), indicator, knots, scores)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> NumberColumn:
@@ -103,10 +103,10 @@ def smooth_clip(xp: Namespace, x: Tensor) -> Tensor:
 
 
 def _linear(xp: Namespace, x: Tensor, columns: Sequence[NumberColumn]) -> Tensor:
-    centre = single([column.centre for column in columns])
+    center = single([column.center for column in columns])
     factor = single([column.factor for column in columns])
     with np.errstate(over="ignore"):
-        return xp.clip((x - centre) * factor, -LARGEST, LARGEST)
+        return xp.clip((x - center) * factor, -LARGEST, LARGEST)
 
 
 def _normal_scores(xp: Namespace, x: Tensor, columns: Sequence[NumberColumn]) -> Tensor:
@@ -138,7 +138,7 @@ def _fill(seen: NDArray[np.float64], options: PreprocessingOptions) -> float:
     return float(values[counts.argmax()])
 
 
-def _centre_and_factor(seen: NDArray[np.float64], scale: Scale) -> tuple[float, float]:
+def _center_and_factor(seen: NDArray[np.float64], scale: Scale) -> tuple[float, float]:
     if scale in ("none", "quantile"):
         return 0.0, 1.0
     if not len(seen):

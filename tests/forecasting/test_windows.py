@@ -92,7 +92,7 @@ def test_what_is_missing_is_filled_by_what_was_known_at_the_origin() -> None:
         series, scale = panel.tracks[track], preprocessor.scales[track]
         scaled = (series.target[:, 0] - scale.mean[0]) / scale.deviation[0]
         np.testing.assert_allclose(past[row, :, 0], known_at(scaled, origin, HISTORY), atol=1e-5)
-        other = (series.past_covariates[:, 0] - column.centre) * column.factor
+        other = (series.past_covariates[:, 0] - column.center) * column.factor
         np.testing.assert_allclose(
             covariates[row, :, 0], known_at(other, origin, HISTORY), atol=1e-5
         )

@@ -408,7 +408,7 @@ def test_state_survives_json_exactly(scale):
     [
         (lambda d: d.pop("numbers"), "'numbers'"),
         (lambda d: d["numbers"][0].update(fill=float("nan")), "numbers"),
-        (lambda d: d["numbers"][0].update(centre="1"), "numbers"),
+        (lambda d: d["numbers"][0].update(center="1"), "numbers"),
         (lambda d: d["numbers"][0].update(knots=[1.0]), "numbers"),
         (lambda d: d["numbers"].pop(), "the columns of kind number"),
         (lambda d: d["dates"][0].update(centre_day=10**9), "dates"),

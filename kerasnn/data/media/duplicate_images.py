@@ -146,9 +146,9 @@ def difference_hashes(images: NDArray[np.uint8]) -> Hashes:
     Shape:
         images: (n, height, width, channels); returns (n, 4)
     """
-    grey = images.mean(axis=3, dtype=np.float32)
-    right = _grid(grey, GRID, GRID + 1)
-    down = _grid(grey, GRID + 1, GRID)
+    gray = images.mean(axis=3, dtype=np.float32)
+    right = _grid(gray, GRID, GRID + 1)
+    down = _grid(gray, GRID + 1, GRID)
     bits = [right[:, :, 1:] > right[:, :, :-1], down[:, 1:] > down[:, :-1]]
     flat = np.concatenate([part.reshape(len(images), -1) for part in bits], axis=1)
     packed = np.zeros((len(images), 8 * WORDS), dtype=np.uint8)
@@ -156,12 +156,12 @@ def difference_hashes(images: NDArray[np.uint8]) -> Hashes:
     return packed.view(np.uint64)
 
 
-def _grid(grey: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+def _grid(gray: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
     rows, columns = (
         filter_weights(np, np.arange(given, dtype=np.float32)[None], wanted)
-        for given, wanted in zip(grey.shape[1:], (height, width), strict=True)
+        for given, wanted in zip(gray.shape[1:], (height, width), strict=True)
     )
-    found: NDArray[np.float32] = rows @ grey @ columns.T
+    found: NDArray[np.float32] = rows @ gray @ columns.T
     return found
 
 
@@ -241,9 +241,9 @@ def _are_alike(pixels: Pixels, row_a: int, row_b: int) -> bool:
 
 def _texture(images: NDArray[np.uint8]) -> float:
     """Share of the differences between neighbours on the grid of the hash that are no noise."""
-    grey = images.mean(axis=3, dtype=np.float32)
-    across = np.diff(_grid(grey, GRID, GRID + 1), axis=2)
-    down = np.diff(_grid(grey, GRID + 1, GRID), axis=1)
+    gray = images.mean(axis=3, dtype=np.float32)
+    across = np.diff(_grid(gray, GRID, GRID + 1), axis=2)
+    down = np.diff(_grid(gray, GRID + 1, GRID), axis=1)
     return float(np.mean([np.abs(part) > LEVELS for part in (across, down.transpose(0, 2, 1))]))
 
 
