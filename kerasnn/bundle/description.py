@@ -38,9 +38,9 @@ class Description:
         kerasnn: Version that wrote it.
         model: A name of the zoo.
         hyperparameters: All of them: a later version may have other defaults.
-        signature: What the network takes and returns.
-        decision: How scores are read.
-        training: How it was trained.
+        signature: Inputs and outputs of the network.
+        decision: Temperature, threshold and conformal calibration of the scores.
+        training: Options of the training.
         config: The whole configuration of the run.
     """
 

@@ -25,10 +25,10 @@ class ForecastBundle:
     Args:
         model: Name of the network in the zoo.
         hyperparameters: Those that were chosen; the others are at their defaults.
-        training_options: How it was trained.
+        training_options: Options of the training.
         forecaster: Preprocessing, network and intervals.
         config: The configuration of the run, as plain data.
-        report: What the report shows, as plain data.
+        report: Contents of the report, as plain data.
     """
 
     model: str

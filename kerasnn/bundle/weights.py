@@ -71,7 +71,7 @@ def load_network(build: Build, content: bytes) -> keras.Model:
 
     Args:
         build: Makes the network; called twice.
-        content: Of the safetensors file.
+        content: Content of the safetensors file.
 
     Raises:
         ModelRefusedError: The weights are not exactly those of such a network, or not finite.

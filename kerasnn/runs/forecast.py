@@ -43,9 +43,9 @@ class ForecastRun:
     """A trained forecaster with everything that belongs to it.
 
     Args:
-        bundle: What is needed to forecast, and the story of the training.
-        scores: On the test part; None where there is none.
-        folder: Where it is kept; None for one in memory.
+        bundle: Model and report of the training.
+        scores: Scores on the test part; None where there is none.
+        folder: Folder of the run; None for one in memory.
         stopped: Why the training ended.
     """
 
@@ -112,7 +112,7 @@ class ForecastRun:
             costs: Likewise.
             threshold: Likewise.
             save: Likewise.
-            encoding: Of a text file; None for that of the training.
+            encoding: Encoding of a text file; None for that of the training.
             delimiter: Likewise.
 
         Raises:
@@ -160,7 +160,7 @@ class ForecastRun:
                 are known ahead also rows behind it, whose targets are empty.
             coverage: Of the intervals; only that of the training, as the network may have
                 learned their ends.
-            encoding: Of a text file; None for that of the training.
+            encoding: Encoding of a text file; None for that of the training.
             delimiter: Likewise.
             strict: Has no effect on forecasts.
 
@@ -193,7 +193,7 @@ class ForecastRun:
             data: As for `predict`.
             output: File, or ``-`` for standard output.
             coverage: As for `predict`.
-            encoding: Of a text file; None for that of the training.
+            encoding: Encoding of a text file; None for that of the training.
             delimiter: Likewise.
             strict: As for `predict`.
             force: Replace the file.
@@ -222,7 +222,7 @@ class ForecastRun:
 
         Args:
             format: ``keras``, ``saved_model``, ``onnx`` or ``litert``.
-            output: Where it goes; into the run's folder if None.
+            output: Path to write to; into the run's folder if None.
             int8: Not for forecasts.
             force: Replace what is there.
         """

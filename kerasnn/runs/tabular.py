@@ -46,9 +46,9 @@ class Run:
     """A trained network with everything that belongs to it.
 
     Args:
-        bundle: What is needed to predict, and the story of the training.
-        scores: On the test rows; None where there were none.
-        folder: Where it is kept; None for one in memory.
+        bundle: Model and report of the training.
+        scores: Scores on the test rows; None where there were none.
+        folder: Folder of the run; None for one in memory.
         stopped: Why the training ended.
         reference: Stored predictions for the evaluation; read from the folder when needed.
     """
@@ -105,8 +105,8 @@ class Run:
             costs: Choose the decision threshold by what errors cost, on validation rows as they
                 were predicted before any network learned from them.
             threshold: ``f1`` or a number in [0, 1], likewise.
-            save: Whether the threshold is kept in the run, for predictions and exports.
-            encoding: Of a text file; None for that of the training.
+            save: True to keep the threshold in the run, for predictions and exports.
+            encoding: Encoding of a text file; None for that of the training.
             delimiter: Likewise.
 
         Raises:
@@ -138,7 +138,7 @@ class Run:
                 and ``upper``, or of one class a row to be in ``set``: labels with a mark between
                 them that is in none, the likeliest always among them. Of several labels a row,
                 ``lower`` holds those that it surely has, and ``upper`` those that it may have.
-            encoding: Of a text file; None for that of the training.
+            encoding: Encoding of a text file; None for that of the training.
             delimiter: Likewise.
             strict: Whether an image that can't be read is an error; its row is empty otherwise.
 
@@ -175,7 +175,7 @@ class Run:
             data: As for `predict`.
             output: File, or ``-`` for standard output.
             coverage: As for `predict`.
-            encoding: Of a text file; None for that of the training.
+            encoding: Encoding of a text file; None for that of the training.
             delimiter: Likewise.
             strict: As for `predict`.
             force: Replace the file.
@@ -310,7 +310,7 @@ class Run:
 
         Args:
             format: ``keras``, ``saved_model``, ``onnx`` or ``litert``.
-            output: Where it goes; into the run's folder if None.
+            output: Path to write to; into the run's folder if None.
             int8: Whole numbers of 8 bits, for ``litert`` and networks that take images alone;
                 their accuracy is measured on the test rows.
             force: Replace what is there.
