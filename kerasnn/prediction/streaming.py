@@ -63,8 +63,9 @@ def predict_file(
     unseen: dict[str, int] = {}
     n_rows = 0
     with csv_writer(output, force=force, spreadsheet_safe=spreadsheet_safe) as write:
-        how: dict[str, Any] = {"strict": strict, "unseen": unseen, "coverage": coverage}
-        for piece in predict_pieces(predictor, data, form, **how):
+        for piece in predict_pieces(
+            predictor, data, form, strict=strict, unseen=unseen, coverage=coverage
+        ):
             write(piece)
             n_rows += len(piece)
     return PredictedFile(n_rows, unseen)

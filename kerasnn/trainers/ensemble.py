@@ -40,8 +40,8 @@ from kerasnn.trainers.fit import (
     calibrate,
     fit_network,
     prepare_rows,
-    refit,
 )
+from kerasnn.trainers.refit import refit
 from kerasnn.training.checkpoints import Checkpoints, folder_of
 from kerasnn.training.engine import Arrays
 from kerasnn.training.fit import Callback, FitResult
@@ -76,7 +76,7 @@ class TrainedEnsemble:
     kept: Sequence[tuple[TrainedModel, TrainingSetup]]
 
     def again(self, left_s: float | None = None) -> TrainedModel:
-        """As `kerasnn.trainers.fit.refit`, for each of them.
+        """As `kerasnn.trainers.refit.refit`, for each of them.
 
         Args:
             left_s: Seconds that are left for all; None has no limit.

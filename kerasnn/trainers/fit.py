@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,6 @@ from kerasnn.training.batch_memory import require_inputs, require_weights
 from kerasnn.training.checkpoints import Checkpoints
 from kerasnn.training.checks import check_class_weight
 from kerasnn.training.context import precision, seeded
-from kerasnn.training.divergence import FAILED
 from kerasnn.training.engine import Arrays
 from kerasnn.training.fit import Callback, EpochRecord, FitResult, fit
 from kerasnn.training.learning_rate_finder import Sweep, find_learning_rate
@@ -177,8 +175,8 @@ def prepare_rows(
     row_weights = class_weights(target, training_options)
     if weights is not None:
         given = weights[table.splits.train]
-        row_weights = _with_mean_1(given if row_weights is None else given * row_weights)
-        weights = _with_mean_1(weights[table.splits.validation])
+        row_weights = with_mean_1(given if row_weights is None else given * row_weights)
+        weights = with_mean_1(weights[table.splits.validation])
     return Rows(
         preprocessor,
         Arrays(preprocessor.transform(train).inputs, target, row_weights),
@@ -309,19 +307,15 @@ def fit_network(
         )
         config = config.with_inferred({"training.learning_rate": sweep.suggestion})
         training_options = replace(training_options, learning_rate=sweep.suggestion)
-    how: dict[str, Any] = {
-        "row_loss": row_loss,
-        "monitor": monitor_for(
-            training_options, training_setup.preprocessor, training_setup.validation
-        ),
-        "seed": config.run.seed,
-    }
+    monitor = monitor_for(training_options, training_setup.preprocessor, training_setup.validation)
     fit_whole = partial(
         fit,
         training_setup.network,
         training_setup.train,
         training_setup.validation,
-        **how,
+        row_loss=row_loss,
+        monitor=monitor,
+        seed=config.run.seed,
         checkpoints=checkpoints,
         # As the configuration of a finished run has it.
         fingerprint={
@@ -338,7 +332,7 @@ def fit_network(
         # What came before counts too.
         limit = max(limit - (perf_counter() - began), LEAST_S)
     if entry.closed_form:
-        fitted = _solved(training_setup, row_loss, how["monitor"])
+        fitted = _solved(training_setup, row_loss, monitor)
     elif head:
         fitted = fit_in_stages(
             training_setup.network,
@@ -346,7 +340,9 @@ def fit_network(
             fit_whole,
             training_options=training_options,
             time_limit_s=limit,
-            **how,
+            row_loss=row_loss,
+            monitor=monitor,
+            seed=config.run.seed,
         )
     else:
         fitted = fit_whole(training_options=training_options, time_limit_s=limit)
@@ -429,100 +425,6 @@ def _validation_predictions(
     )
 
 
-def refit(
-    trained_model: TrainedModel, training_setup: TrainingSetup, *, left_s: float | None = None
-) -> TrainedModel:
-    """Some models learn once more, from the validation rows too; others stay as they are.
-
-    Once they have decided how long to train, and how sure to be, these rows are needed for nothing
-    else. Closed forms are solved again; models that say so take as many epochs again, from the same
-    first weights. Only where other rows are left to score them on.
-
-    Args:
-        trained_model: Result of `fit_network`, not stopped by hand or by time.
-        training_setup: Rows and network of that training.
-        left_s: Seconds that are left for it; None has no limit. It stays as it is if they are too
-            few.
-    """
-    config, known, checked = trained_model.config, training_setup.train, training_setup.validation
-    entry = models.get(config.model.name)
-    if not (entry.closed_form or entry.refit) or known.on_disk or checked.on_disk:
-        return trained_model
-    if trained_model.fitted.progress.stopped in ("interrupted", "time limit", FAILED):
-        return trained_model
-    if left_s is not None and (
-        training_setup.reductions or seconds_again(trained_model, training_setup) > left_s
-    ):
-        return trained_model
-    rows = _joined(known, checked)
-    network = build_network(config, training_setup.preprocessor)
-    if entry.initialize:
-        entry.initialize(network, rows.inputs, rows.target, config.run.seed)
-    how = (network, rows, checked, trained_model, training_setup)
-    if not entry.closed_form and not _trained_as_long(*how, limit=left_s):
-        return trained_model
-    earlier = trained_model.predictor
-    predictor = Predictor(earlier.preprocessor, network, earlier.decision)
-    return replace(trained_model, predictor=predictor, parts=("train", "validation"))
-
-
-def seconds_again(trained_model: TrainedModel, training_setup: TrainingSetup) -> float:
-    """About how long a network takes to learn once more, from the validation rows too."""
-    progress, n_rows = trained_model.fitted.progress, len(training_setup.train)
-    share = progress.best_epoch / max(progress.epoch, 1)
-    return (
-        trained_model.seconds * share * (n_rows + len(training_setup.validation)) / max(n_rows, 1)
-    )
-
-
-def _joined(first: Arrays, second: Arrays) -> Arrays:
-    """The rows of both."""
-    inputs = {k: np.concatenate([v[:], second.inputs[k][:]]) for k, v in first.inputs.items()}
-    weights = None
-    if first.weights is not None or second.weights is not None:
-        each = [
-            np.ones(len(a), "float32") if a.weights is None else a.weights for a in (first, second)
-        ]
-        weights = _with_mean_1(np.concatenate(each))
-    return Arrays(inputs, np.concatenate([first.target, second.target]), weights)
-
-
-def _trained_as_long(
-    network: keras.Model,
-    rows: Arrays,
-    checked: Arrays,
-    trained_model: TrainedModel,
-    training_setup: TrainingSetup,
-    *,
-    limit: float | None,
-) -> bool:
-    """Train for as many epochs as were best; whether they all were done."""
-    config, progress = trained_model.config, trained_model.fitted.progress
-    row_loss = loss_function(config.training, training_setup.preprocessor.signature.output)
-    # The last epoch is the one that is kept.
-    epoch = count()
-    latest = Monitor("epoch", "higher", lambda _: float(next(epoch)))
-    fitted = fit(
-        network,
-        rows,
-        checked,
-        training_options=replace(
-            config.training,
-            epochs=progress.best_epoch,
-            patience=0,
-            learning_rate=config.training.learning_rate * progress.rate_share,
-            batch_size=progress.batch_size or config.training.batch_size,
-        ),
-        row_loss=row_loss,
-        monitor=latest,
-        seed=config.run.seed,
-        time_limit_s=limit,
-        second_try=False,
-    )
-    as_long = fitted.progress.epoch == progress.best_epoch
-    return as_long and fitted.progress.stopped != FAILED
-
-
 def _solved(training_setup: TrainingSetup, row_loss: RowLoss, monitor: Monitor) -> FitResult:
     """What the history of a training says, of weights that `initialize` solved for."""
     forward = BatchedModel(training_setup.network)
@@ -554,7 +456,7 @@ def class_weights(target: np.ndarray, training_options: TrainingOptions) -> np.n
     return weights
 
 
-def _with_mean_1(weights: np.ndarray) -> np.ndarray | None:
+def with_mean_1(weights: np.ndarray) -> np.ndarray | None:
     """Weights as `Arrays` wants them; None where all rows have none."""
     if not weights.any():
         return None

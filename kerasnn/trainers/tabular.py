@@ -19,7 +19,8 @@ from kerasnn.runtime.phases import Phases
 from kerasnn.trainers import ensemble as ensembles
 from kerasnn.trainers import ensemble_plan
 from kerasnn.trainers.evaluate import evaluate
-from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare, refit
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare
+from kerasnn.trainers.refit import refit
 from kerasnn.training.checkpoints import folder_of
 from kerasnn.training.fit import Callback
 from kerasnn.training.probes import Probes

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from kerasnn.config.config import Config
 from kerasnn.datasets.tabular import Table
 from kerasnn.errors import KerasnnError, KerasnnWarning, warn
-from kerasnn.trainers.fit import TrainedModel, fit_network, prepare, refit
+from kerasnn.trainers.fit import TrainedModel, fit_network, prepare
+from kerasnn.trainers.refit import refit
 from kerasnn.training.engine import Engine
 from kerasnn.training.fit import EpochRecord
 from kerasnn.tuning.memory import freed_networks

@@ -12,7 +12,8 @@ import kerasnn
 from kerasnn.config.config import Config
 from kerasnn.config.settings import collect
 from kerasnn.datasets.tabular import Table, read_table
-from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare, refit
+from kerasnn.trainers.fit import TrainedModel, TrainingSetup, fit_network, prepare
+from kerasnn.trainers.refit import refit
 
 WORDS = ["plain", "story", "about", "people", "who", "never", "meet"]
 

@@ -23,7 +23,7 @@ from kerasnn.options import TrainingOptions
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.signature import Output
 from kerasnn.trainers import closed_forms
-from kerasnn.trainers import fit as learning
+from kerasnn.trainers import refit as refitting
 from kerasnn.trainers.closed_forms import Pace, within_limit
 from kerasnn.trainers.ensemble import _EnsembleTraining
 from kerasnn.trainers.fit import TrainedModel, TrainingSetup
@@ -237,14 +237,14 @@ def test_no_second_training_that_takes_too_long(
     given = collect({"model.name": "bag_of_ngrams"}).resolve()
     trained_model = TrainedModel(None, fitting.FitResult([], progress), given, seconds=10.0)  # type: ignore[arg-type]
     # 10 s for 10 epochs: 8 s for 8, and a quarter more for a quarter more rows.
-    assert learning.seconds_again(trained_model, training_setup) == 10.0
+    assert refitting.seconds_again(trained_model, training_setup) == 10.0
     tried = []
 
     def build(*arguments: Any) -> Any:
         tried.append(arguments)
         raise RuntimeError
 
-    monkeypatch.setattr(learning, "build_network", build)
+    monkeypatch.setattr(refitting, "build_network", build)
     with contextlib.suppress(RuntimeError):
-        assert learning.refit(trained_model, training_setup, left_s=left) is trained_model
+        assert refitting.refit(trained_model, training_setup, left_s=left) is trained_model
     assert bool(tried) == learns
