@@ -138,7 +138,7 @@ def context(report_data: ReportData) -> ReportData:
             for each in (layer_probes.weights(report_data), layer_probes.activations(report_data))
             if each
         ],
-        "images": images.galleries(report_data),
+        "images": images.parts(report_data),
         "texts": texts.parts(report_data),
         "series": series.parts(report_data),
         "config": _settings(report_data["config"]),

@@ -44,11 +44,11 @@ NAMES = ('$x_1$ & "y"', HOSTILE, "日本 #010203")
 SECTIONS = [
     "data",
     "scores",
-    "mistakes",
+    "errors",
     "columns",
     "training",
     "network",
-    "inside",
+    "layers",
     "warnings",
     "configuration",
 ]

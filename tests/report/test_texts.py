@@ -98,7 +98,7 @@ def test_page_shows_texts_in_every_section(run: Run) -> None:
     text = " ".join("".join(reader.words).split())
     for part in [
         "Length of ‘review’",
-        "The worst mistakes",
+        "The worst errors",
         "The most confident ones",
         "The most influential words",
         "Blue words speak for what was said",

@@ -58,7 +58,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class ImageFigure:
     """Groups of tiles, with what they are and what they show in this run; dense ones are smaller."""
 
     title: str
@@ -67,7 +67,7 @@ class Gallery:
     dense: bool = False
 
 
-def galleries(report_data: ReportData) -> dict[str, list[Gallery]]:
+def parts(report_data: ReportData) -> dict[str, list[ImageFigure]]:
     """By the section of the page that they stand in; empty ones where there are no images.
 
     Raises:
@@ -75,13 +75,17 @@ def galleries(report_data: ReportData) -> dict[str, list[Gallery]]:
     """
     images = report_data.get("images")
     if not images:
-        return {"data": [], "mistakes": [], "columns": [], "inside": []}
+        return {"data": [], "errors": [], "columns": [], "layers": []}
     try:
         found = {
             "data": [_samples(report_data, images), _augmented(images), _shared(images)],
-            "mistakes": [_worst(report_data, images), _pairs(images), _surest(report_data, images)],
+            "errors": [
+                _worst(report_data, images),
+                _pairs(images),
+                _most_confident(report_data, images),
+            ],
             "columns": [_attention(report_data, images)],
-            "inside": [_filters(images), *_activations(images)],
+            "layers": [_filters(images), *_activations(images)],
         }
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise ModelRefusedError("the pictures in the report of the run are damaged") from None
@@ -127,7 +131,7 @@ def _tile(images: ReportData, number: int | None, label: str, *lines: str) -> Ti
     return Tile(_thumbnail(images, number, label), list(lines))
 
 
-def _samples(report_data: ReportData, images: ReportData) -> Gallery | None:
+def _samples(report_data: ReportData, images: ReportData) -> ImageFigure | None:
     groups = []
     for sample in images["samples"]:
         label = sample["label"]
@@ -148,7 +152,7 @@ def _samples(report_data: ReportData, images: ReportData) -> Gallery | None:
         f" {more} rarer classes are not shown." if report_data["n_classes"] and more > 0 else ""
     )
     sentence = f"Training images as the network gets them, {describe(images)}."
-    return Gallery("Samples", f"{sentence}{_files(images)}{left_out}", groups, dense=True)
+    return ImageFigure("Samples", f"{sentence}{_files(images)}{left_out}", groups, dense=True)
 
 
 def _files(images: ReportData) -> str:
@@ -163,7 +167,7 @@ def _files(images: ReportData) -> str:
     return f" The files are from {small} to {large} (of {found['read']:,} looked at)."
 
 
-def _augmented(images: ReportData) -> Gallery | None:
+def _augmented(images: ReportData) -> ImageFigure | None:
     found = images["augmented"]
     if not found:
         return None
@@ -177,10 +181,10 @@ def _augmented(images: ReportData) -> Gallery | None:
         groups.append(Group("", "", tiles))
     what = "; ".join(f"{name}: {CHANGES.get(name, 'changed')}" for name in found["changes"])
     sentence = f"Training images are changed anew in each epoch. {what[:1].upper()}{what[1:]}."
-    return Gallery("Augmented training images", sentence, groups, dense=True)
+    return ImageFigure("Augmented training images", sentence, groups, dense=True)
 
 
-def _shared(images: ReportData) -> Gallery | None:
+def _shared(images: ReportData) -> ImageFigure | None:
     found = images.get("shared")
     if not found:
         return None
@@ -201,38 +205,38 @@ def _shared(images: ReportData) -> Gallery | None:
     near = f", {count - exact:,} of them nearly" if 0 < exact < count else ""
     are = are if exact else are.replace("is in", "is nearly in").replace("are in", "are nearly in")
     sentence = f"{count:,} {are}{near}; scores on such rows are too optimistic."
-    return Gallery("Images in two parts", sentence, [Group("", "", tiles)])
+    return ImageFigure("Images in two parts", sentence, [Group("", "", tiles)])
 
 
-def _worst(report_data: ReportData, images: ReportData) -> Gallery | None:
+def _worst(report_data: ReportData, images: ReportData) -> ImageFigure | None:
     cards = images["worst"]
     if not cards:
         return None
     if report_data["task"] == "regression":
         sentence = "The rows with the largest difference between predicted and true value."
-        return Gallery("The largest errors", sentence, [_cards(report_data, images, cards)])
+        return ImageFigure("The largest errors", sentence, [_cards(report_data, images, cards)])
     sentence = "The rows whose true class got the lowest probability."
     if report_data["task"] == "multilabel":
         sentence = "The images whose true labels got the lowest probability."
-    return Gallery("The worst mistakes", sentence, [_cards(report_data, images, cards)])
+    return ImageFigure("The worst errors", sentence, [_cards(report_data, images, cards)])
 
 
-def _surest(report_data: ReportData, images: ReportData) -> Gallery | None:
+def _most_confident(report_data: ReportData, images: ReportData) -> ImageFigure | None:
     cards = images["most_confident"]
     if not cards:
         return None
     if report_data["task"] == "regression":
         sentence = "The rows with the smallest difference between predicted and true value."
-        return Gallery("The smallest errors", sentence, [_cards(report_data, images, cards)])
+        return ImageFigure("The smallest errors", sentence, [_cards(report_data, images, cards)])
     sentence = (
         "Correct predictions with the highest probability: the first of each class, then the next."
     )
     if report_data["task"] == "multilabel":
         sentence = "Images with all labels right and the highest probability."
-    return Gallery("The most confident ones", sentence, [_cards(report_data, images, cards)])
+    return ImageFigure("The most confident ones", sentence, [_cards(report_data, images, cards)])
 
 
-def _pairs(images: ReportData) -> Gallery | None:
+def _pairs(images: ReportData) -> ImageFigure | None:
     groups = [
         Group(
             f"{shorten(pair['truth'], 30)} → {shorten(pair['decided'], 30)}",
@@ -249,7 +253,7 @@ def _pairs(images: ReportData) -> Gallery | None:
     sentence = (
         "True class → predicted class of the most common mistakes, with the most confident of them."
     )
-    return Gallery("Confused pairs", sentence, groups)
+    return ImageFigure("Confused pairs", sentence, groups)
 
 
 def _cards(report_data: ReportData, images: ReportData, cards: Sequence[ReportData]) -> Group:
@@ -286,7 +290,7 @@ def _shown(value: Any) -> str:
     return shorten(value, 40) if isinstance(value, str) else figure_of(value)
 
 
-def _attention(report_data: ReportData, images: ReportData) -> Gallery | None:
+def _attention(report_data: ReportData, images: ReportData) -> ImageFigure | None:
     found = images.get("attention")
     if not found or not (found["right"] or found["wrong"]):
         return None
@@ -307,7 +311,7 @@ def _attention(report_data: ReportData, images: ReportData) -> Gallery | None:
         )
     if any("missed" in card for card in found["wrong"]):
         sentence += " In the wrong ones, the third picture shows what speaks for the truth."
-    return Gallery("Important regions of the images", sentence, groups)
+    return ImageFigure("Important regions of the images", sentence, groups)
 
 
 def _layer(found: ReportData) -> str:
@@ -323,7 +327,7 @@ def _looked_at(report_data: ReportData, images: ReportData, card: ReportData) ->
     return Tile(thumbnails, [card["name"], *_said(report_data, card)])
 
 
-def _filters(images: ReportData) -> Gallery | None:
+def _filters(images: ReportData) -> ImageFigure | None:
     found = images.get("filters")
     if not found or found["file"] is None:
         return None
@@ -337,10 +341,10 @@ def _filters(images: ReportData) -> Gallery | None:
         sentence += " They are not trained, but computed from the training images."
     label = f"filters of {found['layer']}"
     tile = Tile(_thumbnail(images, found["file"], label, "sheet"))
-    return Gallery("First filters", " ".join(sentence.split()), [Group("", "", [tile])])
+    return ImageFigure("First filters", " ".join(sentence.split()), [Group("", "", [tile])])
 
 
-def _activations(images: ReportData) -> list[Gallery]:
+def _activations(images: ReportData) -> list[ImageFigure]:
     found = []
     for each in images.get("activations") or []:
         if each["file"] is None:
@@ -357,5 +361,5 @@ def _activations(images: ReportData) -> list[Gallery]:
             _tile(images, card["file"], _alike(card), card["name"]),
             Tile(_thumbnail(images, each["file"], f"maps of {each['layer']}", "sheet")),
         ]
-        found.append(Gallery("Activation maps", sentence, [Group("", "", tiles)]))
+        found.append(ImageFigure("Activation maps", sentence, [Group("", "", tiles)]))
     return found

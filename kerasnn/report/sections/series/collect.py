@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kerasnn.metrics.predictions import Predictions
     from kerasnn.prediction.predictor import Predictor
 
-MAX_WORST, MAX_SUREST = 12, 6
+MAX_WORST, MAX_CONFIDENT = 12, 6
 MAX_CLASSES, MAX_A_CLASS, MAX_VALUES = 12, 4, 12
 # Points of a line, fewer where there are several, and lines of a series.
 POINTS, FEWER_POINTS, CHANNELS = 90, 45, 6
@@ -78,7 +78,9 @@ def series_section(
         "length": column.samples if is_sound else column.length,
         "samples": _samples(predicted_rows, name),
         "worst": _cards(predicted_rows, name, predicted_rows.worst(MAX_WORST)),
-        "most_confident": _cards(predicted_rows, name, predicted_rows.most_confident(MAX_SUREST)),
+        "most_confident": _cards(
+            predicted_rows, name, predicted_rows.most_confident(MAX_CONFIDENT)
+        ),
     }
 
 

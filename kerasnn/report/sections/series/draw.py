@@ -20,7 +20,7 @@ COLOURS = CHANNELS = 6
 
 
 @dataclass(frozen=True)
-class Trace:
+class SeriesLines:
     """A small picture of lines, and what is said below it."""
 
     svg: Markup
@@ -33,11 +33,11 @@ class Row:
 
     title: str
     note: str
-    traces: list[Trace]
+    traces: list[SeriesLines]
 
 
 @dataclass(frozen=True)
-class Traces:
+class SeriesFigure:
     """Rows of pictures, with what they are."""
 
     title: str
@@ -45,7 +45,7 @@ class Traces:
     rows: list[Row]
 
 
-def parts(report_data: ReportData) -> dict[str, list[Traces]]:
+def parts(report_data: ReportData) -> dict[str, list[SeriesFigure]]:
     """By the section of the page that they stand in.
 
     Raises:
@@ -53,11 +53,11 @@ def parts(report_data: ReportData) -> dict[str, list[Traces]]:
     """
     section = report_data.get("series")
     if not section:
-        return {"data": [], "mistakes": []}
+        return {"data": [], "errors": []}
     try:
         found = {
             "data": [_samples(report_data, section)],
-            "mistakes": _mistakes(report_data, section),
+            "errors": _errors(report_data, section),
         }
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise ModelRefusedError("the series in the report of the run are damaged") from None
@@ -97,7 +97,7 @@ def _path(line: Sequence[Sequence[float | None]], low: float, high: float) -> st
     return "".join(found)
 
 
-def _samples(report_data: ReportData, section: SeriesSection) -> Traces:
+def _samples(report_data: ReportData, section: SeriesSection) -> SeriesFigure:
     rows = []
     for sample in section["samples"]:
         label = sample["label"]
@@ -109,11 +109,11 @@ def _samples(report_data: ReportData, section: SeriesSection) -> Traces:
             title, note = shorten(label, 40), f"{sample['count']:,} rows"
         called = f"sample of {label if label is not None else report_data['target']}"
         traces = [
-            Trace(picture(lines, called), text)
+            SeriesLines(picture(lines, called), text)
             for lines, text in zip(sample["lines"], texts, strict=True)
         ]
         rows.append(Row(title, note, traces))
-    return Traces(f"Samples of ‘{shorten(section['column'], 40)}’", _sentence(section), rows)
+    return SeriesFigure(f"Samples of ‘{shorten(section['column'], 40)}’", _sentence(section), rows)
 
 
 def _sentence(section: SeriesSection) -> str:
@@ -130,9 +130,9 @@ def _sentence(section: SeriesSection) -> str:
     )
 
 
-def _mistakes(report_data: ReportData, section: SeriesSection) -> list[Traces]:
+def _errors(report_data: ReportData, section: SeriesSection) -> list[SeriesFigure]:
     titles = {
-        "worst": ("The worst mistakes", "Wrong predictions with the highest probability."),
+        "worst": ("The worst errors", "Wrong predictions with the highest probability."),
         "most_confident": (
             "The most confident ones",
             "Correct predictions with the highest probability.",
@@ -153,10 +153,12 @@ def _mistakes(report_data: ReportData, section: SeriesSection) -> list[Traces]:
     parts = (section["worst"], section["most_confident"])
     for cards, (title, sentence) in zip(parts, titles.values(), strict=True):
         traces = [
-            Trace(picture(card["lines"], card["name"]), [card["name"], *_said(report_data, card)])
+            SeriesLines(
+                picture(card["lines"], card["name"]), [card["name"], *_said(report_data, card)]
+            )
             for card in cards
         ]
-        found.append(Traces(title, sentence, [Row("", "", traces)] if traces else []))
+        found.append(SeriesFigure(title, sentence, [Row("", "", traces)] if traces else []))
     return found
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kerasnn.metrics.predictions import Predictions
     from kerasnn.prediction.predictor import Predictor
 
-MAX_WORST, MAX_SUREST, MAX_COLUMNS = 10, 6, 3
+MAX_WORST, MAX_CONFIDENT, MAX_COLUMNS = 10, 6, 3
 
 
 class TextColumnSection(TypedDict):
@@ -89,7 +89,7 @@ def text_section(
             predicted_rows, predicted_rows.worst(MAX_WORST), list(columns), look_inside
         ),
         "most_confident": _cards(
-            predicted_rows, predicted_rows.most_confident(MAX_SUREST), list(columns), look_inside
+            predicted_rows, predicted_rows.most_confident(MAX_CONFIDENT), list(columns), look_inside
         ),
     }
 

@@ -72,7 +72,7 @@ class Article:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class TextFigure:
     """Articles under a heading."""
 
     title: str
@@ -90,7 +90,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Glossary:
+class WordFigure:
     """Groups of words, with what they are."""
 
     title: str
@@ -106,15 +106,17 @@ def parts(report_data: ReportData) -> dict[str, list[Any]]:
     """
     texts = report_data.get("texts")
     if not texts:
-        return {"data": [], "mistakes": [], "columns": []}
+        return {"data": [], "errors": [], "columns": []}
     try:
         return {
             "data": [_lengths(column) for column in texts["columns"]],
-            "mistakes": [
-                each for each in (_worst(report_data, texts), _surest(report_data, texts)) if each
+            "errors": [
+                each
+                for each in (_worst(report_data, texts), _most_confident(report_data, texts))
+                if each
             ],
             "columns": [
-                each for column in texts["columns"] if (each := _telling(report_data, column))
+                each for column in texts["columns"] if (each := _top_words(report_data, column))
             ],
         }
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
@@ -178,10 +180,10 @@ def signed(effect: float) -> str:
     return f"+{figure_of(effect)}" if effect > 0 else figure_of(effect)
 
 
-def _worst(report_data: ReportData, texts: ReportData) -> Shelf | None:
+def _worst(report_data: ReportData, texts: ReportData) -> TextFigure | None:
     if not texts["worst"]:
         return None
-    title, sentence = "The worst mistakes", "Wrong predictions with the highest probability."
+    title, sentence = "The worst errors", "Wrong predictions with the highest probability."
     if report_data["task"] == "regression":
         title, sentence = (
             "The largest errors",
@@ -189,10 +191,10 @@ def _worst(report_data: ReportData, texts: ReportData) -> Shelf | None:
         )
     elif report_data["task"] == "multilabel":
         sentence = "The rows whose true labels got the lowest probability."
-    return _shelf(report_data, title, sentence, texts["worst"])
+    return _text_figure(report_data, title, sentence, texts["worst"])
 
 
-def _surest(report_data: ReportData, texts: ReportData) -> Shelf | None:
+def _most_confident(report_data: ReportData, texts: ReportData) -> TextFigure | None:
     if not texts["most_confident"]:
         return None
     title, sentence = "The most confident ones", "Correct predictions with the highest probability."
@@ -201,12 +203,12 @@ def _surest(report_data: ReportData, texts: ReportData) -> Shelf | None:
             "The smallest errors",
             "The rows with the smallest difference between predicted and true value.",
         )
-    return _shelf(report_data, title, sentence, texts["most_confident"])
+    return _text_figure(report_data, title, sentence, texts["most_confident"])
 
 
-def _shelf(
+def _text_figure(
     report_data: ReportData, title: str, sentence: str, cards: Sequence[ReportData]
-) -> Shelf:
+) -> TextFigure:
     articles = [
         article(
             card["name"],
@@ -223,7 +225,7 @@ def _shelf(
         for excerpt in excerpted.excerpts
         for piece in excerpt
     )
-    return Shelf(
+    return TextFigure(
         title, f"{sentence} {legend(report_data['task'])}" if is_marked else sentence, articles
     )
 
@@ -248,7 +250,7 @@ def _shown(value: Any) -> str:
     return shorten(value, 60) if isinstance(value, str) else figure_of(value)
 
 
-def _telling(report_data: ReportData, column: ReportData) -> Glossary | None:
+def _top_words(report_data: ReportData, column: ReportData) -> WordFigure | None:
     summary = [group for group in column["top_words"] if group["words"]]
     if not summary:
         return None
@@ -267,7 +269,7 @@ def _telling(report_data: ReportData, column: ReportData) -> Glossary | None:
         f"‘{shorten(column['name'], 40)}’ is left out of a text, on average over held-out texts; "
         "the number on the right is how many of them contain it."
     )
-    return Glossary("The most influential words", sentence, groups)
+    return WordFigure("The most influential words", sentence, groups)
 
 
 def _group_title(report_data: ReportData, group: ReportData) -> str:
