@@ -81,7 +81,7 @@ def check_names(settings: Settings, source: str | None) -> None:
             raise UnknownNameError("column", name, names, location=source)
     if forecast.horizon:
         targets = forecast.targets or ([target] if target else [])
-        for name in (*targets, *forecast.known, *options.columns, *options.drop):
+        for name in (*targets, *forecast.future_covariates, *options.columns, *options.drop):
             if name not in names:
                 raise UnknownNameError("column", name, names)
     elif target:

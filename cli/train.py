@@ -168,17 +168,17 @@ def _rate(text: str) -> str:
     help="Forecast several columns together.",
 )
 @forecast_option(
-    "--known",
+    "--future-covariates",
     metavar="COLUMN",
     multiple=True,
-    key="forecast.known",
+    key="forecast.future_covariates",
     help="Column whose future values are known, such as holidays. May be repeated.",
 )
 @forecast_option(
-    "--history",
+    "--lookback",
     type=click.IntRange(min=1),
     metavar="N",
-    key="forecast.history",
+    key="forecast.lookback",
     help="Number of past time steps that a forecast uses; chosen by the horizon and the season otherwise.",
 )
 @forecast_option(

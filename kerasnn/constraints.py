@@ -84,7 +84,7 @@ RANGES = {
     "preprocessing.sample_rate": Range("[0, 384000]"),
     "preprocessing.sound_seconds": Range("[0, 600]"),
     "forecast.horizon": Range("[0, 100000]"),
-    "forecast.history": Range("[0, 100000]"),
+    "forecast.lookback": Range("[0, 100000]"),
     "forecast.season": Range("[0, 100000]"),
     "forecast.coverage": Range("(0, 1)"),
     "forecast.windows": Range("[1, inf)"),

@@ -156,8 +156,8 @@ class ForecastOptions:
         time: Column of the time; None finds the only one there is.
         series: Columns that together name the series of a row; none for a single series.
         targets: Columns that are forecast together, in place of the one target.
-        known: Columns that are known ahead, such as holidays; the calendar always is.
-        history: Points in time that the network looks back; 0 goes by the horizon and the season.
+        future_covariates: Columns that are known ahead, such as holidays; the calendar always is.
+        lookback: Points in time that the network looks back; 0 goes by the horizon and the season.
         frequency: Distance of the points in time, such as ``h`` or ``MS``; None infers it.
         season: Points in time of a season; 0 infers it.
         transform: Of the targets; ``auto`` takes the logarithm where it forecasts better.
@@ -169,8 +169,8 @@ class ForecastOptions:
     time: str | None = None
     series: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    history: int = 0
+    future_covariates: tuple[str, ...] = ()
+    lookback: int = 0
     frequency: str | None = None
     season: int = 0
     transform: Transform = "auto"

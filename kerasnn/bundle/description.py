@@ -211,7 +211,7 @@ def _check_output(signature: Signature) -> None:
     _check((output.task == "forecast") == (window is not None), "a forecast without a window")
     if window:
         for name, size, key in (
-            ("lookback", window.lookback, "forecast.history"),
+            ("lookback", window.lookback, "forecast.lookback"),
             ("horizon", window.horizon, "forecast.horizon"),
             ("season", window.season, "forecast.season"),
         ):

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 
-class Member(NamedTuple):
+class EnsembleMember(NamedTuple):
     """One of the networks of a choice: a model of the zoo and its profile."""
 
     model: str
     profile: str = "default"
 
     @classmethod
-    def read(cls, text: str) -> Member:
+    def read(cls, text: str) -> EnsembleMember:
         """What `str` wrote.
 
-        >>> Member.read("tabm:small"), str(Member.read("mlp"))
-        (Member(model='tabm', profile='small'), 'mlp')
+        >>> EnsembleMember.read("tabm:small"), str(EnsembleMember.read("mlp"))
+        (EnsembleMember(model='tabm', profile='small'), 'mlp')
         """
         model, _, profile = text.partition(":")
         return cls(model, profile) if profile else cls(model)
@@ -37,7 +37,7 @@ class Choice:
         by_cost: Whether the rows and the machine had a say, so that it is worth telling at once.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[EnsembleMember, ...]
     reason: str
     epochs: int = 0
     by_cost: bool = False
@@ -78,4 +78,4 @@ class Choice:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Choice:
         """Rebuild what was chosen and why from plain data."""
-        return cls(tuple(map(Member.read, data["members"])), data["reason"])
+        return cls(tuple(map(EnsembleMember.read, data["members"])), data["reason"])

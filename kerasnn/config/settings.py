@@ -57,11 +57,11 @@ class Settings:
 
     Args:
         chosen: By dotted key; a kind of a column has the key ``data.columns.NAME``.
-        bare: Keys that were written without their section.
+        unqualified: Keys that were written without their section.
     """
 
     chosen: Mapping[str, Setting] = field(default_factory=dict)
-    bare: frozenset[str] = frozenset()
+    unqualified: frozenset[str] = frozenset()
 
     @property
     def data(self) -> DataOptions:
@@ -206,11 +206,13 @@ class Settings:
         for key, setting in chosen.items():
             name = key.removeprefix("model.")
             if name not in defaults and name not in _ABOUT_MODELS:
-                others = [n for s in SECTIONS for n in fields_of(s)] if name in self.bare else []
+                others = (
+                    [n for s in SECTIONS for n in fields_of(s)] if name in self.unqualified else []
+                )
                 kind = f"key of model '{self.model_name}'" if not others else "key"
                 choices, meant = [*defaults, *others], key_of(name)
                 raise UnknownNameError(kind, name, choices, location=setting.location, meant=meant)
-        for name in self.bare & defaults.keys():
+        for name in self.unqualified & defaults.keys():
             if keys := sections_of(name):
                 raise _ambiguous(name, [*keys, f"model.{name}"])
         values = {**defaults, **profile}
@@ -249,7 +251,7 @@ def collect(
 
     Args:
         arguments: By dotted key, such as ``{"data.target": "income"}``; None is not chosen.
-        set: By dotted or bare key, such as ``{"width": 128}``; None is a value.
+        set: By dotted or unqualified key, such as ``{"width": 128}``; None is a value.
         config: A configuration file, the same as nested mappings, or settings to start from.
         origin: What the arguments and ``set`` are called in the origins.
 
@@ -258,7 +260,7 @@ def collect(
     """
     base = config if isinstance(config, Settings) else _from_config(config)
     given = {k: v for k, v in (arguments or {}).items() if v is not None}
-    bare = frozenset(name for name in set or {} if "." not in name)
+    unqualified = frozenset(name for name in set or {} if "." not in name)
     values = [Value(key, value) for key, value in given.items()]
     values += [Value(_dotted(name), value) for name, value in (set or {}).items()]
     chosen = _checked(values, origin)
@@ -267,7 +269,7 @@ def collect(
     news = {
         k: v for k, v in chosen.items() if k not in base.chosen or v.value != base.chosen[k].value
     }
-    return Settings(_without_auto({**base.chosen, **news}), base.bare | bare)
+    return Settings(_without_auto({**base.chosen, **news}), base.unqualified | unqualified)
 
 
 def of_run(path: str | os.PathLike[str], *, below: Path | None = None) -> Settings:
@@ -384,7 +386,7 @@ def _checked_hyperparameter(models: Any, model: str, name: str, setting: Setting
 
 
 def _dotted(name: str) -> str:
-    """The full key of a bare one."""
+    """The full key of a unqualified one."""
     if "." in name:
         return name
     if name == "model":

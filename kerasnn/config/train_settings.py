@@ -18,8 +18,8 @@ class TrainSettings(TypedDict, total=False):
     series: str | Sequence[str] | None
     time: str | None
     targets: Sequence[str] | None
-    known: str | Sequence[str] | None
-    history: int | None
+    future_covariates: str | Sequence[str] | None
+    lookback: int | None
     frequency: str | None
     season: int | None
     coverage: float | None

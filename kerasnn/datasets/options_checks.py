@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from kerasnn import models
-from kerasnn.config.choice import Member
+from kerasnn.config.choice import EnsembleMember
 from kerasnn.config.config import Config
 from kerasnn.config.settings import Settings
 from kerasnn.data.schema import Schema
@@ -27,7 +27,7 @@ def check_model(settings: Settings, schema: Schema) -> None:
     """
     kinds = {column.kind for column in schema.features}
     names = [settings.model_name] if settings.names_model else []
-    for name in (*names, *(Member.read(text).model for text in settings.run.members)):
+    for name in (*names, *(EnsembleMember.read(text).model for text in settings.run.members)):
         check_kinds(models.data_of(name), kinds)
 
 

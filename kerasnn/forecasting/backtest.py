@@ -150,13 +150,13 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
     """
     horizon = config.forecast.horizon
     longest = int(fold.splits.validation.max())
-    lookback = config.forecast.history
+    lookback = config.forecast.lookback
     if candidate.long_lookback:
         lookback = far(config.forecast.season, horizon, longest)
     elif lookback + horizon > longest:
         lookback = lookback_for(config.forecast.season, horizon, longest)
     forecast = replace(
-        config.forecast, history=lookback, windows=min(config.forecast.windows, MOST_TRAINED)
+        config.forecast, lookback=lookback, windows=min(config.forecast.windows, MOST_TRAINED)
     )
     epochs = min(config.training.epochs, MOST_EPOCHS)
     config = replace(

@@ -68,7 +68,7 @@ def _claims(found: ForecastPreprocessor) -> Iterator[tuple[bool, str]]:
     yield _is_grid(grid), "the frequency"
     for size, key, name in (
         (found.season, "forecast.season", "season"),
-        (found.lookback, "forecast.history", "lookback"),
+        (found.lookback, "forecast.lookback", "lookback"),
         (found.horizon, "forecast.horizon", "horizon"),
     ):
         yield type(size) is int and size >= 1 and size in RANGES[key], f"the {name}"

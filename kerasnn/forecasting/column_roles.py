@@ -147,7 +147,12 @@ def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> C
         DataError: There is no time, or a column does not hold what it should.
     """
     targets = _targets(frame, data, options)
-    named = [*targets, *options.series, *options.known, *([options.time] if options.time else [])]
+    named = [
+        *targets,
+        *options.series,
+        *options.future_covariates,
+        *([options.time] if options.time else []),
+    ]
     for name in named:
         if name not in frame.columns:
             raise UnknownNameError("column", name, list(map(str, frame.columns)))
@@ -168,13 +173,13 @@ def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> C
     roles = ColumnRoles(
         time, options.series, targets, layouts=layouts, clock="steps" if steps else "utc"
     )
-    for name in options.known:
+    for name in options.future_covariates:
         if not _is_numeric(inferred_kinds[name], frame[name]):
             hint = "make it a number, such as 1 for yes and 0 for no"
             raise DataError(
                 "a column known ahead must be a number", location=f"column '{name}'", hint=hint
             )
-    others = [name for name in rest if name not in (time, *options.known)]
+    others = [name for name in rest if name not in (time, *options.future_covariates)]
     return _with_others(roles, frame, {name: inferred_kinds[name] for name in others}, options)
 
 
@@ -192,7 +197,12 @@ def _targets(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -
 
 def _check_apart(targets: tuple[str, ...], options: ForecastOptions) -> None:
     """No column has two roles."""
-    named = [*targets, *options.series, *options.known, *([options.time] if options.time else [])]
+    named = [
+        *targets,
+        *options.series,
+        *options.future_covariates,
+        *([options.time] if options.time else []),
+    ]
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
         hint = "name it as one of time, series, target and known"
@@ -272,7 +282,7 @@ def _with_others(
     return replace(
         roles,
         past_covariates=tuple(past),
-        future_covariates=options.known,
+        future_covariates=options.future_covariates,
         static_numbers=tuple(numbers),
         static_categories=tuple(categories),
         layouts={k: v for k, v in roles.layouts.items() if k in {*inferred_kinds, *roles.columns}},

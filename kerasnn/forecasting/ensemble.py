@@ -95,10 +95,10 @@ def member_config(member: blend.Member, config: Config) -> Config:
     )
     chosen = {k: v for k, v in asdict(config.training).items() if v != usual[k]}
     values = {**models.hyperparameters(member.name), **member.hyperparameters}
-    lookback = member.lookback or config.forecast.history
+    lookback = member.lookback or config.forecast.lookback
     return replace(
         config,
         model=ModelOptions(member.name, values),
         training=replace(training_options, **chosen),
-        forecast=replace(config.forecast, history=lookback),
+        forecast=replace(config.forecast, lookback=lookback),
     )

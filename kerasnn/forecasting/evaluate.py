@@ -87,12 +87,12 @@ def _ridge(trained_model: TrainedModel, origins: Origins) -> list[Baseline]:
     options = config.forecast
     longest = int(training_setup.splits.validation.max())
     usual = lookback_for(options.season, options.horizon, longest)
-    lookback = min(usual, options.history) if config.model.name != RIDGE else options.history
+    lookback = min(usual, options.lookback) if config.model.name != RIDGE else options.lookback
     own: Config = replace(
         config,
         model=ModelOptions(RIDGE, models.hyperparameters(RIDGE)),
         training=models.get(RIDGE).training_options,
-        forecast=replace(options, transform="none", history=lookback),
+        forecast=replace(options, transform="none", lookback=lookback),
     )
     try:
         plain = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)

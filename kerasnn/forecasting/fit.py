@@ -207,7 +207,7 @@ def refit(trained_model: TrainedModel) -> TrainedModel:
         calibration=training_setup.splits.test,
     )
     options, panel = config.forecast, training_setup.prepared.panel
-    sizes = {"lookback": options.history, "horizon": options.horizon}
+    sizes = {"lookback": options.lookback, "horizon": options.horizon}
     found = origins(panel, splits, "train", **sizes, most=options.windows)
     network = build_network(config, training_setup.preprocessor)
     _start(config, network, _arrays(training_setup.preprocessor, training_setup.prepared, found))

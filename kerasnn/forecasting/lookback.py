@@ -38,16 +38,16 @@ def decide_options(
     if not season:
         decided["forecast.season"] = season = seasonality.infer(panel.frequency, train)
     longest = max(map(len, train))
-    if not options.history:
-        decided["forecast.history"] = lookback_for(season, options.horizon, longest)
-    elif options.history + options.horizon > longest:
-        what = f"a window of {options.history:,} + {options.horizon:,} points is longer than the "
+    if not options.lookback:
+        decided["forecast.lookback"] = lookback_for(season, options.horizon, longest)
+    elif options.lookback + options.horizon > longest:
+        what = f"a window of {options.lookback:,} + {options.horizon:,} points is longer than the "
         raise ConfigError(
             f"{what}{longest:,} points of the training part",
-            location="forecast.history",
-            hint="give a shorter history or horizon",
+            location="forecast.lookback",
+            hint="give a shorter lookback or horizon",
         )
-    lookback = options.history or decided["forecast.history"]
+    lookback = options.lookback or decided["forecast.lookback"]
     if not quiet:
         _warn_of_constant(panel, splits)
         _warn_of_short(panel, splits, lookback + options.horizon)
@@ -92,15 +92,15 @@ def window_origins(
     panel: Panel, splits: Splits, options: ForecastOptions
 ) -> tuple[Origins, Origins]:
     """Of the windows to train on, and of those that pick the best epoch."""
-    sizes = {"lookback": options.history, "horizon": options.horizon}
+    sizes = {"lookback": options.lookback, "horizon": options.horizon}
     train = origins(panel, splits, "train", **sizes, most=options.windows)
     validation = origins(panel, splits, "validation", **sizes, most=MOST_VALIDATION)
     for found, what in ((train, "training"), (validation, "validation")):
         if not len(found):
             raise DataError(
-                f"no window of {options.history:,} + {options.horizon:,} points lies in the "
+                f"no window of {options.lookback:,} + {options.horizon:,} points lies in the "
                 f"{what} part",
-                hint="give a shorter history or horizon, or more data",
+                hint="give a shorter lookback or horizon, or more data",
             )
     return train, validation
 

@@ -180,7 +180,7 @@ class _Trials:
     ) -> None:
         options = config.forecast
         self.panel, self.splits, self.config = panel, splits, config
-        sizes = {"lookback": options.history, "horizon": options.horizon}
+        sizes = {"lookback": options.lookback, "horizon": options.horizon}
         # The latest comes first.
         self.folds: list[Fold] = folds(panel, splits, **sizes, count=count)[::-1]
         self.told = note
@@ -236,7 +236,7 @@ class _Trials:
         candidate, outcomes = self.done[best]
         config = configured(candidate, self.config)
         if candidate.long_lookback:
-            config = config.with_inferred({"forecast.history": self.far})
+            config = config.with_inferred({"forecast.lookback": self.far})
         return Choice(config, self.table(best), _leftover(outcomes))
 
     def _cost(self, title: str) -> float:
@@ -248,7 +248,7 @@ class _Trials:
     def far(self) -> int:
         """As far back as the training part allows."""
         options, longest = self.config.forecast, int(self.splits.validation.max())
-        return max(far(options.season, options.horizon, longest), options.history)
+        return max(far(options.season, options.horizon, longest), options.lookback)
 
     def table(self, best: str) -> tuple[Row, ...]:
         """The candidates, the best first, those that were given up last."""
@@ -278,7 +278,7 @@ class _Trials:
         outcomes = [
             averaged([found[i] for _, found in members], transform) for i in range(len(self.folds))
         ]
-        lookback = self.config.forecast.history
+        lookback = self.config.forecast.lookback
         long_lookback = any(each.long_lookback for each, _ in members) and self.far > lookback
         texts = [
             str(
@@ -307,7 +307,7 @@ def _closed(config: Config, transforms: Sequence[Transform], *, free: bool) -> l
         named = config.model.name if models.get(config.model.name).closed_form else "ridge_nlinear"
         values = dict(config.model.hyperparameters) if named == config.model.name else {}
         return [Candidate(named, values, transform) for transform in transforms]
-    may_look_far = config.origins.get("forecast.history") == "inferred"
+    may_look_far = config.origins.get("forecast.lookback") == "inferred"
     found = [Candidate("seasonal_naive", {}, transforms[0])]
     for transform in transforms:
         found.append(Candidate("seasonal_naive", {"drift": True}, transform, may_look_far))
@@ -357,7 +357,7 @@ def _fallback(config: Config, transforms: Sequence[Transform], *, free: bool) ->
 
 
 def _n_windows(panel: Panel, splits: Splits, config: Config) -> int:
-    sizes = {"lookback": config.forecast.history, "horizon": config.forecast.horizon}
+    sizes = {"lookback": config.forecast.lookback, "horizon": config.forecast.horizon}
     return len(origins(panel, splits, "train", **sizes))
 
 

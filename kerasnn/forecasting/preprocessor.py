@@ -156,7 +156,7 @@ class ForecastPreprocessor:
             roles,
             panel.frequency,
             options.season,
-            options.history,
+            options.lookback,
             options.horizon,
             transform,
             calendar.cycles_for(panel.frequency, longest),

@@ -66,7 +66,7 @@ def resumed_settings(
     if config is None:
         return before
     now = config if isinstance(config, Settings) else collect(config=config)
-    return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
+    return Settings({**before.chosen, **now.chosen}, before.unqualified | now.unqualified)
 
 
 def _folder_of(run: str | os.PathLike[str]) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from kerasnn import models
-from kerasnn.config.choice import Choice, Member
+from kerasnn.config.choice import Choice, EnsembleMember
 from kerasnn.config.config import DEFAULT_PROFILE, Config
 from kerasnn.config.settings import Settings
 from kerasnn.data.columns.values import as_texts
@@ -34,7 +34,7 @@ def resolve(
         given: Parts that have rows of their own, ``validation`` and ``test``.
     """
     if settings.run.members and not settings.names_model:
-        first = Member.read(settings.run.members[0])
+        first = EnsembleMember.read(settings.run.members[0])
         settings = settings.with_inferred(
             {"model.name": first.model, "model.profile": first.profile}
         )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from kerasnn.config.choice import Choice, Member
+from kerasnn.config.choice import Choice, EnsembleMember
 from kerasnn.errors import quantity
 from kerasnn.selection.cost_model import COSTS, START_S, Cost, Machine, show_duration
 from kerasnn.signature import Kind
@@ -94,7 +94,7 @@ class Plan:
         most_rows: Of more, the next plan is better; 0 where there is no such limit.
     """
 
-    members: tuple[Member, ...]
+    members: tuple[EnsembleMember, ...]
     least: float = 1.0
     most_rows: int = 0
 
@@ -105,27 +105,45 @@ SMALL_TABLE = 2_500
 # For tables, the best first.
 PLANS = (
     Plan(
-        (Member("realmlp"), Member("tabm"), Member("tabpack", "small"), Member("linear")),
+        (
+            EnsembleMember("realmlp"),
+            EnsembleMember("tabm"),
+            EnsembleMember("tabpack", "small"),
+            EnsembleMember("linear"),
+        ),
         most_rows=SMALL_TABLE,
     ),
-    Plan((Member("realmlp"), Member("tabm"), Member("realmlp"), Member("tabm"))),
-    Plan((Member("realmlp"), Member("tabm"))),
-    Plan((Member("realmlp"), Member("tabm", "small"), Member("tabpack", "small"))),
-    Plan((Member("realmlp"), Member("tabm", "small"))),
-    Plan((Member("realmlp"),), least=0.25),
-    Plan((Member("realmlp", "small"),), least=0.25),
-    Plan((Member("mlp"),), least=0.0),
+    Plan(
+        (
+            EnsembleMember("realmlp"),
+            EnsembleMember("tabm"),
+            EnsembleMember("realmlp"),
+            EnsembleMember("tabm"),
+        )
+    ),
+    Plan((EnsembleMember("realmlp"), EnsembleMember("tabm"))),
+    Plan(
+        (
+            EnsembleMember("realmlp"),
+            EnsembleMember("tabm", "small"),
+            EnsembleMember("tabpack", "small"),
+        )
+    ),
+    Plan((EnsembleMember("realmlp"), EnsembleMember("tabm", "small"))),
+    Plan((EnsembleMember("realmlp"),), least=0.25),
+    Plan((EnsembleMember("realmlp", "small"),), least=0.25),
+    Plan((EnsembleMember("mlp"),), least=0.0),
 )
 # For tables with texts. N-grams say most of what long texts say and little else, networks for tables
 # the other way round: of reviews with five columns, the average is better than each.
-_BAG = Member("bag_of_ngrams")
+_BAG = EnsembleMember("bag_of_ngrams")
 TEXT_PLANS = (
-    Plan((_BAG, Member("realmlp"), Member("tabm", "small"))),
-    Plan((_BAG, Member("tabm", "small"))),
+    Plan((_BAG, EnsembleMember("realmlp"), EnsembleMember("tabm", "small"))),
+    Plan((_BAG, EnsembleMember("tabm", "small"))),
     Plan((_BAG,), least=0.0),
 )
-WIDE_TEXT_PLANS = (Plan((_BAG, Member("mlp"))), Plan((_BAG,), least=0.0))
-WIDE_PLANS = (Plan((Member("mlp"),), least=0.0),)
+WIDE_TEXT_PLANS = (Plan((_BAG, EnsembleMember("mlp"))), Plan((_BAG,), least=0.0))
+WIDE_PLANS = (Plan((EnsembleMember("mlp"),), least=0.0),)
 
 
 def choose_by_kinds(kinds: Iterable[Kind], n_rows: int) -> Choice | None:
@@ -143,14 +161,14 @@ def choose_by_kinds(kinds: Iterable[Kind], n_rows: int) -> Choice | None:
         return None
     for kind, model in DEFAULTS.items():
         if kind in found:
-            return Choice((Member(model),), f"{model}: there are {kind}s")
+            return Choice((EnsembleMember(model),), f"{model}: there are {kind}s")
     if not found & {"series", "sound"}:
         return None
     what = "series" if "series" in found else "sounds"
     few = n_rows < FEW_SERIES
     model = "minirocket" if few else "lite_time"
     told = f"{n_rows:,} {what}, {'fewer than' if few else 'no fewer than'} {FEW_SERIES:,}"
-    return Choice((Member(model),), f"{model}: {told}")
+    return Choice((EnsembleMember(model),), f"{model}: {told}")
 
 
 def choose(
@@ -193,18 +211,18 @@ def _plans(table_stats: TableStats) -> tuple[Plan, ...]:
     return tuple(each for each in PLANS if not 0 < each.most_rows < table_stats.n_rows)
 
 
-def _members(plan: Plan, ensemble: int, profile: str | None) -> tuple[Member, ...]:
+def _members(plan: Plan, ensemble: int, profile: str | None) -> tuple[EnsembleMember, ...]:
     """Of a plan, as many and of the size that somebody chose."""
     found = islice(cycle(plan.members), ensemble or len(plan.members))
-    return tuple(Member(each.model, profile or each.profile) for each in found)
+    return tuple(EnsembleMember(each.model, profile or each.profile) for each in found)
 
 
-def _cost(member: Member) -> Cost:
+def _cost(member: EnsembleMember) -> Cost:
     return COSTS.get(member, COSTS[member.model, "default"])
 
 
 def _seconds(
-    members: tuple[Member, ...], table_stats: TableStats, machine: Machine, epochs: int = 0
+    members: tuple[EnsembleMember, ...], table_stats: TableStats, machine: Machine, epochs: int = 0
 ) -> float:
     return sum(
         _cost(member).seconds(
@@ -220,7 +238,7 @@ def _seconds(
 
 
 def _affordable_share(
-    members: tuple[Member, ...], table_stats: TableStats, machine: Machine
+    members: tuple[EnsembleMember, ...], table_stats: TableStats, machine: Machine
 ) -> float:
     """Of the usual epochs; 1 where there is time for all."""
     needed, fixed = _seconds(members, table_stats, machine), START_S * len(members)
@@ -229,7 +247,7 @@ def _affordable_share(
     return max(0.0, table_stats.budget_s - fixed) / (needed - fixed)
 
 
-def _named(members: tuple[Member, ...], epochs: int) -> str:
+def _named(members: tuple[EnsembleMember, ...], epochs: int) -> str:
     """The networks, what is done with them, and for how long if that is less than usual."""
     kinds = list(dict.fromkeys(members))
     *first, last = (
@@ -243,7 +261,7 @@ def _named(members: tuple[Member, ...], epochs: int) -> str:
 
 
 def _told(
-    members: tuple[Member, ...], epochs: int, table_stats: TableStats, machine: Machine
+    members: tuple[EnsembleMember, ...], epochs: int, table_stats: TableStats, machine: Machine
 ) -> str:
     """What the choice goes by."""
     columns = table_stats.n_numbers + len(table_stats.category_sizes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kerasnn import models
-from kerasnn.config.choice import Choice, Member
+from kerasnn.config.choice import Choice, EnsembleMember
 from kerasnn.config.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.errors import ConfigError, UnknownNameError
 from kerasnn.models.tabular import average
@@ -65,11 +65,11 @@ def check(settings: Settings) -> None:
             "an average is made of networks that are trained one by one",
             hint="choose their model, and set `run.ensemble` to how many there are",
         )
-    kinds = [Member.read(text) for text in settings.run.members]
+    kinds = [EnsembleMember.read(text) for text in settings.run.members]
     for kind in kinds:
         average.members_of(kind.model)
         _profile(*kind)
-    own = Member(name, settings.profile)
+    own = EnsembleMember(name, settings.profile)
     if kinds and settings.names_model and own not in kinds:
         raise ConfigError(
             f"the model '{own}' is not one of `run.members`: {', '.join(map(str, kinds))}",
@@ -100,7 +100,7 @@ def lighter(config: Config, table: Table) -> Config | None:
     name = LIGHTER.get(config.model.name)
     if config.choice is None or name is None:
         return None
-    kind = Member(name)
+    kind = EnsembleMember(name)
     reason = f"{name}: {config.model.name} does not fit into memory"
     other = replace(_configuration(config, kind, 0), run=config.run, choice=Choice((kind,), reason))
     return adapt(other, table.rows("train"), table.rows("validation"), table.schema)
@@ -130,20 +130,20 @@ def wanted_options(
     return found
 
 
-def _kinds(config: Config) -> list[Member]:
+def _kinds(config: Config) -> list[EnsembleMember]:
     """Model and profile of each network."""
     options = config.run
-    named = [Member.read(text) for text in options.members]
-    several = named or [Member(config.model.name, config.model.profile)]
+    named = [EnsembleMember.read(text) for text in options.members]
+    several = named or [EnsembleMember(config.model.name, config.model.profile)]
     return list(islice(cycle(several), options.ensemble or len(several)))
 
 
-def _configuration(config: Config, kind: Member, number: int) -> Config:
+def _configuration(config: Config, kind: EnsembleMember, number: int) -> Config:
     """Of one network, whose model may be another than the run's."""
     run = replace(
         config.run, seed=seed_of(config.run.seed, number), ensemble=1, members=(), output=None
     )
-    own = Member(config.model.name, config.model.profile)
+    own = EnsembleMember(config.model.name, config.model.profile)
     if kind == own:
         return replace(config, run=run)
     (training_options, preprocessing), values = _prescribed(*kind), _values(*kind)

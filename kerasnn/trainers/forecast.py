@@ -177,7 +177,7 @@ def _begin(folder: RunFolder, config: Config, table: SeriesTable, choice: Choice
     folder.write_config(config)
     split = table.split().to_csv(index=False).encode()
     folder.write(SPLIT, gzip.compress(split, mtime=0))
-    holdout = table.holdout(config.forecast.history)
+    holdout = table.holdout(config.forecast.lookback)
     folder.write(HOLDOUT, holdout.to_parquet(index=False))
 
 

@@ -86,8 +86,8 @@ def train(
         series: Columns that name the series of a row, where each row is a point in time.
         time: Column of the time, by which the points of a series are ordered.
         targets: Columns to forecast together, in place of the one target.
-        known: Columns of numbers that are known ahead too, such as holidays.
-        history: Points in time to look back; by the horizon and the season if None.
+        future_covariates: Columns of numbers that are known ahead too, such as holidays.
+        lookback: Points in time to look back; by the horizon and the season if None.
         frequency: Distance of the points in time, such as ``h``, ``W`` or ``MS``; found if None.
         season: Points in time of a season; found if None.
         coverage: Share of future values that the intervals are to hold, in (0, 1).
@@ -123,8 +123,8 @@ def train(
             "forecast.time": settings.get("time"),
             "forecast.horizon": horizon,
             "forecast.targets": settings.get("targets"),
-            "forecast.known": settings.get("known"),
-            "forecast.history": settings.get("history"),
+            "forecast.future_covariates": settings.get("future_covariates"),
+            "forecast.lookback": settings.get("lookback"),
             "forecast.frequency": settings.get("frequency"),
             "forecast.season": settings.get("season"),
             "forecast.coverage": settings.get("coverage"),
@@ -259,7 +259,7 @@ def _check_no_forecast(settings: Settings) -> None:
     options, plain = settings.forecast, ForecastOptions()
     wanted = [
         f"`forecast.{name}`"
-        for name in ("targets", "known", "history", "frequency", "season")
+        for name in ("targets", "future_covariates", "lookback", "frequency", "season")
         if getattr(options, name) != getattr(plain, name)
     ]
     if settings.data.task == "forecast":

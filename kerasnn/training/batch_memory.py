@@ -89,7 +89,7 @@ def require_weights(
         return
     with keras.StatelessScope(initialize_variables=False):
         size = _BYTES * COPIES_OF_WEIGHTS * _numbers(build())
-    hint = "choose a smaller model, history or horizon"
+    hint = "choose a smaller model, lookback or horizon"
     memory.require(size, "the weights of the network", hint=hint)
 
 

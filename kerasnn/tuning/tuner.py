@@ -182,7 +182,7 @@ def _resumed(run: str | os.PathLike[str], now: Settings) -> Settings:
     if kind_of(path, below=Path(run)) is None:
         raise ConfigError(f"no search in '{run}'", hint="give the folder of a search")
     before = of_run(path, below=Path(run))
-    return Settings({**before.chosen, **now.chosen}, before.bare | now.bare)
+    return Settings({**before.chosen, **now.chosen}, before.unqualified | now.unqualified)
 
 
 def _checked(settings: Settings) -> Settings:

@@ -11,7 +11,7 @@ from bad_inputs.rows import read_rows
 
 N = 80
 TINY = ("--model", "nlinear", "--epochs", "1", "--no-baselines", "--set", "transform=none")
-ARGUMENTS = ("--target", "sales", "--horizon", "4", "--history", "8")
+ARGUMENTS = ("--target", "sales", "--horizon", "4", "--lookback", "8")
 
 Change = Callable[[pd.DataFrame], Any]
 

@@ -55,7 +55,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *ARGUMENTS,
         "--series",
         "shop",
-        "--known",
+        "--future-covariates",
         "holiday",
         "--output",
         folder / "run",

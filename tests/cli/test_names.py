@@ -59,6 +59,8 @@ def complete(words: str, folder: Path) -> list[str]:
         ("--label", "--target"),
         ("--random-state", "--seed"),
         ("--prediction_length", "--horizon"),
+        ("--history", "--lookback"),
+        ("--known", "--future-covariates"),
         ("--optimizer", "--set training.optimizer=…"),
         ("--weight_decay", "--set training.weight_decay=…"),
         ("--lr-scheduler", "--set training.schedule=…"),
@@ -146,7 +148,10 @@ def test_tensorflow_is_quiet_in_python(tmp_path: Path) -> None:
         ("--target y --drop c", "unknown column 'c' – choose from a, b, y"),
         ("--target y --split group:id", "unknown split column 'id' – choose from a, b, y"),
         ("--target y --series id", "unknown column 'id' (t.csv) – choose from a, b, y"),
-        ("--target y --horizon 3 --known c", "unknown column 'c' – choose from a, b, y"),
+        (
+            "--target y --horizon 3 --future-covariates c",
+            "unknown column 'c' – choose from a, b, y",
+        ),
         ("--target y --model mlp --set widht=3", "unknown key 'widht' – did you mean 'width'?"),
     ],
 )

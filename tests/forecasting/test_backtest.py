@@ -91,7 +91,7 @@ def test_a_fold_sees_nothing_behind_its_cut() -> None:
 
 
 def test_series_that_are_too_short_have_no_fold() -> None:
-    panel, splits, _ = given(table(30), forecast__season=1, forecast__history=4)
+    panel, splits, _ = given(table(30), forecast__season=1, forecast__lookback=4)
     assert folds(panel, splits, lookback=4, horizon=25, count=3) == []
 
 

@@ -94,20 +94,20 @@ def test_the_history_is_whole_seasons_within_half_of_the_data() -> None:
 
 def test_season_and_history_are_inferred_from_the_training_part() -> None:
     _, _, config = prepared()
-    assert (config.forecast.season, config.forecast.history) == (12, 48)
+    assert (config.forecast.season, config.forecast.lookback) == (12, 48)
     assert config.origins["forecast.season"] == "inferred"
 
 
 def test_a_chosen_history_must_leave_a_window() -> None:
     with pytest.raises(ConfigError, match=r"window of 110 \+ 6 points is longer than the 112"):
-        prepared(forecast__history=110)
+        prepared(forecast__lookback=110)
 
 
 def test_short_series_are_forecast_but_not_learned_from() -> None:
     frame = table()
     short = frame[frame.s == "s1"].tail(60).assign(s="late")
     with pytest.warns(KerasnnWarning, match="shorter than a window of 54 points: 'late'"):
-        panel, parts, config = prepared(pd.concat([frame, short]), forecast__history=48)
+        panel, parts, config = prepared(pd.concat([frame, short]), forecast__lookback=48)
     training_setup = learning.prepare(panel, parts, config)
     made = learning.fit_network(training_setup, config).forecaster.forecasts(
         panel, training_setup.origins("test")

@@ -30,7 +30,7 @@ from kerasnn.runs.forecast import ForecastRun
 HORIZON, HISTORY = 4, 14
 TINY: dict[str, Any] = {
     "model": "nlinear",
-    "history": HISTORY,
+    "lookback": HISTORY,
     "set": {"epochs": 1, "transform": "none"},
     "baselines": False,
 }
@@ -58,7 +58,12 @@ def table(n_points: int = 120) -> pd.DataFrame:
 
 
 def trained(data: Any = None, **options: Any) -> ForecastRun:
-    given = {"target": "sales", "series": "shop", "known": ["holiday"], "horizon": HORIZON}
+    given = {
+        "target": "sales",
+        "series": "shop",
+        "future_covariates": ["holiday"],
+        "horizon": HORIZON,
+    }
     frame = table() if data is None else data
     run = kerasnn.train(frame, **{**given, **TINY, **options})
     assert isinstance(run, ForecastRun)
@@ -166,7 +171,7 @@ def test_series_that_end_at_different_times_are_told(run: ForecastRun) -> None:
 
 
 def test_several_targets_have_a_column_each() -> None:
-    run = trained(target=None, targets=["sales", "visitors"], known=None)
+    run = trained(target=None, targets=["sales", "visitors"], future_covariates=None)
     result = run.predict(table())
     assert plain(result) == ["shop", "day", "prediction:sales", "prediction:visitors"]
     assert "quantile:0.9:visitors" in result
@@ -385,7 +390,7 @@ def test_the_page_s_example_runs(folder: Path, tmp_path: Path, monkeypatch: Any)
 
 
 def test_exports_hold_the_logarithm_and_the_intervals(tmp_path: Path) -> None:
-    run = trained(set={"epochs": 1, "transform": "log"}, known=None)
+    run = trained(set={"epochs": 1, "transform": "log"}, future_covariates=None)
     offsets = np.stack([np.full((HORIZON, 1), size) for size in (-0.5, 0.0, 0.25)])
     forecaster = run.forecaster.with_intervals(Intervals(levels_for(0.8), offsets))
     panel = forecaster.panel(table())
@@ -402,7 +407,7 @@ def test_the_commands_forecast(tmp_path: Path) -> None:
     table().drop(columns="holiday").to_csv(tmp_path / "sales.csv", index=False)
     runner = CliRunner()
     arguments = ["train", "sales.csv", "--target", "sales", "--series", "shop", "--horizon", "4"]
-    arguments += ["--time", "day", "--history", "14", "--model", "nlinear", "--epochs", "1"]
+    arguments += ["--time", "day", "--lookback", "14", "--model", "nlinear", "--epochs", "1"]
     here = os.getcwd()
     os.chdir(tmp_path)
     try:

@@ -186,7 +186,7 @@ def test_columns_find_their_roles() -> None:
             for shop, town, area in (("a", "Rome", 10.0), ("b", "Bonn", 20.0))
         ]
     )
-    panel = panel_of(frame, series=("shop",), known=("holiday",))
+    panel = panel_of(frame, series=("shop",), future_covariates=("holiday",))
     found = panel.roles
     with pytest.warns(KerasnnWarning, match="can't help a forecast are left out: 'comment' –"):
         column_roles.warn_of_unused(read(frame).frame, found, DataOptions(target="y"))
@@ -273,7 +273,7 @@ def test_a_repeated_time_names_both_rows_and_the_column_that_tells_them_apart() 
 def test_a_role_is_given_once() -> None:
     frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=6), "y": range(6)})
     with pytest.raises(ConfigError, match="column 'y' has two roles"):
-        panel_of(frame, known=("y",))
+        panel_of(frame, future_covariates=("y",))
     with pytest.raises(UnknownNameError, match=r"unknown column 'dya'.*did you mean 'day'"):
         panel_of(frame, time="dya")
 

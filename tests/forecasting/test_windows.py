@@ -53,8 +53,8 @@ def fitted(frame: pd.DataFrame, **options: Any) -> tuple[Panel, Splits, Forecast
     chosen = ForecastOptions(
         season=7,
         series=("shop",),
-        known=("holiday",),
-        history=HISTORY,
+        future_covariates=("holiday",),
+        lookback=HISTORY,
         horizon=HORIZON,
         **{"transform": "none", **options},
     )
@@ -224,7 +224,7 @@ def test_a_constant_series_is_told_and_finite() -> None:
     frame.loc[frame.shop == "b", "sales"] = 4.0
     panel, parts, preprocessor = fitted(frame)
     with pytest.warns(KerasnnWarning, match="never changes in training: 'b'"):
-        decide_options(ForecastOptions(season=7, history=HISTORY, horizon=HORIZON), panel, parts)
+        decide_options(ForecastOptions(season=7, lookback=HISTORY, horizon=HORIZON), panel, parts)
     inputs = preprocessor.inputs(preprocessor.prepare(panel), Origins(np.array([1]), np.array([9])))
     assert (inputs["past"][:] == 0).all()
 

@@ -25,7 +25,7 @@ def too_large(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def check(config: Any, preprocessor: Any) -> Any:
         if config.model.name in names:
-            raise ResourceError(WHAT, hint="choose a smaller model, history or horizon")
+            raise ResourceError(WHAT, hint="choose a smaller model, lookback or horizon")
         return build(config, preprocessor)
 
     monkeypatch.setattr(learning, "build_network", check)

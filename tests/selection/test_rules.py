@@ -13,7 +13,7 @@ from click.testing import CliRunner
 import kerasnn
 from kerasnn import models
 from kerasnn.cli.main import commands
-from kerasnn.config.choice import Choice, Member
+from kerasnn.config.choice import Choice, EnsembleMember
 from kerasnn.config.settings import collect
 from kerasnn.data.schema import Column, Schema, Target
 from kerasnn.errors import ConfigError
@@ -45,7 +45,7 @@ def table(n_rows: int = 60) -> pd.DataFrame:
 def test_the_first_kind_tells(
     kinds: tuple[Kind, ...], n_rows: int, model: str, reason: str
 ) -> None:
-    assert choose_by_kinds(kinds, n_rows) == Choice((Member(model),), f"{model}: {reason}")
+    assert choose_by_kinds(kinds, n_rows) == Choice((EnsembleMember(model),), f"{model}: {reason}")
     assert choose_by_kinds(("number", "category"), n_rows) is None
 
 
@@ -125,17 +125,19 @@ def test_number_of_networks_and_profile_are_obeyed() -> None:
     assert [member.model for member in chosen.members] == ["realmlp", "tabm", "realmlp"]
     assert "realmlp and tabm, 3 networks averaged: " in chosen.reason
     (alone,) = choose(table_stats, TWO, ensemble=1).members
-    assert alone == Member("realmlp")
+    assert alone == EnsembleMember("realmlp")
     small = choose(table_stats, TWO, profile="small")
     assert {member.profile for member in small.members} == {"small"}
-    assert choose(table_stats, TWO, fits=lambda model: model == "mlp").members == (Member("mlp"),)
+    assert choose(table_stats, TWO, fits=lambda model: model == "mlp").members == (
+        EnsembleMember("mlp"),
+    )
 
 
 def test_plans_and_costs_name_what_there_is() -> None:
     for member in {*COSTS, *(m for plan in (*PLANS, *WIDE_PLANS) for m in plan.members)}:
         model, profile = member
         assert profile in ("default", *models.get(model).profiles)
-        assert Member(model, profile) in COSTS
+        assert EnsembleMember(model, profile) in COSTS
 
 
 def schema_of(frame: pd.DataFrame) -> Schema:

@@ -12,7 +12,7 @@ import pytest
 
 import kerasnn
 from kerasnn import models
-from kerasnn.config.choice import Choice, Member
+from kerasnn.config.choice import Choice, EnsembleMember
 from kerasnn.config.settings import collect
 from kerasnn.data.schema import Column, Schema, Target
 from kerasnn.selection import resolve as choosing
@@ -22,7 +22,7 @@ from kerasnn.trainers.ensemble import _weigh
 from kerasnn.training.engine import Arrays
 
 TWO = Machine(cores=2)
-BAG = Member("bag_of_ngrams")
+BAG = EnsembleMember("bag_of_ngrams")
 SCHEMA = Schema(
     (Column("a", "number"), Column("b", "category"), Column("note", "text")),
     Target("y", "binary", ("no", "yes")),
