@@ -23,7 +23,7 @@ from statistics import mean, stdev
 
 from tabular_quality import VALUES, columns_of, cut
 
-TABM = {"pack": 16, "width": 192, "depth": 2}
+TABM = {"n_members": 16, "width": 192, "depth": 2}
 
 
 def main() -> None:
@@ -224,7 +224,7 @@ def their_tabm(columns, truth, seed, is_class):
         num_embeddings=PiecewiseLinearEmbeddings(
             compute_bins(x["train"], n_bins=48), 16, activation=False, version="B"
         ),
-        k=TABM["pack"],
+        k=TABM["n_members"],
         d_block=TABM["width"],
         n_blocks=TABM["depth"],
     )

@@ -1,7 +1,7 @@
 """Forecasts of ETTh1 by the protocol of the papers, model by model.
 
     python benchmarks/forecast_etth1.py ETTh1.csv [--models dlinear,patchtst] [--horizons 96,336]
-        [--blend dlinear,patchtst] [--seed 0] > benchmarks/results/forecast_etth1.txt
+        [--ensemble dlinear,patchtst] [--seed 0] > benchmarks/results/forecast_etth1.txt
 
 All seven columns are forecast together from 336 hours: 12 months of 30 days to train on, 4 to
 validate, 4 to test, standardised by the first. Every window of the test part counts, at stride 1;
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--models", default="seasonal_naive,ridge_nlinear,dlinear,nlinear")
     parser.add_argument("--horizons", default="96,336")
-    parser.add_argument("--blend", default="")
+    parser.add_argument("--ensemble", default="")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE of each model")
     arguments = parser.parse_args()
@@ -49,8 +49,8 @@ def main() -> None:
         trained: dict[str, Any] = {}
         for name in filter(None, arguments.models.split(",")):
             trained[name] = learn(name, parts, horizon, arguments.seed, settings)
-        if arguments.blend:
-            blended(arguments.blend, trained, parts, horizon)
+        if arguments.ensemble:
+            ensemble(arguments.ensemble, trained, parts, horizon)
 
 
 def standardised(path: Path) -> NDArray[Any]:
@@ -130,17 +130,17 @@ def train(
     return fitted.progress.epoch
 
 
-def blended(names: str, trained: dict[str, Any], parts: Any, horizon: int) -> None:
+def ensemble(names: str, trained: dict[str, Any], parts: Any, horizon: int) -> None:
     """The average of trained models, as one network."""
     from kerasnn import models
-    from kerasnn.models.forecasting.blend import fill
+    from kerasnn.models.forecasting.forecast_ensemble import fill
     from kerasnn.signature import Signature
 
     began = time.perf_counter()
     signature = Signature.forecast(HISTORY, horizon, targets=7, season=24)
-    network = models.build("blend", signature, members=names)
+    network = models.build("forecast_ensemble", signature, members=names)
     fill(network, {name: trained[name] for name in names.split(",")})
-    report(f"blend {names}", network, parts[2], horizon, 0, time.perf_counter() - began)
+    report(f"ensemble {names}", network, parts[2], horizon, 0, time.perf_counter() - began)
 
 
 def report(

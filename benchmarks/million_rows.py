@@ -92,7 +92,7 @@ def trained(way, x, y, count, epochs):
     import keras
 
     from kerasnn import models
-    from kerasnn.layers.members import taught
+    from kerasnn.layers.members import member_model
     from kerasnn.signature import Signature
 
     name, _, how = way.partition(" ")
@@ -102,7 +102,7 @@ def trained(way, x, y, count, epochs):
     network = models.build(name, Signature.table(numbers=FEATURES, classes=2), **sizes)
     run = compiled if how == "kerasnn" else fitted
     first, later = run(
-        keras, network, taught(network), entry.training_options, x[:count], y[:count], epochs
+        keras, network, member_model(network), entry.training_options, x[:count], y[:count], epochs
     )
     scores = network.predict({"numbers": x[count:]}, batch_size=8192, verbose=0)[:, 0]
     return {"seconds": first + later, "rows_per_s": count * epochs / later}, scores

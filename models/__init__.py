@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from kerasnn.models.descriptions import Description
     from kerasnn.models.forecasting.arx import arx
-    from kerasnn.models.forecasting.blend import blend
     from kerasnn.models.forecasting.dlinear import dlinear
+    from kerasnn.models.forecasting.forecast_ensemble import forecast_ensemble
     from kerasnn.models.forecasting.nbeats import nbeats
     from kerasnn.models.forecasting.nhits import nhits
     from kerasnn.models.forecasting.nlinear import nlinear
@@ -69,8 +69,8 @@ if TYPE_CHECKING:
     from kerasnn.models.sequence.tcn import tcn
     from kerasnn.models.sequence.textcnn import textcnn
     from kerasnn.models.sequence.transformer import transformer
-    from kerasnn.models.tabular.average import average
     from kerasnn.models.tabular.dcnv2 import dcnv2
+    from kerasnn.models.tabular.ensemble import ensemble
     from kerasnn.models.tabular.ft_transformer import ft_transformer
     from kerasnn.models.tabular.linear import linear
     from kerasnn.models.tabular.mlp import mlp
@@ -91,14 +91,17 @@ _ZOO = {
         "image.airbench",
         "whitened patches, then fast convolutions; the default for images",
     ),
-    "average": ("tabular.average", "the mean of networks that were trained one by one"),
+    "ensemble": ("tabular.ensemble", "the weighted mean of networks that were trained one by one"),
     "bag_of_ngrams": ("text.bag_of_ngrams", "a linear model of n-grams; the default for texts"),
     "bilstm": ("sequence.bilstm", "long short-term memory in both directions"),
     "arx": (
         "forecasting.arx",
         "linear regression on the past and all that is known, solved",
     ),
-    "blend": ("forecasting.blend", "the mean of forecasts by several models"),
+    "forecast_ensemble": (
+        "forecasting.forecast_ensemble",
+        "the mean of forecasts by several models",
+    ),
     "cnn": ("image.cnn", "plain convolutions and pooling"),
     "convnext": ("image.convnext", "patches, depthwise convolutions, layer normalization"),
     "dcnv2": ("tabular.dcnv2", "explicit products of features beside a perceptron"),
@@ -184,10 +187,8 @@ __all__ = [
     "Entry",
     "airbench",
     "arx",
-    "average",
     "bag_of_ngrams",
     "bilstm",
-    "blend",
     "build",
     "check_hyperparameters",
     "cnn",
@@ -196,8 +197,10 @@ __all__ = [
     "dcnv2",
     "describe",
     "dlinear",
+    "ensemble",
     "fasttext",
     "fcn",
+    "forecast_ensemble",
     "ft_transformer",
     "get",
     "gru",
@@ -242,24 +245,25 @@ class Entry:
     """A model of the zoo.
 
     Args:
-        name: As in its paper, lower case.
-        data: What it is made for. A model for images needs one, beside which there may be a table;
+        name: Name as in the paper, in lower case.
+        data: Kind of data. A model for images needs one, and may take a table too;
             one for tables takes the pixels of an image as so many numbers.
         factory: Takes a `Signature` and hyper-parameters, returns an uncompiled ``keras.Model``.
-        training_options: How it wants to be trained.
-        preprocessing: How it wants its columns.
-        summary: One line.
-        reference: Where it comes from.
+        training_options: Defaults of the training options.
+        preprocessing: Defaults of the preprocessing options.
+        summary: One line about the model.
+        reference: Publication that describes the model.
         initialize: Gives a fresh network first weights that come from training rows, where the
             model has such: called with the network, its inputs by name, the target as the network
             learns it, and a seed.
-        closed_form: Whether `initialize` solves for the weights, and no step of a gradient is
+        closed_form: True if `initialize` solves for the weights and no gradient step is
             taken.
         reducible: Name of the hyper-parameter that the seconds of a closed form are about
             proportional to, and the smallest value that lack of time or memory chooses.
-        transforms: From a number of training rows to how many rows `initialize` computes features
+        transforms: Function from the number of training rows to the number of rows that
+            `initialize` computes features
             of, of a closed form.
-        refit: Whether it is trained again in the end, on the validation rows too, for as many
+        refit: True to train it again in the end, on the validation rows too, for as many
             epochs as were best.
         load_weights: Gives a fresh network the weights of a file, where the model takes one: called
             with the network, the path and the hyper-parameters.
@@ -270,7 +274,7 @@ class Entry:
         profiles: Other sizes of it by name, such as ``small``: hyper-parameters, and keys of the
             configuration such as ``training.epochs``, that differ from the defaults.
         regression: Keys of the configuration whose values differ where a number is to be predicted.
-        search: Where tuning looks for each hyper-parameter or key, as text such as
+        search: Search space of each hyper-parameter or key, as text such as
             ``log [0.001, 0.1]``, ``int [1, 4]`` or ``{relu, silu}``; see `kerasnn.tuning.spaces`.
     """
 
@@ -379,8 +383,8 @@ def check_hyperparameters(name: str, values: Mapping[str, Any]) -> dict[str, Any
     """The values in the types that the factory takes, within their ranges.
 
     Args:
-        name: Of the model.
-        values: Of the types themselves, or texts that spell them, such as ``"128"``.
+        name: Name of the model.
+        values: Values by name, or their texts, such as ``"128"``.
 
     Raises:
         UnknownNameError: There is no such model or hyper-parameter or choice.
@@ -407,8 +411,8 @@ def build(name: str, signature: Signature, **values: Any) -> keras.Model:
     """A new, uncompiled network.
 
     Args:
-        name: Of the model.
-        signature: What goes in and what must come out.
+        name: Name of the model.
+        signature: Description of the inputs and the output.
         **values: Hyper-parameters that differ from the defaults.
 
     Raises:
@@ -459,8 +463,8 @@ def describe(name: str, signature: Signature, **values: Any) -> Description:
     """Size and layers of a network.
 
     Args:
-        name: Of the model.
-        signature: What goes in and what must come out.
+        name: Name of the model.
+        signature: Description of the inputs and the output.
         **values: Hyper-parameters that differ from the defaults.
 
     Raises:

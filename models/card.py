@@ -16,7 +16,7 @@ class Size:
     """A network for one table.
 
     Args:
-        table: What the table is called.
+        table: Name of the table.
         features: Columns that the network sees.
         outputs: Units of the output: one a class, or one.
         parameters: Trainable numbers.
@@ -34,8 +34,10 @@ class Card:
 
     Args:
         hyperparameters: All of them, with their defaults.
-        training_options: What the model changes of the defaults of training.
-        preprocessing: What it changes of the defaults of preprocessing.
+        training_options: Training options of the model; those that differ from the defaults are
+            shown.
+        preprocessing: Preprocessing options of the model; those that differ from the defaults are
+            shown.
         profiles: Other sizes of it by name, each with what it changes of the above.
     """
 
@@ -96,7 +98,7 @@ def measure(name: str, data: str | os.PathLike[str], *, target: str) -> Size:
     """Build a model with its defaults for a table, and count.
 
     Args:
-        name: Of a model of the zoo.
+        name: Name of a model of the zoo.
         data: File of the table.
         target: Column to be predicted.
     """

@@ -15,9 +15,9 @@ class LayerRow:
     """A layer, or an operation of the graph.
 
     Args:
-        name: In the network.
+        name: Name of the layer.
         kind: Class, such as ``Dense``.
-        shape: Of its output, without the batch.
+        shape: Shape of the output without the batch axis.
         parameters: Trainable numbers.
     """
 
@@ -32,9 +32,9 @@ class Description:
     """Size and layers of a network.
 
     Args:
-        name: Of the network.
+        name: Name of the network.
         parameters: Trainable numbers.
-        layers: In the order of computation.
+        layers: Descriptions of the layers in the order of computation.
     """
 
     name: str

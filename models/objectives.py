@@ -20,7 +20,7 @@ class QuantileLoss(keras.losses.Loss):  # type: ignore[misc]
 
     Args:
         quantiles: Levels in (0, 1), ascending.
-        reduction: How Keras reduces the losses of a batch.
+        reduction: Reduction of the losses of a batch, as in Keras.
         name: Name of the loss.
 
     Shape:

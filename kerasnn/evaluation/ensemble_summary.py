@@ -13,7 +13,7 @@ MAX_SHOWN = 16
 
 
 @dataclass(frozen=True)
-class Member:
+class MemberSummary:
     """A network of an average.
 
     Args:
@@ -49,13 +49,13 @@ class EnsembleSummary:
 
     metric: str
     value: float
-    members: tuple[Member, ...]
+    members: tuple[MemberSummary, ...]
 
     @property
     def title(self) -> str:
         """What is in the average, with how many there are.
 
-        >>> two = (Member("mlp", 0, 0.5, 1.0, 1, 1, 1.0), Member("mlp", 7, 0.5, 1.0, 1, 1, 1.0))
+        >>> two = (MemberSummary("mlp", 0, 0.5, 1.0, 1, 1, 1.0), MemberSummary("mlp", 7, 0.5, 1.0, 1, 1, 1.0))
         >>> EnsembleSummary("rmse", 0.9, two).title
         'mlp × 2'
         """

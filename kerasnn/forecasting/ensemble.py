@@ -1,4 +1,4 @@
-"""Train each member of a blend on its own, and put them together."""
+"""Train each member of a forecast ensemble on its own, and put them together."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from kerasnn import models
 from kerasnn.config.config import Config, ModelOptions
 from kerasnn.forecasting import fit as learning
 from kerasnn.forecasting.fit import TrainedModel, TrainingSetup
-from kerasnn.models.forecasting import blend
+from kerasnn.models.forecasting import forecast_ensemble
 from kerasnn.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from kerasnn.training.fit import Callback
 
-NAME = "blend"
+NAME = "forecast_ensemble"
 
 
 @dataclass(frozen=True)
 class TrainedEnsemble:
-    """A blend whose members have learned.
+    """A forecast ensemble whose members have learned.
 
     Args:
-        trained_model: The blend.
+        trained_model: The forecast ensemble.
         members: What came of the training of each, by name.
     """
 
@@ -35,12 +35,12 @@ class TrainedEnsemble:
         """With the members that are solved for solved on all points before the test part.
 
         Args:
-            trained_model: The blend, with its intervals.
+            trained_model: The forecast ensemble, with its intervals.
         """
         networks = {
             name: learning.refit(member).forecaster.network for name, member in self.members.items()
         }
-        blend.fill(trained_model.training_setup.network, networks)
+        forecast_ensemble.fill(trained_model.training_setup.network, networks)
         return trained_model
 
 
@@ -52,24 +52,24 @@ def fit_ensemble(
     fingerprint: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> TrainedEnsemble:
-    """Train the members of a blend one after the other; each has a folder of checkpoints.
+    """Train the members of a forecast ensemble one after the other; each has a folder of checkpoints.
 
     Args:
         training_setup: Setup of the ensemble.
-        config: Likewise; what differs there from the recipe of blends holds for each member.
+        config: Likewise; what differs there from the recipe of forecast ensembles holds for each member.
         checkpoints: Storage of checkpoints; None for none.
         fingerprint: Values that must be equal for a run to be resumed.
         callbacks: Callbacks of the training.
     """
     members: dict[str, TrainedModel] = {}
-    for member in blend.members_of(str(config.model.hyperparameters["members"])):
+    for member in forecast_ensemble.members_of(str(config.model.hyperparameters["members"])):
         own = member_config(member, config)
         part = learning.prepare(training_setup.prepared.panel, training_setup.splits, own)
         folder = checkpoints.of_member(member.name) if checkpoints else None
         members[member.name] = learning.fit_network(
             part, own, checkpoints=folder, fingerprint=fingerprint, callbacks=callbacks
         )
-    blend.fill(
+    forecast_ensemble.fill(
         training_setup.network,
         {name: each.training_setup.network for name, each in members.items()},
     )
@@ -83,12 +83,12 @@ def is_solved(config: Config) -> bool:
     """Whether no gradient step was taken, so that validation picked no epoch."""
     if config.model.name != NAME:
         return models.get(config.model.name).closed_form
-    members = blend.members_of(str(config.model.hyperparameters["members"]))
+    members = forecast_ensemble.members_of(str(config.model.hyperparameters["members"]))
     return all(models.get(member.name).closed_form for member in members)
 
 
-def member_config(member: blend.Member, config: Config) -> Config:
-    """The configuration of a member: its own recipe, save for what differs from that of blends."""
+def member_config(member: forecast_ensemble.EnsembleMember, config: Config) -> Config:
+    """The configuration of a member: its own recipe, save for what differs from that of forecast ensembles."""
     training_options, usual = (
         models.get(member.name).training_options,
         asdict(models.get(NAME).training_options),

@@ -34,7 +34,7 @@ from kerasnn.forecasting.panel import Panel
 from kerasnn.forecasting.preprocessor import Prepared
 from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import Origins, origins
-from kerasnn.models.forecasting.blend import Member
+from kerasnn.models.forecasting.forecast_ensemble import EnsembleMember
 from kerasnn.options import Transform
 
 # Networks are tried with so many windows to train on, the larger ones with more.
@@ -282,7 +282,7 @@ class _Trials:
         long_lookback = any(each.long_lookback for each, _ in members) and self.far > lookback
         texts = [
             str(
-                Member(
+                EnsembleMember(
                     each.model,
                     each.hyperparameters,
                     lookback * (long_lookback and not each.long_lookback),
@@ -291,7 +291,7 @@ class _Trials:
             for each, _ in members
         ]
         values = {"members": ",".join(texts)}
-        candidate = Candidate("blend", values, transform, long_lookback, tuple(titles))
+        candidate = Candidate("forecast_ensemble", values, transform, long_lookback, tuple(titles))
         self._note(candidate, outcomes, 0.0, aloud=False)
 
 

@@ -9,7 +9,7 @@ from kerasnn.runtime import backend
 
 if TYPE_CHECKING:
     from kerasnn.layers.activations import activate
-    from kerasnn.layers.auxiliary_encoders import beside_parts
+    from kerasnn.layers.auxiliary_encoders import auxiliary_features
     from kerasnn.layers.backbones import backbone_features
     from kerasnn.layers.blocks import (
         add,
@@ -63,10 +63,10 @@ if TYPE_CHECKING:
     from kerasnn.layers.data_driven import fit_bounds, fit_first_weights
     from kerasnn.layers.ensembles import (
         ensemble_block,
+        expand_members,
         hidden_member_indices,
         member_heads,
         shared_block,
-        spread,
     )
     from kerasnn.layers.features import build_inputs, encode, linear_scores, on_inputs
     from kerasnn.layers.forecasts import (
@@ -89,9 +89,9 @@ if TYPE_CHECKING:
     from kerasnn.layers.initializers import initializer_for
     from kerasnn.layers.mel import mel_frames
     from kerasnn.layers.members import (
+        member_model,
         member_predictions,
         members_output,
-        taught,
         weigh_members,
         weighted_scores,
     )
@@ -110,7 +110,7 @@ if TYPE_CHECKING:
     from kerasnn.layers.ridge import fit_output
     from kerasnn.layers.rocket import (
         KERNELS,
-        centred,
+        centered,
         changes,
         fit_means,
         fit_rocket,
@@ -148,11 +148,11 @@ _MODULES = {
     "ascending": "forecasts",
     "backbone_features": "backbones",
     "bag": "texts",
-    "beside_parts": "auxiliary_encoders",
+    "auxiliary_features": "auxiliary_encoders",
     "bounded_output": "parametric",
     "build_inputs": "features",
     "category_parts": "centered_one_hot",
-    "centred": "rocket",
+    "centered": "rocket",
     "changes": "rocket",
     "check_texts": "texts",
     "conv_1d": "convolutions_1d",
@@ -240,14 +240,14 @@ _MODULES = {
     "shared_block": "ensembles",
     "shift_norm": "convolutions",
     "concatenate_features": "blocks",
-    "spread": "ensembles",
+    "expand_members": "ensembles",
     "stage_stride": "convolutions",
     "stem_stride": "convolutions",
     "steps_first": "forecasts",
     "table_parts": "tables",
     "target_output": "forecasts",
     "targets_first": "forecasts",
-    "taught": "members",
+    "member_model": "members",
     "token_counts": "texts",
     "total": "forecasts",
     "transformer_block": "transformers",
@@ -269,13 +269,13 @@ __all__ = [
     "add",
     "add_places",
     "ascending",
+    "auxiliary_features",
     "backbone_features",
     "bag",
-    "beside_parts",
     "bounded_output",
     "build_inputs",
     "category_parts",
-    "centred",
+    "centered",
     "changes",
     "check_texts",
     "concatenate_features",
@@ -294,6 +294,7 @@ __all__ = [
     "embed",
     "encode",
     "ensemble_block",
+    "expand_members",
     "feed_forward",
     "fit_bounds",
     "fit_first_weights",
@@ -327,6 +328,7 @@ __all__ = [
     "mean_vector",
     "mel_frames",
     "member_heads",
+    "member_model",
     "member_predictions",
     "members_output",
     "moved_by_the_known",
@@ -363,14 +365,12 @@ __all__ = [
     "set_rates",
     "shared_block",
     "shift_norm",
-    "spread",
     "stage_stride",
     "stem_stride",
     "steps_first",
     "table_parts",
     "target_output",
     "targets_first",
-    "taught",
     "token_counts",
     "total",
     "transformer_block",

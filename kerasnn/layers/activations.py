@@ -24,8 +24,8 @@ def activate(x: KerasTensor, activation: Activation, *, name: str | None = None)
 
     Args:
         x: Any shape.
-        activation: Which function.
-        name: Of the layer.
+        activation: Name of the activation function.
+        name: Name of the layer.
 
     Raises:
         UnknownNameError: There is no such function.

@@ -28,7 +28,7 @@ IMAGE_WIDTHS = (16, 32)
 STEP_WIDTH, STEP_KERNEL, STEP_DEPTH = 32, 5, 2
 
 
-def beside_parts(
+def auxiliary_features(
     inputs: dict[str, KerasTensor], signature: Signature, *, done: Set[Kind]
 ) -> list[KerasTensor]:
     """Small encoders of the columns that a model has none of its own for.
@@ -37,8 +37,8 @@ def beside_parts(
     each image, series and sound through a few convolutions.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: What the inputs hold.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Description of the inputs and the output.
         done: Kinds that the model itself takes; ``number`` stands for the whole table.
 
     Shape:
@@ -50,18 +50,18 @@ def beside_parts(
         parts.append(dense_block(columns, width=TABLE_WIDTH, activation="silu", name="table"))
     if "image" not in done:
         for name, image in signature.image_inputs.items():
-            parts.append(_image(inputs[name], image, name=f"{name}_beside"))
-    return [*parts, *sequence_parts(inputs, signature, done=done)]
+            parts.append(_image(inputs[name], image, name=f"{name}_auxiliary"))
+    return [*parts, *auxiliary_sequence_features(inputs, signature, done=done)]
 
 
-def sequence_parts(
+def auxiliary_sequence_features(
     inputs: dict[str, KerasTensor], signature: Signature, *, done: Set[Kind] = frozenset()
 ) -> list[KerasTensor]:
-    """As `beside_parts`, of texts, series and sounds alone."""
+    """As `auxiliary_features`, of texts, series and sounds alone."""
     parts = []
     if "text" not in done:
         for name, text in signature.text_inputs.items():
-            prefix = f"{name}_beside"
+            prefix = f"{name}_auxiliary"
             parts.append(
                 bag(
                     inputs[name],
@@ -74,12 +74,12 @@ def sequence_parts(
             )
     if "series" not in done:
         for name, series in signature.series_inputs.items():
-            steps = scaled_series(inputs[name], series, name=f"{name}_beside")
-            parts.append(_steps(*steps, name=f"{name}_beside"))
+            steps = scaled_series(inputs[name], series, name=f"{name}_auxiliary")
+            parts.append(_steps(*steps, name=f"{name}_auxiliary"))
     if "sound" not in done:
         for name, sound in signature.sound_inputs.items():
-            steps = mel_frames(inputs[name], sound, name=f"{name}_beside")
-            parts.append(_steps(*steps, name=f"{name}_beside"))
+            steps = mel_frames(inputs[name], sound, name=f"{name}_auxiliary")
+            parts.append(_steps(*steps, name=f"{name}_auxiliary"))
     return parts
 
 

@@ -39,7 +39,7 @@ def backbone_features(
 
     Args:
         x: Pixels from 0 to 255; grey ones are repeated for each colour.
-        backbone: Which architecture.
+        backbone: Name of the architecture in ``keras.applications``.
         resolution: Images with a side below that are enlarged by a whole factor.
         name: Prefix of the layers' names.
 
@@ -51,7 +51,7 @@ def backbone_features(
     """
     choices.check(backbone=backbone, resolution=resolution)
     if x.shape[-1] == 1:
-        x = keras.layers.Concatenate(name=f"{name}_colours")([x, x, x])
+        x = keras.layers.Concatenate(name=f"{name}_colors")([x, x, x])
     if (factor := -(-resolution // min(x.shape[1:3]))) > 1:
         x = keras.layers.UpSampling2D(factor, interpolation="bilinear", name=f"{name}_enlarged")(x)
     if backbone in _PREPARED:
@@ -71,8 +71,8 @@ def application(backbone: Backbone, *, include_top: bool = False, **given: Any) 
     """An architecture with random weights.
 
     Args:
-        backbone: Which.
-        include_top: Whether with the layers that tell the classes of ImageNet.
+        backbone: Name of the architecture.
+        include_top: True to include the classifier of ImageNet.
         **given: ``input_shape`` or ``input_tensor``.
     """
     build = getattr(keras.applications, _APPLICATIONS[backbone])
@@ -84,7 +84,7 @@ def _from_minus_one(x: KerasTensor, name: str) -> KerasTensor:
     return keras.layers.Rescaling(1 / 127.5, -1.0, dtype="float32", name=f"{name}_scaled")(x)
 
 
-def _standardised(x: KerasTensor, name: str) -> KerasTensor:
+def _standardized(x: KerasTensor, name: str) -> KerasTensor:
     return keras.layers.Rescaling(
         [1 / each for each in DEVIATION],
         [-mean / each for mean, each in zip(MEAN, DEVIATION, strict=True)],
@@ -101,6 +101,6 @@ def _as_caffe(x: KerasTensor, name: str) -> KerasTensor:
 
 _PREPARED: dict[str, Callable[[Any, str], Any]] = {
     "mobilenet_v2": _from_minus_one,
-    "densenet121": _standardised,
+    "densenet121": _standardized,
     "resnet50": _as_caffe,
 }

@@ -30,12 +30,12 @@ def dense_block(
     """Dense → normalization → activation → dropout.
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         width: Units.
-        activation: Which function.
-        normalization: Of the units before the activation.
+        activation: Name of the activation function.
+        normalization: Normalization of the units before the activation.
         dropout: Share of the units dropped, in [0, 1); alpha dropout after SELU.
-        initializer: Of the kernel.
+        initializer: Initializer of the kernel.
         name: Prefix of the layers' names.
 
     Shape:
@@ -103,13 +103,13 @@ def residual_block(
     """Residual block: x + dropout(W₂ dropout(σ(W₁ norm(x)))).
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         expansion: Width of the hidden layer over that of x.
         activation: σ.
-        normalization: Of x.
+        normalization: Normalization of x.
         dropout: Share of the hidden units dropped.
         residual_dropout: Share of the block's outputs dropped.
-        initializer: Of both kernels.
+        initializer: Initializer of both kernels.
         name: Prefix of the layers' names.
 
     Shape:

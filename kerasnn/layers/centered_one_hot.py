@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kerasnn.signature import Categories
 
-LAYER = "one_hot_centred"
+LAYER = "one_hot_centered"
 FIRST = 2
 EPSILON = 1e-3
 # A code that no row has.
@@ -26,18 +26,18 @@ MOST_FORGOTTEN = 0.9
 
 
 def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTensor]:
-    """One-hot columns to be centred by `fit_centred_one_hot`, and embeddings of unit variance.
+    """One-hot columns to be centred by `fit_centered_one_hot`, and embeddings of unit variance.
 
     Args:
-        codes: Of all columns.
-        categories: What they are of.
+        codes: Category codes of all columns.
+        categories: Description of the categories.
 
     Shape:
         codes: (batch, columns); returns (batch, any) each
     """
     parts, widths = [], categories.widths
     if not all(widths):
-        parts.append(centred_one_hot(codes, categories))
+        parts.append(centered_one_hot(codes, categories))
     for width in sorted({width for width in widths if width}):
         columns = [i for i, each in enumerate(widths) if each == width]
         vectors = look_up(codes, categories, columns, width, scale=1.0, forgotten=MOST_FORGOTTEN)
@@ -45,15 +45,15 @@ def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTens
     return parts
 
 
-def centred_one_hot(codes: KerasTensor, categories: Categories) -> KerasTensor:
-    """All columns without an embedding one-hot, to be centred by `fit_centred_one_hot`.
+def centered_one_hot(codes: KerasTensor, categories: Categories) -> KerasTensor:
+    """All columns without an embedding one-hot, to be centred by `fit_centered_one_hot`.
 
     Missing and unknown have no column, so that all are zeros there. Two categories have one column,
     of -1 and 1, and zero where neither is.
 
     Args:
-        codes: Of all columns.
-        categories: What they are of.
+        codes: Category codes of all columns.
+        categories: Description of the categories.
 
     Shape:
         codes: (batch, columns); returns (batch, one-hot columns)
@@ -85,12 +85,12 @@ def columns_of(categories: Categories) -> tuple[list[int], list[int], list[int]]
     return source, wanted, against
 
 
-def fit_centred_one_hot(network: keras.Model, codes: NDArray[Any]) -> None:
-    """Centre and scale the columns of `centred_one_hot` like numbers, by training rows.
+def fit_centered_one_hot(network: keras.Model, codes: NDArray[Any]) -> None:
+    """Centre and scale the columns of `centered_one_hot` like numbers, by training rows.
 
     Args:
-        network: With such a layer, or without one.
-        codes: Of some training rows, (rows, columns).
+        network: Network with or without such a layer.
+        codes: Category codes of training rows, (rows, columns).
     """
     for layer in network.layers:
         if layer.name == LAYER:

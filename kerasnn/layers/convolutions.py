@@ -38,13 +38,14 @@ def convolution(
     """A convolution that keeps the size of the image, or divides it by the stride.
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         width: Channels that come out.
-        size: Of the square kernel.
+        size: Side of the square kernel in pixels.
         stride: Pixels from one position of the kernel to the next.
-        activation: What follows, for the scale of the first kernel.
-        use_bias: Whether a number is added to each channel; useless before a normalization.
-        name: Of the layer.
+        activation: Activation function after the layer, which decides the initial scale of the
+            kernel.
+        use_bias: True to add a bias to each channel; useless before a normalization.
+        name: Name of the layer.
 
     Shape:
         x: (batch, height, width, channels); returns (batch, ⌈height / stride⌉, ⌈…⌉, width)
@@ -77,12 +78,12 @@ def conv_block(
     """Convolution → normalization → activation.
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         width: Channels that come out.
-        size: Of the square kernel.
+        size: Side of the square kernel in pixels.
         stride: Pixels from one position of the kernel to the next.
-        activation: Which function.
-        normalization: Of the channels before the activation.
+        activation: Name of the activation function.
+        normalization: Normalization of the channels before the activation.
         name: Prefix of the layers' names.
 
     Shape:
@@ -144,9 +145,9 @@ def power_of_two(x: KerasTensor, share: float, *, largest: int, nearest: bool = 
 
     Args:
         x: An image; the side of the square of as many pixels counts.
-        share: Of the side.
+        share: Fraction of the side.
         largest: No more than that.
-        nearest: Whether to round to the nearest power, by its exponent.
+        nearest: True to round the exponent to the nearest integer, false to round it down.
     """
     exponent = math.log2(share * math.sqrt(x.shape[1] * x.shape[2]))
     whole = round(exponent) if nearest else math.floor(exponent + 1e-9)
@@ -168,9 +169,9 @@ def layer_scale(x: KerasTensor, start: float, *, name: str) -> KerasTensor:
     """One learned factor a channel.
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         start: First value of the factors.
-        name: Of the layer.
+        name: Name of the layer.
 
     Shape:
         x: (batch, height, width, channels); returns the same
@@ -194,10 +195,10 @@ def dirac_convolution(x: KerasTensor, *, width: int, size: int = 3, name: str) -
     own number and 0 elsewhere; any others start uniform in ±1/√(number of inputs).
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         width: Channels that come out.
-        size: Of the square kernel.
-        name: Of the layer.
+        size: Side of the square kernel in pixels.
+        name: Name of the layer.
 
     Shape:
         x: (batch, height, width, channels); returns (batch, height, width, width)
@@ -232,10 +233,10 @@ def shift_norm(
     """Batch normalization with a learned shift of each channel and no scale, ε = 1e-5.
 
     Args:
-        x: What goes in.
-        momentum: Of the statistics for inference.
+        x: Input tensor.
+        momentum: Momentum of the moving statistics for inference.
         bias_rate: Factor of the learning rate for the shifts.
-        name: Of the layer.
+        name: Name of the layer.
     """
     layer = keras.layers.BatchNormalization(momentum=momentum, epsilon=1e-5, scale=False, name=name)
     x = layer(x)

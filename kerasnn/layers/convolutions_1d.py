@@ -48,12 +48,13 @@ def conv_1d(
     Args:
         x: Zero behind the end.
         width: Channels that come out.
-        size: Of the kernel; an even one looks one place further ahead than back.
+        size: Length of the kernel; one of even length sees one more step ahead than back.
         dilation: Places from one value of the kernel to the next.
-        causal: Whether the kernel looks back alone.
-        activation: What follows, for the scale of the first kernel.
-        use_bias: Whether a number is added to each channel.
-        name: Of the layer.
+        causal: True for a causal convolution, which sees no later steps.
+        activation: Activation function after the layer, which decides the initial scale of the
+            kernel.
+        use_bias: True to add a bias to each channel.
+        name: Name of the layer.
 
     Shape:
         x: (batch, time, channels); returns (batch, time, width)

@@ -44,8 +44,8 @@ def window_stack(
     """A perceptron of ReLUs, for each target alike, that also sees the context of the window.
 
     Args:
-        x: Of each target.
-        context: From `window_context`: the same for all targets.
+        x: Features of each target.
+        context: Features from `window_context`, the same for all targets.
         width: Units of each hidden layer.
         depth: Number of hidden layers.
         dropout: Share of the units dropped, in [0, 1).
@@ -105,9 +105,9 @@ def moved_by_the_known(
     """A forecast, plus what a perceptron makes of it and of what is known, step by step.
 
     Args:
-        values: What a network says without it.
-        inputs: From `build_inputs`.
-        signature: Of a forecast.
+        values: Forecast of the network without covariates.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Signature of a forecast.
         width: Hidden units.
         dropout: Share of them dropped, in [0, 1).
         name: Prefix of the layers' names.
@@ -137,9 +137,9 @@ def known_effect(
     second to its forecast sees the past as if the covariates had not moved.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: Of a forecast.
-        name: Of the layer.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Signature of a forecast.
+        name: Name of the layer.
 
     Shape:
         returns (batch, history, targets) and (batch, horizon, targets); None without covariates

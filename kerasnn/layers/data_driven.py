@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kerasnn.inference.memory_batches import in_batches
-from kerasnn.layers.centered_one_hot import fit_centred_one_hot
+from kerasnn.layers.centered_one_hot import fit_centered_one_hot
 from kerasnn.layers.parametric import HIGHEST, LOWEST, OUTPUT, dense_layers
 from kerasnn.runtime.memory import rows_at_once
 
@@ -30,7 +30,7 @@ def fit_first_weights(network: keras.Model, inputs: Mapping[str, Any], *, seed: 
         network: Its one-hot columns are centred first, then each dense layer is filled from what
             the layers before it give.
         inputs: Training inputs by name; arrays, or anything indexed like one.
-        seed: Of the weights, and of which rows they come from.
+        seed: Seed of the weights and of the sample of rows.
 
     Reference:
         Holzmüller, Grinsztajn and Steinwart, 2024, arXiv 2407.04491.
@@ -43,7 +43,7 @@ def fit_first_weights(network: keras.Model, inputs: Mapping[str, Any], *, seed: 
     rows = generator.choice(n_rows, min(n_rows, most), replace=False)
     rows.sort()
     if "categories" in inputs:
-        fit_centred_one_hot(network, inputs["categories"][rows])
+        fit_centered_one_hot(network, inputs["categories"][rows])
     for layer in dense_layers(network):
         x = _values(network, layer.input, inputs, rows)
         # One logit of two classes is the difference of two.
@@ -63,9 +63,9 @@ def first_weights(
     Of each unit the mean is over five rows of its own, weighted at random.
 
     Args:
-        x: What goes into the layer, (rows, d).
-        units: Of the layer.
-        generator: Of what is random.
+        x: Inputs of the layer, (rows, d).
+        units: Number of units of the layer.
+        generator: Generator of random numbers.
 
     Shape:
         returns (d, units) and (units,)
@@ -85,8 +85,8 @@ def fit_bounds(network: keras.Model, target: Any) -> None:
     """Let a network of `bounded_output` predict nothing beyond the targets seen in training.
 
     Args:
-        network: Of a regression, or of any other task, which has no bounds.
-        target: As the network learns it.
+        network: Network for any task; only one for regression has bounds.
+        target: Target as the loss of the network takes it.
     """
     if LOWEST in _names(network):
         for name, bound in ((LOWEST, np.min(target)), (HIGHEST, np.max(target))):

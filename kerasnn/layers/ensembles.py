@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from kerasnn.signature import Signature
 
 
-def spread(x: KerasTensor, numbers: KerasTensor, signature: Signature, *, name: str) -> KerasTensor:
+def expand_members(
+    x: KerasTensor, numbers: KerasTensor, signature: Signature, *, name: str
+) -> KerasTensor:
     """The features once for each member, times scales of its own: by these members begin to differ.
 
     At first a member has one scale for all columns of a feature, such as those of a one-hot
@@ -36,10 +38,10 @@ def spread(x: KerasTensor, numbers: KerasTensor, signature: Signature, *, name: 
     has one column.
 
     Args:
-        x: From `kerasnn.layers.encode`.
-        numbers: From `hidden_member_indices`.
-        signature: What x was made of.
-        name: Of the layer that holds the scales.
+        x: Features from `kerasnn.layers.encode`.
+        numbers: Member indices from `hidden_member_indices`.
+        signature: Signature that x was encoded from.
+        name: Name of the layer that holds the scales.
 
     Shape:
         x: (batch, width); returns (batch, members, width)
@@ -74,12 +76,12 @@ def ensemble_block(
     Scales begin as 1, and the biases of all members are the same at first.
 
     Args:
-        x: What goes in.
-        numbers: From `hidden_member_indices`.
+        x: Input tensor.
+        numbers: Member indices from `hidden_member_indices`.
         width: Units.
         dropout: Share of the units dropped, in [0, 1).
-        is_scaled: Whether there is r; behind `spread` there is none.
-        name: Of the layer with W, and prefix of the others' names.
+        is_scaled: True to scale the inputs by r; false directly after `expand_members`.
+        name: Name of the layer with W, and prefix of the other layers' names.
 
     Shape:
         x: (batch, members, any); returns (batch, members, width)
@@ -135,7 +137,7 @@ def hidden_member_indices(x: KerasTensor, *, members: int) -> KerasTensor:
 
     Args:
         x: Anything of the network: its layers are called on what comes from the inputs.
-        members: How many.
+        members: Number of members.
 
     Shape:
         x: (batch, any); returns (members,)

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from kerasnn.errors import ConfigError
-from kerasnn.layers.auxiliary_encoders import sequence_parts
+from kerasnn.layers.auxiliary_encoders import auxiliary_sequence_features
 from kerasnn.layers.blocks import add, concatenate_features
 from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
@@ -35,7 +35,7 @@ def on_inputs(inputs: Mapping[str, KerasTensor]) -> Iterator[None]:
     """Let a network be built on inputs that there are, so that it can be part of another one.
 
     Args:
-        inputs: What `build_inputs` returns meanwhile.
+        inputs: Tensors that `build_inputs` returns inside the context.
     """
     token = _given.set(inputs)
     try:
@@ -102,17 +102,17 @@ def encode(inputs: dict[str, KerasTensor], signature: Signature) -> KerasTensor:
     An unknown category is all zeros as one-hot. In an embedding, missing and unknown start as
     zeros, and so stay silent where training never saw them. A pixel is a number like another here:
     a model for images goes through `image_features`. Texts, series and sounds have the small
-    encoders of `beside_parts`.
+    encoders of `auxiliary_features`.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: What the inputs hold.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Description of the inputs and the output.
 
     Shape:
         returns (batch, numbers + one-hot columns + embedding widths + pixels · channels + …)
     """
     parts = [*table_parts(inputs, signature), *_flat_pixels(inputs, signature)]
-    parts += sequence_parts(inputs, signature)
+    parts += auxiliary_sequence_features(inputs, signature)
     return concatenate_features(parts, name="features")
 
 
@@ -123,8 +123,8 @@ def linear_scores(inputs: dict[str, KerasTensor], signature: Signature) -> Keras
     series are numbers like others; of a sound, the mean of each band of its mel spectrogram is one.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: What the inputs hold.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Description of the inputs and the output.
 
     Shape:
         returns (batch, output.width)

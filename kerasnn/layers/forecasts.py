@@ -63,10 +63,10 @@ def scaled_window(
     window is data: no gradient flows through its moments.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: Of a forecast.
-        how: Which scale.
-        effect: From `known_effect`: taken out of the past first, and at last added to the future.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Signature of a forecast.
+        how: Name of the scaling.
+        effect: Result of `known_effect`, subtracted from the past and added to the forecast.
 
     Shape:
         past: (batch, history, targets); returns the same, and a function from (batch, horizon,
@@ -94,10 +94,10 @@ def _scaled(past: KerasTensor, how: Scaling) -> tuple[KerasTensor, Restore]:
         last = past[:, -1:]
         return past - last, lambda values: values + ops.expand_dims(last, -1)
     mean = ops.mean(past, axis=1, keepdims=True)
-    centred = past - mean
-    deviation = ops.sqrt(ops.mean(ops.square(centred), axis=1, keepdims=True) + EPSILON)
+    centered = past - mean
+    deviation = ops.sqrt(ops.mean(ops.square(centered), axis=1, keepdims=True) + EPSILON)
     return (
-        centred / deviation,
+        centered / deviation,
         lambda values: values * ops.expand_dims(deviation, -1) + ops.expand_dims(mean, -1),
     )
 
@@ -109,9 +109,9 @@ def forecast_output(
 
     Args:
         features: Any, about unit scale.
-        signature: Of a forecast.
-        restore: From `scaled_window`.
-        name: Of the layer.
+        signature: Signature of a forecast.
+        restore: Function from `scaled_window` that restores the scale.
+        name: Name of the layer.
 
     Shape:
         features: (batch, any); returns (batch, horizon · targets · levels)
@@ -172,10 +172,10 @@ def target_output(
 
     Args:
         x: Features.
-        signature: Of a forecast.
+        signature: Signature of a forecast.
         l2: Penalty on the squares of the kernel.
         bias: First values of the bias, one a level; 0 if None.
-        name: Of the layer.
+        name: Name of the layer.
 
     Shape:
         x: (batch, targets, any); returns (batch, horizon, targets, levels)

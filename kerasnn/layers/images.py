@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn.layers.auxiliary_encoders import beside_parts
+from kerasnn.layers.auxiliary_encoders import auxiliary_features
 from kerasnn.layers.blocks import concatenate_features
 from kerasnn.layers.mel import mel_frames
 from kerasnn.layers.pixels import scale_pixels
@@ -36,17 +36,17 @@ def image_features(
     *,
     scale: bool = True,
 ) -> KerasTensor:
-    """One encoder a column of images or sounds, beside small ones for others: `beside_parts`.
+    """One encoder a column of images or sounds, beside small ones for others: `auxiliary_features`.
 
     The layers of an encoder are named after its input: ``image_…``, ``sound_2_…``. The result of
     each is the layer ``image_features``, and what all say together is the layer ``features``.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: What the inputs hold.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Description of the inputs and the output.
         backbone: Called for each image with its scaled pixels and the name of its input, which
             begins the names of its layers; for a sound with its scaled mel spectrogram.
-        scale: Whether pixels are scaled first; else they come as they are, from 0 to 255.
+        scale: True to standardize the pixels, false to pass them on from 0 to 255.
 
     Shape:
         returns (batch, features of all images and sounds and of what is beside them)
@@ -63,10 +63,8 @@ def image_features(
     for name, sound in signature.sound_inputs.items():
         x = _spectrogram(inputs[name], sound, scale=scale, name=name)
         parts.append(keras.layers.Identity(name=f"{name}_features")(backbone(x, name)))
-    parts += beside_parts(inputs, signature, done={"image", "sound"})
-    return keras.layers.Identity(name="features")(
-        concatenate_features(parts, name="features_beside")
-    )
+    parts += auxiliary_features(inputs, signature, done={"image", "sound"})
+    return keras.layers.Identity(name="features")(concatenate_features(parts, name="all_features"))
 
 
 def _spectrogram(x: KerasTensor, sound: Sound, *, scale: bool, name: str) -> KerasTensor:

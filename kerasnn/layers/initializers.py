@@ -28,8 +28,8 @@ def initializer_for(
     for functions that saturate or are softplus. ``normal`` has standard deviation 0.05.
 
     Args:
-        initializer: Which one.
-        activation: What follows the kernel.
+        initializer: Name of the initializer.
+        activation: Activation function after the kernel.
 
     Raises:
         UnknownNameError: There is no such initializer.

@@ -31,8 +31,8 @@ def members_output(
 
     Args:
         scores: Raw scores of each member.
-        signature: What they are scores of.
-        weighted: Whether `weigh_members` may say how much each counts.
+        signature: Signature whose output the scores belong to.
+        weighted: True to weight the members, see `weigh_members`.
 
     Shape:
         scores: (batch, members, output.width); returns (batch, output.width)
@@ -74,8 +74,8 @@ def weighted_scores(
 
     Args:
         scores: Raw scores of each network.
-        output: What they are scores of.
-        shares: Of each network; above 0, and 1 in all.
+        output: Output that the scores belong to.
+        shares: Weights of the networks, positive numbers with sum 1.
 
     Shape:
         scores: (batch, output.width) each; returns (batch, output.width)
@@ -117,7 +117,7 @@ def weigh_members(network: keras.Model, weights: NDArray[np.floating]) -> None:
     """Say how much each member counts.
 
     Args:
-        network: Whose `members_output` is weighted.
+        network: Network with a weighted `members_output`.
         weights: (members,), of sum 1.
     """
     network.get_layer(MEMBER_WEIGHTS).set_weights([weights])
@@ -130,7 +130,8 @@ def member_predictions(
 
     Args:
         scores: Raw scores of the members.
-        target: As the network learns it, which tells values, classes and labels apart.
+        target: Target as the loss takes it; its type and shape distinguish values, classes and
+            labels.
 
     Shape:
         scores: (n, members, output.width); target: (n,), or (n, labels);
@@ -145,7 +146,7 @@ def member_predictions(
     return likely if target.ndim == 2 else np.concatenate([1 - likely, likely], axis=-1)
 
 
-def taught(network: keras.Model) -> keras.Model:
+def member_model(network: keras.Model) -> keras.Model:
     """What is trained: the network up to its members, if it has any, of the same weights."""
     found = [layer for layer in network.layers if layer.name == MEMBERS]
-    return keras.Model(network.input, found[0].output, name="taught") if found else network
+    return keras.Model(network.input, found[0].output, name="member_model") if found else network

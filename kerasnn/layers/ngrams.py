@@ -30,10 +30,10 @@ def weigh_ngrams(
     """Fill each ``…_idf`` and ``…_ratio`` layer of a network from its training texts.
 
     Args:
-        network: With `kerasnn.layers.bag`.
+        network: Network with layers of `kerasnn.layers.bag`.
         inputs: Training inputs by name; arrays, or anything indexed like one.
-        target: As the network learns it.
-        seed: Of the choice of texts.
+        target: Target as the loss of the network takes it.
+        seed: Seed of the sample of texts.
     """
     layers = {layer.name: layer for layer in network.layers}
     for name, texts in inputs.items():

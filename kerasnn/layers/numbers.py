@@ -30,7 +30,7 @@ def number_parts(x: KerasTensor, numbers: Numbers) -> KerasTensor:
 
     Args:
         x: The input ``"numbers"``.
-        numbers: What it holds, and how it is embedded.
+        numbers: Description of the columns and of their embedding.
 
     Shape:
         x: (batch, columns); returns (batch, columns · width)
@@ -47,8 +47,8 @@ def number_vectors(x: KerasTensor, numbers: Numbers, *, width: int = 0) -> Keras
 
     Args:
         x: The input ``"numbers"``.
-        numbers: What it holds, and how it is embedded.
-        width: Of the vectors; 0 is that of the signature.
+        numbers: Description of the columns and of their embedding.
+        width: Length of the vectors; 0 for that of the signature.
 
     Shape:
         x: (batch, columns); returns (batch, columns, width)

@@ -27,8 +27,8 @@ class Drawn:
     """Hyper-parameters of each member.
 
     Args:
-        rates: Of learning, as factors of the recipe's.
-        decays: Of the weights, likewise.
+        rates: Factors of the learning rate.
+        decays: Factors of the weight decay.
         dropouts: Shares of hidden units dropped.
     """
 
@@ -54,9 +54,9 @@ def draw_members(count: int, *, dropout: float, seed: int) -> Drawn:
     """Draw rates and decays whose logarithms are uniform, and dropouts, of which half are 0.
 
     Args:
-        count: Of members.
+        count: Number of members.
         dropout: The highest.
-        seed: Which draw it is.
+        seed: Seed of the draw.
     """
     generator = np.random.default_rng(seed)
     rates = RATES ** generator.uniform(-0.5, 0.5, count)
@@ -82,11 +82,11 @@ def pack_dense(
     Kernels and biases begin uniform between ±1/√in. Of a single unit, the kernel is (members, in).
 
     Args:
-        x: What goes in, the same for all or of each member.
-        members: How many.
+        x: Input tensor, shared by all members or one for each.
+        members: Number of members.
         width: Units of each.
-        name: Of the layer.
-        dtype: Of the layer.
+        name: Name of the layer.
+        dtype: Data type of the layer.
 
     Shape:
         x: (batch, in) or (batch, members, in); returns (batch, members, width)
@@ -125,7 +125,7 @@ def pack_dropout(x: KerasTensor, rates: Sequence[float], *, name: str) -> KerasT
     Args:
         x: Hidden units of each member.
         rates: Shares of the units dropped, in [0, 1).
-        name: Of the layer that draws.
+        name: Name of the layer that draws the noise.
 
     Shape:
         x: (batch, members, width); returns the same

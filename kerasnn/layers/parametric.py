@@ -34,8 +34,8 @@ def own_scale(x: KerasTensor, *, name: str) -> KerasTensor:
     """Each column times a learned factor, which starts at 1.
 
     Args:
-        x: What goes in.
-        name: Of the layer that holds the factors, as its kernel.
+        x: Input tensor.
+        name: Name of the layer whose kernel holds the factors.
 
     Shape:
         x: (batch, width); returns the same
@@ -56,9 +56,9 @@ def learned_row(
     Args:
         x: Only its shape counts.
         start: First value of each.
-        trainable: Whether steps change them.
-        dtype: Of the layer; None for the policy that there is.
-        name: Of the layer.
+        trainable: True to train the numbers.
+        dtype: Data type of the layer; None for that of the global policy.
+        name: Name of the layer.
 
     Shape:
         x: (batch, width); returns the same
@@ -80,11 +80,11 @@ def parametric_block(
     """Dense → z + α (σ(z) − z) → dropout, with a learned α for each unit that starts at 1.
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         width: Units.
         activation: σ.
         dropout: Share of the units dropped, in [0, 1).
-        name: Of the dense layer, and prefix of the others' names.
+        name: Name of the dense layer, and prefix of the other layers' names.
 
     Shape:
         x: (batch, any); returns (batch, width)
@@ -149,8 +149,8 @@ def set_rates(
     moves twice as fast.
 
     Args:
-        network: Of the blocks of this module.
-        signature: What it was built for.
+        network: Network made of the blocks of this module.
+        signature: Signature that the network was built for.
         scale_rate: Factor of the learned scale of the inputs.
         number_rate: Factor of what embeds numbers.
     """

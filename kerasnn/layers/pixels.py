@@ -20,7 +20,7 @@ def scale_pixels(x: KerasTensor, image: Image, *, name: str) -> KerasTensor:
     Args:
         x: Pixels from 0 to 255.
         image: Their mean and deviation.
-        name: Of the layer.
+        name: Name of the layer.
 
     Shape:
         x: (batch, height, width, channels); returns the same

@@ -24,10 +24,10 @@ def load_pretrained(
     """Give each image's encoder the weights that ``keras.applications`` offers for it.
 
     Args:
-        network: With encoders made by `backbone_features`.
+        network: Network with encoders made by `backbone_features`.
         path: The file of weights, with or without the top (its classes of ImageNet), such as
             ``mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5``.
-        backbone: Which architecture.
+        backbone: Name of the architecture in ``keras.applications``.
 
     Raises:
         ConfigError: The file is not of this architecture, or can't be read.

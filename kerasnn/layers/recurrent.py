@@ -31,12 +31,12 @@ def recurrent_layer(
 
     Args:
         x: Vectors in the order of time.
-        mask: Where there are any.
-        cell: Which gates.
-        width: Of the state.
-        sequence: Whether the state at each place is returned.
-        both_ways: Whether another layer reads from the end to the start, whose states are beside.
-        name: Of the layer.
+        mask: Mask of valid steps: 1 up to the end of a sequence, 0 after it.
+        cell: Type of the recurrent cell.
+        width: Width of the state.
+        sequence: True to return the state at each step, false for the last one.
+        both_ways: True for a bidirectional layer, whose two states are concatenated.
+        name: Name of the layer.
 
     Shape:
         x: (batch, time, any); mask: (batch, time); returns (batch, width) or (batch, time, width),

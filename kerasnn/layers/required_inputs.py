@@ -29,7 +29,7 @@ def check_kinds(data: str, kinds: Collection[str]) -> None:
     """Raise if no column is of a kind that a model needs.
 
     Args:
-        data: What the model is made for, from `kerasnn.models.data_of`.
+        data: Kind of data that the model is for, from `kerasnn.models.data_of`.
         kinds: Kinds of the columns.
 
     Raises:

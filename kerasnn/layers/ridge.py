@@ -50,10 +50,10 @@ def fit_output(
     """Solve for the layer ``output``, which is linear in the layer ``features``.
 
     Args:
-        network: With both layers.
+        network: Network with both layers.
         inputs: Training inputs by name; arrays, or anything indexed like one.
-        target: As the network learns it.
-        seed: As for `solve`.
+        target: Target as the loss of the network takes it.
+        seed: Seed of the sample of rows that chooses the penalty.
     """
     part = keras.Model(network.inputs, network.get_layer("features").output)
     features = _room_for((len(target), *part.output.shape[1:]))
@@ -84,8 +84,8 @@ def solve(features: NDArray[Any], target: NDArray[Any], *, width: int, seed: int
     Args:
         features: (n, features)
         target: int32 codes of classes (n,), float32 values (n,), or 0 and 1 (n, labels).
-        width: Of the output; 1 for two classes.
-        seed: Of the rows that tell the penalty, where there are many.
+        width: Width of the output; 1 for two classes.
+        seed: Seed of the sample of rows that chooses the penalty, used when there are many.
 
     Reference:
         Hoerl and Kennard, "Ridge regression", 1970; leaving out: Allen, 1974 (PRESS).

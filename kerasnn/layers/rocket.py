@@ -45,7 +45,7 @@ def rocket_features(x: KerasTensor, mask: KerasTensor, *, features: int, name: s
 
     Args:
         x: Zero behind the end.
-        mask: Where there are vectors.
+        mask: Mask of valid steps: 1 up to the end of a sequence, 0 after it.
         features: A multiple of 84 at most that counts.
         name: Prefix of the layers' names.
 
@@ -119,9 +119,9 @@ def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) ->
     places are above.
 
     Args:
-        network: With layers of `rocket_features`.
+        network: Network with layers of `rocket_features`.
         inputs: Training inputs by name; arrays, or anything indexed like one.
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
     generator = np.random.default_rng(seed)
     layers = [layer for layer in network.layers if "_dilation_" in layer.name]
@@ -145,7 +145,7 @@ def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) ->
         thresholds.kernel.assign(np.stack(values, axis=1).reshape(1, -1).astype("float32"))
 
 
-def centred(x: KerasTensor, *, name: str) -> KerasTensor:
+def centered(x: KerasTensor, *, name: str) -> KerasTensor:
     """Features minus their means, which `fit_means` learns; 0 before.
 
     Thousands of shares times weights nearly cancel out: of centred ones the sum is more exact.
@@ -166,10 +166,10 @@ def centred(x: KerasTensor, *, name: str) -> KerasTensor:
 
 
 def fit_means(network: keras.Model, inputs: Mapping[str, Any]) -> None:
-    """Take the means of `centred` from some training rows.
+    """Take the means of `centered` from some training rows.
 
     Args:
-        network: With layers of `centred`, which are still 0.
+        network: Network with layers of `centered`, whose means are still 0.
         inputs: Training inputs by name; arrays, or anything indexed like one.
     """
     n_rows = len(next(iter(inputs.values())))

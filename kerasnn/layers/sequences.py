@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import keras
 from keras import ops
 
-from kerasnn.layers.auxiliary_encoders import beside_parts
+from kerasnn.layers.auxiliary_encoders import auxiliary_features
 from kerasnn.layers.blocks import concatenate_features, dense_block, network, output_layer
 from kerasnn.layers.features import build_inputs
 from kerasnn.layers.forecasts import forecast_output, scaled_window
@@ -41,9 +41,9 @@ def sequence_network(
 
     Args:
         signature: The inputs and the output.
-        encoder: As for `sequence_features`.
+        encoder: Encoder as described by `sequence_features`.
         embedding: Width of the vectors of a text's tokens.
-        name: Of the network.
+        name: Name of the network.
 
     Raises:
         ConfigError: The signature has no sequence, or a value is out of its range.
@@ -53,7 +53,9 @@ def sequence_network(
         features = sequence_features(inputs, signature, encoder, embedding=embedding)
         return network(inputs, output_layer(features, signature), name=name)
     past, restore = scaled_window(inputs, signature, "standard")
-    features = _beside(inputs, signature, [_window_features(past, inputs, signature, encoder)])
+    features = _with_auxiliary_features(
+        inputs, signature, [_window_features(past, inputs, signature, encoder)]
+    )
     return network(inputs, forecast_output(features, signature, restore), name=name)
 
 
@@ -70,8 +72,8 @@ def sequence_features(
     each is the layer ``series_features``, and what all say together is the layer ``features``.
 
     Args:
-        inputs: From `build_inputs`.
-        signature: What the inputs hold; no window.
+        inputs: Input tensors by name, made by `build_inputs`.
+        signature: Description of the inputs and the output, without a window.
         encoder: Called for each sequence with its vectors, (batch, time, any), its mask,
             (batch, time), float32 of 0 and 1, and the name of its input, which begins the names of
             its layers.
@@ -89,7 +91,7 @@ def sequence_features(
     ]
     if not parts:
         raise missing_input("sequence")
-    return _beside(inputs, signature, parts)
+    return _with_auxiliary_features(inputs, signature, parts)
 
 
 def _sequences(
@@ -104,14 +106,12 @@ def _sequences(
         yield name, *mel_frames(inputs[name], sound, name=name)
 
 
-def _beside(
+def _with_auxiliary_features(
     inputs: dict[str, KerasTensor], signature: Signature, parts: list[KerasTensor]
 ) -> KerasTensor:
     """Features of the sequences beside those of the other columns."""
-    parts = [*parts, *beside_parts(inputs, signature, done={"text", "series", "sound"})]
-    return keras.layers.Identity(name="features")(
-        concatenate_features(parts, name="features_beside")
-    )
+    parts = [*parts, *auxiliary_features(inputs, signature, done={"text", "series", "sound"})]
+    return keras.layers.Identity(name="features")(concatenate_features(parts, name="all_features"))
 
 
 def _window_features(

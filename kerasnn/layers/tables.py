@@ -82,10 +82,10 @@ def look_up(
     """Embeddings from one table, where each column has its rows; in the order of `forgotten_share`.
 
     Args:
-        codes: Of all columns.
-        categories: What they are of.
-        columns: Which of them.
-        width: Of a vector.
+        codes: Category codes of all columns.
+        categories: Description of the categories.
+        columns: Indices of the columns to embed.
+        width: Length of a vector.
         scale: Standard deviation of what they start with; of 0 none is ever forgotten.
         forgotten: Largest share of the training rows in which a column may be.
 

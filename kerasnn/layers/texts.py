@@ -36,9 +36,9 @@ def embed(
     """A learned vector for each token, and where there are tokens; zeros where there are none.
 
     Args:
-        codes: Of tokens, 0 behind the end.
-        text: What they stand for.
-        width: Of the vectors.
+        codes: Token codes, 0 after the end of a text.
+        text: Description of the text column.
+        width: Length of the vectors.
         name: Prefix of the layers' names.
 
     Shape:
@@ -71,13 +71,13 @@ def bag(
     and is for `kerasnn.layers.weigh_ngrams` to fill. A text without tokens is a vector of zeros.
 
     Args:
-        codes: Of tokens, 0 behind the end.
-        text: What they stand for.
-        width: Of the vectors.
+        codes: Token codes, 0 after the end of a text.
+        text: Description of the text column.
+        width: Length of the vectors.
         ngrams: Most tokens of an n-gram; 0 for 2 words or 7 characters.
         buckets: Vectors that n-grams share.
-        pooling: How vectors become one.
-        zeros: Whether the vectors start as zeros, and not at random.
+        pooling: Pooling of the vectors.
+        zeros: True to initialize the vectors with zeros, false for random numbers.
         name: Prefix of the layers' names.
 
     Shape:
@@ -139,7 +139,7 @@ def max_over_time(
         mask: 1 where there are any, else 0.
         width: Filters.
         size: Places that a filter sees.
-        name: Of the convolution.
+        name: Name of the convolution.
 
     Shape:
         x: (batch, time, any); mask: (batch, time); returns (batch, width)
@@ -157,10 +157,10 @@ def ngram_codes(codes: KerasTensor, text: Text, *, ngrams: int, buckets: int) ->
     and q, of which (a mod p) · q + (b mod q), modulo the buckets, is the code.
 
     Args:
-        codes: Of tokens, 0 behind the end.
-        text: What they stand for.
+        codes: Token codes, 0 after the end of a text.
+        text: Description of the text column.
         ngrams: Most tokens of an n-gram; 0 for 2 words or 7 characters.
-        buckets: Of the hashes.
+        buckets: Number of hash buckets.
 
     Shape:
         codes: (batch, length), int32; returns int32 (batch, length + (length - 1) + …), all single

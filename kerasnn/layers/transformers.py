@@ -22,7 +22,7 @@ def patches(x: KerasTensor, *, side: int, name: str) -> KerasTensor:
 
     Args:
         x: An image.
-        side: Of the patches, in pixels.
+        side: Side of the square patches in pixels.
         name: Prefix of the layers' names.
 
     Shape:
@@ -89,7 +89,7 @@ def feed_forward(
     """W₂ GELU(W₁ x) of the vector at each place.
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         expansion: Width of the hidden layer over that of x.
         dropout: Share of the hidden units dropped.
         name: Prefix of the layers' names.
@@ -120,7 +120,7 @@ def transformer_block(
     """X + attention(norm(x)), then x + W₂ GELU(W₁ norm(x)).
 
     Args:
-        x: What goes in.
+        x: Input tensor.
         heads: Attentions side by side, of width / heads values each, rounded up.
         expansion: Width of the hidden layer over that of x.
         dropout: Share of the attention and of the hidden units dropped.

@@ -29,9 +29,9 @@ def whitening_layer(x: KerasTensor, *, size: int = 2, stride: int = 1, name: str
 
     Args:
         x: Scaled pixels.
-        size: Of the square patches; those of a smaller image have its size.
+        size: Side of the square patches in pixels, limited by the size of the image.
         stride: Pixels from one patch to the next.
-        name: Of the layer.
+        name: Name of the layer.
 
     Shape:
         x: (batch, height, width, channels); returns (batch, …, …, 2 · size² · channels)
@@ -56,9 +56,9 @@ def whiten(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) -> Non
     """Fill each ``…_whitening`` layer from the patches of its training images or spectrograms.
 
     Args:
-        network: With a layer ``image_whitening`` for an input ``image``.
+        network: Network with a layer ``image_whitening`` for an input ``image``.
         inputs: Training inputs by name; they can be arrays, or anything indexed like one.
-        seed: Of the choice of images.
+        seed: Seed of the sample of images.
     """
     layers = {layer.name: layer for layer in network.layers}
     for name, images in inputs.items():

@@ -1,7 +1,7 @@
 """Train several networks on the same rows, and average them with weights of their own.
 
 Of one model with several seeds, or of several models: the networks learn one after the other, each
-with checkpoints of its own, and become one network, the model ``average`` of the zoo.
+with checkpoints of its own, and become one network, the model ``ensemble`` of the zoo.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from kerasnn.calibration.ensemble_weights import bagged_weights, greedy_weights
 from kerasnn.calibration.temperature import label_probabilities, probabilities
 from kerasnn.config.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.errors import ResourceError, warn
-from kerasnn.evaluation.ensemble_summary import EnsembleSummary, Member
-from kerasnn.models.tabular import average
+from kerasnn.evaluation.ensemble_summary import EnsembleSummary, MemberSummary
+from kerasnn.models.tabular import ensemble
 from kerasnn.prediction.calibrate import monitor_for, monitored
 from kerasnn.prediction.predictor import Predictor
 from kerasnn.preprocessing import Preprocessor
@@ -340,7 +340,7 @@ def _ensemble_summary(
         return float(monitor.measure(of.outputs(rows.inputs)))
 
     members = [
-        Member(
+        MemberSummary(
             title=_title(each.trained_model.config.model),
             seed=each.trained_model.config.run.seed,
             weight=share,
@@ -367,7 +367,7 @@ def _model(
 ) -> ModelOptions:
     """The average as a model of the zoo."""
     members = [
-        average.Member(
+        ensemble.EnsembleMember(
             each.trained_model.config.model.name,
             each.trained_model.config.model.hyperparameters,
             encodings.index(each.encoding) + 1,
@@ -375,7 +375,7 @@ def _model(
         for each in kept
     ]
     weights = ",".join(f"{share:.9g}" for share in shares)
-    return ModelOptions(NAME, {"members": average.text_of(members), "weights": weights})
+    return ModelOptions(NAME, {"members": ensemble.text_of(members), "weights": weights})
 
 
 def _network(
@@ -384,7 +384,7 @@ def _network(
     """The average with the weights of its members."""
     network = build_network(replace(config, model=model), preprocessor)
     named = [(each.config.model.name, each.predictor.network) for each in members]
-    average.fill(network, named)
+    ensemble.fill(network, named)
     return network
 
 

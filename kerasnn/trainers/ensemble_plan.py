@@ -13,7 +13,7 @@ from kerasnn import models
 from kerasnn.config.choice import Choice, EnsembleMember
 from kerasnn.config.config import DEFAULT_PROFILE, Config, ModelOptions
 from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.models.tabular import average
+from kerasnn.models.tabular import ensemble
 from kerasnn.preprocessing.joint import OWN_OPTIONS, TABLE_KINDS, can_differ
 from kerasnn.selection.data_defaults import adapt
 from kerasnn.selection.rules import LIGHTER
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kerasnn.datasets.tabular import Table
     from kerasnn.options import PreprocessingOptions
 
-NAME = "average"
+NAME = "ensemble"
 # Options of the preprocessing that those of the run's model decide for all.
 SHARED = ("min_count", "max_categories", "scale_target", "target_transform", "text_limit")
 
@@ -67,7 +67,7 @@ def check(settings: Settings) -> None:
         )
     kinds = [EnsembleMember.read(text) for text in settings.run.members]
     for kind in kinds:
-        average.members_of(kind.model)
+        ensemble.members_of(kind.model)
         _profile(*kind)
     own = EnsembleMember(name, settings.profile)
     if kinds and settings.names_model and own not in kinds:

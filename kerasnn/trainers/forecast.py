@@ -15,7 +15,7 @@ import pandas as pd
 from kerasnn.bundle import ForecastBundle
 from kerasnn.config.config import Config
 from kerasnn.datasets.forecast import SeriesTable
-from kerasnn.forecasting import ensemble as blending
+from kerasnn.forecasting import ensemble as forecast_ensemble
 from kerasnn.forecasting import fit as learning
 from kerasnn.forecasting.calibration_residuals import calibrated
 from kerasnn.forecasting.evaluate import evaluate
@@ -115,18 +115,18 @@ def _fit(
     *,
     progress: bool,
 ) -> tuple[TrainedModel, dict[str, TrainedModel]]:
-    """A calibrated forecaster, and the members of a blend."""
+    """A calibrated forecaster, and the members of a forecast ensemble."""
     how: dict[str, Any] = {
         "checkpoints": folder.checkpoints if folder else None,
         "fingerprint": fingerprint,
         "callbacks": _watchers(training_setup, config, folder, progress=progress),
     }
     try:
-        if config.model.name != blending.NAME:
+        if config.model.name != forecast_ensemble.NAME:
             trained_model = calibrated(learning.fit_network(training_setup, config, **how), choice)
             return learning.refit(trained_model), {}
-        blended = blending.fit_ensemble(training_setup, config, **how)
-        return blended.refit(calibrated(blended.trained_model, choice)), dict(blended.members)
+        ensemble = forecast_ensemble.fit_ensemble(training_setup, config, **how)
+        return ensemble.refit(calibrated(ensemble.trained_model, choice)), dict(ensemble.members)
     finally:
         for callback in how["callbacks"]:
             getattr(callback, "close", lambda: None)()

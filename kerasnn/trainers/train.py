@@ -273,8 +273,10 @@ def _check_no_forecast(settings: Settings) -> None:
 
 def _check_no_ensemble(settings: Settings) -> None:
     if settings.run.ensemble > 1 or settings.run.members:
-        hint = "leave it out, or choose the model 'blend'"
-        raise ConfigError("`run.ensemble` is not for forecasts, which 'blend' averages", hint=hint)
+        hint = "leave it out, or choose the model 'forecast_ensemble'"
+        raise ConfigError(
+            "`run.ensemble` is not for forecasts, which 'forecast_ensemble' averages", hint=hint
+        )
 
 
 def _check_weights_file(path: str | None) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kerasnn.layers.members import taught
+from kerasnn.layers.members import member_model
 from kerasnn.options import TrainingOptions
 from kerasnn.runtime import compat
 from kerasnn.training.losses import RowLoss, over_members
@@ -144,8 +144,8 @@ class Engine:
         self.averages = [tf.Variable(v.value) for v in self._averaged]
         self._row_loss = row_loss
         # Members of a network each have their own loss; validation sees their mean.
-        self._taught = taught(network)
-        self._step_loss = row_loss if self._taught is network else over_members(row_loss)
+        self._member_model = member_model(network)
+        self._step_loss = row_loss if self._member_model is network else over_members(row_loss)
         self._rows = rows
         self._data = None if rows.on_disk else rows.take(slice(None))
         self._call_steps = FIRST_CALL_STEPS
@@ -302,7 +302,7 @@ class Engine:
         Many members drop so many units that the random numbers would take most of the time.
         """
         is_constant = self.training_options.regularization == "constant"
-        if is_constant and self._taught is self.network:
+        if is_constant and self._member_model is self.network:
             return self._step(batch, mix)
         draw = hashed_uniform if self._uses_xla() else keras.random.uniform
         share = 1.0 if is_constant else share
@@ -312,7 +312,7 @@ class Engine:
     def _step(self, batch: Mapping[str, Any], mix: Mix | None) -> tf.Tensor:
         variables = self.network.trainable_variables
         with tf.GradientTape() as tape:
-            outputs = self._taught(batch["inputs"], training=True)
+            outputs = self._member_model(batch["inputs"], training=True)
             losses = self._losses(batch["target"], outputs, mix)
             if "weights" in batch:
                 losses *= batch["weights"]

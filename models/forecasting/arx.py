@@ -49,7 +49,7 @@ def arx(signature: Signature, *, memory: int = 48, penalty: float = 0.01) -> ker
     Args:
         signature: The inputs and the output.
         memory: Last points in time that it sees of covariates and of other targets.
-        penalty: On the squares of the weights, for inputs about unit scale; at least 0.
+        penalty: Ridge penalty on the squared weights, for inputs about unit scale; at least 0.
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)
@@ -120,12 +120,12 @@ def initialize(
     """Solve for the weights.
 
     Args:
-        network: From `arx`, or one with such layers in it.
-        inputs: Of the training windows, by name.
-        target: What followed them, (n, horizon · targets) in this order; a window with a NaN does
+        network: Network from `arx`, or one that contains its layers.
+        inputs: Arrays of the training windows by input name.
+        target: Future values, (n, horizon · targets) in this order; a window with a NaN does
             not count for its target.
         seed: Draws nothing.
-        prefix: Of the names of the layers.
+        prefix: Prefix of the layers' names.
     """
     output = network.get_layer(f"{prefix}output")
     (targets, width, units), horizon = output.kernel.shape, _horizon(inputs, target)

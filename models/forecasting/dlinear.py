@@ -43,8 +43,9 @@ def dlinear(
     Args:
         signature: The inputs and the output.
         smoothing: Points in time of the moving average.
-        scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
-        covariates: Whether linear effects of all that is known beside the past are learned too.
+        scaling: Scaling of each window: ``none``, ``last`` (subtract the last value) or
+            ``standard`` (z-scores).
+        covariates: True to learn linear effects of the covariates.
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)

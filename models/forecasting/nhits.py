@@ -54,7 +54,8 @@ def nhits(
         width: Units of each hidden layer; the paper has 512, without dropout, for more data.
         depth: Hidden layers of a block.
         dropout: Share of hidden units dropped in training, in [0, 1).
-        scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
+        scaling: Scaling of each window: ``none``, ``last`` (subtract the last value) or
+            ``standard`` (z-scores).
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)

@@ -35,7 +35,7 @@ def nlinear(signature: Signature, *, covariates: bool = True) -> keras.Model:
 
     Args:
         signature: The inputs and the output.
-        covariates: Whether linear effects of all that is known beside the past are learned too.
+        covariates: True to learn linear effects of the covariates.
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)

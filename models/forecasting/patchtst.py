@@ -51,14 +51,15 @@ def patchtst(
 
     Args:
         signature: The inputs and the output.
-        width: Of the vector of a stretch; 128 where there are many data.
+        width: Width of the vector of a patch; 128 for much data.
         depth: Number of blocks.
         heads: Attentions side by side in a block; 16 where there are many data.
         expansion: Hidden width of a block over ``width``; 2 where there are many data.
         patch: Points in time of a stretch; 0 or more than the past is the whole past.
         stride: Points in time from one to the next.
         dropout: Share of hidden units dropped in training, in [0, 1).
-        scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
+        scaling: Scaling of each window: ``none``, ``last`` (subtract the last value) or
+            ``standard`` (z-scores).
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)
@@ -136,7 +137,7 @@ def attention(
     Keys need no bias: it would move the scores of all keys alike.
 
     Args:
-        x: What looks, and is looked at.
+        x: Input of the self-attention.
         before: S; None in the first block.
         heads: Attentions side by side, of width / heads values each, rounded up.
         name: Prefix of the layers' names.

@@ -46,8 +46,8 @@ def ridge_nlinear(
 
     Args:
         signature: The inputs and the output.
-        penalty: On the squares of the weights, for inputs about unit scale; at least 0.
-        covariates: Whether a linear effect of what is known ahead is taken out of the targets
+        penalty: Ridge penalty on the squared weights, for inputs about unit scale; at least 0.
+        covariates: True if a linear effect of the future covariates is taken out of the targets
             before, and added again behind.
 
     Shape:
@@ -82,12 +82,12 @@ def initialize(
     """Solve for the weights.
 
     Args:
-        network: From `ridge_nlinear`, or one with such layers in it.
-        inputs: Of the training windows, by name.
-        target: What followed them, (n, horizon · targets) in this order; a window with a NaN does
+        network: Network from `ridge_nlinear`, or one that contains its layers.
+        inputs: Arrays of the training windows by input name.
+        target: Future values, (n, horizon · targets) in this order; a window with a NaN does
             not count for its target.
         seed: Draws nothing.
-        prefix: Of the names of the layers.
+        prefix: Prefix of the layers' names.
     """
     past = inputs["past"]
     future = np.asarray(target).reshape(len(past), -1, past.shape[2])
@@ -204,7 +204,7 @@ def of_levels(kernel: Matrix, quantiles: Matrix) -> tuple[Matrix, Matrix]:
 
     Args:
         kernel: (history, horizon), the same for all levels.
-        quantiles: Of the residuals, (horizon, levels).
+        quantiles: Quantiles of the residuals, (horizon, levels).
     """
     middle = quantiles.shape[1] // 2
     kernels = np.zeros((*kernel.shape, quantiles.shape[1]))

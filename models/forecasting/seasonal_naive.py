@@ -39,7 +39,7 @@ def seasonal_naive(signature: Signature, *, drift: bool = False) -> keras.Model:
 
     Args:
         signature: The inputs and the output.
-        drift: Whether each season is moved by the mean change from season to season in the window.
+        drift: True to move each season by the mean change between seasons in the window.
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)
@@ -79,18 +79,18 @@ def initialize(
     """Learn the quantiles of the errors, where there are any.
 
     Args:
-        network: From `seasonal_naive`, or one with such layers in it.
-        inputs: Of the training windows, by name.
-        target: What followed them, (n, horizon · targets) in this order.
+        network: Network from `seasonal_naive`, or one that contains its layers.
+        inputs: Arrays of the training windows by input name.
+        target: Future values, (n, horizon · targets) in this order.
         seed: Draws nothing.
-        prefix: Of the names of the layers.
+        prefix: Prefix of the layers' names.
     """
     found = [layer for layer in network.layers if layer.name == f"{prefix}errors"]
     for layer in found:
         naive = network.get_layer(f"{prefix}naive").output
         parts = [layers.targets_first(naive), layer.input]
         flat = [ops.reshape(x, (-1, int(np.prod(x.shape[1:])))) for x in parts]
-        # In a blend, the layers have also been called on inputs of their own, and that first.
+        # In a forecast ensemble, the layers have also been called on inputs of their own, and that first.
         (source,) = keras.utils.get_source_inputs(layer.input)
         both = keras.Model({"past": source}, ops.concatenate(flat, axis=1))
         past = inputs["past"]

@@ -48,7 +48,8 @@ def tide(
         width: Hidden units of the encoder and the decoder.
         depth: Layers of the encoder, and of the decoder.
         dropout: Share of units dropped in training, in [0, 1).
-        scaling: Of each window: ``none``, minus its ``last`` value, or by its ``standard`` scores.
+        scaling: Scaling of each window: ``none``, ``last`` (subtract the last value) or
+            ``standard`` (z-scores).
 
     Shape:
         past: (batch, history, targets); returns raw scores, (batch, output.width)

@@ -97,10 +97,10 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     """Whiten the patches of the training images; once, before training.
 
     Args:
-        network: From `airbench`.
+        network: Network from `airbench`.
         inputs: Training inputs by name.
         target: Theirs, which does not matter here.
-        seed: Of the choice of images.
+        seed: Seed of the sample of images.
     """
     layers.whiten(network, inputs, seed=seed)
 

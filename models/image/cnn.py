@@ -40,8 +40,8 @@ def cnn(
         signature: The inputs and the output.
         width: Channels of the first block.
         depth: Number of blocks.
-        activation: After each convolution.
-        normalization: Of the channels, before their activation.
+        activation: Activation function after each convolution.
+        normalization: Normalization of the channels before the activation.
         dropout: Share of the features dropped before the output in training, in [0, 1).
 
     Shape:

@@ -45,7 +45,7 @@ def transfer(
 
     Args:
         signature: The inputs and the output.
-        backbone: Which architecture.
+        backbone: Name of the architecture in ``keras.applications``.
         resolution: Images with a side below that, in pixels, are enlarged by a whole factor.
         dropout: Share of the features dropped in training, in [0, 1).
 

@@ -46,7 +46,7 @@ def vit(
 
     Args:
         signature: The inputs and the output.
-        width: Of the vector of a patch.
+        width: Width of the vector of a patch.
         depth: Number of blocks.
         heads: Attentions side by side in a block, of width / heads values each.
         expansion: Hidden width of a block over ``width``.

@@ -32,7 +32,7 @@ def lstm(
 
     Args:
         signature: The inputs and the output.
-        width: Of the state, and of the vectors of a text's tokens.
+        width: Width of the state and of the token embeddings.
         depth: Layers, each of which reads the states of the one before.
         dropout: Share of each layer's states dropped.
 

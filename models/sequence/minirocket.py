@@ -35,7 +35,8 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
 
     Args:
         signature: The inputs and the output.
-        features: Of each sequence, half of them of its changes; multiples of 168 count.
+        features: Number of features of each sequence, half of them from its first differences;
+            rounded down to a multiple of 168.
 
     Shape:
         series: (batch, length, channels); text: (batch, length); sound: (batch, samples);
@@ -67,7 +68,7 @@ def minirocket(signature: Signature, *, features: int = 9996) -> keras.Model:
         own = layers.rocket_features(x, mask, features=each, name=name)
         change, mask = layers.changes(x, mask)
         parts = [own, layers.rocket_features(change, mask, features=each, name=f"{name}_change")]
-        return layers.centred(layers.concatenate_features(parts, name=f"{name}_shares"), name=name)
+        return layers.centered(layers.concatenate_features(parts, name=f"{name}_shares"), name=name)
 
     return layers.sequence_network(signature, encoder, embedding=EMBEDDING, name="minirocket")
 
@@ -76,10 +77,10 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     """Take the thresholds from training rows, then solve for the linear layer.
 
     Args:
-        network: From `minirocket`.
+        network: Network from `minirocket`.
         inputs: Training inputs by name.
-        target: As the network learns it.
-        seed: Of the rows that thresholds come from.
+        target: Target as the loss of the network takes it.
+        seed: Seed of the sample of rows that thresholds come from.
     """
     layers.fit_rocket(network, inputs, seed=seed)
     layers.fit_means(network, inputs)

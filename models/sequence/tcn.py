@@ -39,7 +39,7 @@ def tcn(
         signature: The inputs and the output.
         width: Channels.
         depth: Blocks.
-        size: Of the kernels.
+        size: Length of the kernels.
         dropout: Share of each convolution's outputs dropped.
 
     Shape:

@@ -36,7 +36,7 @@ def transformer(
 
     Args:
         signature: The inputs and the output.
-        width: Of the vector at each place.
+        width: Width of the vector at each step.
         depth: Blocks of attention and dense layers.
         heads: Attentions side by side.
         expansion: Width of the hidden dense layers over the width.

@@ -45,7 +45,7 @@ def ft_transformer(
 
     Args:
         signature: The inputs and the output.
-        width: Of the vector of each column.
+        width: Width of the vector of each column.
         depth: Blocks of attention and dense layers.
         heads: Attentions side by side.
         expansion: Width of the gated hidden layers over the width.
@@ -106,7 +106,7 @@ def _tokens(inputs: dict[str, KerasTensor], signature: Signature, width: int) ->
         deviation = 1 / math.sqrt(3 * width)
         codes = inputs["categories"]
         parts.append(layers.look_up(codes, categories, columns, width, scale=deviation))
-    for i, other in enumerate(layers.beside_parts(inputs, signature, done={"number"})):
+    for i, other in enumerate(layers.auxiliary_features(inputs, signature, done={"number"})):
         layer = keras.layers.Dense(width, kernel_initializer=first, name=f"token_{i + 1}")
         parts.append(ops.expand_dims(layer(other), 1))
         layer.kernel.weight_decay_factor = 0.0

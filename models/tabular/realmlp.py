@@ -84,7 +84,8 @@ def realmlp(
         signature: The inputs and the output.
         width: Units of each hidden layer.
         depth: Number of hidden layers.
-        nonlinearity: Of the hidden units; ``auto`` is SELU for classes and Mish for regression.
+        nonlinearity: Activation function of the hidden units; ``auto`` is SELU for classes and Mish
+            for regression.
         dropout: Share of hidden units dropped in training, in [0, 1).
         scale_rate: Learning rate of the scale of the features, over that of the kernels.
         number_rate: Learning rate of the embeddings of numbers, likewise.
@@ -127,10 +128,10 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     """Take the first weights, and the bounds of a regression, from training rows.
 
     Args:
-        network: From `realmlp`.
+        network: Network from `realmlp`.
         inputs: Training inputs by name.
-        target: As the network learns it.
-        seed: Of what is random in them.
+        target: Target as the loss of the network takes it.
+        seed: Seed of the weights.
     """
     layers.fit_bounds(network, target)
     layers.fit_first_weights(network, inputs, seed=seed)

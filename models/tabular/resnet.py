@@ -34,14 +34,14 @@ def resnet(
 
     Args:
         signature: The inputs and the output.
-        width: Of the residual stream.
+        width: Width of the residual stream.
         depth: Number of blocks.
         expansion: Hidden width of a block over ``width``.
-        activation: Of the hidden units.
-        normalization: Of the input of each block and of the head.
+        activation: Activation function of the hidden units.
+        normalization: Normalization of the input of each block and of the head.
         dropout: Share of hidden units dropped in training, in [0, 1).
         residual_dropout: Share of a block's outputs dropped in training, in [0, 1).
-        initializer: Of the kernels inside the blocks; ``auto`` goes by the activation.
+        initializer: Initializer of the kernels in the blocks; ``auto`` depends on the activation.
 
     Shape:
         numbers: (batch, columns); categories: (batch, columns); returns raw scores,

@@ -27,8 +27,8 @@ PREPROCESSING = PreprocessingOptions(
 )
 # A step takes a quarter of the time of the defaults, and 13 times as long.
 PROFILES = {
-    "small": {"pack": 8, "width": 128},
-    "paper": {"pack": 32, "width": 512},
+    "small": {"n_members": 8, "width": 128},
+    "paper": {"n_members": 32, "width": 512},
 }
 SEARCH = {
     "depth": "int [1, 4]",
@@ -44,7 +44,7 @@ SEARCH = {
 def tabm(
     signature: Signature,
     *,
-    pack: int = 16,
+    n_members: int = 16,
     width: int = 192,
     depth: int = 2,
     dropout: float = 0.1,
@@ -57,7 +57,7 @@ def tabm(
 
     Args:
         signature: The inputs and the output.
-        pack: Members.
+        n_members: Number of members.
         width: Units of each hidden layer.
         depth: Number of hidden layers.
         dropout: Share of hidden units dropped in training, in [0, 1).
@@ -76,14 +76,14 @@ def tabm(
         29931, Diamond RMSE 0.1302.
 
     >>> from kerasnn.signature import Signature
-    >>> tabm(Signature.table(numbers=3, classes=2), pack=2, width=4, depth=1).count_params()
+    >>> tabm(Signature.table(numbers=3, classes=2), n_members=2, width=4, depth=1).count_params()
     44
     """
-    choices.check(pack=pack, depth=depth)
+    choices.check(n_members=n_members, depth=depth)
     inputs = layers.build_inputs(signature)
     x = layers.encode(inputs, signature)
-    numbers = layers.hidden_member_indices(x, members=pack)
-    x = layers.spread(x, numbers, signature, name="hidden_1_in")
+    numbers = layers.hidden_member_indices(x, members=n_members)
+    x = layers.expand_members(x, numbers, signature, name="hidden_1_in")
     for i in range(depth):
         x = layers.ensemble_block(
             x, numbers, width=width, dropout=dropout, is_scaled=i > 0, name=f"hidden_{i + 1}"

@@ -22,7 +22,7 @@ SEARCH = whole.SEARCH
 def tabm_mini(
     signature: Signature,
     *,
-    pack: int = 16,
+    n_members: int = 16,
     width: int = 192,
     depth: int = 2,
     dropout: float = 0.1,
@@ -33,7 +33,7 @@ def tabm_mini(
 
     Args:
         signature: The inputs and the output.
-        pack: Members.
+        n_members: Number of members.
         width: Units of each hidden layer.
         depth: Number of hidden layers.
         dropout: Share of hidden units dropped in training, in [0, 1).
@@ -50,14 +50,14 @@ def tabm_mini(
         parameter-efficient ensembling", 2024, arXiv 2410.24210.
 
     >>> from kerasnn.signature import Signature
-    >>> tabm_mini(Signature.table(numbers=3, classes=2), pack=2, width=4, depth=1).count_params()
+    >>> tabm_mini(Signature.table(numbers=3, classes=2), n_members=2, width=4, depth=1).count_params()
     32
     """
-    choices.check(pack=pack, depth=depth)
+    choices.check(n_members=n_members, depth=depth)
     inputs = layers.build_inputs(signature)
     x = layers.encode(inputs, signature)
-    numbers = layers.hidden_member_indices(x, members=pack)
-    x = layers.spread(x, numbers, signature, name="scales")
+    numbers = layers.hidden_member_indices(x, members=n_members)
+    x = layers.expand_members(x, numbers, signature, name="scales")
     for i in range(depth):
         x = layers.shared_block(x, width=width, dropout=dropout, name=f"hidden_{i + 1}")
     scores = layers.member_heads(x, signature)

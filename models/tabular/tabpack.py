@@ -27,9 +27,9 @@ PREPROCESSING = PreprocessingOptions(
     scale="quantile", embedding_width=8, number_embedding="piecewise_linear"
 )
 PROFILES: dict[str, dict[str, Any]] = {
-    "small": {"pack": 16, "width": 48, "training.epochs": 24},
+    "small": {"n_members": 16, "width": 48, "training.epochs": 24},
     "paper": {
-        **{"pack": 64, "width": 384, "dropout": 0.5},
+        **{"n_members": 64, "width": 384, "dropout": 0.5},
         **{"training.learning_rate": 7e-4, "training.epochs": 200},
     },
 }
@@ -50,7 +50,7 @@ PICKS = 32
 def tabpack(
     signature: Signature,
     *,
-    pack: int = 32,
+    n_members: int = 32,
     width: int = 64,
     depth: int = 3,
     activation: Activation = "relu",
@@ -66,13 +66,13 @@ def tabpack(
 
     Args:
         signature: The inputs and the output.
-        pack: Perceptrons.
+        n_members: Number of MLPs.
         width: Units of each hidden layer of one.
         depth: Most hidden layers of one; as many perceptrons have 1, 2 and so on.
-        activation: Of the hidden units.
+        activation: Activation function of the hidden units.
         dropout: Highest share of hidden units dropped in training, in [0, 1); half of the
             perceptrons drop none.
-        draw: Which draw of the hyper-parameters it is, a whole number.
+        draw: Seed of the random hyper-parameters, an integer.
 
     Shape:
         numbers: (batch, columns); categories: (batch, columns); returns raw scores,
@@ -88,11 +88,11 @@ def tabpack(
         California 0.440 in one run of 90 seconds of processor time.
 
     >>> from kerasnn.signature import Signature
-    >>> tabpack(Signature.table(numbers=3), pack=2, width=4, depth=1).count_params()
+    >>> tabpack(Signature.table(numbers=3), n_members=2, width=4, depth=1).count_params()
     44
     """
-    choices.check(pack=pack, width=width, depth=depth, dropout=dropout, draw=draw)
-    drawn = layers.draw_members(pack, dropout=dropout, seed=draw)
+    choices.check(n_members=n_members, width=width, depth=depth, dropout=dropout, draw=draw)
+    drawn = layers.draw_members(n_members, dropout=dropout, seed=draw)
     inputs = layers.build_inputs(signature)
     x = layers.encode(inputs, signature)
     for variable in layers.network(inputs, x, name="shared").trainable_variables:
@@ -100,7 +100,7 @@ def tabpack(
     ends: list[KerasTensor] = []
     for i in range(depth):
         # The first members are the deepest ones.
-        count = math.ceil(pack * (depth - i) / depth)
+        count = math.ceil(n_members * (depth - i) / depth)
         if i and count < x.shape[1]:
             ends.insert(0, x[:, count:])
             x = x[:, :count]
@@ -111,7 +111,7 @@ def tabpack(
         x = layers.pack_dropout(x, drawn.dropouts[:count], name=f"hidden_{i + 1}_dropout")
     x = layers.join_members([x, *ends])
     scores, layer = layers.pack_dense(
-        x, members=pack, width=signature.output.width, dtype="float32", name="output"
+        x, members=n_members, width=signature.output.width, dtype="float32", name="output"
     )
     drawn.give(layer)
     return layers.network(
@@ -123,12 +123,14 @@ def conclude(network: keras.Model, inputs: Mapping[str, Any], target: NDArray[An
     """Weigh the members by a greedy selection.
 
     Args:
-        network: From `tabpack`, trained.
-        inputs: Of the validation rows, by name.
-        target: Of them, as the network learns it.
+        network: Trained network from `tabpack`.
+        inputs: Arrays of the validation rows by input name.
+        target: Target of the validation rows as the loss takes it.
     """
     from kerasnn.calibration.ensemble_weights import greedy_weights
     from kerasnn.inference.batched_model import BatchedModel
 
-    predictions = layers.member_predictions(BatchedModel(layers.taught(network))(inputs), target)
+    predictions = layers.member_predictions(
+        BatchedModel(layers.member_model(network))(inputs), target
+    )
     layers.weigh_members(network, greedy_weights(predictions, target, rounds=PICKS))

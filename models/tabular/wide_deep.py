@@ -36,10 +36,10 @@ def wide_deep(
         signature: The inputs and the output.
         width: Units of each hidden layer of the deep part.
         depth: Number of hidden layers.
-        activation: Of the hidden units.
-        normalization: Of the hidden units, before their activation.
+        activation: Activation function of the hidden units.
+        normalization: Normalization of the hidden units before the activation.
         dropout: Share of hidden units dropped in training, in [0, 1).
-        initializer: Of the hidden kernels; ``auto`` goes by the activation.
+        initializer: Initializer of the hidden kernels; ``auto`` depends on the activation.
 
     Shape:
         numbers: (batch, columns); categories: (batch, columns); returns raw scores,

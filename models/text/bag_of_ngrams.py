@@ -86,7 +86,7 @@ def bag_of_ngrams(
         for each in poolings
     ]
     beside = [layers.token_counts(inputs, signature)]
-    beside += layers.beside_parts(inputs, signature, done={"text"})
+    beside += layers.auxiliary_features(inputs, signature, done={"text"})
     if head_width:
         vectors = [
             bag(inputs[name], text, width=head_width, name=f"{name}_deep") for name, text in texts
@@ -106,9 +106,9 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     """Weigh the n-grams by the training texts; once, before training.
 
     Args:
-        network: From `bag_of_ngrams`.
+        network: Network from `bag_of_ngrams`.
         inputs: Training inputs by name.
-        target: As the network learns it.
-        seed: Of the choice of texts, where there are very many.
+        target: Target as the loss of the network takes it.
+        seed: Seed of the sample of texts, used when there are very many.
     """
     layers.weigh_ngrams(network, inputs, target, seed=seed)

@@ -31,7 +31,7 @@ def fasttext(
 
     Args:
         signature: The inputs and the output.
-        width: Of the vectors; the paper has 10.
+        width: Length of the vectors; 10 in the paper.
         ngrams: Most tokens of an n-gram; 0 for 2 words or 7 characters.
         buckets: Vectors that n-grams share by their hash; words have their own, unless there are
             more of them.
@@ -59,7 +59,7 @@ def fasttext(
         for name, text in signature.text_inputs.items()
     ]
     parts.append(layers.token_counts(inputs, signature))
-    parts += layers.beside_parts(inputs, signature, done={"text"})
+    parts += layers.auxiliary_features(inputs, signature, done={"text"})
     x = layers.drop(
         layers.concatenate_features(parts, name="features"), dropout, name="drop_features"
     )

@@ -91,15 +91,18 @@ def _memory(*, peak: bool = False) -> float:
 
 SIZE, LAYERS = "its network needs more weights than the file holds", "more weights than the file"
 TABLES: dict[str, tuple[Callable[[Members], Members], str]] = {
-    "tabm": (lambda m: with_model(m, "tabm", pack=1024, width=65536), SIZE),
-    "average": (lambda m: with_model(m, "average", members="64*ft_transformer:depth=30"), LAYERS),
+    "tabm": (lambda m: with_model(m, "tabm", n_members=1024, width=65536), SIZE),
+    "ensemble": (lambda m: with_model(m, "ensemble", members="64*ft_transformer:depth=30"), LAYERS),
 }
 FORECASTS: dict[str, tuple[Callable[[Members], Members], str]] = {
     "nhits": (
         lambda m: with_model(with_window(m, lookback=12, horizon=60_000), "nhits"),
         SIZE,
     ),
-    "blend": (lambda m: with_model(m, "blend", members="nbeats:blocks=1000:depth=1000"), LAYERS),
+    "forecast_ensemble": (
+        lambda m: with_model(m, "forecast_ensemble", members="nbeats:blocks=1000:depth=1000"),
+        LAYERS,
+    ),
     "seasonal_naive": (
         lambda m: with_model(with_window(m, lookback=2**24, horizon=3), "seasonal_naive"),
         "the recipe is malformed: the lookback of the window",

@@ -623,7 +623,7 @@ class TestEstimators:
 
 def test_rows_that_chose_the_members_do_not_judge_their_choice() -> None:
     signature = Signature.table(numbers=3)
-    network = models.build("tabpack", signature, pack=7, width=5)
+    network = models.build("tabpack", signature, n_members=7, width=5)
     rng = np.random.default_rng(0)
     inputs = {"numbers": rng.normal(size=(61, 3)).astype("float32")}
     rows = Arrays(inputs, rng.normal(size=61).astype("float32"))

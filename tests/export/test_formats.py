@@ -129,9 +129,9 @@ def test_other_tasks(task, format, tmp_path):
     ("model", "task", "sizes"),
     [
         ("realmlp", "binary", {"width": 4}),
-        ("tabm", "binary", {"pack": 3, "width": 4}),
-        ("tabpack", "binary", {"pack": 3, "width": 4}),
-        ("tabpack", "regression", {"pack": 3, "width": 4}),
+        ("tabm", "binary", {"n_members": 3, "width": 4}),
+        ("tabpack", "binary", {"n_members": 3, "width": 4}),
+        ("tabpack", "regression", {"n_members": 3, "width": 4}),
         # It looks up all categories.
         ("ft_transformer", "binary", {"width": 4, "heads": 2}),
     ],

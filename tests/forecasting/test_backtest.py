@@ -136,7 +136,7 @@ def test_an_average_wins_where_it_is_better(monkeypatch: pytest.MonkeyPatch) -> 
     # It must pay for its second member.
     for gain, wins in ((0.01, False), (100.0, True)):
         monkeypatch.setattr(model_selection, "ENSEMBLE_GAIN", gain)
-        assert (trials.choice().config.model.name == "blend") == wins
+        assert (trials.choice().config.model.name == "forecast_ensemble") == wins
 
 
 def test_a_chosen_model_stays_and_may_get_a_transform() -> None:

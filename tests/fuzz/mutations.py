@@ -29,7 +29,7 @@ ODD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 7, 64, 65_537, 2**24, 2**31, 2**53 + 1, 10**18, -(2**63)),
     *(0.5, -0.5, 1e-320, 1e30, -1e30, 1e308, 3.0, "", "a", "0", "nan", "inf", "-1", "None"),
     *("\x00", "\ud800", "\x1b[2J", "a\nb", "ü" * 300, "%d%d", "%Y-%m-%d", "ISO8601", "numbers"),
-    *("=1+1", "../../etc/passwd", "mlp", "average", "number", "category", "date", "image", "text"),
+    *("=1+1", "../../etc/passwd", "mlp", "ensemble", "number", "category", "date", "image", "text"),
     *("1" * 5_000, "9" * 30, "x" * 5_000, ";", "|", "[[", "{}", "lambda: 0"),
     *([], {}, [[]], [{}], [0], [None], ["a"], ["a", "a"], [1.5, 1.5], {"a": 1}, [[[[]]]]),
     *([0] * 100, ["a"] * 100, {str(i): i for i in range(100)}),

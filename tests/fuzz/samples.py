@@ -109,7 +109,7 @@ def _binary() -> tuple[Bundle, pd.DataFrame]:
 
 def _multiclass() -> tuple[Bundle, pd.DataFrame]:
     options = PreprocessingOptions(number_embedding="piecewise_linear", number_bins=4)
-    return _bundle("tabm", table("multiclass"), [options], width=4, depth=1, pack=2)
+    return _bundle("tabm", table("multiclass"), [options], width=4, depth=1, n_members=2)
 
 
 def _regression() -> tuple[Bundle, pd.DataFrame]:
@@ -119,7 +119,7 @@ def _regression() -> tuple[Bundle, pd.DataFrame]:
 
 def _average() -> tuple[Bundle, pd.DataFrame]:
     encodings = [PreprocessingOptions(), PreprocessingOptions(number_embedding="periodic")]
-    return _bundle("average", table("binary"), encodings, members="linear,2/mlp:width=4:depth=1")
+    return _bundle("ensemble", table("binary"), encodings, members="linear,2/mlp:width=4:depth=1")
 
 
 def _text() -> tuple[Bundle, pd.DataFrame]:
@@ -171,19 +171,21 @@ def _forecast() -> tuple[ForecastBundle, pd.DataFrame]:
     )
     values = {"members": "seasonal_naive,nlinear:lookback=6", "weights": "1,2"}
     fitted = run.forecaster.preprocessor
-    network = models.build("blend", fitted.signature, **values)
+    network = models.build("forecast_ensemble", fitted.signature, **values)
     _fill(network)
     offsets = np.stack([np.full((HORIZON, 1), size) for size in (-1.0, 0.0, 2.0)])
     intervals = Intervals(levels_for(0.8), offsets, "made up")
     forecaster = Forecaster(fitted, network, intervals)
-    return ForecastBundle("blend", values, TrainingOptions(), forecaster, run.bundle.config), frame
+    return ForecastBundle(
+        "forecast_ensemble", values, TrainingOptions(), forecaster, run.bundle.config
+    ), frame
 
 
 _MAKERS: dict[str, Callable[[], tuple[Bundle | ForecastBundle, pd.DataFrame]]] = {
     "binary": _binary,
     "multiclass": _multiclass,
     "regression": _regression,
-    "average": _average,
+    "ensemble": _average,
     "text": _text,
     "image": _image,
     "series": _series,

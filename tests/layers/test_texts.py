@@ -237,6 +237,6 @@ def test_what_a_model_takes_itself_is_not_beside(done: str) -> None:
     )
     inputs = layers.build_inputs(signature)
     widths = {"number": 64, "image": 32, "text": 16, "series": 32, "sound": 32}
-    parts = layers.beside_parts(inputs, signature, done={done})
+    parts = layers.auxiliary_features(inputs, signature, done={done})
     del widths[done]
     assert [part.shape[-1] for part in parts] == list(widths.values())

@@ -14,7 +14,7 @@ from sklearn.linear_model import Ridge
 from kerasnn import models
 from kerasnn.bundle.weights import load_network, save_weights
 from kerasnn.errors import ConfigError
-from kerasnn.models.forecasting.blend import fill, members_of
+from kerasnn.models.forecasting.forecast_ensemble import fill, members_of
 from kerasnn.models.forecasting.nhits import interpolate, max_pool
 from kerasnn.models.forecasting.patchtst import attention, stretches
 from kerasnn.signature import Signature
@@ -286,7 +286,7 @@ def test_blend_is_the_mean_of_its_members() -> None:
     members["tsmixer"](inputs, training=True)
     for weight in members["tsmixer"].trainable_weights:
         weight.assign(weight + np.random.default_rng(0).normal(size=weight.shape, scale=0.1))
-    network = models.build("blend", signature, members=",".join(names), weights="1,2,1")
+    network = models.build("forecast_ensemble", signature, members=",".join(names), weights="1,2,1")
     fill(network, members)
     expected = sum(
         share * forecast(members[name], inputs, signature)
@@ -299,7 +299,7 @@ def test_blend_goes_into_a_bundle_and_back() -> None:
     signature = Signature.forecast(12, 4, categories=(4, (9, 2)))
 
     def build() -> keras.Model:
-        return models.build("blend", signature, members="dlinear,tide,nlinear")
+        return models.build("forecast_ensemble", signature, members="dlinear,tide,nlinear")
 
     network = build()
     inputs, _ = windows(signature, 3)
@@ -309,11 +309,11 @@ def test_blend_goes_into_a_bundle_and_back() -> None:
     )
 
 
-def test_blend_solves_for_the_members_that_are_solved_for() -> None:
+def test_forecast_ensemble_solves_for_the_members_that_are_solved_for() -> None:
     signature = Signature.forecast(12, 4, season=3, quantiles=(0.1, 0.5, 0.9))
     inputs, target = windows(signature)
     names = ["ridge_nlinear", "seasonal_naive"]
-    network = solved("blend", signature, inputs, target, members=",".join(names))
+    network = solved("forecast_ensemble", signature, inputs, target, members=",".join(names))
     members = [forecast(solved(x, signature, inputs, target), inputs, signature) for x in names]
     expected = np.mean(members, axis=0)
     np.testing.assert_allclose(forecast(network, inputs, signature), expected, atol=1e-5)
@@ -324,7 +324,7 @@ def test_blend_solves_for_the_members_that_are_solved_for() -> None:
     [
         ({"members": ""}, "`members` must name other models, each once; got ''"),
         ({"members": "nhits,nhits"}, "`members` must name other models, each once"),
-        ({"members": "nhits,blend"}, "`members` must name other models, each once"),
+        ({"members": "nhits,forecast_ensemble"}, "`members` must name other models, each once"),
         ({"members": "nhits,nhist"}, "model"),
         ({"members": "dlinear,nlinear", "weights": "1"}, "`weights` must be a number above 0"),
         ({"members": "dlinear,nlinear", "weights": "1,x"}, "`weights` must be a number above 0"),
@@ -332,9 +332,9 @@ def test_blend_solves_for_the_members_that_are_solved_for() -> None:
         ({"members": "dlinear,nlinear", "weights": "1,nan"}, "`weights` must be a number above 0"),
     ],
 )
-def test_blends_that_can_not_be(values: dict[str, str], message: str) -> None:
+def test_forecast_ensembles_that_can_not_be(values: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        models.build("blend", Signature.forecast(12, 4), **values)
+        models.build("forecast_ensemble", Signature.forecast(12, 4), **values)
 
 
 def test_parameters_of_the_papers() -> None:
@@ -401,7 +401,7 @@ def test_members_of_a_blend_may_look_back_less_and_have_settings() -> None:
     short = Signature.forecast(6, 5, targets=2, past_covariates=1, season=3)
     inputs, target = windows(signature)
     text = "seasonal_naive:drift=true,ridge_nlinear:penalty=0.5:lookback=6,arx:lookback=6:memory=2"
-    network = solved("blend", signature, inputs, target, members=text)
+    network = solved("forecast_ensemble", signature, inputs, target, members=text)
     recent = {name: values[:, 6:] for name, values in inputs.items()}
     members = [
         forecast(
@@ -422,11 +422,11 @@ def test_members_of_a_blend_may_look_back_less_and_have_settings() -> None:
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        ("nlinear:lookback=13", "the member 'nlinear' looks back 13 points, the blend 12"),
+        ("nlinear:lookback=13", "the member 'nlinear' looks back 13 points, the ensemble 12"),
         ("nlinear:lookback=x", "`lookback` of a member must be a whole number; got 'x'"),
         ("nlinear:width=3", "hyper-parameter"),
     ],
 )
 def test_wrong_settings_of_a_member(members: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        models.build("blend", Signature.forecast(12, 5), members=members)
+        models.build("forecast_ensemble", Signature.forecast(12, 5), members=members)

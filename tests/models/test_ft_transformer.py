@@ -41,8 +41,8 @@ def rows() -> dict[str, Array]:
 
 
 def norm(x: Array, scale: Array, shift: Array) -> Array:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5) * scale + shift
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt(x.var(axis=-1, keepdims=True) + 1e-5) * scale + shift
 
 
 def attend(query: Array, x: Array, w: dict[str, Array], name: str) -> Array:

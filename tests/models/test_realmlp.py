@@ -16,7 +16,7 @@ from kerasnn import models
 from kerasnn.config.settings import resolve
 from kerasnn.layers.centered_one_hot import columns_of, robust_scale
 from kerasnn.layers.data_driven import first_weights
-from kerasnn.layers.members import taught
+from kerasnn.layers.members import member_model
 from kerasnn.options import TrainingOptions
 from kerasnn.preprocessing.numbers import smooth_clip
 from kerasnn.signature import Categories, Numbers, Signature
@@ -184,7 +184,7 @@ def test_one_hot_columns_are_scaled_like_numbers() -> None:
     raw = [(codes[:, 0] == 3) * 1.0 - (codes[:, 0] == 2)]
     raw += [(codes[:, 1] == code) * 1.0 for code in (2, 3, 4, 5)]
     raw += [(codes[:, 3] == 0) * 1.0]
-    layer = model.get_layer("one_hot_centred")
+    layer = model.get_layer("one_hot_centered")
     found = value(model, layer.output, table())
     for column, given in zip(np.stack(raw, axis=1).T, found.T, strict=True):
         lower, median, upper = np.quantile(column, [0.25, 0.5, 0.75])
@@ -193,7 +193,7 @@ def test_one_hot_columns_are_scaled_like_numbers() -> None:
         ends = [scaled.argmin(), scaled.argmax()]
         # What is between the two ends of a column lies on their line.
         np.testing.assert_allclose(given[ends], smooth_clip(np, scaled[ends]), atol=0.05)
-    only = model.get_layer("one_hot_centred").weights
+    only = model.get_layer("one_hot_centered").weights
     assert not any(weight.trainable for weight in only)
 
 
@@ -295,7 +295,7 @@ def test_a_regression_predicts_nothing_beyond_what_it_has_seen() -> None:
     found = np.asarray(model(given, training=False))
     assert found.min() == target.min()
     assert found.max() == target.max()
-    trained_model = np.asarray(taught(model)(given, training=False))
+    trained_model = np.asarray(member_model(model)(given, training=False))
     assert trained_model.shape == (200, 1, 1)
     assert np.abs(trained_model).max() > 2 * np.abs(target).max()
     inside = (trained_model[:, 0] > target.min()) & (trained_model[:, 0] < target.max())

@@ -48,7 +48,7 @@ def test_entry(name: str) -> None:
     assert 10 < len(entry.summary) < 70
     assert re.search(r"\b(19|20)\d\d\b", entry.reference)
     assert entry.data == models.data_of(name)
-    initialized = ("airbench", "bag_of_ngrams", "blend", "realmlp")
+    initialized = ("airbench", "bag_of_ngrams", "forecast_ensemble", "realmlp")
     assert entry.closed_form or (entry.initialize is not None) == (name in initialized)
     assert entry.reference.endswith(".")
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from kerasnn import layers, models
-from kerasnn.layers.members import taught
+from kerasnn.layers.members import member_model
 from kerasnn.layers.tables import table_widths
 from kerasnn.options import TrainingOptions
 from kerasnn.signature import Numbers, Output, Signature
@@ -24,7 +24,7 @@ from kerasnn.training.noise import hashed_uniform
 NAMES = ("tabm", "tabm_mini")
 TABLE = Signature.table(numbers=2, categories=(4, (9, 3), 3, (5, 2)), classes=3)
 EMBEDDED = Numbers(("one", "two"), "piecewise_linear", 4, ((-1.0, 0.0, 1.0), (0.0, 0.5)))
-SMALL = {"pack": 5, "width": 6, "depth": 2, "dropout": 0.0}
+SMALL = {"n_members": 5, "width": 6, "depth": 2, "dropout": 0.0}
 # Columns of the table's features: numbers, one-hot, then embeddings of width 2 and of 3.
 CHUNKS = [1, 1, 3, 2, 2, 3]
 
@@ -77,7 +77,7 @@ def test_tabm_is_its_formula() -> None:
     for layer in ("hidden_1", "hidden_2"):
         z = (x * own(weights, f"{layer}_in")) @ weights[f"{layer}/kernel"]
         x = np.maximum(z * own(weights, f"{layer}_out") + own(weights, f"{layer}_bias"), 0)
-    np.testing.assert_allclose(plain(taught(network)(inputs)), heads(x, weights), atol=1e-5)
+    np.testing.assert_allclose(plain(member_model(network)(inputs)), heads(x, weights), atol=1e-5)
     chances = np.exp(heads(x, weights))
     chances = (chances / chances.sum(-1, keepdims=True)).mean(axis=1)
     np.testing.assert_allclose(plain(keras.ops.softmax(network(inputs))), chances, atol=1e-6)
@@ -89,7 +89,7 @@ def test_tabm_mini_is_its_formula() -> None:
     x = features(network, inputs)[:, None] * own(weights, "scales")
     for layer in ("hidden_1", "hidden_2"):
         x = np.maximum(x @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"], 0)
-    np.testing.assert_allclose(plain(taught(network)(inputs)), heads(x, weights), atol=1e-5)
+    np.testing.assert_allclose(plain(member_model(network)(inputs)), heads(x, weights), atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "layer"), [("tabm", "hidden_1_in"), ("tabm_mini", "scales")])
@@ -97,7 +97,7 @@ def test_tabm_mini_is_its_formula() -> None:
 def test_a_feature_starts_with_one_scale(name: str, layer: str, is_embedded: bool) -> None:
     signature = replace(TABLE, numbers=EMBEDDED) if is_embedded else TABLE
     chunks = [4, 4, *CHUNKS[2:]] if is_embedded else CHUNKS
-    (scales,) = map(plain, build(name, signature, pack=400).get_layer(layer).weights)
+    (scales,) = map(plain, build(name, signature, n_members=400).get_layer(layer).weights)
     assert scales.shape == (400, sum(chunks))
     starts = np.cumsum([0, *chunks[:-1]])
     firsts = scales[:, starts]
@@ -151,7 +151,7 @@ def test_widths_are_those_of_the_columns(kind: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_members_differ(name: str) -> None:
-    scores = plain(taught(build(name))(rows()))
+    scores = plain(member_model(build(name))(rows()))
     assert scores.shape == (7, 5, 3)
     assert scores.std(axis=1).min() > 1e-3
 
@@ -161,7 +161,7 @@ def test_members_of_equal_weights_are_one_perceptron() -> None:
     for weight in network.weights:
         if weight.path in ("scales/embeddings", "output/kernel", "output/bias"):
             weight.assign(np.repeat(plain(weight)[:1], 5, axis=0))
-    scores = taught(network)(rows())
+    scores = member_model(network)(rows())
     np.testing.assert_allclose(plain(scores).std(axis=1), np.zeros((7, 3)), atol=1e-6)
     chances = plain(keras.ops.softmax(network(rows())))
     np.testing.assert_allclose(chances, plain(keras.ops.softmax(scores[:, 0])), atol=1e-6)
@@ -174,7 +174,7 @@ def test_gradients_are_those_of_the_mean_of_the_members_losses() -> None:
     inputs, target = rows(), np.arange(7, dtype="int32") % 3
     before = [np.array(plain(w)) for w in network.trainable_weights]
     with tf.GradientTape() as tape:
-        scores = taught(network)(inputs)
+        scores = member_model(network)(inputs)
         each = [
             tf.reduce_mean(
                 keras.losses.sparse_categorical_crossentropy(target, scores[:, i], from_logits=True)
@@ -227,11 +227,11 @@ def test_hashed_numbers_are_uniform_and_independent() -> None:
     assert drawn.min() >= 0
     assert drawn.max() < 1
     size = drawn.shape[1]
-    centred = (drawn - 0.5) * 12**0.5
-    scores = [row.sum() / size**0.5 for row in centred]
-    scores += [one @ other / size**0.5 for one, other in pairwise(centred)]
+    centered = (drawn - 0.5) * 12**0.5
+    scores = [row.sum() / size**0.5 for row in centered]
+    scores += [one @ other / size**0.5 for one, other in pairwise(centered)]
     for lag in (1, 2, 3, 8, 64, 192, 3072):
-        scores += [row[lag:] @ row[:-lag] / (size - lag) ** 0.5 for row in centred]
+        scores += [row[lag:] @ row[:-lag] / (size - lag) ** 0.5 for row in centered]
     assert 0.8 < np.std(scores) < 1.2
     assert np.abs(scores).max() < 4.5
     counts = np.histogram(drawn, 256, (0, 1))[0]

@@ -13,7 +13,7 @@ from scipy.special import expit, log_softmax, softmax
 import kerasnn
 from kerasnn import models
 from kerasnn.errors import ConfigError
-from kerasnn.layers.members import MEMBER_WEIGHTS, MEMBERS, mean_scores, taught, weigh_members
+from kerasnn.layers.members import MEMBER_WEIGHTS, MEMBERS, mean_scores, member_model, weigh_members
 from kerasnn.layers.packs import pack_dropout
 from kerasnn.models.tabular.tabpack import SHARED_RATE
 from kerasnn.signature import Output, Signature
@@ -31,7 +31,7 @@ X = np.random.default_rng(0).normal(size=(60, 3)).astype("float32")
 
 def build(task: str = "regression", **values: Any) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return models.build("tabpack", SIGNATURES[task], **{"pack": PACK, "width": 5, **values})
+    return models.build("tabpack", SIGNATURES[task], **{"n_members": PACK, "width": 5, **values})
 
 
 def target_of(task: str) -> np.ndarray:
@@ -60,7 +60,7 @@ def loss(outputs: np.ndarray, target: np.ndarray, task: str) -> float:
 )
 def test_each_member_is_a_perceptron(depth: int, depths: list[int]) -> None:
     network = build(depth=depth)
-    found = taught(network)({"numbers": X}, training=False).numpy()
+    found = member_model(network)({"numbers": X}, training=False).numpy()
     for member, layers in enumerate(depths):
         x = X
         for i in range(layers):
@@ -81,7 +81,7 @@ def test_members_start_within_the_bound_of_their_inputs() -> None:
 
 
 def test_hyperparameters_are_drawn_for_each_member() -> None:
-    network = build(pack=200, width=2)
+    network = build(n_members=200, width=2)
     layer = network.get_layer("output")
     training_options = models.get("tabpack").training_options
     rates = training_options.learning_rate * layer.kernel.learning_rate_factor[:, 0]
@@ -109,7 +109,7 @@ def test_hyperparameters_are_drawn_for_each_member() -> None:
 def test_the_draw_is_a_hyperparameter() -> None:
     def rates(draw: int, seed: int) -> np.ndarray:
         keras.utils.set_random_seed(seed)
-        network = models.build("tabpack", SIGNATURES["regression"], pack=3, width=2, draw=draw)
+        network = models.build("tabpack", SIGNATURES["regression"], n_members=3, width=2, draw=draw)
         return np.asarray(network.get_layer("output").kernel.learning_rate_factor)
 
     assert np.array_equal(rates(0, 1), rates(0, 2))
@@ -135,7 +135,7 @@ def test_dropout_has_a_rate_for_each_member() -> None:
 
 
 def test_half_of_the_members_drop_nothing() -> None:
-    network = build(pack=200, width=50, depth=1, dropout=0.5)
+    network = build(n_members=200, width=50, depth=1, dropout=0.5)
     outputs = keras.Model(network.input, network.get_layer("output").input)
     sums = [np.asarray(outputs({"numbers": X}, training=t)) for t in (True, False)]
     same = (sums[0] == sums[1]).all(axis=(0, 2)).mean()
@@ -145,7 +145,7 @@ def test_half_of_the_members_drop_nothing() -> None:
 
 def test_what_members_share_learns_at_one_rate() -> None:
     signature = Signature.table(numbers=2, categories=(4, (7, 2)))
-    network = models.build("tabpack", signature, pack=2, width=2)
+    network = models.build("tabpack", signature, n_members=2, width=2)
     (table,) = [v for v in network.trainable_variables if v.name == "embeddings"]
     assert table.learning_rate_factor == SHARED_RATE
     kernels = [v for v in network.trainable_variables if v.name == "kernel"]
@@ -180,7 +180,7 @@ def test_a_mean_with_weights(task: str) -> None:
 @pytest.mark.parametrize("task", sorted(SIGNATURES))
 def test_members_are_weighed_by_the_validation_rows(task: str) -> None:
     network, target = build(task), target_of(task)
-    members = taught(network)({"numbers": X}, training=False).numpy()
+    members = member_model(network)({"numbers": X}, training=False).numpy()
     equal = network({"numbers": X}, training=False).numpy()
     np.testing.assert_allclose(network.get_layer(MEMBER_WEIGHTS).get_weights()[0], 1 / PACK)
     models.get("tabpack").conclude(network, {"numbers": X}, target)
@@ -193,7 +193,7 @@ def test_members_are_weighed_by_the_validation_rows(task: str) -> None:
     assert after <= min(alone) + 1e-6
     assert after < loss(equal, target, task)
     # The members themselves are what they were.
-    np.testing.assert_array_equal(taught(network)({"numbers": X}, training=False), members)
+    np.testing.assert_array_equal(member_model(network)({"numbers": X}, training=False), members)
 
 
 def test_weights_survive_a_file(tmp_path: Any) -> None:
@@ -201,14 +201,14 @@ def test_weights_survive_a_file(tmp_path: Any) -> None:
     weigh_members(network, np.array([1, 0, 0, 0, 0, 0, 0], "float32"))
     network.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    expected = taught(network)({"numbers": X}, training=False)[:, 0]
+    expected = member_model(network)({"numbers": X}, training=False)[:, 0]
     np.testing.assert_allclose(loaded({"numbers": X}, training=False), expected, rtol=1e-6)
     assert loaded.get_layer(MEMBERS).output.shape == (None, PACK, 1)
 
 
 def test_learns_and_gives_the_same_bits_again() -> None:
     def predicted() -> np.ndarray:
-        sizes = {"pack": 4, "width": 8}
+        sizes = {"n_members": 4, "width": 8}
         model = kerasnn.Regressor("tabpack", hyperparameters=sizes, epochs=20, random_state=0)
         return np.asarray(model.fit(X, X.sum(axis=1)).predict(X))
 
@@ -217,7 +217,7 @@ def test_learns_and_gives_the_same_bits_again() -> None:
     assert np.corrcoef(first, X.sum(axis=1))[0, 1] > 0.5
 
 
-@pytest.mark.parametrize("wrong", [{"pack": 0}, {"draw": -1}, {"dropout": 1.0}, {"depth": 0}])
+@pytest.mark.parametrize("wrong", [{"n_members": 0}, {"draw": -1}, {"dropout": 1.0}, {"depth": 0}])
 def test_wrong_sizes_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         build(**wrong)

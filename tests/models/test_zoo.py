@@ -73,13 +73,13 @@ ENCODED = {
 # Small enough to build in no time; whatever else a model has stays at its default.
 SMALL = {"features": 252, "width": 8, "depth": 2, "heads": 2, "buckets": 50}
 SMALL_OF = {
-    "average": {"members": "mlp:width=8:depth=2,linear", "weights": "2,1"},
-    "blend": {"members": "dlinear,ridge_nlinear,tsmixer"},
+    "ensemble": {"members": "mlp:width=8:depth=2,linear", "weights": "2,1"},
+    "forecast_ensemble": {"members": "dlinear,ridge_nlinear,tsmixer"},
     "nhits": {"width": 32},
     "airbench": {"width": 8, "width_2": 8, "width_3": 8},
     "convnext": {"width": 8, "depth": 1, "expansion": 2.0},
     "resnet9": {"width": 4},
-    "tabpack": {"pack": 4},
+    "tabpack": {"n_members": 4},
     "transfer": {"backbone": "mobilenet_v3_small", "resolution": 32},
     "wide_resnet": {"width": 1, "depth": 10},
 }

@@ -32,7 +32,7 @@ def huge(name: str, folder: Path) -> tuple[Any, samples.Sample]:
     return kerasnn.load(folder / "model.kerasnn"), sample
 
 
-@pytest.mark.parametrize("name", ["binary", "regression", "average"])
+@pytest.mark.parametrize("name", ["binary", "regression", "ensemble"])
 def test_of_a_table(tmp_path: Path, name: str) -> None:
     run, sample = huge(name, tmp_path)
     expected = f"the network returns no finite number for 3 of 3 rows – {FIX}"

@@ -10,13 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 
 import kerasnn
-from kerasnn.evaluation.ensemble_summary import EnsembleSummary, Member, shown
+from kerasnn.evaluation.ensemble_summary import EnsembleSummary, MemberSummary, shown
 from kerasnn.report.sections.training import draw as learning
 
 
 def ensemble(*weights: float) -> dict[str, Any]:
     members = tuple(
-        Member(f"net{i}", i, weight, 1.0, 1, 2, 3.0, f"schedule{i}")
+        MemberSummary(f"net{i}", i, weight, 1.0, 1, 2, 3.0, f"schedule{i}")
         for i, weight in enumerate(weights, start=1)
     )
     return EnsembleSummary("rmse", 0.9, members).to_dict()

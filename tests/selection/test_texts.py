@@ -118,7 +118,7 @@ def test_a_run_and_an_estimator_average_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(again, run.predictor.scores(frame), atol=1e-6)
     features = frame.drop(columns="y")
     estimator = kerasnn.Classifier(epochs=1, columns={"note": "text"}, random_state=0)
-    assert estimator.fit(features, frame["y"]).bundle_.model == "average"
+    assert estimator.fit(features, frame["y"]).bundle_.model == "ensemble"
 
 
 def test_few_rows_weigh_networks_with_and_without_texts() -> None:

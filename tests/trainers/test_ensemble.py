@@ -22,8 +22,8 @@ from kerasnn.config.settings import collect
 from kerasnn.data.schema import infer
 from kerasnn.datasets.tabular import Table, read_table
 from kerasnn.errors import ConfigError, KerasnnWarning, ModelRefusedError, UnknownNameError
-from kerasnn.evaluation.ensemble_summary import MAX_SHOWN, EnsembleSummary, Member, cells
-from kerasnn.models.tabular import average
+from kerasnn.evaluation.ensemble_summary import MAX_SHOWN, EnsembleSummary, MemberSummary, cells
+from kerasnn.models.tabular import ensemble
 from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing import Preprocessor
 from kerasnn.preprocessing.joint import JointPreprocessor, fit_encodings, select_encodings
@@ -99,26 +99,26 @@ def assert_same(one: keras.Model, other: keras.Model) -> None:
 
 class TestFactory:
     def test_text_of_members_and_back(self) -> None:
-        found = average.members_of("mlp:width=4, 2*2/linear")
+        found = ensemble.members_of("mlp:width=4, 2*2/linear")
         assert [(each.name, each.encoding) for each in found] == [
             ("mlp", 1),
             ("linear", 2),
             ("linear", 2),
         ]
-        text = average.text_of(found)
+        text = ensemble.text_of(found)
         assert text.startswith("mlp:width=4:depth=3:")
         assert text.endswith(",2*2/linear")
-        again = average.members_of(text)
-        assert average.text_of(again) == text
+        again = ensemble.members_of(text)
+        assert ensemble.text_of(again) == text
         assert again[0].hyperparameters == models.hyperparameters("mlp") | {"width": 4}
 
     @pytest.mark.parametrize(
         ("members", "message"),
         [
             ("", "`members` must name models"),
-            ("mlp,average", "'average' can't be a member"),
-            ("average:members=average", "'average' can't be a member"),
-            ("blend", "'blend' can't be a member"),
+            ("mlp,ensemble", "'ensemble' can't be a member"),
+            ("ensemble:members=ensemble", "'ensemble' can't be a member"),
+            ("forecast_ensemble", "'forecast_ensemble' can't be a member"),
             ("nhits", "'nhits' can't be a member"),
             ("65*mlp", "1 to 64 times"),
             ("0*mlp", "1 to 64 times"),
@@ -134,12 +134,14 @@ class TestFactory:
     )
     def test_members_that_can_not_be(self, members: str, message: str) -> None:
         with pytest.raises(ConfigError, match=message):
-            models.build("average", Signature.table(numbers=2), members=members)
+            models.build("ensemble", Signature.table(numbers=2), members=members)
 
     @pytest.mark.parametrize("weights", ["1", "1,0", "1,-1", "1,nan", "1,inf", "1,x"])
     def test_weights_that_can_not_be(self, weights: str) -> None:
         with pytest.raises(ConfigError, match="a number above 0 for each of 2 members"):
-            models.build("average", Signature.table(numbers=2), members="2*linear", weights=weights)
+            models.build(
+                "ensemble", Signature.table(numbers=2), members="2*linear", weights=weights
+            )
 
     @pytest.mark.parametrize("kind", ["regression", "binary", "multiclass", "multilabel"])
     def test_it_is_the_weighted_mean(self, kind: str) -> None:
@@ -155,12 +157,12 @@ class TestFactory:
             keras.utils.set_random_seed(seed)
             networks.append((name, models.build(name, signature, width=8, depth=1)))
         whole = models.build(
-            "average",
+            "ensemble",
             signature,
             members="mlp:width=8:depth=1,resnet:width=8:depth=1",
             weights="1,3",
         )
-        average.fill(whole, networks)
+        ensemble.fill(whole, networks)
         rows = {
             "numbers": 3 * random.normal(size=(20, 3)).astype("float32"),
             "categories": random.integers(0, 5, (20, 1)).astype("int32"),
@@ -274,15 +276,18 @@ class TestPlan:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"model": "average"}, "an average is made of networks that are trained one by one"),
+            ({"model": "ensemble"}, "an average is made of networks that are trained one by one"),
             (
                 {"model": "mlp", "set": {"run.members": "linear,resnet"}},
                 "is not one of `run.members`",
             ),
             ({"set": {"run.members": "mlp,nhits"}}, "'nhits' can't be a member"),
-            ({"set": {"run.members": "mlp,average"}}, "'average' can't be a member"),
+            ({"set": {"run.members": "mlp,ensemble"}}, "'ensemble' can't be a member"),
             ({"model": "mlp", "ensemble": 65}, r"`run.ensemble` must be in \[0, 64\]"),
-            ({"ensemble": 2, "horizon": 3}, "is not for forecasts, which 'blend' averages"),
+            (
+                {"ensemble": 2, "horizon": 3},
+                "is not for forecasts, which 'forecast_ensemble' averages",
+            ),
         ],
     )
     def test_refusals(self, arguments: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -496,9 +501,9 @@ class TestRun:
         again = kerasnn.load(run.folder)
         rows = frame("binary", 20)
         pd.testing.assert_frame_equal(again.predict(rows), run.predict(rows))
-        assert again.bundle.model == "average"
+        assert again.bundle.model == "ensemble"
         assert_same(again.predictor.network, run.predictor.network)
-        assert "average, made by kerasnn" in summary(run.folder)
+        assert "ensemble, made by kerasnn" in summary(run.folder)
         assert again.evaluate().to_dict() == run.scores.to_dict()
 
     @pytest.mark.parametrize("format", export.names())
@@ -512,7 +517,7 @@ class TestRun:
         assert [each.model.name for each in plan(config)] == ["mlp", "linear"]
 
     def test_very_many_members_are_told_shortly(self) -> None:
-        many = tuple(Member("mlp", i, (i % 3) / 63, 1.0, 1, 2, 3.0) for i in range(64))
+        many = tuple(MemberSummary("mlp", i, (i % 3) / 63, 1.0, 1, 2, 3.0) for i in range(64))
         head, rows = cells(EnsembleSummary("rmse", 0.9, many).to_dict())
         assert len(head) == 6
         assert len(rows) == MAX_SHOWN + 2
@@ -529,7 +534,7 @@ def test_estimators() -> None:
         settings={"run.ensemble": 2, "compile": "graph"},
         random_state=0,
     ).fit(table.drop(columns="y"), table["y"])
-    assert estimator.bundle_.model == "average"
+    assert estimator.bundle_.model == "ensemble"
     likely = estimator.predict_proba(table.drop(columns="y"))
     np.testing.assert_allclose(likely.sum(axis=1), 1)
     assert estimator.n_iter_ == 4
@@ -543,7 +548,7 @@ def test_estimator_of_a_run(run: Run, tmp_path: Path) -> None:
     fresh = kerasnn.Classifier(**{**estimator.get_params(), "epochs": 1})
     table = frame("binary")
     fresh.fit(table.drop(columns="y"), table["y"])
-    assert fresh.bundle_.model == "average"
+    assert fresh.bundle_.model == "ensemble"
 
 
 @pytest.fixture(scope="module")
@@ -567,7 +572,7 @@ class TestHostile:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("average", "can't be a member"),
+            ("ensemble", "can't be a member"),
             ("average:members=mlp", "can't be a member"),
             ("1000000000*mlp", "1 to 64 times"),
             ("64*mlp,64*linear", "64 members at most"),

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import expit, log_softmax, logsumexp
 
-from kerasnn.layers.members import MEMBERS, mean_scores, members_output, taught
+from kerasnn.layers.members import MEMBERS, mean_scores, member_model, members_output
 from kerasnn.options import TrainingOptions
 from kerasnn.signature import Output, Signature
 from kerasnn.training.engine import Arrays, Engine
@@ -116,8 +116,8 @@ def test_members_are_trained_each_on_its_own() -> None:
     inputs = {"numbers": keras.Input((3,), name="numbers")}
     scores = keras.layers.Reshape((4, 3))(keras.layers.Dense(12)(inputs["numbers"]))
     network = keras.Model(inputs, members_output(scores, signature))
-    assert taught(network).output_shape == (None, 4, 3)
-    assert taught(network).trainable_variables == network.trainable_variables
+    assert member_model(network).output_shape == (None, 4, 3)
+    assert member_model(network).trainable_variables == network.trainable_variables
     assert network.get_layer(MEMBERS).output.shape == (None, 4, 3)
     row_loss = loss_function(TrainingOptions(), signature.output)
     truth = np.array([0, 2, 1, 1, 0], "int32")

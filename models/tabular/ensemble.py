@@ -23,11 +23,13 @@ TRAINING_OPTIONS = TrainingOptions()
 PREPROCESSING = PreprocessingOptions()
 
 MOST_MEMBERS = 64
-# Averages of averages would be averages.
-_AVERAGES = ("average", "blend")
+# The mean of means is a mean: nesting adds nothing.
+_ENSEMBLES = ("ensemble", "forecast_ensemble")
 
 
-def average(signature: Signature, *, members: str = "mlp,resnet", weights: str = "") -> keras.Model:
+def ensemble(
+    signature: Signature, *, members: str = "mlp,resnet", weights: str = ""
+) -> keras.Model:
     """The weighted mean of what networks predict, as one network.
 
     What each has learned on its own is put together by `fill`; without that, they are trained
@@ -52,7 +54,7 @@ def average(signature: Signature, *, members: str = "mlp,resnet", weights: str =
         Hansen and Salamon, "Neural network ensembles", 1990.
 
     >>> from kerasnn.signature import Signature
-    >>> average(Signature.table(numbers=3, classes=2), members="linear,3*linear").count_params()
+    >>> ensemble(Signature.table(numbers=3, classes=2), members="linear,3*linear").count_params()
     16
     """
     choices.check(members=members, weights=weights)
@@ -61,17 +63,17 @@ def average(signature: Signature, *, members: str = "mlp,resnet", weights: str =
     inputs = layers.build_inputs(signature)
     scores = [_scores(each, i, signature, inputs) for i, each in enumerate(found, start=1)]
     mean = layers.weighted_scores(scores, signature.output, shares)
-    return layers.network(inputs, mean, name="average")
+    return layers.network(inputs, mean, name="ensemble")
 
 
 @dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """A network in an average.
 
     Args:
-        name: Of its model.
-        hyperparameters: That differ from the defaults.
-        encoding: Which of the signature's ways to take columns is its own, from 1.
+        name: Name of the model in the zoo.
+        hyperparameters: Hyper-parameters that differ from the defaults.
+        encoding: Number of the signature's encoding that the member takes, from 1.
     """
 
     name: str
@@ -86,7 +88,7 @@ class Member:
         return ":".join([f"{encoding}{self.name}", *texts])
 
 
-def members_of(members: str) -> list[Member]:
+def members_of(members: str) -> list[EnsembleMember]:
     """The networks in the text.
 
     Raises:
@@ -96,7 +98,7 @@ def members_of(members: str) -> list[Member]:
     >>> [each.name for each in members_of("linear, 2*mlp:width=64")]
     ['linear', 'mlp', 'mlp']
     """
-    found: list[Member] = []
+    found: list[EnsembleMember] = []
     for text in filter(None, (part.strip() for part in members.split(","))):
         count, one = _counted(text)
         if len(found) + count > MOST_MEMBERS:
@@ -108,7 +110,7 @@ def members_of(members: str) -> list[Member]:
     return found
 
 
-def text_of(members: Iterable[Member]) -> str:
+def text_of(members: Iterable[EnsembleMember]) -> str:
     """What `members_of` reads; equal neighbours are counted."""
     groups = [(text, len(list(same))) for text, same in groupby(each.text() for each in members)]
     return ",".join(f"{count}*{text}" if count > 1 else text for text, count in groups)
@@ -138,8 +140,8 @@ def fill(network: keras.Model, members: Sequence[tuple[str, keras.Model]]) -> No
     """Give an average the weights of its members.
 
     Args:
-        network: From `average`.
-        members: In its order, the name of each one's model and its network.
+        network: Network from `ensemble`.
+        members: Pairs of model name and network, in the order of the ensemble.
     """
     found = {layer.name: layer for layer in network.layers}
     for number, (name, member) in enumerate(members, start=1):
@@ -158,7 +160,7 @@ def _counted(text: str) -> tuple[int, str]:
     return int(count[:9]), one
 
 
-def _member_of(text: str) -> Member:
+def _member_of(text: str) -> EnsembleMember:
     head, *settings = text.split(":")
     encoding, slash, name = head.rpartition("/")
     if slash and not (
@@ -167,15 +169,15 @@ def _member_of(text: str) -> Member:
         raise ConfigError(
             f"the encoding of a member must be a positive integer; got '{encoding[:60]}'"
         )
-    if name in _AVERAGES or models.data_of(name) == "forecast":
-        hint = "name models that predict rows; forecasts are averaged by 'blend'"
+    if name in _ENSEMBLES or models.data_of(name) == "forecast":
+        hint = "name models that predict rows; forecasts are averaged by 'forecast_ensemble'"
         raise ConfigError(f"'{name}' can't be a member of an average", hint=hint)
     pairs = dict(setting.partition("=")[::2] for setting in settings)
-    return Member(name, models.check_hyperparameters(name, pairs), int(encoding or 1))
+    return EnsembleMember(name, models.check_hyperparameters(name, pairs), int(encoding or 1))
 
 
 def _scores(
-    member: Member, number: int, signature: Signature, inputs: dict[str, KerasTensor]
+    member: EnsembleMember, number: int, signature: Signature, inputs: dict[str, KerasTensor]
 ) -> KerasTensor:
     """The outputs of a member, on inputs that all share; its layers are named after it."""
     import keras

@@ -27,7 +27,7 @@ PREPROCESSING = PreprocessingOptions()
 _IN_TIME = ("past", "past_covariates", "future_covariates")
 
 
-def blend(
+def forecast_ensemble(
     signature: Signature, *, members: str = "ridge_nlinear,nhits", weights: str = ""
 ) -> keras.Model:
     """The weighted mean of forecasts by several models of the zoo, as one network.
@@ -53,7 +53,7 @@ def blend(
         Bates & Granger, "The combination of forecasts", 1969.
 
     >>> from kerasnn.signature import Signature
-    >>> blend(Signature.forecast(48, 24), members="nlinear,dlinear").count_params()
+    >>> forecast_ensemble(Signature.forecast(48, 24), members="nlinear,dlinear").count_params()
     3528
     """
     choices.check(members=members, weights=weights)
@@ -64,17 +64,17 @@ def blend(
     scores = [
         _member(each, signature, inputs) * share for each, share in zip(found, shares, strict=True)
     ]
-    return layers.network(inputs, layers.total(scores), name="blend")
+    return layers.network(inputs, layers.total(scores), name="forecast_ensemble")
 
 
 @dataclass(frozen=True)
-class Member:
-    """A model in a blend.
+class EnsembleMember:
+    """A model in a forecast ensemble.
 
     Args:
-        name: In the zoo.
-        hyperparameters: That differ from the defaults.
-        lookback: Number of past time steps that it sees; 0 for as many as the blend.
+        name: Name of the model in the zoo.
+        hyperparameters: Hyper-parameters that differ from the defaults.
+        lookback: Number of past time steps that it sees; 0 for as many as the forecast ensemble.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Member:
         return ":".join([self.name, *texts])
 
 
-def members_of(members: str) -> list[Member]:
+def members_of(members: str) -> list[EnsembleMember]:
     """The models in the text.
 
     Raises:
@@ -99,7 +99,7 @@ def members_of(members: str) -> list[Member]:
     """
     found = [_member_of(text.strip()) for text in members.split(",") if text.strip()]
     names = [each.name for each in found]
-    if not names or len(set(names)) < len(names) or "blend" in names:
+    if not names or len(set(names)) < len(names) or "forecast_ensemble" in names:
         raise ConfigError(
             f"`members` must name other models, each once; got '{members}'",
             hint="write them like ridge_nlinear,nhits",
@@ -107,22 +107,22 @@ def members_of(members: str) -> list[Member]:
     return found
 
 
-def _member_of(text: str) -> Member:
+def _member_of(text: str) -> EnsembleMember:
     name, *settings = text.split(":")
     models.data_of(name)
     pairs = dict(setting.partition("=")[::2] for setting in settings)
     lookback = pairs.pop("lookback", "0")
     if not lookback.isdecimal():
         raise ConfigError(f"`lookback` of a member must be a whole number; got '{lookback}'")
-    return Member(name, models.check_hyperparameters(name, pairs), int(lookback))
+    return EnsembleMember(name, models.check_hyperparameters(name, pairs), int(lookback))
 
 
 def fill(network: keras.Model, members: Mapping[str, keras.Model]) -> None:
-    """Give a blend the weights of its members.
+    """Give a forecast ensemble the weights of its members.
 
     Args:
-        network: From `blend`.
-        members: By name, networks as `members_of` describes them, for the same signature.
+        network: Network from `forecast_ensemble`.
+        members: Networks by name, as `members_of` describes them, for the same signature.
     """
     for name, member in members.items():
         for layer in member.layers:
@@ -134,16 +134,16 @@ def initialize(network: keras.Model, inputs: Mapping[str, Any], target: Any, see
     """Solve for the weights of those members that are solved for.
 
     Args:
-        network: From `blend`.
+        network: Network from `forecast_ensemble`.
         inputs: Training inputs by name.
-        target: What followed them.
+        target: Future values of the targets.
         seed: Passed on.
     """
     found = {layer.name: layer for layer in network.layers}
     lookback = inputs["past"].shape[1]
     for name in models.names():
         own = [each for each in found if each.startswith(f"{name}_")]
-        first: Any = models.get(name).initialize if own and name != "blend" else None
+        first: Any = models.get(name).initialize if own and name != "forecast_ensemble" else None
         if first:
             recent = found.get(f"{name}_recent_past")
             length = recent.output.shape[1] if recent else lookback
@@ -170,13 +170,15 @@ def _shares(weights: str, count: int) -> list[float]:
     return [number / sum(numbers) for number in numbers]
 
 
-def _member(member: Member, signature: Signature, inputs: dict[str, KerasTensor]) -> KerasTensor:
+def _member(
+    member: EnsembleMember, signature: Signature, inputs: dict[str, KerasTensor]
+) -> KerasTensor:
     """The outputs of a model, on inputs that others share; its layers are named after it."""
     name, window = member.name, layers.window_of(signature)
     lookback = member.lookback or window.lookback
     if lookback > window.lookback:
         raise ConfigError(
-            f"the member '{name}' looks back {lookback:,} points, the blend {window.lookback:,}",
+            f"the member '{name}' looks back {lookback:,} points, the ensemble {window.lookback:,}",
             hint="give the member a shorter lookback",
         )
     if lookback < window.lookback:
@@ -194,5 +196,5 @@ def _member(member: Member, signature: Signature, inputs: dict[str, KerasTensor]
     for layer in own.layers:
         if not isinstance(layer, keras.layers.InputLayer):
             layer.name = f"{name}_{layer.name}"
-    # Called as a layer it would be one; so its layers become those of the blend.
+    # Called as a layer it would be one; so its layers become those of the forecast ensemble.
     return own.call(inputs)
