@@ -106,7 +106,7 @@ if TYPE_CHECKING:
         set_rates,
     )
     from kerasnn.layers.pixels import scale_pixels
-    from kerasnn.layers.recurrent import recurrent_layer
+    from kerasnn.layers.recurrent import recurrent_layer, recurrent_network
     from kerasnn.layers.ridge import fit_output
     from kerasnn.layers.rocket import (
         KERNELS,
@@ -227,6 +227,7 @@ _MODULES = {
     "power_of_two": "convolutions",
     "project": "blocks",
     "recurrent_layer": "recurrent",
+    "recurrent_network": "recurrent",
     "residual_block": "blocks",
     "rocket_features": "rocket",
     "rows_to_fit_rocket": "rocket",
@@ -353,6 +354,7 @@ __all__ = [
     "power_of_two",
     "project",
     "recurrent_layer",
+    "recurrent_network",
     "residual_block",
     "rocket_features",
     "rows_to_fit_rocket",

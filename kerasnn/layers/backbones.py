@@ -24,7 +24,7 @@ _APPLICATIONS = {
     "resnet50": "ResNet50",
 }
 
-# Colour statistics of ImageNet, of pixels from 0 to 255; Caffe's order is blue, green, red.
+# Color statistics of ImageNet, of pixels from 0 to 255; Caffe's order is blue, green, red.
 MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 
@@ -38,7 +38,7 @@ def backbone_features(
     are prepared as its weights were trained. `load_pretrained` gives it those.
 
     Args:
-        x: Pixels from 0 to 255; grey ones are repeated for each colour.
+        x: Pixels from 0 to 255; grey ones are repeated for each color.
         backbone: Name of the architecture in ``keras.applications``.
         resolution: Images with a side below that are enlarged by a whole factor.
         name: Prefix of the layers' names.

@@ -1,4 +1,4 @@
-"""One-hot columns, centred and scaled like numbers."""
+"""One-hot columns, centered and scaled like numbers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_FORGOTTEN = 0.9
 
 
 def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTensor]:
-    """One-hot columns to be centred by `fit_centered_one_hot`, and embeddings of unit variance.
+    """One-hot columns to be centered by `fit_centered_one_hot`, and embeddings of unit variance.
 
     Args:
         codes: Category codes of all columns.
@@ -46,7 +46,7 @@ def category_parts(codes: KerasTensor, categories: Categories) -> list[KerasTens
 
 
 def centered_one_hot(codes: KerasTensor, categories: Categories) -> KerasTensor:
-    """All columns without an embedding one-hot, to be centred by `fit_centered_one_hot`.
+    """All columns without an embedding one-hot, to be centered by `fit_centered_one_hot`.
 
     Missing and unknown have no column, so that all are zeros there. Two categories have one column,
     of -1 and 1, and zero where neither is.
@@ -86,7 +86,7 @@ def columns_of(categories: Categories) -> tuple[list[int], list[int], list[int]]
 
 
 def fit_centered_one_hot(network: keras.Model, codes: NDArray[Any]) -> None:
-    """Centre and scale the columns of `centered_one_hot` like numbers, by training rows.
+    """Center and scale the columns of `centered_one_hot` like numbers, by training rows.
 
     Args:
         network: Network with or without such a layer.
@@ -96,8 +96,8 @@ def fit_centered_one_hot(network: keras.Model, codes: NDArray[Any]) -> None:
         if layer.name == LAYER:
             # The layer before it is what makes the columns, of codes alone.
             columns = keras.Model(network.input["categories"], layer.input)
-            centre, factor = robust_scale(ops.convert_to_numpy(columns(codes)))
-            layer.moving_mean.assign(centre)
+            center, factor = robust_scale(ops.convert_to_numpy(columns(codes)))
+            layer.moving_mean.assign(center)
             layer.moving_variance.assign(1 / factor**2 - EPSILON)
 
 
@@ -110,13 +110,13 @@ def robust_scale(columns: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np
     Shape:
         columns: (rows, n); returns (n,) each
     """
-    lower, centre, upper = np.quantile(columns, [0.25, 0.5, 0.75], axis=0)
+    lower, center, upper = np.quantile(columns, [0.25, 0.5, 0.75], axis=0)
     spread = np.ptp(columns, axis=0)
     quartiles = upper - lower
     factor = np.where(quartiles > 0, 1 / np.maximum(quartiles, 0.5), 2 / np.maximum(spread, 1))
-    largest = np.abs(columns - centre).max(axis=0) * factor
+    largest = np.abs(columns - center).max(axis=0) * factor
     factor /= np.sqrt(1 + np.square(largest / 3))
-    return centre.astype("float32"), factor.astype("float32")
+    return center.astype("float32"), factor.astype("float32")
 
 
 def _codes(values: list[int]) -> NDArray[np.int32]:

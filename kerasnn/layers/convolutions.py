@@ -191,7 +191,7 @@ def layer_scale(x: KerasTensor, start: float, *, name: str) -> KerasTensor:
 def dirac_convolution(x: KerasTensor, *, width: int, size: int = 3, name: str) -> KerasTensor:
     """A convolution without bias that starts by repeating its input, as far as it has channels.
 
-    Of the output channels, the first have 1 at the centre of the kernel for the channel of their
+    Of the output channels, the first have 1 at the center of the kernel for the channel of their
     own number and 0 elsewhere; any others start uniform in ±1/√(number of inputs).
 
     Args:

@@ -27,7 +27,7 @@ def fit_first_weights(network: keras.Model, inputs: Mapping[str, Any], *, seed: 
     """Units that vary by 1 over training rows and are 0 somewhere among them.
 
     Args:
-        network: Its one-hot columns are centred first, then each dense layer is filled from what
+        network: Its one-hot columns are centered first, then each dense layer is filled from what
             the layers before it give.
         inputs: Training inputs by name; arrays, or anything indexed like one.
         seed: Seed of the weights and of the sample of rows.

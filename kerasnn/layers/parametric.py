@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCALE, OUTPUT = "scale", "output"
 LOWEST, HIGHEST = "lowest_output", "highest_output"
-# No standardised target is larger: the bounds of a network that has seen no rows yet.
+# No standardized target is larger: the bounds of a network that has seen no rows yet.
 UNBOUNDED = 1e9
 # Over the rate of the step: what is none of the layers here, such as the encoder of a text.
 OTHER_RATE = 0.05

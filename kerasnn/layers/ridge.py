@@ -77,7 +77,7 @@ def _room_for(shape: tuple[int, ...]) -> NDArray[np.float32]:
 def solve(features: NDArray[Any], target: NDArray[Any], *, width: int, seed: int) -> Line:
     """The linear layer from features to the raw output of a network.
 
-    The features are standardised, the classes are ±1 (that of a row, and the others), and the
+    The features are standardized, the classes are ±1 (that of a row, and the others), and the
     penalty is the one with the least squared error of rows left out. Scores of classes are scaled
     to the logits that give left-out rows the greatest likelihood.
 
@@ -97,14 +97,14 @@ def solve(features: NDArray[Any], target: NDArray[Any], *, width: int, seed: int
     most = rows_at_once(8 * features.shape[1], most=ROWS, budget=MOST_BYTES)
     few = np.sort(np.random.default_rng(seed).permutation(len(features))[:most])
     penalty, left_out = _best_penalty((features[few] - mean) / deviation, wanted[few])
-    centre = wanted.mean(axis=0, dtype=np.float64)
-    kernel = _kernel(features, mean, deviation, wanted - centre, penalty)
+    center = wanted.mean(axis=0, dtype=np.float64)
+    kernel = _kernel(features, mean, deviation, wanted - center, penalty)
     scale = 1.0
     if classes:
         scale = _best_scale(left_out, target[few])
     elif target.ndim == 2:
         scale = _best_scale(left_out.reshape(-1, 1), target[few].reshape(-1).astype(int))
-    kernel, bias = scale * kernel, scale * centre
+    kernel, bias = scale * kernel, scale * center
     kernel /= deviation[:, None]
     return Line(kernel, bias - mean @ kernel)
 
@@ -157,8 +157,8 @@ def _best_penalty(x: Matrix, wanted: NDArray[Any]) -> tuple[float, Matrix]:
     Ridge regression is a linear smoother: left out, a row's error is its error divided by 1 - h, h
     its own weight in its fitted value.
     """
-    centre = wanted.mean(axis=0, dtype=np.float64)
-    y = wanted - centre
+    center = wanted.mean(axis=0, dtype=np.float64)
+    y = wanted - center
     values, vectors = scipy.linalg.eigh(x @ x.T)
     values, turned = np.maximum(values, 0), vectors.T @ y
     best: tuple[float, float, Matrix] | None = None

@@ -148,7 +148,7 @@ def fit_rocket(network: keras.Model, inputs: Mapping[str, Any], *, seed: int) ->
 def centered(x: KerasTensor, *, name: str) -> KerasTensor:
     """Features minus their means, which `fit_means` learns; 0 before.
 
-    Thousands of shares times weights nearly cancel out: of centred ones the sum is more exact.
+    Thousands of shares times weights nearly cancel out: of centered ones the sum is more exact.
 
     Shape:
         x: (batch, features); returns the same

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kerasnn import layers
-from kerasnn.layers import choices
 from kerasnn.options import PreprocessingOptions, TrainingOptions
 
 if TYPE_CHECKING:
     import keras
-    from keras import KerasTensor
 
     from kerasnn.signature import Signature
 
@@ -33,8 +31,8 @@ def lstm(
     Args:
         signature: The inputs and the output.
         width: Width of the state and of the token embeddings.
-        depth: Layers, each of which reads the states of the one before.
-        dropout: Share of each layer's states dropped.
+        depth: Number of recurrent layers, each of which reads the states of the one before.
+        dropout: Share of each layer's states dropped, in [0, 1).
 
     Shape:
         text: (batch, length); series: (batch, length, channels); sound: (batch, samples);
@@ -51,19 +49,11 @@ def lstm(
     >>> lstm(Signature.time_series(20, 3, classes=4), width=8).output_shape
     (None, 4)
     """
-    choices.check(width=width, depth=depth, dropout=dropout)
-
-    def encoder(x: KerasTensor, mask: KerasTensor, name: str) -> KerasTensor:
-        for i in range(depth):
-            x = layers.recurrent_layer(
-                x,
-                mask,
-                cell="lstm",
-                width=width,
-                sequence=i < depth - 1,
-                name=f"{name}_lstm_{i + 1}",
-            )
-            x = layers.drop(x, dropout, name=f"{name}_dropout_{i + 1}")
-        return x
-
-    return layers.sequence_network(signature, encoder, embedding=width, name="lstm")
+    return layers.recurrent_network(
+        signature,
+        cell="lstm",
+        width=width,
+        depth=depth,
+        dropout=dropout,
+        name="lstm",
+    )

@@ -29,7 +29,7 @@ def transformer(
     expansion: float = 2.0,
     dropout: float = 0.1,
 ) -> keras.Model:
-    """Blocks of attention over a sequence, normalised before each part; the mean over all places.
+    """Blocks of attention over a sequence, normalized before each part; the mean over all places.
 
     The vectors at all places go through one linear layer, and get sines and cosines of their place
     added, so that attention can tell what comes before what. No place looks behind the end.

@@ -73,10 +73,10 @@ def gru(x: Array, mask: Array, kernel: Array, recurrent: Array, bias: Array) -> 
 CELLS = {"lstm": lstm, "gru": gru}
 
 
-def recurrent_model(cell: str, *, sequence: bool, both_ways: bool) -> keras.Model:
+def recurrent_model(cell: str, *, sequence: bool, bidirectional: bool) -> keras.Model:
     x, mask = keras.Input((TIME, CHANNELS)), keras.Input((TIME,))
     outputs = layers.recurrent_layer(
-        x, mask, cell=cell, width=WIDTH, sequence=sequence, both_ways=both_ways, name="layer"
+        x, mask, cell=cell, width=WIDTH, sequence=sequence, bidirectional=bidirectional, name="layer"
     )
     return keras.Model([x, mask], outputs)
 
@@ -84,7 +84,7 @@ def recurrent_model(cell: str, *, sequence: bool, both_ways: bool) -> keras.Mode
 @pytest.mark.parametrize("sequence", [False, True])
 @pytest.mark.parametrize("cell", CELLS)
 def test_gates(cell: str, sequence: bool) -> None:
-    model = recurrent_model(cell, sequence=sequence, both_ways=False)
+    model = recurrent_model(cell, sequence=sequence, bidirectional=False)
     weights = with_any_weights(model)
     x, mask = sequences()
     expected = CELLS[cell](x, mask, *weights)
@@ -99,7 +99,7 @@ def test_gates(cell: str, sequence: bool) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_both_ways(cell: str) -> None:
     """The second layer reads from the last place to the first."""
-    model = recurrent_model(cell, sequence=False, both_ways=True)
+    model = recurrent_model(cell, sequence=False, bidirectional=True)
     weights = with_any_weights(model)
     x, mask = sequences()
     forward = CELLS[cell](x, mask, *weights[:3])[:, -1]
