@@ -123,7 +123,10 @@ _ZOO = {
     "linear": ("tabular.linear", "linear, logistic or softmax regression"),
     "lite_time": ("sequence.lite_time", "depthwise separable convolutions and handcrafted filters"),
     "lstm": ("sequence.lstm", "long short-term memory"),
-    "minirocket": ("sequence.minirocket", "fixed dilated convolutions with random thresholds, then ridge regression"),
+    "minirocket": (
+        "sequence.minirocket",
+        "fixed dilated convolutions with random thresholds, then ridge regression",
+    ),
     "mlp": ("tabular.mlp", "multilayer perceptron"),
     "nbeats": (
         "forecasting.nbeats",

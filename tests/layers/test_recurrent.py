@@ -76,7 +76,13 @@ CELLS = {"lstm": lstm, "gru": gru}
 def recurrent_model(cell: str, *, sequence: bool, bidirectional: bool) -> keras.Model:
     x, mask = keras.Input((TIME, CHANNELS)), keras.Input((TIME,))
     outputs = layers.recurrent_layer(
-        x, mask, cell=cell, width=WIDTH, sequence=sequence, bidirectional=bidirectional, name="layer"
+        x,
+        mask,
+        cell=cell,
+        width=WIDTH,
+        sequence=sequence,
+        bidirectional=bidirectional,
+        name="layer",
     )
     return keras.Model([x, mask], outputs)
 
