@@ -164,7 +164,7 @@ def _forecast() -> tuple[ForecastBundle, pd.DataFrame]:
         target="sales",
         series="shop",
         horizon=HORIZON,
-        history=HISTORY,
+        lookback=HISTORY,
         model="seasonal_naive",
         set={"transform": "none"},
         baselines=False,
