@@ -169,7 +169,9 @@ def interrupted(
 @pytest.mark.parametrize("number", SIGNALS, ids=["74 SIGINT", "75 SIGTERM"])
 def test_interrupted_training(number: int, interrupted: dict[int, tuple[Path, int, str]]) -> None:
     run, code, errors = interrupted[number]
-    assert errors == f"interrupted – to go on: kerasnn train --resume {run}\n"  # 81
+    # After 30 s, which a busy machine may need for the start alone, phases are announced.
+    lines = [line for line in errors.splitlines() if line != "scoring, with the baselines"]
+    assert lines == [f"interrupted – to go on: kerasnn train --resume {run}"]  # 81
     assert code == 130
     printed = invoke("predict", run, run.parent / "table.csv").stdout
     assert len(read_csv_text(printed)) == 60
