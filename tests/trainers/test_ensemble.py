@@ -573,7 +573,7 @@ class TestHostile:
         ("text", "message"),
         [
             ("ensemble", "can't be a member"),
-            ("average:members=mlp", "can't be a member"),
+            ("ensemble:members=mlp", "can't be a member"),
             ("1000000000*mlp", "1 to 64 times"),
             ("64*mlp,64*linear", "64 members at most"),
             ("mlp:width=60000:depth=1,linear", "must be float32"),
