@@ -94,7 +94,7 @@ _ZOO = {
     "arx": ("forecasting.arx", "autoregression with covariates, solved by ridge regression"),
     "bag_of_ngrams": (
         "text.bag_of_ngrams",
-        "linear model of n-grams weighted by TF-IDF or class ratios; the default for texts",
+        "linear model of weighted n-grams (TF-IDF); the default for texts",
     ),
     "bilstm": ("sequence.bilstm", "bidirectional LSTM: long short-term memory in both directions"),
     "cnn": ("image.cnn", "plain convolutions and max pooling"),
@@ -125,7 +125,7 @@ _ZOO = {
     "lstm": ("sequence.lstm", "long short-term memory"),
     "minirocket": (
         "sequence.minirocket",
-        "fixed dilated convolutions with random thresholds, then ridge regression",
+        "fixed dilated convolutions, then ridge regression; few series",
     ),
     "mlp": ("tabular.mlp", "multilayer perceptron"),
     "nbeats": (
@@ -137,7 +137,7 @@ _ZOO = {
     "patchtst": ("forecasting.patchtst", "self-attention among patches of the past"),
     "realmlp": (
         "tabular.realmlp",
-        "MLP with better defaults for tables: learned scales, numeric embeddings, robust scaling",
+        "MLP with learned scales, numeric embeddings, robust scaling",
     ),
     "resnet": ("tabular.resnet", "residual network with batch normalization"),
     "resnet9": (
@@ -146,21 +146,21 @@ _ZOO = {
     ),
     "ridge_nlinear": (
         "forecasting.ridge_nlinear",
-        "one linear layer solved by ridge regression; the baseline of forecasts",
+        "one linear layer solved by ridge regression; the baseline",
     ),
     "seasonal_naive": ("forecasting.seasonal_naive", "the last season repeated"),
     "tabm": ("tabular.tabm", "many MLPs in one that share their kernels (BatchEnsemble)"),
     "tabm_mini": (
         "tabular.tabm_mini",
-        "one shared MLP on features scaled by each member (BatchEnsemble, first layer only)",
+        "one shared MLP, features scaled by member (BatchEnsemble, 1 layer)",
     ),
     "tabpack": (
         "tabular.tabpack",
-        "small MLPs with random hyper-parameters, trained in parallel and selected greedily",
+        "small random MLPs, trained in parallel and selected greedily",
     ),
     "tcn": (
         "sequence.tcn",
-        "temporal convolutional network: causal, dilated convolutions with residual connections",
+        "temporal CNN: causal, dilated convolutions, residual connections",
     ),
     "textcnn": (
         "sequence.textcnn",
@@ -168,11 +168,11 @@ _ZOO = {
     ),
     "tide": (
         "forecasting.tide",
-        "dense encoder of the past and the covariates, dense decoder of the future",
+        "dense encoder of past and covariates, dense decoder of the future",
     ),
     "transfer": (
         "image.transfer",
-        "transfer learning: a known architecture that starts from trained weights",
+        "transfer learning: an architecture with pretrained weights",
     ),
     "transformer": ("sequence.transformer", "self-attention among the steps of a sequence"),
     "tsmixer": ("forecasting.tsmixer", "MLPs over time and over channels in turn"),
