@@ -207,7 +207,7 @@ def _warnings_as_lines(state: State) -> Iterator[None]:
 @click.version_option(package_name="kerasnn", message="%(prog)s %(version)s")
 @common_options
 def commands() -> None:
-    """Train, evaluate, explain and export Keras networks on tables and images."""
+    """Train, evaluate, explain and export Keras networks on tables, images, texts, sounds and series."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""A table in, a trained, evaluated, explained and exported Keras network out.
+"""Tables, images, texts, sounds or series in; trained, evaluated, explained, exported Keras networks out.
 
 >>> import kerasnn
 >>> run = kerasnn.train("adult.csv", target="income")  # doctest: +SKIP
