@@ -44,7 +44,7 @@ class Operation:
 
     Args:
         what: ``create``, ``write``, ``half``, ``mkdir``, ``rename``, ``unlink`` or ``rmtree``.
-        path: Relative to the folder.
+        path: Path relative to the folder.
         other: New relative path of what is renamed.
         content: Whole content of a file after it was written.
     """
@@ -166,7 +166,7 @@ def state_of(run: Path, config: Config) -> str:
 
     Args:
         run: Folder after a kill; it is not changed.
-        config: What the run was to be.
+        config: Configuration with which the run was started.
     """
     ways = []
     try:

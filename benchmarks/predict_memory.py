@@ -33,10 +33,10 @@ class Measured:
     """What a prediction took.
 
     Args:
-        n_rows: Rows predicted.
-        file_mb: Size of the table.
-        seconds: From start to end, imports included.
-        peak_gb: Largest resident memory.
+        n_rows: Number of rows predicted.
+        file_mb: Size of the table in MB.
+        seconds: Seconds from start to end, imports included.
+        peak_gb: Largest resident memory in GB.
     """
 
     n_rows: int

@@ -44,8 +44,8 @@ def check_run(path: str, *, unfinished: bool = False) -> None:
     """Raise if there is neither the folder of a run nor a bundle.
 
     Args:
-        path: Of the folder or the bundle.
-        unfinished: Whether a run without a bundle will do.
+        path: Path of the run's folder or of the bundle.
+        unfinished: True to accept a run that has no bundle yet.
     """
     run = Path(path)
     if not run.exists():
@@ -100,11 +100,11 @@ def check_rows_of(
     """Raise if a table lacks columns that a run needs, by its first line.
 
     Args:
-        run: Folder or bundle.
+        run: Path of the run's folder or of the bundle.
         data: File of the table; None for rows of the run.
         encoding: Encoding of the table; None for that of the training data, which is not checked.
-        delimiter: Likewise.
-        target: Whether it needs the target too.
+        delimiter: Delimiter of the table; None for that of the training data, which is not checked.
+        target: True if the table must contain the target too.
 
     Returns:
         The columns of the run; None if it forecasts.
@@ -162,10 +162,10 @@ def check_decision(
 
     Args:
         schema: Schema of the run; None for a forecast.
-        by: Column whose values are scored apart.
-        costs: Costs of errors, from `kerasnn.calibration.temperature.parse_costs`.
+        by: Column by whose values the scores are split up.
+        costs: Costs of errors as text, for `kerasnn.calibration.temperature.parse_costs`.
         threshold: ``f1`` or a number in [0, 1].
-        save: Whether the threshold is kept.
+        save: True if the threshold is to be saved.
     """
     from kerasnn.calibration.temperature import check_decides, check_threshold, parse_costs
 

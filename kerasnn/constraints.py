@@ -129,9 +129,9 @@ def check(key: str, value: object, *, location: str | None = None) -> Any:
     """Convert a value to the type of its key, and hold it to its range.
 
     Args:
-        key: Dotted, such as ``training.epochs``, or ``data.columns.NAME``.
-        value: Of the type itself, or text that spells it.
-        location: Where the value was read.
+        key: Dotted key, such as ``training.epochs`` or ``data.columns.NAME``.
+        value: Value of the type itself, or text that spells it.
+        location: File and line, or any other place, that errors name.
 
     Raises:
         ConfigError: The key is unknown, or its value of another type or out of range.
@@ -170,10 +170,10 @@ def convert(key: str, annotation: Any, value: object, *, location: str | None = 
     """The value as the annotated type.
 
     Args:
-        key: What the value is for; only its last part where it is dotted.
+        key: Key that errors name.
         annotation: A type, a ``Literal``, or either with None.
-        value: Of the type itself, or text that spells it.
-        location: Where the value was read.
+        value: Value of the type itself, or text that spells it.
+        location: File and line, or any other place, that errors name.
 
     Raises:
         ConfigError: The value is of another type, or not among the choices.

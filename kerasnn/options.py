@@ -38,13 +38,14 @@ class DataOptions:
         validation: File of the validation rows, in place of a share of the rows.
         test: File of the test rows, in place of a share of the rows.
         target: Column to be predicted.
-        task: What kind of prediction; None infers it from the target.
+        task: Kind of prediction; None infers it from the target.
         columns: Kind of a column, by name, where the inferred one is wrong.
         drop: Columns that are left out.
         encoding: Encoding of text files; ``auto`` is UTF-8 where it can be, else Windows-1252.
         delimiter: Text between the cells of text files; None detects it.
-        infinite: Whether infinite numbers are an error or missing cells.
-        strict: Whether an image that can't be read is an error; it is left out otherwise.
+        infinite: Treatment of infinite numbers: ``error`` refuses them, ``missing`` takes them as
+            missing cells.
+        strict: True to refuse an image that can't be read; it is left out otherwise.
     """
 
     source: str | None = None
@@ -83,36 +84,38 @@ class PreprocessingOptions:
     """How columns become what a network can take.
 
     Args:
-        missing: What replaces a missing number.
+        missing: Value that replaces a missing number.
         missing_value: The constant, where ``missing`` is ``constant``.
-        indicator: Whether a column with missing numbers gets a 0/1 column that says where.
-        scale: How numbers are scaled.
+        indicator: True to add a 0/1 column that marks the missing numbers of a column that has any.
+        scale: Scaling of numbers.
         encode: ``auto`` is one-hot up to ``max_one_hot`` codes and an embedding above.
         max_one_hot: Largest number of codes that is one-hot encoded.
         embedding_width: Width of learned embeddings; 0 for min(600, round(1.6 n^0.56)).
         min_count: A category seen in fewer training rows is treated as unknown; >= 1.
         max_categories: Vocabulary limit of a column; the rest is treated as unknown.
-        scale_target: Whether a regression target is standardised.
+        scale_target: True to standardize a regression target.
         target_transform: Monotone transform of a regression target, which predictions undo;
             ``auto`` compares them on the validation rows if the target is heavy-tailed.
-        number_embedding: What a network makes of each number: ``linear`` and ``piecewise_linear``
-            (encoded by its quantiles) are vectors, ``periodic`` and ``pbld`` come from cosines.
+        number_embedding: Embedding of each number: ``linear`` and ``piecewise_linear`` (encoded by
+            its quantiles) are vectors, ``periodic`` and ``pbld`` come from cosines.
         number_width: Width of these vectors; 0 is that of the embedding's paper.
         number_bins: Most quantile bins of ``piecewise_linear``.
         frequencies: Cosines of each number in ``periodic`` and ``pbld``; 0 is as in their papers.
-        frequency_scale: Standard deviation of the first frequencies; 0 likewise.
+        frequency_scale: Standard deviation of the first frequencies; 0 is as in their papers.
         image_size: Height and width that images are resized to; 0 keeps the size of small images
             that all have one, and else goes by the data.
         image_channels: 1 for grey, 3 for colour; 0 is grey where no image has a colour.
-        tokens: What texts are cut into; ``auto`` goes by the validation rows.
+        tokens: Units that texts are cut into; ``auto`` compares both on the training and validation
+            rows.
         max_tokens: Most tokens of a vocabulary; the most frequent are kept.
         min_token_count: A token seen in fewer training rows is treated as unknown; >= 1.
         token_buckets: Codes that unknown tokens are hashed to; 0 has one code for all of them.
         text_length: Most tokens of a text, behind which it is cut; 0 goes by the training rows.
         text_limit: Most words that ``text_length`` goes up to by the training rows, and a quarter
             of the most characters.
-        lower_case: Whether texts are read in lower case.
-        series_length: Most points in time of a series, likewise; 0 goes by the training rows.
+        lower_case: True to read texts in lower case.
+        series_length: Most points in time of a series, behind which it is cut; 0 goes by the
+            training rows.
         sample_rate: Samples a second that sounds are brought to; 0 goes by the training rows.
         sound_seconds: Longest sound, behind which it is cut; 0 goes by the training rows.
     """
@@ -160,7 +163,7 @@ class ForecastOptions:
         lookback: Points in time that the network looks back; 0 goes by the horizon and the season.
         frequency: Distance of the points in time, such as ``h`` or ``MS``; None infers it.
         season: Points in time of a season; 0 infers it.
-        transform: Of the targets; ``auto`` takes the logarithm where it forecasts better.
+        transform: Transform of the targets; ``auto`` takes the logarithm where it forecasts better.
         coverage: Share of future values that the intervals are to hold, in (0, 1).
         windows: Most windows that a model is trained on.
     """
@@ -190,7 +193,7 @@ class TrainingOptions:
         learning_rate: Peak learning rate; 0 runs the learning-rate finder.
         weight_decay: Decoupled decay a step, relative to the learning rate; not on biases,
             norms and embeddings.
-        momentum: Of ``momentum``, ``nesterov`` and ``rmsprop``.
+        momentum: Momentum of the optimizers ``momentum``, ``nesterov`` and ``rmsprop``.
         beta_2: Decay of the mean of squared gradients in ``adam`` and ``adamw``, in [0, 1).
         regularization: Shape of weight decay and dropout over the run: ``flat_cos`` keeps them for
             half of it, and lets them go to 0 by the end.
@@ -200,17 +203,18 @@ class TrainingOptions:
         final_rate: Last rate as a share of the peak, for ``cosine``, ``exponential``, ``one_cycle``.
         loss: ``auto`` is cross-entropy for classes and the mean squared error for numbers;
             ``quantile`` is for forecasts, and gives them a quantile for each end of the interval.
-        huber_delta: Where Huber's loss turns from square to linear, in standard deviations.
+        huber_delta: Error at which Huber's loss turns from square to linear, in standard
+            deviations.
         focal_gamma: Focusing exponent of the focal loss; 0 is cross-entropy.
         label_smoothing: Share of the probability spread over all classes, in [0, 1).
         class_weight: ``balanced`` weighs each class by the inverse of its frequency.
         l1: Penalty on the absolute values of kernels.
         l2: Penalty on the squares of kernels.
         clip_norm: Largest global norm of the gradients; 0 does not clip.
-        augment: How training images are changed at random: ``none``, ``light``, ``strong``, names
-            of changes such as ``shift,cutout``, or ``auto``, which goes by the data.
-        flip_tta: Whether a prediction is the mean of an image's and its mirror image's; ``auto``
-            does so where training mirrors them.
+        augment: Random changes of training images: ``none``, ``light``, ``strong``, names of
+            changes such as ``shift,cutout``, or ``auto``, which goes by the data.
+        flip_tta: ``yes`` predicts the mean over an image and its mirror image, ``no`` the image
+            alone; ``auto`` takes the mean where training mirrors images.
         pretrained: File of weights to start from, for the models that take one. Then the head alone
             is trained first, and the end of the backbone with it after that, for ``epochs``.
         fine_tune: Share of the backbone's layers that the second stage trains, in [0, 1]; 0 has no
@@ -218,7 +222,7 @@ class TrainingOptions:
         fine_tune_rate: Peak learning rate of the second stage; ``learning_rate`` is the first's.
         average: Decay of the exponential moving average of the weights; 0 does not average.
         patience: Epochs without gain before training stops; 0 never stops early.
-        monitor: What picks the best epoch on the validation part; ``loss`` or a metric.
+        monitor: Metric, or ``loss``, that picks the best epoch on the validation part.
         precision: ``auto`` uses bfloat16 on a GPU that has it.
         compile: ``auto`` uses XLA for networks that gain from it.
     """
@@ -260,16 +264,16 @@ class RunOptions:
     """What belongs to the run as a whole.
 
     Args:
-        seed: Of the split, the first weights, the order of the rows and dropout.
+        seed: Seed of the split, the first weights, the order of the rows and dropout.
         time_limit_s: Seconds after which training stops; None has no limit.
         memory_gb: Memory that prepared images may take, in 10⁹ bytes; what does not fit is kept on
             disk. None takes half of what is free.
         output: Folder of the run; None chooses a new one in ``runs/``.
         ensemble: Networks that are trained and averaged; 0 leaves it to ``auto``, 1 is one network.
-        members: Their models, each with its profile behind a colon if it has one, such as
-            ``tabm:small``; none for networks that all are of the run's model.
-        baselines: Whether simple models are scored on the same rows.
-        tensorboard: Whether logs for TensorBoard are written.
+        members: Models of these networks, each with its profile behind a colon if it has one, such
+            as ``tabm:small``; none for networks that all are of the run's model.
+        baselines: True to score simple models on the same rows.
+        tensorboard: True to write logs for TensorBoard.
         threshold: Probability from which on the second of two classes, or a label of several, is
             chosen: a number, ``f1``, or the costs of errors, such as ``fp=1,fn=5``.
     """

@@ -57,12 +57,14 @@ class ConformalCalibration:
     """The scores of rows that the network has not learned from, as few as tell them all.
 
     Args:
-        n_rows: How many rows; of weighted ones, how many equal ones would tell as much.
-        ranks: How many of these have at most each of the scores, in (0, n_rows], ascending.
-        scores: Ascending, >= 0.
-        predictions: Of values: some of them, ascending, in the unit of the target.
-        errors: The usual error at each of these, > 0; between them it is interpolated, beyond
-            them constant. Without any it is 1.
+        n_rows: Number of rows; for weighted rows, the effective number (Σ w)² / Σ w².
+        ranks: Number of these rows whose score is at most each of the scores, in (0, n_rows],
+            ascending.
+        scores: Scores that are kept, ascending, >= 0.
+        predictions: Some predictions of a regression, ascending, in the unit of the target; empty
+            for classes and labels.
+        errors: Usual error at each of these predictions, > 0; between them it is interpolated,
+            beyond them constant. If empty, it is 1.
     """
 
     n_rows: float
@@ -141,10 +143,10 @@ def fit_margins(
     """Margins of rows that the network has not learned from.
 
     Args:
-        predictions: Of these rows, by the network as it will predict.
-        weights: How much each row counts, (n,), not all 0; None for equal ones.
-        trained_model: Of values: predictions and truth of other rows, which tell the usual error; it is 1
-            if None.
+        predictions: Predictions of these rows, made by the network as it will predict.
+        weights: Weight of each row, (n,), not all 0; None for equal ones.
+        trained_model: Predictions and true values of other rows, for a regression, from which the
+            usual error is estimated; it is 1 if None.
     """
     usual = usual_errors(*trained_model) if trained_model else ((), ())
     scores = _scores(predictions, ConformalCalibration(1.0, (), (), *usual))
@@ -198,7 +200,7 @@ def usual_errors(values: Array, truth: Array) -> tuple[tuple[float, ...], tuple[
 
     Args:
         values: Predictions, (n,).
-        truth: (n,).
+        truth: True values, (n,).
 
     Returns:
         Predictions and errors; none where there are too few rows, or no errors.

@@ -39,8 +39,8 @@ def greedy_weights(
     Args:
         predictions: Values, or probabilities of classes or labels, of at least one predictor.
         truth: Values, codes of classes, or 0 and 1 of each label.
-        weights: How much each row counts, not all 0; equally if None.
-        rounds: Most picks, at least 1.
+        weights: Weight of each row, not all 0; None for equal ones.
+        rounds: Maximum number of picks, at least 1.
 
     Shape:
         predictions: (predictors, n), (predictors, n, classes) or (predictors, n, labels);
@@ -81,7 +81,8 @@ def bagged_weights(
     Args:
         predictions: Values, or probabilities of classes or labels, of at least one predictor.
         truth: Values, codes of classes, or 0 and 1 of each label.
-        weights: How much each row counts, not all 0: how likely a resample draws it.
+        weights: Weight of each row, not all 0, to which the probability that a resample draws it is
+            proportional; None for equal ones.
 
     Shape:
         predictions: (predictors, n), (predictors, n, classes) or (predictors, n, labels);

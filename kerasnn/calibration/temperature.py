@@ -67,7 +67,7 @@ def as_pairs(likely: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndar
 
     Args:
         likely: Probabilities of the labels, (n, labels).
-        truth: 0 and 1, (n, labels).
+        truth: True labels, 0 or 1, (n, labels).
 
     Shape:
         (n · labels, 2) and int64 (n · labels,).
@@ -98,9 +98,9 @@ def fit_temperature(
     full confidence.
 
     Args:
-        logits: Of validation rows, (n, 1), (n,) or (n, n_classes).
-        truth: Their codes, (n,).
-        weights: How much each row counts, (n,), with mean 1; None for equal ones.
+        logits: Logits of validation rows, (n, 1), (n,) or (n, n_classes).
+        truth: Class codes of these rows, (n,).
+        weights: Weight of each row, (n,), with mean 1; None for equal ones.
 
     Returns:
         1.0 where nothing else makes these rows likelier.
@@ -129,8 +129,8 @@ class Costs:
     """What a wrong decision costs, in any unit.
 
     Args:
-        fp: Deciding for class 1 where class 0 is true.
-        fn: Deciding for class 0 where class 1 is true.
+        fp: Cost of deciding for class 1 where class 0 is true.
+        fn: Cost of deciding for class 0 where class 1 is true.
     """
 
     fp: float
@@ -212,9 +212,9 @@ def fit_threshold(
     the threshold that calibrated probabilities would want, fp / (fp + fn), or 0.5 for F1.
 
     Args:
-        probability: Of class 1 on validation rows, (n,).
-        truth: Their codes, (n,).
-        costs: To be minimised; without them F1 is maximised.
+        probability: Probability of class 1 on validation rows, (n,).
+        truth: Class codes of these rows, (n,).
+        costs: Costs to be minimized; F1 is maximized if None.
 
     Returns:
         In [0, 1]; 0.5 where there is no row of one of the classes.
@@ -246,9 +246,9 @@ class ReliabilityCurve:
     """How often predictions came true, by their probability; empty bins are left out.
 
     Args:
-        probability: Mean of each bin, (n_bins,).
+        probability: Mean probability of each bin, (n_bins,).
         frequency: Share of each bin that came true, (n_bins,).
-        count: Rows of each bin, (n_bins,).
+        count: Number of rows of each bin, (n_bins,).
     """
 
     probability: np.ndarray

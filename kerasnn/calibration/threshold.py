@@ -20,10 +20,10 @@ class ThresholdChoice:
     Args:
         rule: ``f1``, costs such as ``fp=1,fn=5``, or a number.
         threshold: Probability of the positive class from which on it is decided for.
-        positive: This class; empty where each row has any number of labels.
-        n_rows: Validation rows it was chosen on; 0 for a given number.
+        positive: The positive class; empty where each row has any number of labels.
+        n_rows: Number of validation rows it was chosen on; 0 for a given number.
         value: Cost of a row, or F1 where there are no costs, on the rows scored.
-        value_at_half: The same at a threshold of 0.5.
+        value_at_half: Cost of a row, or F1, at a threshold of 0.5.
     """
 
     rule: str
@@ -58,9 +58,9 @@ def choice(predictions: Predictions, rule: str, threshold: float, n_rows: int) -
 
     Args:
         predictions: Predictions of these rows, decided by the threshold.
-        rule: As of `ThresholdChoice`.
-        threshold: Likewise.
-        n_rows: Likewise.
+        rule: ``f1``, costs such as ``fp=1,fn=5``, or a number.
+        threshold: Probability of the positive class from which on it is decided for.
+        n_rows: Number of validation rows it was chosen on; 0 for a given number.
     """
     positive = predictions.classes[1] if predictions.task == "binary" else ""
     return ThresholdChoice(

@@ -31,10 +31,11 @@ class Choice:
     """What is trained, and why.
 
     Args:
-        members: Networks whose predictions are averaged; one stands alone.
-        reason: One sentence.
-        epochs: Fewer than usual, for want of time; else 0.
-        by_cost: Whether the rows and the machine had a say, so that it is worth telling at once.
+        members: Networks whose predictions are averaged, or a single network.
+        reason: One sentence that gives the reason.
+        epochs: Number of epochs, fewer than usual for want of time; else 0.
+        by_cost: True if the number of rows and the machine decided too, so that the choice is worth
+            telling at once.
     """
 
     members: tuple[EnsembleMember, ...]

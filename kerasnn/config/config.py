@@ -45,7 +45,7 @@ class ModelOptions:
     """A model of the zoo and all its hyper-parameters.
 
     Args:
-        profile: Of the sizes that the model comes in.
+        profile: Name of one of the sizes that the model comes in.
     """
 
     name: str = DEFAULT_MODEL
@@ -58,8 +58,8 @@ class Config:
     """The complete configuration of a run.
 
     Args:
-        origins: Where each value came from, by dotted key such as ``training.epochs``.
-        choice: Of the model, where the data made it.
+        origins: Origin of each value, by dotted key such as ``training.epochs``.
+        choice: Choice of the model, where the data decided it.
         reasons: Lines that say why the data decided something out of the ordinary.
     """
 
@@ -98,9 +98,9 @@ class Config:
         """A copy in which the data have decided some values.
 
         Args:
-            values: By dotted key, such as ``{"data.task": "binary"}``; a hyper-parameter's key
-                is ``model.NAME``, that of a column's kind ``data.columns.NAME``.
-            origin: What decided them.
+            values: Values by dotted key, such as ``{"data.task": "binary"}``; a hyper-parameter's
+                key is ``model.NAME``, that of a column's kind ``data.columns.NAME``.
+            origin: Origin that these values get.
         """
         config = self
         for key, value in values.items():

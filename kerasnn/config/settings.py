@@ -41,9 +41,9 @@ class Setting:
     """A value that somebody chose.
 
     Args:
-        value: Checked and converted, save for hyper-parameters, which the model checks.
-        origin: Who chose it.
-        location: Line of the file it stands on.
+        value: Value, checked and converted, save for hyper-parameters, which the model checks.
+        origin: Origin of the value.
+        location: Line of the file on which the value stands.
     """
 
     value: Any
@@ -56,7 +56,7 @@ class Settings:
     """What was chosen so far, checked as far as that goes without importing a model.
 
     Args:
-        chosen: By dotted key; a kind of a column has the key ``data.columns.NAME``.
+        chosen: Settings by dotted key; a kind of a column has the key ``data.columns.NAME``.
         unqualified: Keys that were written without their section.
     """
 
@@ -96,7 +96,7 @@ class Settings:
         """A copy in which the data have decided what nobody chose.
 
         Args:
-            values: By dotted key, such as ``{"model.name": "mlp", "training.epochs": 64}``.
+            values: Values by dotted key, such as ``{"model.name": "mlp", "training.epochs": 64}``.
         """
         inferred = {
             key: Setting(value, "inferred")
@@ -250,10 +250,11 @@ def collect(
     """Gather and check what was chosen, without importing a model.
 
     Args:
-        arguments: By dotted key, such as ``{"data.target": "income"}``; None is not chosen.
-        set: By dotted or unqualified key, such as ``{"width": 128}``; None is a value.
+        arguments: Values by dotted key, such as ``{"data.target": "income"}``; None means not
+            chosen.
+        set: Values by dotted or unqualified key, such as ``{"width": 128}``; None is a value.
         config: A configuration file, the same as nested mappings, or settings to start from.
-        origin: What the arguments and ``set`` are called in the origins.
+        origin: Origin that the arguments and ``set`` get.
 
     Raises:
         ConfigError: A key is unknown or ambiguous, or a value of a wrong type or out of range.
@@ -279,7 +280,7 @@ def of_run(path: str | os.PathLike[str], *, below: Path | None = None) -> Settin
     it again, with the reasons.
 
     Args:
-        path: Configuration in the folder of a run.
+        path: Path of the configuration in the folder of a run.
         below: Folder of the run; the one of the file if None.
     """
     origins: dict[str, Origin] = {origin: origin for origin in get_args(Origin)}
@@ -295,10 +296,10 @@ def of_rows(data: Any, validation: Any, test: Any, split: str | None) -> dict[st
     """What a run says of its rows, by dotted key, for `collect`.
 
     Args:
-        data: A path, or rows in memory, which are no setting.
-        validation: Likewise.
-        test: Likewise.
-        split: A kind, or ``KIND:COLUMN``.
+        data: Path of the training rows, or rows in memory, which are no setting.
+        validation: Path of the validation rows, or rows in memory, which are no setting.
+        test: Path of the test rows, or rows in memory, which are no setting.
+        split: Kind of the split, or ``KIND:COLUMN``.
     """
     kind, _, column = (split or "").partition(":")
     paths = {"data.source": data, "data.validation": validation, "data.test": test}

@@ -87,10 +87,10 @@ def intervals(
     are moved back by that much.
 
     Args:
-        predictions: Of n rows.
-        metrics: All of the task's if None.
-        seed: The same seed draws the same rows.
-        resamples: By the number of rows if None (`n_resamples`).
+        predictions: Predictions of n rows.
+        metrics: Metrics to resample; all of the task if None.
+        seed: Seed of the resamples; the same seed draws the same rows.
+        resamples: Number of resamples; chosen by the number of rows if None (`n_resamples`).
 
     Returns:
         (low, high) by name; None where the metric is not defined on most resamples, or where

@@ -17,7 +17,7 @@ class Condition:
     """The least good value that is still accepted.
 
     Args:
-        metric: Of the values it judges.
+        metric: Metric whose value is compared with the bound.
         bound: Lowest accepted value, or the highest where lower is better.
     """
 
@@ -45,8 +45,9 @@ def parse_condition(text: str, task: Task | None = None) -> Condition:
     """Read ``METRIC=VALUE``.
 
     Args:
-        text: Such as ``"auc=0.8"`` or ``"rmse=550"``.
-        task: Where known, a metric of another task is an error.
+        text: Text of the condition, such as ``"auc=0.8"`` or ``"rmse=550"``.
+        task: Task of the run, so that a metric of another task is an error; None if it is not
+            known.
 
     Raises:
         ConfigError: The text has another form, the metric is unknown or of another task, or the

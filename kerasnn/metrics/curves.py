@@ -61,8 +61,8 @@ def operating_point(decided: np.ndarray, positive: np.ndarray) -> dict[str, floa
     """Where the decisions stand on both curves; None for a share of nothing.
 
     Args:
-        decided: Whether each row was decided to be of the class, (n,).
-        positive: Whether it is, (n,).
+        decided: True for each row that is predicted to be of the class, (n,).
+        positive: True for each row that is of the class, (n,).
     """
     hits = float(np.sum(decided & positive))
     wrong = float(np.sum(decided & ~positive))

@@ -33,13 +33,13 @@ class Metric:
     """A measure of forecasts.
 
     Args:
-        name: As in score files.
-        title: For people.
-        parts: From forecasts to what is summed up and what it is divided by.
-        direction: Whether less is better; ``nominal`` where neither is.
-        unit: Of its values: that of the target, a share in [0, 1], percent, or none.
-        is_root: Whether the root of the quotient is taken.
-        of_quantiles: Whether it needs quantiles.
+        name: Name in score files.
+        title: Title that is shown to people.
+        parts: Function from forecasts to the summands of the numerator and of the denominator.
+        direction: ``lower`` where lower values are better, ``nominal`` where neither direction is.
+        unit: Unit of the values: the target's, a share in [0, 1], percent, or none.
+        is_root: True to take the square root of the quotient.
+        of_quantiles: True if the forecasts must have quantiles.
     """
 
     name: str
@@ -173,9 +173,9 @@ class Sums:
     """What a measure sums up and divides by, over parts of the forecasts.
 
     Args:
-        windows: Of each window, (n,) both.
-        steps: Of each step ahead, (horizon,) both.
-        targets: Of each target, (targets,) both.
+        windows: Numerator and denominator of each window, (n,) each.
+        steps: Numerator and denominator of each step ahead, (horizon,) each.
+        targets: Numerator and denominator of each target, (targets,) each.
     """
 
     windows: Splits
@@ -192,8 +192,8 @@ def sums_of(found: Forecasts, names: tuple[str, ...] = ()) -> dict[str, Sums]:
     """The sums of each measure, by its name.
 
     Args:
-        found: At least one.
-        names: Only of these measures; all if empty.
+        found: Forecasts of at least one window.
+        names: Names of the measures; all if empty.
     """
     sums = {}
     for metric in metrics_of(found):
@@ -253,7 +253,7 @@ class Blocks:
 
     Args:
         group: Number of each window's group, (n,).
-        note: What a group is, for people.
+        note: Number and kind of the groups, such as ``12 series``, for people.
     """
 
     group: NDArray[np.int64]

@@ -14,16 +14,16 @@ class Forecasts:
     """Forecasts from n origins, all of one horizon, in the unit of the targets.
 
     Args:
-        targets: Names of what is forecast.
-        series: Which series each window is of, by name, (n,).
+        targets: Names of the targets.
+        series: Name of the series of each window, (n,).
         origins: The last point in time that a forecast knew, datetime64[s], (n,).
         times: The points in time that are forecast, datetime64[s], (n, horizon).
-        truth: What came, (n, horizon, targets); NaN where nobody knows.
-        prediction: Likewise.
-        quantiles: By level in (0, 1), likewise.
+        truth: True values, (n, horizon, targets); NaN where they are not known.
+        prediction: Point forecasts, (n, horizon, targets).
+        quantiles: Forecasts of quantiles by their level in (0, 1), each (n, horizon, targets).
         naive_error: Mean absolute error, on the training part of the series, of repeating the
             value of a season ago, (n, targets); by it MASE divides.
-        season: Points in time of a season.
+        season: Number of points in time of a season.
     """
 
     targets: tuple[str, ...]

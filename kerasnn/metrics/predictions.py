@@ -15,12 +15,12 @@ class Predictions:
     """Truth and predictions of n rows, in the target's own unit.
 
     Args:
-        task: Binary, multiclass, multilabel or regression.
+        task: Task: binary, multiclass, multilabel or regression.
         classes: Labels in the order of their codes; empty for regression.
         truth: Codes or values, (n,); for multilabel 0 and 1, (n, n_classes).
         scores: Probabilities, (n, n_classes), both columns for binary, each on its own for
             multilabel; values (n,) for regression.
-        decision: Like the truth.
+        decision: Predicted codes or values, in the form of the truth.
 
     Raises:
         DataError: There is no row, the shapes disagree, or a score is not finite.

@@ -27,15 +27,14 @@ class Metric:
     """A measure of predictions.
 
     Args:
-        name: As in conditions and score files.
-        title: For people.
-        direction: Whether a higher or a lower value is better.
-        tasks: Where it applies.
-        prepare: From predictions to a function of row weights, (n,) or (resamples, n).
-        ranks: Whether it sorts the rows once a class, which is the most costly.
-        biased: Whether resampling alone makes the value larger, as the mean of absolute
-            deviations.
-        in_unit: Whether it has the target's unit, so that any size is possible.
+        name: Name in conditions and score files.
+        title: Title that is shown to people.
+        direction: ``higher`` where higher values are better, ``lower`` where lower values are.
+        tasks: Tasks that the metric applies to.
+        prepare: Function from predictions to a function of row weights, (n,) or (resamples, n).
+        ranks: True if it sorts the rows once for each class, which is the most costly.
+        biased: True if resampling alone makes the value larger, as the mean of absolute deviations.
+        in_unit: True if the values have the target's unit, so that any size is possible.
     """
 
     name: str

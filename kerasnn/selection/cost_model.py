@@ -28,8 +28,8 @@ class Machine:
     """What a training runs on.
 
     Args:
-        cores: That the process may use.
-        gpu: Whether there is a GPU.
+        cores: Number of cores that the process may use.
+        gpu: True if there is a GPU.
     """
 
     cores: int = MEASURED_CORES
@@ -61,10 +61,10 @@ class Cost:
     """What a model in one of its sizes takes.
 
     Args:
-        epochs: That it takes, commonly: all of them, or until it stops early.
-        row_us: Microseconds of an epoch for a row, whatever its columns.
-        input_us: And for each of its inputs.
-        output_us: And for each output beyond the first.
+        epochs: Usual number of epochs: all of them, or those until it stops early.
+        row_us: Microseconds of an epoch for each row, whatever its columns.
+        input_us: Further microseconds for each input of a row.
+        output_us: Further microseconds for each output of a row beyond the first.
     """
 
     epochs: int
@@ -84,12 +84,12 @@ class Cost:
         """Of a whole training.
 
         Args:
-            n_rows: To learn from.
-            n_inputs: Numbers, and values that categories become.
-            n_outputs: One a class, or one.
-            machine: On which it runs.
-            epochs: In place of the usual ones; 0 for these.
-            n_words: Words of a row's texts.
+            n_rows: Number of training rows.
+            n_inputs: Number of numeric inputs, including the values that categories become.
+            n_outputs: Number of outputs: one for each class, or one.
+            machine: Machine on which the training runs.
+            epochs: Number of epochs; 0 for the usual one.
+            n_words: Number of words of a row's texts.
 
         >>> Cost(10, 50.0, 5.0, 1.0).seconds(10_000, 8, 3, Machine(cores=2), epochs=0)
         17.2

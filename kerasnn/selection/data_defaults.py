@@ -35,11 +35,13 @@ def adapt(config: Config, train: pd.DataFrame, validation: pd.DataFrame, schema:
     """Fill in what a configuration leaves to the data.
 
     Args:
-        config: Its ``training.augment`` may be a preset, its ``training.epochs`` 0, its
-            ``preprocessing.tokens`` and ``preprocessing.target_transform`` ``auto``.
-        train: The training rows, their images decoded.
-        validation: The validation rows; what texts are cut into is chosen by them.
-        schema: Of the table.
+        config: Configuration whose ``training.augment`` may be a preset, whose ``training.epochs``
+            may be 0, and whose ``preprocessing.tokens`` and ``preprocessing.target_transform`` may
+            be ``auto``.
+        train: Training rows with decoded images.
+        validation: Validation rows, used for the choice of the tokens and of the transform of the
+            target.
+        schema: Schema of the table.
 
     Raises:
         ConfigError: The augmentation does not fit the data.

@@ -35,9 +35,9 @@ def mirrors(images: np.ndarray, targets: np.ndarray, *, seed: int) -> bool:
     that another ridge regression could tell.
 
     Args:
-        images: (n, height, width, channels) uint8, a sample of training rows.
+        images: Images of a sample of training rows, (n, height, width, channels) uint8.
         targets: Class codes, (n,) whole numbers; or numbers or 0/1 labels, (n,) or (n, k) float.
-        seed: Of the halves.
+        seed: Seed of the division into halves.
     """
     if len(images) < FEWEST:
         return False

@@ -29,8 +29,8 @@ def resolve(
 
     Args:
         settings: Chosen settings.
-        schema: Of the table.
-        frame: Its rows, before they are divided.
+        schema: Schema of the table.
+        frame: Rows of the table, before they are divided.
         given: Parts that have rows of their own, ``validation`` and ``test``.
     """
     if settings.run.members and not settings.names_model:

@@ -52,14 +52,14 @@ class TableStats:
     """What a choice for a table goes by.
 
     Args:
-        n_rows: To learn from.
-        n_numbers: Columns of numbers, dates and the like.
+        n_rows: Number of training rows.
+        n_numbers: Number of columns of numbers, dates and the like.
         category_sizes: Number of different cells, for each column of categories.
-        n_outputs: Classes or labels; 1 for a number.
-        time_limit_s: Of the training; None has none.
-        epochs: Chosen ones; 0 leaves them to the model.
-        n_texts: Columns of texts.
-        n_words: Words of all texts of a row, on average.
+        n_outputs: Number of classes or labels; 1 for a number.
+        time_limit_s: Time limit of the training in seconds; None has no limit.
+        epochs: Chosen number of epochs; 0 leaves it to the model.
+        n_texts: Number of columns of texts.
+        n_words: Mean number of words of all texts of a row.
     """
 
     n_rows: int
@@ -91,7 +91,8 @@ class Plan:
     Args:
         members: Models with their profiles.
         least: Share of the usual epochs with which it is still better than the next plan.
-        most_rows: Of more, the next plan is better; 0 where there is no such limit.
+        most_rows: Number of rows above which the next plan is better; 0 where there is no such
+            limit.
     """
 
     members: tuple[EnsembleMember, ...]
@@ -150,8 +151,9 @@ def choose_by_kinds(kinds: Iterable[Kind], n_rows: int) -> Choice | None:
     """A network for texts or images where there are some, else for series and sounds.
 
     Args:
-        kinds: Of the columns that are used.
-        n_rows: Of the table; few series are better told apart by another model than many.
+        kinds: Kinds of the columns that are used.
+        n_rows: Number of rows of the table; few series are better told apart by another model than
+            many.
 
     Returns:
         None for a table of plain columns, with texts or without, which is for `choose`.
@@ -182,11 +184,12 @@ def choose(
     """The first plan for a table that can be afforded; else the last one, with fewer epochs.
 
     Args:
-        table_stats: About the table.
-        machine: On which the training runs.
+        table_stats: Statistics of the table.
+        machine: Machine on which the training runs.
         ensemble: Chosen number of networks; 0 leaves it to the plan.
-        profile: That somebody chose for whatever is trained.
-        fits: Whether a model is one to choose: it has the hyper-parameters that were chosen.
+        profile: Chosen profile, used for every network; None leaves it to the plan.
+        fits: Function that returns True for a model that has the chosen hyper-parameters and
+            profile.
     """
     usual = _plans(table_stats)
     plans = [each for each in usual if all(fits(model) for model, _ in each.members)]

@@ -46,10 +46,10 @@ def choose_unit(
     rows alone are too few to tell; the squared errors are compared row by row.
 
     Args:
-        train: Labelled rows.
-        validation: Likewise.
-        schema: Of the table.
-        options: How texts are read.
+        train: Labelled training rows.
+        validation: Labelled validation rows.
+        schema: Schema of the table.
+        options: Preprocessing options, which say how texts are read.
     """
     if min(len(train), len(validation)) < FEWEST_ROWS:
         return "words"

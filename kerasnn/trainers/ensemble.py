@@ -68,7 +68,7 @@ class TrainedEnsemble:
     """Networks that were trained for an average.
 
     Args:
-        trained_model: The average of those that count.
+        trained_model: Average of the networks that count.
         kept: Networks that count, in the order of the average, each with what it learned from.
     """
 

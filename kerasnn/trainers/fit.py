@@ -281,7 +281,7 @@ def fit_network(
 
     Args:
         training_setup: Result of `prepare`.
-        config: The same.
+        config: Configuration given to `prepare`.
         checkpoints: Checkpoints of this training; none are kept if None.
         fingerprint: Values that must be equal for a checkpoint to be used.
         callbacks: Callbacks that are called after steps and epochs.
@@ -388,7 +388,7 @@ def calibrate(
     """A predictor that decides by what the validation rows say of a trained network.
 
     Args:
-        training_setup: Its network, trained, and its rows.
+        training_setup: Training setup with the trained network and its rows.
         config: Configuration that names the rule of the threshold.
         flip_tta: True to predict the mean over an image and its mirror image.
         crossed: Outputs on the validation rows that these did not choose; where there are none, the

@@ -53,13 +53,13 @@ def train_forecaster(
     """Train a network on series, and score it on points in time that it has not seen.
 
     Args:
-        table: From `kerasnn.datasets.forecast.read_series`.
-        config: Likewise.
-        noted: Grows by the warnings that are raised.
+        table: Result of `kerasnn.datasets.forecast.read_series`.
+        config: Configuration that `read_series` returned.
+        noted: Warnings so far, which grow by those that are raised.
         phases: Phases of the run, of which reading has ended.
-        resume: As for `kerasnn.train`.
-        force: Likewise.
-        progress: Likewise.
+        resume: Folder of a run that was stopped, or that is to have more epochs.
+        force: True to replace a run that is in the folder.
+        progress: True to show the progress.
     """
     choice = None
     if resume is None:

@@ -44,7 +44,7 @@ def train_on(
     Args:
         table: Result of `kerasnn.datasets.tabular.read_table`.
         config: Configuration that `read_table` returned.
-        folder: Locked; None for a run in memory.
+        folder: Folder of the run, locked; None for a run in memory.
         noted: Warnings so far, which the report lists.
         progress: True to show a progress bar.
         phases: Phases of the run, of which reading has ended.
