@@ -252,11 +252,11 @@ def test_arrays(write: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write(path, x=X, y=np.array([3, 1, 4, 1, 5]), place=np.array(list("abcde"), "S1"))
     frame = read(path).frame
-    assert list(frame.columns) == ["x", "y", "location"]
+    assert list(frame.columns) == ["x", "y", "place"]
     np.testing.assert_array_equal(np.stack(list(frame["x"])), X)
     assert frame["x"][0].base is not None
     assert frame["y"].tolist() == [3, 1, 4, 1, 5]
-    assert frame["location"].tolist() == list("abcde")
+    assert frame["place"].tolist() == list("abcde")
     assert location(frame["y"], 2) == f"{path}:2,y"
     pieces = list(read_chunks(path, chunk_rows=2))
     assert [piece["y"].tolist() for piece in pieces] == [[3, 1], [4, 1], [5]]
