@@ -33,8 +33,8 @@ def default_name(format: str, *, int8: bool = False) -> str:
     """What a file of a format is called if nothing is said.
 
     Args:
-        format: Its name.
-        int8: Whether it is in whole numbers of 8 bits.
+        format: Name of the format.
+        int8: True for a model in whole numbers of 8 bits.
 
     Raises:
         UnknownNameError: There is no such format.

@@ -39,16 +39,16 @@ class ExportResult:
     """A model that was written and verified.
 
     Args:
-        path: Of the file or folder.
-        format: One of `kerasnn.export.names`.
+        path: Path of the file or folder.
+        format: Name of a format, one of `kerasnn.export.names`.
         largest_difference: Largest difference from the original over all rows and outputs, relative
             to max(1, |value|); values of a regression and of forecasts count in standard deviations
             from the mean.
         n_rows: Rows that were compared.
         card: Path of the page that says how to call the model.
-        tokens: Of the file that says how to make codes of texts; None where the model takes no
-            text, or takes them as they are.
-        int8: What whole numbers of 8 bits cost; None for a model in float32.
+        tokens: Path of the file that says how to make codes of texts; None where the model takes
+            no text, or takes them as they are.
+        int8: Scores of a model in whole numbers of 8 bits; None for a model in float32.
     """
 
     path: Path
@@ -106,11 +106,12 @@ def export(
 
     Args:
         predictor: The preprocessing, the network and the decision.
-        path: Of the file, ending as the format wants it; of the folder for a SavedModel.
-        format: One of `kerasnn.export.names`.
+        path: Path of the file, ending as the format wants it, or of the folder for a SavedModel.
+        format: Name of a format, one of `kerasnn.export.names`.
         sample: Raw rows that training did not see; made up if None.
         force: Replace what is there.
-        held: Write whole numbers of 8 bits, calibrated and measured on these rows.
+        held: Rows on which a model in whole numbers of 8 bits is calibrated and measured; None for
+            one in float32.
 
     Raises:
         ConfigError: The path exists, or does not suit the format; the network can't be in 8 bits.
@@ -155,7 +156,7 @@ def _write(
 
 
 def _write_int8(predictor: Predictor, path: Path, held: int8.HeldBack) -> tuple[ExportResult, str]:
-    """Likewise, in whole numbers of 8 bits."""
+    """Write and verify in whole numbers of 8 bits; what came out, and the page."""
     model = serving_model(predictor, own_size=True)
     with quiet():
         int8.write(model, path, predictor.preprocessor, held)

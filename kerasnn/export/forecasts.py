@@ -67,15 +67,15 @@ def export(
     """Write a forecaster, and verify it in the format's own runtime.
 
     It is compared with the original on windows of the panel and on copies of them with noise, all
-    together and one by one. What differs by more than 1e-5 relative to max(1, |value|), where values
-    count in deviations of their series from its mean, beyond the rounding of float32, is not
-    written.
+    together and one by one. What differs by more than 1e-5 relative to max(1, |value|), where
+    values count in deviations of their series from its mean, beyond the rounding of float32, is
+    not written.
 
     Args:
         forecaster: The preprocessing, the network and the intervals.
-        path: Of the file, ending as the format wants it; of the folder for a SavedModel.
+        path: Path of the file, ending as the format wants it, or of the folder for a SavedModel.
         panel: Series to compare on.
-        format: One of `kerasnn.export.names`.
+        format: Name of a format, one of `kerasnn.export.names`.
         force: Replace what is there.
 
     Raises:

@@ -79,8 +79,8 @@ def made_up(image: ImageColumn, n_rows: int, random: np.random.Generator) -> NDA
 
     Args:
         image: The column.
-        n_rows: How many.
-        random: Where they come from.
+        n_rows: Number of images.
+        random: Generator of their random numbers.
 
     Returns:
         An array of arrays (height, width, channels), uint8.
@@ -110,7 +110,7 @@ def _made_up(
 
 
 def _objects(cells: list[NDArray[np.uint8]]) -> NDArray[Any]:
-    """One-dimensional, also where all images have one size."""
+    """Images as a one-dimensional array of arrays, also where all have one size."""
     out = np.empty(len(cells), dtype=object)
     for i, pixels in enumerate(cells):
         out[i] = pixels

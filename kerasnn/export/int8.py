@@ -37,8 +37,8 @@ class HeldBack:
     """Rows that training did not see, with the target.
 
     Args:
-        calibration: Whose images show how large the numbers in the network get.
-        test: That the loss of accuracy is measured on.
+        calibration: Rows whose images show how large the numbers in the network get.
+        test: Rows on which the loss of accuracy is measured.
 
     Each has a row or more.
     """
@@ -53,8 +53,8 @@ class Int8Scores:
 
     Args:
         metric: ``accuracy``, or ``R²`` for a regression.
-        original: Of the network in float32.
-        quantised: Of the network in whole numbers.
+        original: Score of the network in float32.
+        quantised: Score of the network in whole numbers.
         agreement: Share of the rows (of labels, each) that both decide alike; for a regression the
             R² of the one's values as predictions of the other's.
         n_rows: Rows that this was measured on.
@@ -93,9 +93,9 @@ def write(model: keras.Model, path: Path, preprocessor: Preprocessor, held: Held
 
     Args:
         model: The serving model in the network's own size.
-        path: Of the file.
-        preprocessor: Knows the images.
-        held: Its images for calibration are used.
+        path: Path of the file.
+        preprocessor: Preprocessor that knows the images.
+        held: Rows whose images for calibration are used.
 
     Raises:
         ExportError: The pixels would not go in as they are.
@@ -126,7 +126,7 @@ def write(model: keras.Model, path: Path, preprocessor: Preprocessor, held: Held
 
 
 def own_size(preprocessor: Preprocessor, frame: pd.DataFrame) -> dict[str, NDArray[np.uint8]]:
-    """Pixels in the network's own size, by the names of the inputs: (n, height, width, channels)."""
+    """Pixels in the network's own size, by name of the input: (n, height, width, channels)."""
     names = input_names([column.name for column in preprocessor.schema.features])
     layouts = {column.name: column.layout for column in preprocessor.schema.features}
     return {
@@ -181,7 +181,7 @@ def _r_squared(truth: NDArray[Any], values: NDArray[Any]) -> float:
 
 
 def _extremes(pixels: Mapping[str, NDArray[np.uint8]]) -> dict[str, NDArray[np.float32]]:
-    """With a black and a white value, so that the whole range of bytes goes in as it is."""
+    """Pixels with a black and a white value, so that all bytes go in as they are."""
     samples = {name: sample.astype("float32") for name, sample in pixels.items()}
     for sample in samples.values():
         sample[0].flat[:2] = 0.0, 255.0

@@ -63,14 +63,15 @@ def page(
     *,
     int8: Int8Scores | None = None,
 ) -> str:
-    """Markdown.
+    """The page about an exported model, in Markdown.
 
     Args:
         predictor: The original.
-        model: What was exported.
-        name: Of the file or folder.
-        format: Of the export.
-        int8: Of a model in whole numbers of 8 bits, which takes images in the network's own size.
+        model: Serving model that was exported.
+        name: Name of the file or folder.
+        format: Name of the export's format.
+        int8: Scores of a model in whole numbers of 8 bits, which takes images in the network's own
+            size; None for a model in float32.
     """
     preprocessor = predictor.preprocessor
     found = formats.get(format)

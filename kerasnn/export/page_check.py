@@ -42,13 +42,13 @@ def check_page(page: str, predictor: Predictor, model: Path, *, is_rounded: bool
     """Run the Python of a page on files, and compare with the predictor on the same files.
 
     Args:
-        page: Markdown.
+        page: Page in Markdown.
         predictor: The original.
-        model: Where the exported model is; files are written beside it.
-        is_rounded: Whether the model is one in 8 bits, whose outputs are only looked at.
+        model: Path of the exported model; files are written beside it.
+        is_rounded: True for a model in 8 bits, whose outputs may differ but must be finite.
 
     Returns:
-        How many rows were compared.
+        Number of rows that were compared.
 
     Raises:
         ExportError: The code fails, or its outputs differ.
@@ -159,7 +159,7 @@ def _text_of(cell: Any, column: Column) -> str:
 
 
 def _image_file(column: ImageColumn, number: int, random: np.random.Generator) -> bytes:
-    """Plain, half-transparent, in 16 bits, with a palette, or held sideways."""
+    """An image file: plain, half-transparent, in 16 bits, with a palette, or held sideways."""
     from PIL import Image
 
     (pixels,) = images.made_up(column, 1, random)
@@ -184,7 +184,7 @@ def _image_file(column: ImageColumn, number: int, random: np.random.Generator) -
 
 
 def _sound_file(column: SoundColumn, number: int, random: np.random.Generator) -> bytes:
-    """In 16 bits, as floats, of two channels, at another rate, in 24, 8 and 32 bits, A-law, µ-law."""
+    """A sound file of a sort: 8, 16, 24 or 32 bits, floats, stereo, another rate, A-law, µ-law."""
     n_samples = max(1, min(column.samples, column.rate))
     samples = random.uniform(-0.9, 0.9, n_samples).astype("float32")
     if number == 1:

@@ -27,7 +27,7 @@ class Tokens:
         unit: ``"words"`` or ``"characters"``.
         words: The vocabulary.
         length: Number of codes.
-        lower_case: Whether capitals are read as small letters.
+        lower_case: True to read capitals as small letters.
         buckets: Codes of unknown tokens behind the vocabulary; 0 for the code 1.
     """
 

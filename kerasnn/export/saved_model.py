@@ -40,8 +40,8 @@ def write(model: keras.Model, path: Path, *, rows: int | None = None) -> None:
 
     Args:
         model: The model.
-        path: Of the folder.
-        rows: How many it takes at once; None for any number.
+        path: Path of the folder.
+        rows: Number of rows that it takes at once; None for any number.
     """
     signature = None
     if rows:

@@ -31,9 +31,9 @@ def serving_model(
 
     Args:
         predictor: The preprocessing, the network and the decision.
-        own_size: Whether images come as float32 in the network's own size, in place of bytes in
-            any size; only for networks that take nothing but images.
-        strings: Whether texts go in as they are, in place of the codes of their tokens.
+        own_size: True to take images as float32 in the network's own size, in place of bytes in any
+            size; only for networks that take nothing but images.
+        strings: True to take texts as they are, in place of the codes of their tokens.
 
     Shape:
         Each input: (batch, 1); of images (batch, any height, any width, channels), uint8; of codes
@@ -53,7 +53,7 @@ def serving_model(
 
 
 def output_name(preprocessor: Preprocessor) -> str:
-    """Of the only output."""
+    """Name of the only output."""
     is_regression = preprocessor.schema.target.task == "regression"
     return PREDICTION if is_regression else PROBABILITIES
 
@@ -66,9 +66,9 @@ def raw_inputs(
     Images are arrays of arrays, (n,), each in the size it was decoded in; see `run_rows`.
 
     Args:
-        preprocessor: Knows the columns.
+        preprocessor: Preprocessor that knows the columns.
         frame: Raw rows.
-        strings: As for `serving_model`.
+        strings: True for texts as they are, in place of the codes of their tokens.
     """
     names = input_names([column.name for column in preprocessor.schema.features])
     raw = {names[column]: cells for column, cells in preprocessor.raw(frame).items()}

@@ -35,7 +35,7 @@ def compare(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: boo
         predictor: The original.
         run: The loaded model.
         frame: Raw rows.
-        strings: Whether it takes texts as they are.
+        strings: True if it takes texts as they are.
 
     Raises:
         ExportError: An output has another shape or is not finite.
@@ -53,7 +53,7 @@ def compare(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: boo
 
 
 def check(predictor: Predictor, run: Run, frame: pd.DataFrame, *, strings: bool = False) -> float:
-    """As `compare`, but raise if the difference is too large.
+    """The difference that `compare` finds; raise if it is too large.
 
     Raises:
         ExportError: It is above `LARGEST_DIFFERENCE`.
@@ -92,9 +92,9 @@ def nasty_rows(
     Their images are arrays: the sample's as decoded, those of the copies made up, in many sizes.
 
     Args:
-        preprocessor: Knows the columns.
+        preprocessor: Preprocessor that knows the columns.
         sample: Raw rows that training did not see; made up from what was learned if None.
-        seed: Of the choice of cells.
+        seed: Seed of the choice of cells, and of what is made up.
 
     Raises:
         DataError: The sample lacks columns.

@@ -39,11 +39,11 @@ class Candidate:
     """A model that is tried.
 
     Args:
-        model: In the zoo.
-        hyperparameters: That differ from the defaults.
-        transform: Of the targets.
-        long_lookback: Whether it looks back as far as it can, in whole seasons.
-        members: Titles of those that it is the mean of.
+        model: Name of a model in the zoo.
+        hyperparameters: Hyper-parameters that differ from the defaults.
+        transform: Transform of the targets.
+        long_lookback: True to look back as far as it can, in whole seasons.
+        members: Titles of the candidates that it is the mean of.
     """
 
     model: str
@@ -54,7 +54,7 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """For people.
+        """Title for people.
 
         >>> Candidate("seasonal_naive", {"drift": True}, "log").title
         'seasonal_naive + drift, logarithm'
@@ -71,8 +71,8 @@ class Fold:
     """A cut: what is trained on lies before it.
 
     Args:
-        splits: What is scored is the test part.
-        origins: Of what is scored.
+        splits: Parts of the series in time, of which the test part is scored.
+        origins: Origins of the forecasts that are scored.
     """
 
     splits: Splits
@@ -84,9 +84,9 @@ class Outcome:
     """What a candidate forecast from the origins of a fold.
 
     Args:
-        fold: Which.
-        forecasts: In the unit of the targets.
-        errors: What came minus the forecast, before the transform is undone, (n, horizon, targets).
+        fold: Fold that was forecast.
+        forecasts: Forecasts in the unit of the targets.
+        errors: Truth minus forecast, before the transform is undone, (n, horizon, targets).
     """
 
     fold: Fold
@@ -105,7 +105,7 @@ def folds(panel: Panel, splits: Splits, *, lookback: int, horizon: int, count: i
         splits: Parts of the series in time.
         lookback: Points that most models look back.
         horizon: Points ahead.
-        count: Of the folds; less are made where there is no room.
+        count: Number of folds; fewer are made where there is no room.
     """
     stop = splits.test if splits.shared else splits.calibration
     starts = np.array([track.start for track in panel.tracks], np.int64)
@@ -140,10 +140,10 @@ def tried(candidate: Candidate, fold: Fold, panel: Panel, config: Config) -> Out
     """Train a candidate before a cut, and forecast what follows.
 
     Args:
-        candidate: What is tried.
+        candidate: Candidate that is tried.
         fold: The cut.
         panel: All series.
-        config: From `configured`.
+        config: Configuration that `configured` returned.
 
     Returns:
         None where the candidate can't be trained on so little.
@@ -220,7 +220,7 @@ def configured(candidate: Candidate, config: Config) -> Config:
 
 
 def far(season: int, horizon: int, longest: int) -> int:
-    """So many whole seasons back as leave a window to look at, one season at least.
+    """Points of as many whole seasons as leave a window to look at, one season at least.
 
     >>> far(12, 24, 84), far(52, 104, 1853), far(1, 8, 50)
     (60, 1040, 20)

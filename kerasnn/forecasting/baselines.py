@@ -39,8 +39,8 @@ def naive_baselines(
         panel: The series.
         origins: Origins of the forecasts.
         found: Forecasts whose windows, season and truth are taken.
-        logarithm: Whether the drift is one of the logarithms: the readings that were trained on
-            are all above 0.
+        logarithm: True for a drift of the logarithms; the readings that were trained on are then
+            all above 0.
     """
     plain = seasonal_naive(panel, origins, horizon=found.horizon, season=found.season)
     drifting = seasonal_naive(
@@ -73,9 +73,9 @@ def seasonal_naive(
         origins: Origins to forecast from.
         horizon: Points ahead.
         season: Points of a season.
-        drift: Whether each season is moved by the mean change from season to season, over all that
-            was known at the origin.
-        logarithm: Whether this is done with the logarithms; a reading that has none is missing.
+        drift: True to move each season by the mean change from season to season, over all that was
+            known at the origin.
+        logarithm: True to do this with the logarithms; a reading that has none is missing.
 
     Returns:
         (n, horizon, targets), in the unit of the targets.

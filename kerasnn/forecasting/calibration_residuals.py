@@ -17,11 +17,12 @@ MOST_WINDOWS = 5_000
 
 
 def calibrated(trained_model: TrainedModel, choice: Choice) -> TrainedModel:
-    """With intervals that are fitted to what was left over in the calibration part.
+    """The trained model with intervals that are fitted to the residuals of the calibration part.
 
     Args:
         trained_model: Trained forecaster without intervals.
-        choice: What the back-test left over is asked where the calibration part is short.
+        choice: Choice of the model; residuals of its back-test are used too where the calibration
+            part is short.
     """
     training_setup, options = trained_model.training_setup, trained_model.config.forecast
     fitted = training_setup.preprocessor

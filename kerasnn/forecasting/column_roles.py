@@ -33,7 +33,7 @@ class ColumnRoles:
 
     Args:
         time: Column of the time.
-        series: Together they name the series of a row.
+        series: Columns that together name the series of a row.
         targets: Columns that are forecast.
         past_covariates: Columns of numbers that are known up to now.
         future_covariates: Columns of numbers that are known ahead, such as holidays.
@@ -41,7 +41,7 @@ class ColumnRoles:
         static_categories: Columns of texts that never change within a series; the names of the
             series are among them where there are several.
         clock: Reading of the times: in UTC, as clocks showed them, or as plain steps.
-        layouts: By column, as of `kerasnn.data.schema.Column`; ``boolean`` for yes and no.
+        layouts: Layouts by column, as in `kerasnn.data.schema.Column`; ``boolean`` for yes and no.
     """
 
     time: str
@@ -138,7 +138,7 @@ def infer(frame: pd.DataFrame, data: DataOptions, options: ForecastOptions) -> C
     """Find the role of each column by the rows to learn from.
 
     Args:
-        frame: These rows.
+        frame: Rows to learn from.
         data: Target, kinds and columns to leave out.
         options: Options of the forecast.
 

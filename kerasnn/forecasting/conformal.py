@@ -31,9 +31,9 @@ class CalibrationResiduals:
     """Forecasts and what came, both scaled, of windows that the model was not fitted to.
 
     Args:
-        truth: (n, horizon, targets); NaN where nobody knows.
-        outputs: (n, horizon, targets, 1), or with one for each quantile in place of 1.
-        apart: How many of the windows do not overlap.
+        truth: Truth, (n, horizon, targets); NaN where nobody knows.
+        outputs: Outputs, (n, horizon, targets, 1), or with one for each quantile in place of 1.
+        apart: Number of windows that do not overlap.
     """
 
     truth: Array
@@ -55,12 +55,12 @@ def fit_intervals(
     """Intervals that hold a share of what came.
 
     Args:
-        calibration: Of the calibration part, by the model itself.
+        calibration: Residuals of the model itself on the calibration part.
         coverage: The share, in (0, 1).
-        earlier: Of a rolling back-test, by the same model on less data; asked where there is
-            little to calibrate with.
+        earlier: Residuals of the same model, trained on less data, in a rolling back-test; used
+            where there is little to calibrate with.
         quantiles: Levels of the outputs; none for one value.
-        shared: Whether the calibration part also picked the best epoch.
+        shared: True if the calibration part also picked the best epoch.
 
     Returns:
         None where nothing is left over to fit to.
@@ -108,7 +108,7 @@ def _misses(found: Sequence[CalibrationResiduals], side: int, quantiles: Sequenc
 
 
 def _by_step(misses: Array, level: float) -> Array:
-    """(horizon, targets); steps of which nothing is known take the largest of the others."""
+    """A quantile for each step, (horizon, targets); the largest where nothing is known."""
     found = quantile_with_correction(misses, level)
     known = np.isfinite(found)
     most = np.where(known, found, -np.inf).max(axis=0, keepdims=True)
@@ -145,11 +145,11 @@ def _note(found: Sequence[CalibrationResiduals], *, many: bool, shared: bool, n_
 
 
 def windows_apart(track: NDArray[np.int64], at: NDArray[np.int64], horizon: int) -> int:
-    """How many of some windows do not overlap.
+    """Number of windows that do not overlap.
 
     Args:
         track: Number of each window's series.
-        at: Its origin.
+        at: Index of each window's origin.
         horizon: Points ahead.
 
     >>> windows_apart(np.array([0, 0, 0, 1]), np.array([0, 3, 6, 6]), 4)

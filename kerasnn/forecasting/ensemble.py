@@ -25,14 +25,14 @@ class TrainedEnsemble:
 
     Args:
         trained_model: The forecast ensemble.
-        members: What came of the training of each, by name.
+        members: Trained members, by name.
     """
 
     trained_model: TrainedModel
     members: Mapping[str, TrainedModel]
 
     def refit(self, trained_model: TrainedModel) -> TrainedModel:
-        """With the members that are solved for solved on all points before the test part.
+        """The ensemble, its closed-form members solved again on all points before the test part.
 
         Args:
             trained_model: The forecast ensemble, with its intervals.
@@ -52,11 +52,12 @@ def fit_ensemble(
     fingerprint: Mapping[str, Any] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> TrainedEnsemble:
-    """Train the members of a forecast ensemble one after the other; each has a folder of checkpoints.
+    """Train the members of a forecast ensemble in turn; each has a folder of checkpoints.
 
     Args:
         training_setup: Setup of the ensemble.
-        config: Likewise; what differs there from the recipe of forecast ensembles holds for each member.
+        config: Configuration of the ensemble; what differs in it from the recipe of forecast
+            ensembles holds for each member.
         checkpoints: Storage of checkpoints; None for none.
         fingerprint: Values that must be equal for a run to be resumed.
         callbacks: Callbacks of the training.
@@ -88,7 +89,10 @@ def is_solved(config: Config) -> bool:
 
 
 def member_config(member: forecast_ensemble.EnsembleMember, config: Config) -> Config:
-    """The configuration of a member: its own recipe, save for what differs from that of forecast ensembles."""
+    """The configuration of a member.
+
+    It has its own recipe, save for what differs from that of forecast ensembles.
+    """
     training_options, usual = (
         models.get(member.name).training_options,
         asdict(models.get(NAME).training_options),

@@ -35,9 +35,9 @@ class Forecaster:
     """Forecasts series.
 
     Args:
-        preprocessor: Makes the inputs of the network, and values of its outputs.
-        network: Returns scaled values.
-        intervals: What makes quantiles of them; None for a forecast without.
+        preprocessor: Preprocessor that makes inputs of the network, and values of its outputs.
+        network: Network that returns scaled values.
+        intervals: Intervals that turn the outputs into quantiles; None for the outputs alone.
     """
 
     preprocessor: ForecastPreprocessor
@@ -54,14 +54,14 @@ class Forecaster:
         return self.scaled_of(self.preprocessor.inputs(prepared, origins))
 
     def scaled_of(self, inputs: Mapping[str, Any]) -> NDArray[np.float64]:
-        """As `scaled`, of the inputs of the network."""
+        """What `scaled` returns, for inputs of the network."""
         if self._forward is None:
             self._forward = BatchedModel(self.network, batch_size=AT_ONCE)
         return self.preprocessor.shaped(self._forward(inputs))
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """Of the quantiles that are forecast beside the value."""
+        """Levels of the quantiles that are forecast beside the value."""
         return self.intervals.levels if self.intervals else self.preprocessor.quantiles
 
     @property
@@ -86,7 +86,7 @@ class Forecaster:
 
         Args:
             panel: The series.
-            origins: From where, such as `kerasnn.forecasting.windows.origins` finds.
+            origins: Origins to forecast from, such as `kerasnn.forecasting.windows.origins` finds.
 
         Raises:
             ModelRefusedError: The network returns no finite number for some windows.
@@ -141,8 +141,8 @@ class Forecaster:
         """Forecast each series from its last known point on, as far as the horizon.
 
         Args:
-            frame: Its recent history; for columns that are known ahead also rows behind it, whose
-                targets are empty.
+            frame: Recent history of each series; columns that are known ahead also need rows
+                behind it, whose targets are empty.
 
         Returns:
             For each series and point in time a row: what names the series, the time, then

@@ -33,11 +33,11 @@ class Frequency:
     """A regular grid of points in time.
 
     Args:
-        unit: What is counted.
-        step: How many of these lie between neighbours; >= 1.
+        unit: Unit of the distance between neighbours.
+        step: Number of units between neighbours; >= 1.
         phase: Seconds, months or whole numbers by which the grid is shifted, below the step.
-        day: Of the month, for months; 31 is the last one.
-        second: Of the day, for months and weekdays.
+        day: Day of the month, for months; 31 is the last one.
+        second: Second of the day, for months and weekdays.
     """
 
     unit: Unit
@@ -48,7 +48,7 @@ class Frequency:
 
     @property
     def name(self) -> str:
-        """In the letters of pandas, such as ``h``, ``W-SAT`` or ``MS``; a number for plain steps.
+        """Name in the letters of pandas, such as ``h`` or ``W-SAT``; a number for plain steps.
 
         >>> Frequency("second", 900).name, Frequency("month", 3).name, Frequency("step", 1).name
         ('15min', 'QS', '1')
@@ -61,7 +61,7 @@ class Frequency:
 
     @property
     def seconds(self) -> float:
-        """Between neighbours, in the mean; plain steps have none and count as one."""
+        """Mean seconds between neighbours; plain steps have none and count as one."""
         return self.step * {"second": 1.0, "month": 2_629_746.0, "weekday": 1.4 * DAY_S}.get(
             self.unit, 1.0
         )
@@ -149,7 +149,7 @@ def infer(series: Sequence[NDArray[np.int64]], *, plain: bool = False) -> Freque
 
     Args:
         series: The times of each, ascending and different; seconds since 1970, or plain numbers.
-        plain: Whether they are numbers and no dates.
+        plain: True if they are numbers and no dates.
     """
     distances = np.concatenate([np.diff(times) for times in series])
     if not len(distances):

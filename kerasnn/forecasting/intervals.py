@@ -21,8 +21,8 @@ class Intervals:
 
     Args:
         levels: Levels of the quantiles, ascending, in (0, 1).
-        offsets: (levels, horizon, targets).
-        note: How they were found, for people.
+        offsets: Numbers to add to a scaled forecast, (levels, horizon, targets).
+        note: Remark for people on how they were found.
     """
 
     levels: tuple[float, ...]
@@ -33,7 +33,7 @@ class Intervals:
         """Quantiles of scaled forecasts, still scaled.
 
         Args:
-            scaled: (n, horizon, targets, 1), or with one for each level in place of 1.
+            scaled: Forecasts, (n, horizon, targets, 1), or with one for each level in place of 1.
 
         Shape:
             returns (n, horizon, targets, levels), ascending in the levels

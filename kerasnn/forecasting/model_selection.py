@@ -58,9 +58,9 @@ class Row:
 
     Args:
         title: Title in reports.
-        scores: Of each fold, the latest first; None where it was not tried.
-        mean: Over the windows of all folds; None where it was not tried in all.
-        seconds: That it took.
+        scores: Score of each fold, the latest first; None where it was not tried.
+        mean: Score over the windows of all folds; None where it was not tried in all.
+        seconds: Seconds that it took.
         won: True if it was chosen.
     """
 
@@ -76,7 +76,7 @@ class Choice:
     """What was chosen, and why.
 
     Args:
-        config: With model, transform and history decided.
+        config: Configuration whose model, transform and history are decided.
         rows: The candidates, the best first; empty where there was nothing to choose.
         leftover: Series, origin and error (before the transform is undone) of the windows that
             the winner forecast in the back-test.
@@ -144,8 +144,9 @@ def choose(
     Args:
         panel: All series; the test part is not looked at.
         splits: Parts of the series in time.
-        config: With season and history decided, and its model the default one if none was chosen.
-        note: Is told of each candidate that was tried.
+        config: Configuration whose season and history are decided; its model is the default one if
+            none was chosen.
+        note: Function that is told of each candidate that was tried.
     """
     transforms = _transforms(panel, splits, config)
     free, closed = is_open(config), models.get(config.model.name).closed_form

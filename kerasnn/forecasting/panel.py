@@ -34,7 +34,7 @@ class TimeSeries:
     Args:
         key: Texts that name it, one for each series column; empty for a single series.
         start: Ordinal of the first point.
-        target: (points, targets); NaN where nothing was read.
+        target: Targets, (points, targets); NaN where nothing was read.
         past_covariates: Columns known up to now, (steps, columns); NaN where missing.
         future_covariates: Columns known ahead, (steps, columns); NaN where missing.
         static_numbers: Numbers that never change, (columns,); NaN where missing.

@@ -36,7 +36,7 @@ class SeriesScale:
     Args:
         key: Key of the series.
         mean: Mean of the transformed readings.
-        deviation: Their standard deviation; > 0.
+        deviation: Standard deviation of the transformed readings; > 0.
         naive_error: Mean absolute error, in the unit of the target, of repeating the value of a
             season ago; 0 where that is not known.
     """
@@ -124,9 +124,9 @@ class ForecastPreprocessor:
 
         Args:
             panel: All series.
-            splits: Which points train.
+            splits: Parts of the series in time.
             options: Options whose lookback, horizon, season and transform are set.
-            preprocessing: How what never changes is encoded.
+            preprocessing: Options for encoding static categories; None for the defaults.
             quantiles: Levels to forecast.
 
         Raises:

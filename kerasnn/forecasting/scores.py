@@ -27,9 +27,9 @@ class BaselineScores:
         title: Title in reports.
         values: Scores by the measure's name.
         steps: The main measure of each step ahead.
-        by_series: As of the model.
-        gain: By how much the main measure of the model is less.
-        gain_interval: 95 % interval of that, from paired resamples.
+        by_series: Scores by the name of the series; of the first `MOST_SERIES`.
+        gain: Difference by which the main measure of the model is less.
+        gain_interval: 95 % interval of the gain, from paired resamples.
     """
 
     title: str
@@ -53,12 +53,12 @@ class ForecastScores:
         main: The measure by which models are compared.
         nominal: Share of the values that the intervals are to hold; None without intervals.
         intervals: 95 % bootstrap intervals, by the measure's name.
-        drawn: What the bootstrap draws, for people; empty where there was too little to draw.
-        by_step: Of each step ahead, by the measure's name.
-        by_series: By the name of the series; of the first `MOST_SERIES`.
-        by_target: By the name of the target, where there are several.
+        drawn: Text on what the bootstrap draws; empty where there was too little to draw.
+        by_step: Scores of each step ahead, by the measure's name.
+        by_series: Scores by the name of the series; of the first `MOST_SERIES`.
+        by_target: Scores by the name of the target, where there are several.
         baselines: Scores of the baselines by name, the simplest first.
-        verdict: Whether the model wins, in a sentence; empty without baselines.
+        verdict: Sentence that says whether the model wins; empty without baselines.
     """
 
     n_windows: int
@@ -152,10 +152,10 @@ def score(
     """Score forecasts by what came; what nobody knows has no say.
 
     Args:
-        found: At least one.
+        found: Forecasts, at least one.
         baselines: Forecasts of the same windows, the simplest first.
         seed: Seed of the bootstrap.
-        notes: What a reader must know beside what is found here.
+        notes: Remarks for the reader beside those that are found here.
     """
     sums = metrics.sums_of(found)
     values = metrics.values(sums)

@@ -31,9 +31,9 @@ class Splits:
         validation: First point whose forecast picks the best epoch; training ends before it.
         calibration: First point whose forecast tells how wide intervals must be.
         test: First point of the test part.
-        end: Behind the last known point.
-        shared: Whether the data are too short for a calibration of its own, so that it has the
-            validation part.
+        end: Index behind the last known point.
+        shared: True if the data are too short for a calibration part of its own, so that the
+            validation part calibrates too.
     """
 
     validation: NDArray[np.int64]
@@ -71,9 +71,9 @@ def divide(
     Args:
         panel: All points, those of the other files too.
         options: Shares of the points.
-        horizon: A part is at least so long, if there is one.
-        given: For ``validation`` and ``test`` from files of their own, the index of the first
-            point of each series in it; None for a series that is not.
+        horizon: Number of points ahead; a part is at least so long, if there is one.
+        given: Index of the first point of each series in the files of their own of ``validation``
+            and ``test``; None for a series that is not in it.
 
     Raises:
         ConfigError: The options ask for another split.

@@ -48,7 +48,7 @@ def read_times(series: pd.Series, *, layout: str = "", clock: Clock = "utc") -> 
 
     Args:
         series: The column.
-        layout: Of dates, as in the training; found if empty.
+        layout: Layout of dates, as in the training; found if empty.
         clock: Reading of the times.
 
     Raises:

@@ -24,7 +24,7 @@ _NEVER = np.iinfo(np.int32).max
 
 @dataclass(frozen=True, eq=False)
 class Origins:
-    """From where to forecast.
+    """Points in time to forecast from.
 
     Args:
         track: Number of the series, (n,).
@@ -58,8 +58,8 @@ def origins(
 
     Args:
         panel: The series.
-        splits: Their parts.
-        part: One of them.
+        splits: Parts of the series in time.
+        part: Name of a part.
         lookback: Points that the network looks back.
         horizon: Points that it looks ahead.
         most: Take only each second, third … origin, so that there are no more than these.
@@ -102,8 +102,8 @@ class Filled:
 
     Args:
         between: A straight line between readings, (points, columns) float32.
-        held: The last reading, likewise; 0 before the first.
-        next: Row of the next reading at or behind a point, int32, likewise.
+        held: The last reading, (points, columns) float32; 0 before the first.
+        next: Row of the next reading at or behind a point, (points, columns) int32.
         starts: Row of the first point of each series.
     """
 
@@ -181,7 +181,7 @@ class AroundRows:
     """Windows from the history to the horizon, of what is known or what is to be forecast.
 
     Args:
-        values: Of all series below each other, (points, columns) float32.
+        values: Values of all series below each other, (points, columns) float32.
         starts: Row of the first point of each series.
         origins: The windows.
         before: Points up to the origin.

@@ -24,7 +24,7 @@ def side_by_side(scores: Mapping[str, AnyScores]) -> str:
     """A table with a column a run; the best value of each metric has a star.
 
     Args:
-        scores: By the name of the run; at least one.
+        scores: Scores by the name of the run; at least one.
 
     Raises:
         ConfigError: There is no run.
@@ -85,7 +85,7 @@ def read_scores(run: str | os.PathLike[str]) -> AnyScores:
 
 
 def _scores(data: dict[str, Any]) -> AnyScores:
-    """Of a forecast, or of rows."""
+    """Scores of a forecast, or of rows."""
     if data["task"] == "forecast":
         return ForecastScores.from_dict(data)
     return Scores.from_dict(data)

@@ -26,7 +26,7 @@ class Drawn:
     """An explanation and its files.
 
     Args:
-        explanation: Of an image.
+        explanation: Explanation of an image.
         files: The picture, and that of the maps if a layer was asked for.
     """
 
@@ -72,11 +72,11 @@ def explain_files(
     """Draw each image of some rows into a folder, which is made if need be.
 
     Args:
-        predictor: With an image column.
+        predictor: Predictor of a run with an image column.
         pieces: Raw rows, few enough at once for the memory.
-        folder: For the pictures.
-        target_class: As for `kerasnn.explain.image.explain`.
-        layer: Likewise.
+        folder: Folder for the pictures.
+        target_class: Class or label to explain in place of the likeliest one.
+        layer: Layer whose maps are weighed, and drawn into a second file.
         force: Replace pictures that are there.
 
     Raises:

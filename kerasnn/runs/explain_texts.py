@@ -41,7 +41,7 @@ def pieces(
 
     Args:
         data: A text or a list of these, a file of one text, or what `new_rows.pieces` knows.
-        preprocessor: Of the training.
+        preprocessor: Preprocessor of the training.
         form: Encoding and delimiter of text files.
         other_columns: Values of the other columns of texts; they are missing otherwise.
 

@@ -147,7 +147,7 @@ class RunFolder:
         return seconds, len(ended) == len(epochs) and all(ended)
 
     def check_members(self, fingerprints: Sequence[dict[str, Any]]) -> None:
-        """As `check`, of the networks that are averaged; there may be more of them than before."""
+        """Check the networks that are averaged; there may be more of them than before."""
         if self.checkpoints.exist():
             hint = "set `run.ensemble` to 1, or start a new run"
             raise ConfigError("the run has trained one network", hint=hint)
@@ -194,7 +194,7 @@ class RunFolder:
         self.write(HOLDOUT, to_parquet(frame))
 
     def recall_choice(self, config: Config) -> Config:
-        """With the reason for the model that the run began with, which now is a named one."""
+        """The configuration with the reason for the model of the run, which now is a named one."""
         content = self.read(CHOICE)
         if content is None:
             return config
@@ -221,8 +221,8 @@ class RunFolder:
         """Write what another decision threshold changes, the bundle last.
 
         Args:
-            run: With this threshold.
-            rule: By which it was chosen.
+            run: Run with this threshold.
+            rule: Rule by which it was chosen.
 
         Raises:
             ModelRefusedError: The configuration is damaged; nothing was written.
@@ -323,7 +323,7 @@ class RunFolder:
         return self.fingerprint_of_digest(config, hash_table(table))
 
     def fingerprint_of_digest(self, config: Config, digest: str) -> dict[str, Any]:
-        """As `fingerprint`, of data whose digest is known."""
+        """What `fingerprint` returns, for data whose digest is known."""
         import keras
         import tensorflow as tf
 
@@ -375,9 +375,9 @@ def write_report(
     """Write the page of a run; returns where.
 
     Args:
-        report_data: What the page is drawn from.
+        report_data: Data that the page is drawn from.
         output: File; that of the folder if None, which is replaced.
-        folder: Of the run.
+        folder: Folder of the run.
         force: Replace another file.
 
     Raises:

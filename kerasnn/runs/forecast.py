@@ -108,12 +108,12 @@ class ForecastRun:
         Args:
             data: A table that goes on where the run's own rows end, or one with its own history;
                 None for the test part of the run.
-            by: Not for forecasts.
-            costs: Likewise.
-            threshold: Likewise.
-            save: Likewise.
+            by: Column of groups in other tasks; must be None for forecasts.
+            costs: Costs of errors in other tasks; must be None for forecasts.
+            threshold: Decision threshold in other tasks; must be None for forecasts.
+            save: True to keep the threshold in other tasks; must be False for forecasts.
             encoding: Encoding of a text file; None for that of the training.
-            delimiter: Likewise.
+            delimiter: Delimiter of a text file; None for that of the training.
 
         Raises:
             DataError: The table lacks columns, or is shorter than a forecast.
@@ -156,16 +156,16 @@ class ForecastRun:
         """Forecast each series from its last known point on, as far as the horizon.
 
         Args:
-            data: Its recent history, as a path, a DataFrame or a dict of arrays. For columns that
-                are known ahead also rows behind it, whose targets are empty.
-            coverage: Of the intervals; only that of the training, as the network may have
+            data: Recent history of each series, as a path, a DataFrame or a dict of arrays. Columns
+                that are known ahead also need rows behind it, whose targets are empty.
+            coverage: Coverage of the intervals; only that of the training, as the network may have
                 learned their ends.
             encoding: Encoding of a text file; None for that of the training.
-            delimiter: Likewise.
-            strict: Has no effect on forecasts.
+            delimiter: Delimiter of a text file; None for that of the training.
+            strict: Option of other tasks, without effect on forecasts.
 
         Returns:
-            As `kerasnn.forecasting.forecaster.Forecaster.predict`.
+            The table of `kerasnn.forecasting.forecaster.Forecaster.predict`.
 
         Raises:
             ConfigError: The intervals have another coverage.
@@ -187,18 +187,18 @@ class ForecastRun:
         force: bool = False,
         spreadsheet_safe: bool = False,
     ) -> PredictedFile:
-        """As `predict`, into a CSV file.
+        """Forecast as `predict` does, into a CSV file.
 
         Args:
-            data: As for `predict`.
+            data: Recent history, as `predict` takes it.
             output: File, or ``-`` for standard output.
-            coverage: As for `predict`.
+            coverage: Coverage of the intervals; only that of the training.
             encoding: Encoding of a text file; None for that of the training.
-            delimiter: Likewise.
-            strict: As for `predict`.
+            delimiter: Delimiter of a text file; None for that of the training.
+            strict: Option of other tasks, without effect on forecasts.
             force: Replace the file.
-            spreadsheet_safe: Whether cells that a spreadsheet takes for formulas get an apostrophe
-                before them.
+            spreadsheet_safe: True to put an apostrophe before cells that a spreadsheet takes for
+                formulas.
 
         Raises:
             ConfigError: The file exists, or the intervals have another coverage.
@@ -223,7 +223,7 @@ class ForecastRun:
         Args:
             format: ``keras``, ``saved_model``, ``onnx`` or ``litert``.
             output: Path to write to; into the run's folder if None.
-            int8: Not for forecasts.
+            int8: Option of other tasks; must be False for forecasts.
             force: Replace what is there.
         """
         from kerasnn import export as exporting
@@ -307,7 +307,7 @@ class ForecastRun:
         return panel, _parts_of(frame, panel)
 
     def _scored(self, panel: Panel, parts: Splits, part: PartName) -> ForecastScores:
-        """Beside the last season; the drift is that of the history at hand."""
+        """Scores beside those of the last season; the drift is that of the history at hand."""
         found, where = self._from(panel, parts, part)
         compared = []
         if self.bundle.config["run"]["baselines"]:

@@ -40,14 +40,14 @@ _BASELINE = "baseline:"
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """To evaluate a run again.
+    """What a run keeps to be evaluated again.
 
     Args:
         validation: Predictions on validation rows, made before any network learned from these;
             None for a regression.
         truth: Targets of the scored rows: codes or values, (n,), or 0 and 1, (n, labels).
         baselines: Simple models on the rows of the scores.
-        parts: From whose rows the network has learned.
+        parts: Names of the parts from whose rows the network has learned.
         rows: Hashes of these rows, uint64, ascending.
         repeated: Share of the rows of the scores that are equal to one of these.
         omitted: Titles of the baselines that were not run for lack of time.
@@ -148,13 +148,13 @@ def reference(
 
     Args:
         preprocessor: Preprocessor of the run.
-        validation: As of `Reference`.
-        predictions: On the rows of the scores.
-        baselines: On the same rows.
-        parts: As of `Reference`.
+        validation: Predictions on validation rows, as in `Reference`; None for a regression.
+        predictions: Predictions on the rows of the scores.
+        baselines: Simple models on the same rows.
+        parts: Names of the parts from whose rows the network has learned.
         learned_from: Raw rows of these parts.
         scored: Raw rows of the scores.
-        omitted: As of `Reference`.
+        omitted: Titles of the baselines that were not run for lack of time.
     """
     rows = np.unique(hashes_of(preprocessor, learned_from))
     repeated = float(np.isin(hashes_of(preprocessor, scored), rows).mean())
@@ -167,7 +167,7 @@ def hashes_of(preprocessor: Preprocessor, frame: pd.DataFrame) -> NDArray[np.uin
     """A number for each row, of its cells as they are read, uint64 (n,): equal for equal rows.
 
     Args:
-        preprocessor: Of the run: says how cells are read, whatever file they come from.
+        preprocessor: Preprocessor of the run, which says how cells of any file are read.
         frame: Labelled rows.
     """
     pieces = [np.zeros(0, dtype=np.uint64)]

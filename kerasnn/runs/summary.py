@@ -23,9 +23,9 @@ def of_run(report_data: Mapping[str, Any], schema: Schema, parameters: int) -> l
     """The lines of a run, up to its scores.
 
     Args:
-        report_data: From `kerasnn.report.data.tell`.
-        schema: Of the table.
-        parameters: Numbers that the network learned.
+        report_data: Data of the report, from `kerasnn.report.data.tell`.
+        schema: Schema of the table.
+        parameters: Number of parameters that the network learned.
     """
     lines = [
         *of_choice(report_data),

@@ -102,12 +102,13 @@ class Run:
         Args:
             data: A table with the target, or a pair ``(X, y)``; None for the test rows of the run.
             by: Column whose values are scored apart.
-            costs: Choose the decision threshold by what errors cost, on validation rows as they
-                were predicted before any network learned from them.
-            threshold: ``f1`` or a number in [0, 1], likewise.
+            costs: Costs of errors by which the decision threshold is chosen, on validation rows as
+                they were predicted before any network learned from them.
+            threshold: ``f1`` to choose the decision threshold by F1 on the same rows, or its value
+                in [0, 1].
             save: True to keep the threshold in the run, for predictions and exports.
             encoding: Encoding of a text file; None for that of the training.
-            delimiter: Likewise.
+            delimiter: Delimiter of a text file; None for that of the training.
 
         Raises:
             DataError: The table lacks columns or the target, or holds unknown labels.
@@ -139,8 +140,8 @@ class Run:
                 them that is in none, the likeliest always among them. Of several labels a row,
                 ``lower`` holds those that it surely has, and ``upper`` those that it may have.
             encoding: Encoding of a text file; None for that of the training.
-            delimiter: Likewise.
-            strict: Whether an image that can't be read is an error; its row is empty otherwise.
+            delimiter: Delimiter of a text file; None for that of the training.
+            strict: True to fail at an image that can't be read; its row is empty otherwise.
 
         Raises:
             DataError: Columns are missing, or don't hold what they held in training.
@@ -172,15 +173,15 @@ class Run:
         """Predict a table in pieces of bounded memory into a CSV file.
 
         Args:
-            data: As for `predict`.
+            data: Rows to predict, as `predict` takes them.
             output: File, or ``-`` for standard output.
-            coverage: As for `predict`.
+            coverage: Share of rows whose truth is to lie in the intervals or sets, as in `predict`.
             encoding: Encoding of a text file; None for that of the training.
-            delimiter: Likewise.
-            strict: As for `predict`.
+            delimiter: Delimiter of a text file; None for that of the training.
+            strict: True to fail at an image that can't be read; its row is empty otherwise.
             force: Replace the file.
-            spreadsheet_safe: Whether cells that a spreadsheet takes for formulas get an apostrophe
-                before them.
+            spreadsheet_safe: True to put an apostrophe before cells that a spreadsheet takes for
+                formulas.
 
         Raises:
             ConfigError: The file exists, or the coverage can't be had.
@@ -210,7 +211,7 @@ class Run:
             data: Paths of images or folders, or arrays of images; a text, a list of texts or a
                 ``.txt`` file; or rows of a table with all columns of the run.
             target_class: Class or label to explain in place of the likeliest one.
-            layer: Whose maps are weighed and given back, one of `layers`; for images only.
+            layer: Layer whose maps are weighed and given back, one of `layers`; for images only.
             other_columns: Values of the other columns of a text, which are missing otherwise.
 
         Raises:
@@ -236,13 +237,13 @@ class Run:
         other_columns: Mapping[str, Any] | None = None,
         force: bool = False,
     ) -> Iterator[TextExplanation]:
-        """As `explain` for texts, one row after the other; at the end, all on a page.
+        """Explain texts as `explain` does, one row after the other; at the end, all on a page.
 
         Args:
-            data: As for `explain`.
+            data: Texts or rows to explain, as `explain` takes them.
             output: An HTML file, or the folder for one; no page is written if None.
-            target_class: As for `explain`.
-            other_columns: Likewise.
+            target_class: Class or label to explain in place of the likeliest one.
+            other_columns: Values of the other columns of a text, which are missing otherwise.
             force: Replace a page that is there.
 
         Raises:
@@ -269,13 +270,13 @@ class Run:
         layer: str | None = None,
         force: bool = False,
     ) -> Iterator[Drawn]:
-        """As `explain`, one image after the other, each drawn into a file.
+        """Explain images as `explain` does, one after the other, each drawn into a file.
 
         Args:
-            images: As for `explain`.
+            images: Images to explain, as `explain` takes them.
             output: Folder of the pictures.
-            target_class: As for `explain`.
-            layer: Likewise; its maps are drawn into a second file.
+            target_class: Class or label to explain in place of the likeliest one.
+            layer: Layer whose maps are weighed, and drawn into a second file.
             force: Replace pictures that are there.
 
         Raises:
