@@ -346,8 +346,8 @@ def test_words_of_a_stranger_stay_words(run: Run) -> None:
 
 
 def test_story_without_images_shows_none() -> None:
-    assert not any(report_images.galleries({"images": None}).values())
-    assert not any(report_images.galleries({}).values())
+    assert not any(report_images.parts({"images": None}).values())
+    assert not any(report_images.parts({}).values())
 
 
 def pictured(pixels: np.ndarray, target: Any, task: Any) -> tuple[Preprocessor, pd.DataFrame]:
