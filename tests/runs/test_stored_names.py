@@ -149,7 +149,7 @@ def test_what_python_prints(runs: Path, run: str) -> None:
 
 def test_what_an_explanation_prints() -> None:
     class Explained:
-        name, about, strength, base, joint, prediction = EVIL, EVIL, 1.0, 0.0, 0.0, EVIL
+        name, target_class, strength, base, joint, prediction = EVIL, EVIL, 1.0, 0.0, 0.0, EVIL
         probabilities: ClassVar = {EVIL: 1.0}
 
         def words(self) -> list[tuple[str, float]]:
