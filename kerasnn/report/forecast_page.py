@@ -6,6 +6,7 @@ from typing import Any
 
 from kerasnn.metrics.forecast import METRICS
 from kerasnn.report.drawing import shorten
+from kerasnn.report.sections.comparison import comparison_bars
 from kerasnn.report.sections.forecast import draw as forecasts
 from kerasnn.report.sections.network import draw as network
 
@@ -34,7 +35,9 @@ def context(report_data: ReportData) -> ReportData:
         "pictures": forecasts.pictures(report_data),
         "steps": forecasts.steps(report_data) if scores else [],
         "measures": forecasts.measures(scores) if scores else [],
-        "race": forecasts.race(scores) if scores else [],
+        "bars": comparison_bars(scores, "the model", METRICS[scores["main"]].format)
+        if scores
+        else [],
         "series": forecasts.groups(scores["by_series"]) if scores else None,
         "targets": forecasts.groups(scores["by_target"]) if scores else None,
         "candidates": forecasts.candidates(report_data),

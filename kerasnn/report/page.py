@@ -20,6 +20,7 @@ from kerasnn.report.data import VERSION
 from kerasnn.report.drawing import duration, figure_of, first_upper, percent, shorten
 from kerasnn.report.sections import classification_errors, coverage, layer_probes, regression_errors
 from kerasnn.report.sections.columns import draw as columns
+from kerasnn.report.sections.comparison import comparison_bars
 from kerasnn.report.sections.images import draw as images
 from kerasnn.report.sections.network import draw as network
 from kerasnn.report.sections.series import draw as series
@@ -115,7 +116,9 @@ def context(report_data: ReportData) -> ReportData:
         "split": _split(report_data),
         "part_scored": "test" if report_data["data"]["n_rows"].get("test") else "validation",
         "metrics": _metrics(report_data["scores"]),
-        "bars": _bars(report_data["scores"]),
+        "bars": comparison_bars(
+            report_data["scores"], "the network", METRICS[report_data["scores"]["main"]].format
+        ),
         "per_class": _per_class(report_data["scores"]),
         "training": learning.summary(report_data),
         "members": _members(report_data),
@@ -258,36 +261,6 @@ def _metrics(scores: ReportData) -> list[ReportData]:
         }
         for name, value in scores["values"].items()
         if name in METRICS
-    ]
-
-
-def _bars(scores: ReportData) -> list[ReportData]:
-    """The main metric of the network and of each baseline, as places on a common axis."""
-    metric, main = METRICS[scores["main"]], scores["main"]
-    entries = [("the network", scores["values"][main], scores["intervals"].get(main))]
-    entries += [
-        (each["title"], each["values"][main], None) for each in scores["baselines"].values()
-    ]
-    known: list[float] = [value for _, value, _ in entries if value is not None]
-    known += [bound for _, _, pair in entries if pair for bound in pair]
-    if len(entries) < 2 or not known:
-        return []
-    low, high = min(known), max(known)
-    margin = 0.08 * (high - low) or 1.0
-
-    def at(value: float) -> float:
-        return round(100 * (value - low + margin) / (high - low + 2 * margin), 2)
-
-    return [
-        {
-            "title": title,
-            "ours": index == 0,
-            "value": metric.format(value),
-            "at": at(value) if value is not None else None,
-            "from": at(pair[0]) if pair else None,
-            "to": at(pair[1]) if pair else None,
-        }
-        for index, (title, value, pair) in enumerate(entries)
     ]
 
 

@@ -57,17 +57,17 @@ def bomb() -> bytes:
 
 
 @dataclass(frozen=True)
-class ImageCell:
+class BadImage:
     """One of the bad images.
 
     Args:
-        number: In the list.
-        title: Says what is bad.
-        content: Of the file.
-        what: It is said of it; empty for nothing.
-        hint: Likewise.
-        same: Pixels that it must be taken for; None where it can't be read.
-        name: Of the file.
+        number: Number of the row in the list of bad inputs.
+        title: Description of the fault.
+        content: Bytes of the file.
+        what: Expected problem in the message; empty if there is none.
+        hint: Expected hint in the message; empty if there is none.
+        same: Pixels that the file must be read as; None if it can't be read.
+        name: Name of the file.
     """
 
     number: int
@@ -90,26 +90,26 @@ def in_colour(grey: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 UNREADABLE = [
-    ImageCell(52, "not an image", b"hello", "not an image"),
-    ImageCell(53, "zero bytes", b"", "the file is empty"),
-    ImageCell(
+    BadImage(52, "not an image", b"hello", "not an image"),
+    BadImage(53, "zero bytes", b"", "the file is empty"),
+    BadImage(
         54,
         "truncated JPEG",
         encoded(PICTURE, "JPEG")[:-60],
         "an image that is cut off",
         name="a.jpg",
     ),
-    ImageCell(54, "truncated PNG", encoded(PICTURE)[:-60], "an image that is cut off"),
+    BadImage(54, "truncated PNG", encoded(PICTURE)[:-60], "an image that is cut off"),
 ]
 READ = [
-    ImageCell(55, "CMYK", encoded(Image.fromarray(PICTURE).convert("CMYK"), "TIFF"), same=PICTURE),
-    ImageCell(
+    BadImage(55, "CMYK", encoded(Image.fromarray(PICTURE).convert("CMYK"), "TIFF"), same=PICTURE),
+    BadImage(
         56, "RGBA", encoded(np.concatenate([PICTURE, ALPHA], axis=2)), same=colour_over_white()
     ),
-    ImageCell(57, "16 bit", encoded(WIDE), same=in_colour(np.round(WIDE / 257))),
-    ImageCell(58, "grey", encoded(PICTURE[..., 0]), same=in_colour(PICTURE[..., 0])),
-    ImageCell(59, "palette", encoded(PALETTE), same=np.asarray(PALETTE.convert("RGB"))),
-    ImageCell(
+    BadImage(57, "16 bit", encoded(WIDE), same=in_colour(np.round(WIDE / 257))),
+    BadImage(58, "grey", encoded(PICTURE[..., 0]), same=in_colour(PICTURE[..., 0])),
+    BadImage(59, "palette", encoded(PALETTE), same=np.asarray(PALETTE.convert("RGB"))),
+    BadImage(
         60,
         "animated GIF",
         encoded(PALETTE, "GIF", save_all=True, append_images=[Image.new("RGB", (8, 8))]),
@@ -117,8 +117,8 @@ READ = [
         "save single frames to learn from others",
         same=np.asarray(PALETTE.convert("RGB")),
     ),
-    ImageCell(61, "EXIF rotation", encoded(PICTURE, exif=turned(6)), same=np.rot90(PICTURE, -1)),
-    ImageCell(
+    BadImage(61, "EXIF rotation", encoded(PICTURE, exif=turned(6)), same=np.rot90(PICTURE, -1)),
+    BadImage(
         63,
         "one pixel",
         encoded(PICTURE[:1, :1]),
@@ -126,7 +126,7 @@ READ = [
         "check whether this is intended",
         same=np.broadcast_to(PICTURE[:1, :1], (8, 8, 3)),
     ),
-    ImageCell(
+    BadImage(
         63,
         "a strip",
         encoded(np.full((1, 64, 3), 90, dtype="uint8")),
@@ -134,7 +134,7 @@ READ = [
         "check whether this is intended",
         same=np.full((8, 8, 3), 90, dtype="uint8"),
     ),
-    ImageCell(66, "wrong extension", encoded(PICTURE, "BMP"), same=PICTURE, name="a.jpg"),
+    BadImage(66, "wrong extension", encoded(PICTURE, "BMP"), same=PICTURE, name="a.jpg"),
 ]
 
 
@@ -171,7 +171,7 @@ def photos(photographed: Path, tmp_path: Path) -> Path:
 @pytest.mark.usefixtures("_no_report")
 @each(UNREADABLE)
 def test_images_that_cannot_be_read(
-    row: ImageCell, photographed: Path, photos: Path, tmp_path: Path
+    row: BadImage, photographed: Path, photos: Path, tmp_path: Path
 ) -> None:
     path = photos / "dark" / row.name
     path.write_bytes(row.content)
@@ -206,7 +206,7 @@ def parts_of(run: Path) -> dict[str, pd.DataFrame]:
 
 @pytest.mark.usefixtures("_no_report")
 @each(READ)
-def test_images_of_all_kinds(row: ImageCell, photographed: Path, photos: Path) -> None:
+def test_images_of_all_kinds(row: BadImage, photographed: Path, photos: Path) -> None:
     path, plain = photos / "dark" / row.name, photos / "dark" / "plain.png"
     path.write_bytes(row.content)
     expected = f"warning: {row.what} ({path}) – {row.hint}\n" if row.what else ""

@@ -130,34 +130,6 @@ def candidates(report_data: ReportData) -> ReportData | None:
     }
 
 
-def race(scores: ReportData) -> list[ReportData]:
-    """The main measure of the model and of each baseline, as places on a common axis."""
-    main = scores["main"]
-    entries = [("the model", scores["values"][main], scores["intervals"].get(main))]
-    entries += [(b["title"], b["values"][main], None) for b in scores["baselines"].values()]
-    known: list[float] = [value for _, value, _ in entries if value is not None]
-    known += [bound for _, _, pair in entries if pair for bound in pair]
-    if len(entries) < 2 or not known:
-        return []
-    low, high = min(known), max(known)
-    margin = 0.08 * (high - low) or 1.0
-
-    def at(value: float) -> float:
-        return round(100 * (value - low + margin) / (high - low + 2 * margin), 2)
-
-    return [
-        {
-            "title": title,
-            "ours": index == 0,
-            "value": METRICS[main].format(value),
-            "at": None if value is None else at(value),
-            "from": at(pair[0]) if pair else None,
-            "to": at(pair[1]) if pair else None,
-        }
-        for index, (title, value, pair) in enumerate(entries)
-    ]
-
-
 def _note(name: str, scores: ReportData) -> str:
     if name == "coverage" and scores["nominal"]:
         return f"{100 * scores['nominal']:g} % was asked for"
