@@ -161,7 +161,7 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _no_such_option(name: str, command: click.Command) -> UnknownNameError:
-    """With the option of that meaning, or else that of the closest name."""
+    """Name the option of the same meaning, or else that of the closest name."""
     options = [*(text for item in command.params for text in item.opts), "--help"]
     plain = name.lstrip("-").replace("-", "_")
     key = key_of(plain) or next(iter(sections_of(plain)), None)

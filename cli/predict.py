@@ -70,12 +70,12 @@ def predict(
     RUN is the folder of a run or its model.kerasnn; DATA is a table, which needs no target, or
     images, WAV files and folders of these. The result has the column prediction and, for classes,
     one probability:CLASS each; for images and sounds, the column path comes first, and for a table
-    with a row for each point in time, what names a series. A run that forecasts takes the recent
+    with a row for each time step, what names a series. A run that forecasts takes the recent
     history of each series, and gives its values as far ahead as in training.
 
     With --coverage 0.9, the truth of 90 % of such rows lies between the columns lower and upper;
-    for classes it is in the column set, which holds the likeliest class and others as needed. Where
-    the likeliest class alone is right more often than asked, so is the set.
+    for classes it is in the column set, which holds the most probable class and others as needed. Where
+    the most probable class alone is right more often than asked, so is the set.
     """
     check_run(run)
     check_tables(data, encoding=encoding)

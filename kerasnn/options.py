@@ -114,7 +114,7 @@ class PreprocessingOptions:
         text_limit: Most words that ``text_length`` goes up to by the training rows, and a quarter
             of the most characters.
         lower_case: True to read texts in lower case.
-        series_length: Most points in time of a series, behind which it is cut; 0 goes by the
+        series_length: Most time steps of a series, behind which it is cut; 0 goes by the
             training rows.
         sample_rate: Samples a second that sounds are brought to; 0 goes by the training rows.
         sound_seconds: Longest sound, behind which it is cut; 0 goes by the training rows.
@@ -161,7 +161,7 @@ class ForecastOptions:
         targets: Columns that are forecast together, in place of the one target.
         future_covariates: Columns that are known ahead, such as holidays; the calendar always is.
         lookback: Points in time that the network looks back; 0 goes by the horizon and the season.
-        frequency: Distance of the points in time, such as ``h`` or ``MS``; None infers it.
+        frequency: Distance between time steps, such as ``h`` or ``MS``; None infers it.
         season: Points in time of a season; 0 infers it.
         transform: Transform of the targets; ``auto`` takes the logarithm where it forecasts better.
         coverage: Share of future values that the intervals are to hold, in (0, 1).

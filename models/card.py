@@ -121,7 +121,7 @@ def _changes(options: Any, defaults: Any) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    """As one would write it in the configuration."""
+    """Text of a value as in the configuration."""
     if isinstance(value, bool) or value is None:
         return str(value).lower().replace("none", "null")
     if not isinstance(value, float):

@@ -10,11 +10,11 @@ network has learned from: their errors are too small, but all alike, and the sco
 On diamonds that makes intervals of 90 % a fifth narrower than one width for all (1,466 in place of
 1,826); in tenths by the prediction they hold 87 to 92 %, in place of 48 to 100 %.
 
-Classes: the score is 1 − the probability of the true class, and 0 where that is the likeliest.
-Sets hold the likeliest class and all others that are likely enough. They are never empty, so they
-hold the truth at least as often as the likeliest class is right. Of the rules with the same
+Classes: the score is 1 − the probability of the true class, and 0 where that is the most probable.
+Sets hold the most probable class and all others that are likely enough. They are never empty, so they
+hold the truth at least as often as the most probable class is right. Of the rules with the same
 coverage this one has the smallest sets; it promises nothing for each class on its own. On adult,
-where the likeliest class is right in 85.7 % of the rows, sets of 90 % hold 90.0 %, with 1.09 classes
+where the most probable class is right in 85.7 % of the rows, sets of 90 % hold 90.0 %, with 1.09 classes
 on average (adaptive sets: 1.24 at random, 1.96 without); on a table where it is right in 90.8 %, they
 hold these 90.8 %, where sets that may be empty would hold 89.4 % and be empty in 2.3 % of the rows.
 
@@ -96,7 +96,7 @@ class ConformalCalibration:
         return self.scores[int(np.searchsorted(self.ranks, rank))]
 
     def usual_error(self, values: Array) -> Array:
-        """Of predictions (n,), (n,)."""
+        """Typical absolute error for each prediction, (n,) → (n,)."""
         if not self.errors:
             return np.ones(len(values))
         return np.interp(values, self.predictions, self.errors)
@@ -259,5 +259,5 @@ def _plain(values: Array) -> tuple[float, ...]:
 
 
 def _floor(coverage: float) -> float:
-    """With three digits, rounded down."""
+    """Round down to three digits."""
     return math.floor(coverage * 1000) / 1000

@@ -123,7 +123,7 @@ def _losses(predictions: Floats, truth: NDArray[Any], shares: Floats) -> _Losses
 
 
 def _squares(errors: Floats, shares: Floats) -> _Losses:
-    """Of errors (predictors, n): the square of their mean, from the products of any two."""
+    """Squared errors of ensembles, from errors (predictors, n) and the products of any two."""
     products = (errors * shares) @ errors.T
     own = products.diagonal()
 
@@ -135,7 +135,7 @@ def _squares(errors: Floats, shares: Floats) -> _Losses:
 
 
 def _logs(likely: Floats, shares: Floats) -> _Losses:
-    """Of probabilities (predictors, n) of what is true: −log of their mean."""
+    """Log losses of ensembles, from probabilities of the true class (predictors, n)."""
     likely = np.maximum(likely, SMALLEST)
 
     def after(counts: Floats) -> Floats:

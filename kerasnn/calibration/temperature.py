@@ -91,7 +91,7 @@ def negative_log_likelihood(
 def fit_temperature(
     logits: np.ndarray, truth: np.ndarray, *, weights: np.ndarray | None = None
 ) -> float:
-    """The temperature in [0.5, 20] under which the classes of these rows are likeliest.
+    """The temperature in [0.5, 20] under which the classes of these rows are most probable.
 
     One row of unknown class is added to the n, or else a few rows that happen to be separated
     without a mistake would drive it to the lower bound, and the first mistake would be made with

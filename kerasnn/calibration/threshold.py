@@ -34,7 +34,7 @@ class ThresholdChoice:
     value_at_half: float
 
     def sentences(self) -> list[str]:
-        """For a terminal and the report."""
+        """Sentences for the terminal and the report."""
         of = f"'{self.positive}'" if self.positive else "a label"
         chosen = f"chosen by {self.rule} on {self.n_rows:,} validation rows"
         where = chosen if self.n_rows else "as given"

@@ -50,7 +50,7 @@ class Choice:
 
     @property
     def profile(self) -> str:
-        """Likewise."""
+        """Profile of the first member."""
         return self.members[0].profile
 
     @property

@@ -42,7 +42,7 @@ class Splits:
 
     @classmethod
     def from_lengths(cls, train: int, validation: int, test: int = 0) -> Splits:
-        """Of tables read from files of their own and put below each other.
+        """Splits of tables that were read from separate files and concatenated.
 
         >>> Splits.from_lengths(2, 1, 1).validation
         array([2])

@@ -77,7 +77,7 @@ class SeriesTable:
         return frame.assign(**{PART_COLUMN: np.concatenate(pieces)})
 
     def split(self) -> pd.DataFrame:
-        """First and last point in time of each part of each series."""
+        """First and last time step of each part of each series."""
         rows = []
         for number, track in enumerate(self.panel.tracks):
             for part in get_args(PartName):
@@ -90,7 +90,7 @@ class SeriesTable:
 
 
 def read_series(settings: Settings, sources: Mapping[str, Any]) -> tuple[SeriesTable, Config]:
-    """Read all rows, put them on a grid of points in time, and divide these.
+    """Read all rows, put them on a grid of time steps, and divide these.
 
     Raises:
         ConfigError: The settings don't fit a forecast.

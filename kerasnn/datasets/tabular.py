@@ -121,7 +121,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
 def _long_table(
     source: data.SourceTable, settings: Settings, options: DataOptions
 ) -> LongTable | None:
-    """What the columns are where each row is a point in time of a series."""
+    """What the columns are where each row is a time step of a series."""
     keys, time = settings.forecast.series, settings.forecast.time
     if not keys:
         if time is not None:

@@ -99,7 +99,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         self.class_weight = class_weight
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """The likeliest class of each row, (n,); of two classes by the decision threshold.
+        """The most probable class of each row, (n,); of two classes by the decision threshold.
 
         Raises:
             ValueError: The rows are unlike those of training.
@@ -119,7 +119,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     def predict_set(self, X: Any, *, coverage: float = 0.9) -> NDArray[np.bool_]:
         """Which classes are in the set of each row, (n, classes), in the order of ``classes_``.
 
-        A row's true class is in its set with a probability of at least `coverage`; the likeliest
+        A row's true class is in its set with a probability of at least `coverage`; the most probable
         class always is.
 
         Args:

@@ -175,7 +175,7 @@ class _Judge:
     target: np.ndarray
 
     def predictions(self, outputs: np.ndarray, codes: np.ndarray | None = None) -> Predictions:
-        """From standardised values, or from probabilities of the classes of these codes."""
+        """Build predictions from standardized values, or from probabilities of the classes."""
         target = self.preprocessor.schema.target
         if target.task == "regression":
             truth, scores = self.preprocessor.truth(self.target), self.preprocessor.decode(outputs)

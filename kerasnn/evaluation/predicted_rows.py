@@ -82,7 +82,7 @@ class PredictedRows:
         return rows[:most]
 
     def asked(self, rows: Rows) -> NDArray[Any]:
-        """The class decided for each row; of several labels the likeliest one, 0 for values."""
+        """The class decided for each row; of several labels the most probable one, 0 for values."""
         given, rows = self.predictions, np.asarray(rows, dtype=np.int64)
         if given.task == "multilabel":
             most_probable: NDArray[Any] = given.scores[rows].argmax(axis=1)
@@ -90,7 +90,7 @@ class PredictedRows:
         return np.zeros(len(rows), int) if given.task == "regression" else given.decision[rows]
 
     def inputs(self, rows: Rows) -> dict[str, NDArray[Any]]:
-        """Of the network, for held-back rows."""
+        """Inputs of the network for held-out rows."""
         frame = self.tested.iloc[list(rows)].reset_index(drop=True)
         found = self.predictor.preprocessor.transform(frame).inputs
         return {name: values[:] for name, values in found.items()}

@@ -36,7 +36,7 @@ def summaries(
 
 
 def of_series(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Of each channel the mean, deviation, slope, least, quartiles, greatest, and means of pieces.
+    """Summarize each channel: mean, deviation, slope, least, quartiles, greatest, means of pieces.
 
     Shape:
         values: (n, length, channels), NaN where missing; returns (n, any)

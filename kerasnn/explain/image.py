@@ -59,12 +59,12 @@ class Explanation:
 
     @property
     def probability_of_prediction(self) -> float | None:
-        """Of the class predicted; of several labels, or none, that of the likeliest."""
+        """Probability of the predicted class, or of the most probable label."""
         most_probable = next(iter(self.probabilities.values()), None)
         return self.probabilities.get(str(self.prediction), most_probable)
 
     def picture(self) -> bytes:
-        """The image, where it speaks for the class, and the likeliest classes, as a PNG file."""
+        """The image, where it speaks for the class, and the most probable classes, as a PNG file."""
         from matplotlib.figure import Figure
 
         with warnings.catch_warnings():
@@ -135,7 +135,7 @@ def explain(
     Args:
         predictor: Predictor with an image column.
         pieces: Raw rows, few enough at once for the memory.
-        target_class: Class or label to explain in place of the likeliest one.
+        target_class: Class or label to explain in place of the most probable one.
         layer: Layer whose feature maps are weighed and returned, one of `layers_of`.
 
     Raises:
@@ -263,7 +263,7 @@ def explain_rows(
     maps = activations(predictor.network, inputs, layer) if layer else [None] * len(rows)
     said = predictor.predict(rows)["prediction"]
     for row, name in enumerate(names):
-        likely = likeliest_first(target.classes, scores[row]) if target.classes else {}
+        likely = most_probable_first(target.classes, scores[row]) if target.classes else {}
         yield Explanation(
             name=name,
             image=inputs["image"][row],
@@ -277,7 +277,7 @@ def explain_rows(
         )
 
 
-def likeliest_first(classes: tuple[str, ...], scores: NDArray[np.float64]) -> dict[str, float]:
+def most_probable_first(classes: tuple[str, ...], scores: NDArray[np.float64]) -> dict[str, float]:
     """Probabilities by class."""
     order = np.argsort(-scores, kind="stable")
     return {classes[code]: float(scores[code]) for code in order}

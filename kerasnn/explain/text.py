@@ -12,7 +12,7 @@ import pandas as pd
 from kerasnn.data.columns.values import as_texts
 from kerasnn.data.frames import origin_of
 from kerasnn.errors import ConfigError, UnknownNameError
-from kerasnn.explain.image import likeliest_first, numbered
+from kerasnn.explain.image import most_probable_first, numbered
 from kerasnn.explain.occlusion import WordAttribution, attribute_words, columns_of, strength
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class TextExplanation:
 
     @property
     def probability_of_prediction(self) -> float | None:
-        """Of the class predicted; of several labels, or none, that of the likeliest."""
+        """Probability of the predicted class, or of the most probable label."""
         most_probable = next(iter(self.probabilities.values()), None)
         return self.probabilities.get(str(self.prediction), most_probable)
 
@@ -126,7 +126,7 @@ def explain(
     Args:
         predictor: Predictor with a text column.
         pieces: Raw rows, few enough at once for the memory.
-        target_class: Class or label to explain in place of the likeliest one.
+        target_class: Class or label to explain in place of the most probable one.
 
     Raises:
         DataError: A column is missing.
@@ -170,7 +170,7 @@ def _explained(
         yield TextExplanation(
             name=numbered(*origin.locate(row)),
             prediction=said.iloc[row],
-            probabilities=likeliest_first(classes, scores[row]) if classes else {},
+            probabilities=most_probable_first(classes, scores[row]) if classes else {},
             target_class=classes[code] if classes else None,
             strength=float(strength(predictor, outputs[row : row + 1], code)[0]),
             base=float(strength(predictor, base_outputs[row : row + 1], code)[0]),

@@ -349,12 +349,12 @@ def page(forecaster: Forecaster, name: str, format: str) -> str:
     quantiles = f", then its quantiles {levels}" if levels else ""
     parts = [
         f"# `{name}`",
-        f"{found.TITLE} model that forecasts {targets} {fitted.horizon:,} points in time ahead "
+        f"{found.TITLE} model that forecasts {targets} {fitted.horizon:,} time steps ahead "
         f"(frequency `{fitted.frequency.name}`); the scaling is inside. It opens without kerasnn.",
         f"## Call it\n\n```python\n{_snippet(fitted, found, name)}```",
         f"## Inputs\n\n{_inputs(fitted)}",
         f"## Output\n\n`{OUTPUT}`, float32, (batch, {fitted.horizon}, "
-        f"{len(fitted.roles.targets)}, {1 + len(forecaster.levels)}): points in time, targets in "
+        f"{len(fitted.roles.targets)}, {1 + len(forecaster.levels)}): time steps, targets in "
         f"the order above, and of each the forecast{quantiles}; in the units of the targets.\n\n"
         + agreement("series"),
         "## What it holds of the data\n\nThe numbers in the example are made up. No reading of the "

@@ -11,7 +11,7 @@ _SIGNS = re.compile(r"([\\`*\[\]<>|~&]|:(?=//)|(?<![^\W_])_|_(?![^\W_]))")
 
 
 def code(text: str) -> str:
-    """As code within a line: nothing in it is read as Markdown.
+    """Format as code within a line, so that nothing in it is read as Markdown.
 
     >>> code("age"), code("a`b")
     ('`age`', '`` a`b ``')
@@ -23,7 +23,7 @@ def code(text: str) -> str:
 
 
 def literal(text: str) -> str:
-    r"""As a string of Python in a block of code, which no backticks in it end.
+    r"""Format as a Python string in a block of code, which no backticks in it end.
 
     >>> literal('a`"b')
     '"a\\u0060\\"b"'
@@ -32,7 +32,7 @@ def literal(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    r"""As plain text within a line or a cell of a table: links, HTML and formatting are none.
+    r"""Format as plain text within a line or a table cell, without links, HTML or formatting.
 
     >>> print(plain("age_1"), plain("[a](b)|<i>"))
     age_1 \[a\](b)\|\<i\>

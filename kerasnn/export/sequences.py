@@ -23,7 +23,7 @@ FEWEST_ROWS = 20
 
 
 def shapes(preprocessor: Preprocessor) -> dict[str, tuple[int, ...]]:
-    """Of one cell of each column of series, (length, channels), and of sounds, (samples,)."""
+    """Shapes of one cell of each column: series (length, channels), sounds (samples,)."""
     series = {column.name: (column.length, column.channels) for column in preprocessor.series}
     return {**series, **{column.name: (column.samples,) for column in preprocessor.sounds}}
 

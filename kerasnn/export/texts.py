@@ -36,7 +36,7 @@ NASTY = (
 
 
 def settings(preprocessor: Preprocessor) -> dict[str, dict[str, Any]]:
-    """By the name of the input: what `Tokens` takes."""
+    """Arguments of `Tokens` by the name of the input."""
     names = input_names([column.name for column in preprocessor.schema.features])
     return {
         names[column.name]: {
@@ -56,7 +56,7 @@ def dumps(preprocessor: Preprocessor) -> bytes:
 
 
 def codes(preprocessor: Preprocessor, frame: pd.DataFrame) -> dict[str, NDArray[np.int32]]:
-    """By the name of the input: codes (n, length), as plain Python makes them."""
+    """Codes (n, length) by the name of the input, as plain Python makes them."""
     found = {}
     for column, (name, how) in zip(preprocessor.texts, settings(preprocessor).items(), strict=True):
         tokens = Tokens(**how)

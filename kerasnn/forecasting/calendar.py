@@ -31,7 +31,7 @@ def cycles_for(frequency: Frequency, n_points: int) -> tuple[str, ...]:
 
 
 def feature_names(cycles: tuple[str, ...]) -> tuple[str, ...]:
-    """Of the columns of `features`."""
+    """Names of the columns of `features`."""
     return tuple(f"{cycle} {wave}" for cycle in cycles for wave in ("sin", "cos"))
 
 

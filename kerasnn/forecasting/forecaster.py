@@ -145,7 +145,7 @@ class Forecaster:
                 behind it, whose targets are empty.
 
         Returns:
-            For each series and point in time a row: what names the series, the time, then
+            For each series and time step a row: what names the series, the time, then
             ``prediction`` and a ``quantile:LEVEL`` each; of several targets
             ``prediction:TARGET`` and ``quantile:LEVEL:TARGET``.
 
@@ -222,7 +222,7 @@ class Forecaster:
             ]
             if lacking:
                 problem = (
-                    f"{', '.join(lacking)}{named} must be known {fitted.horizon:,} points ahead"
+                    f"{', '.join(lacking)}{named} must be known {fitted.horizon:,} time steps ahead"
                 )
                 hint = "add rows with the times to come, and leave the target in them empty"
                 raise DataError(problem, location=where, hint=hint)

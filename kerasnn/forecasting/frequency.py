@@ -1,4 +1,4 @@
-"""How far points in time are apart, and their numbers on a regular grid.
+"""How far time steps are apart, and their numbers on a regular grid.
 
 A grid of seconds (an hour, a week), of months (also quarters and years), of working days, or of
 plain whole numbers. Each point has an ordinal: neighbours differ by one, whatever the calendar.
@@ -30,7 +30,7 @@ _FULL_ENOUGH = 0.25
 
 @dataclass(frozen=True)
 class Frequency:
-    """A regular grid of points in time.
+    """A regular grid of time steps.
 
     Args:
         unit: Unit of the distance between neighbours.

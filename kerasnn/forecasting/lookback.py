@@ -91,7 +91,7 @@ def check_model(name: str) -> None:
 def window_origins(
     panel: Panel, splits: Splits, options: ForecastOptions
 ) -> tuple[Origins, Origins]:
-    """Of the windows to train on, and of those that pick the best epoch."""
+    """Origins of the windows to train on, and of those that choose the best epoch."""
     sizes = {"lookback": options.lookback, "horizon": options.horizon}
     train = origins(panel, splits, "train", **sizes, most=options.windows)
     validation = origins(panel, splits, "validation", **sizes, most=MOST_VALIDATION)

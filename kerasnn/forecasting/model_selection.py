@@ -247,7 +247,7 @@ class _Trials:
 
     @property
     def far(self) -> int:
-        """As far back as the training part allows."""
+        """Longest lookback that the training part allows."""
         options, longest = self.config.forecast, int(self.splits.validation.max())
         return max(far(options.season, options.horizon, longest), options.lookback)
 

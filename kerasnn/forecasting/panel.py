@@ -1,4 +1,4 @@
-"""One or many series on a regular grid of points in time, as they were read."""
+"""One or many series on a regular grid of time steps, as they were read."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LARGE_GRID, FULLEST_EMPTY = 5_000, 0.02
 
 @dataclass(frozen=True, eq=False)
 class TimeSeries:
-    """One series, each point in time on the grid from its first row to its last.
+    """One series, each time step on the grid from its first row to its last.
 
     Args:
         key: Texts that name it, one for each series column; empty for a single series.
@@ -54,7 +54,7 @@ class TimeSeries:
 
     @property
     def name(self) -> str:
-        """For people."""
+        """Name for display."""
         return " · ".join(self.key)
 
     @property
@@ -137,7 +137,7 @@ class Panel:
 
 @dataclass(frozen=True, eq=False)
 class RowLocations:
-    """Where the rows of a table are: the series and the point in time of each.
+    """Where the rows of a table are: the series and the time step of each.
 
     Args:
         keys: Keys of the series.
@@ -157,7 +157,7 @@ class RowLocations:
 def locate(
     frame: pd.DataFrame, roles: ColumnRoles, frequency: Frequency | str | None = None
 ) -> RowLocations:
-    """Find the series and the point in time of each row.
+    """Find the series and the time step of each row.
 
     Args:
         frame: Raw rows.
@@ -339,7 +339,7 @@ def _frequency(
     apart = _by_series(series, values)
     if max(map(len, apart)) < 2:
         hint = "give more rows, or another column as `series`"
-        raise DataError("no series has two points in time", location=column, hint=hint)
+        raise DataError("no series has two time steps", location=column, hint=hint)
     if isinstance(given, Frequency):
         grid: Frequency | None = given
     elif given is not None:
@@ -376,7 +376,7 @@ def _check_size(frame: pd.DataFrame, places: RowLocations) -> None:
     points = int((spans["max"] - spans["min"] + 1).sum())
     empty = points > LARGE_GRID and len(frame) < FULLEST_EMPTY * points
     if empty or points * len(places.roles.columns) > LARGEST_GRID:
-        problem = f"{len(frame):,} rows span {points:,} points in time of '{places.frequency.name}'"
+        problem = f"{len(frame):,} rows span {points:,} time steps of '{places.frequency.name}'"
         hint = "check for a wrong date, or give a coarser frequency"
         raise DataError(problem, location=f"column '{places.roles.time}'", hint=hint)
 

@@ -380,7 +380,7 @@ def _scales(
     transform: Transform,
     season: int,
 ) -> tuple[SeriesScale, ...]:
-    """Of each series; a series without readings is scaled as the mean of the others."""
+    """Scales of each series; a series without values gets the mean of the others."""
     scales: list[SeriesScale | None] = []
     for track, target in zip(tracks, train, strict=True):
         values = _logarithm(target) if transform == "log" else target

@@ -187,7 +187,7 @@ def score(
     )
 
 
-_FEW = "too few points in time for 95 % intervals of the scores"
+_FEW = "too few time steps for 95 % intervals of the scores"
 
 
 def _compared(

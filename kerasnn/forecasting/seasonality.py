@@ -1,4 +1,4 @@
-"""How many points in time a season has: by the frequency, confirmed by the readings."""
+"""How many time steps a season has: by the frequency, confirmed by the readings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_SERIES, MOST_POINTS = 20, 20_000
 
 
 def candidates(frequency: Frequency) -> tuple[int, ...]:
-    """Seasons that a calendar suggests, the likeliest first.
+    """Seasons that a calendar suggests, the most probable first.
 
     >>> candidates(Frequency("second", 3600)), candidates(Frequency("month", 1))
     ((24, 168), (12,))
@@ -45,7 +45,7 @@ def infer(frequency: Frequency, series: Sequence[NDArray[np.float64]]) -> int:
 
     Args:
         frequency: Frequency of the readings.
-        series: Those of each series, (points in time, targets); NaN where one is missing.
+        series: Those of each series, (time steps, targets); NaN where one is missing.
     """
     columns = [
         values[-MOST_POINTS:, target]

@@ -1,4 +1,4 @@
-"""Which points in time train, validate, calibrate and test: by time alone.
+"""Which time steps train, validate, calibrate and test: by time alone.
 
 No target of one part is a target of another one. What came before a target may be in an earlier
 part, as it will be when the model is used.
@@ -71,7 +71,7 @@ def divide(
     Args:
         panel: All points, those of the other files too.
         options: Shares of the points.
-        horizon: Number of points ahead; a part is at least so long, if there is one.
+        horizon: Number of time steps ahead; a part is at least so long, if there is one.
         given: Index of the first point of each series in the files of their own of ``validation``
             and ``test``; None for a series that is not in it.
 
@@ -124,7 +124,7 @@ def _validation_length(end: NDArray[np.int64], share: float, horizon: int) -> in
 
 
 def _cut(starts: NDArray[np.int64], end: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Where the last points in time begin, counted back from the end of the latest series."""
+    """Where the last time steps begin, counted back from the end of the latest series."""
     # Starts are counted from 1970, so that those before it are negative.
     latest = int((starts + end).max(where=end > 0, initial=int(starts.min())))
     return np.clip(latest - length - starts, 0, end)
@@ -134,7 +134,7 @@ def _check_room(validation: NDArray[np.int64], end: NDArray[np.int64], horizon: 
     longest = int(validation.max())
     if longest > horizon:
         return
-    problem = f"{int(end.max()):,} points in time are too few for a horizon of {horizon:,}"
+    problem = f"{int(end.max()):,} time steps are too few for a horizon of {horizon:,}"
     hint = "give a shorter horizon or more history: training, validation and test each need one"
     raise DataError(problem, hint=hint)
 
@@ -146,7 +146,7 @@ def _with_calibration(splits: Splits, horizon: int) -> Splits:
         half = splits.validation + (splits.test - splits.validation + 1) // 2
         return Splits(splits.validation, half, splits.test, splits.end)
     warn(
-        "too few points in time to calibrate apart: intervals come from the points that also pick "
+        "too few time steps to calibrate apart: intervals come from the points that also pick "
         "the best epoch, and may be too narrow"
     )
     return Splits(splits.validation, splits.validation, splits.test, splits.end, shared=True)

@@ -88,7 +88,7 @@ def _steps(series: pd.Series) -> NDArray[np.int64]:
     if len(odd):
         where = location(series, series.index[odd[0]])
         problem = f"a time must be a date or a whole number; got {numbers[odd[0]]:g}"
-        raise DataError(problem, location=where, hint="number the points in time 0, 1, 2 …")
+        raise DataError(problem, location=where, hint="number the time steps 0, 1, 2 …")
     return numbers.astype(np.int64)
 
 

@@ -172,7 +172,7 @@ def _outputs(operation: Any) -> list[Any]:
 
 
 def _numbers(tensor: Any) -> int:
-    """Of a row."""
+    """Number of elements of a row."""
     return math.prod(tensor.shape[1:])
 
 

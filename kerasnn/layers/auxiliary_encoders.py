@@ -57,7 +57,7 @@ def auxiliary_features(
 def auxiliary_sequence_features(
     inputs: dict[str, KerasTensor], signature: Signature, *, done: Set[Kind] = frozenset()
 ) -> list[KerasTensor]:
-    """As `auxiliary_features`, of texts, series and sounds alone."""
+    """Encode texts, series and sounds as `auxiliary_features` does."""
     parts = []
     if "text" not in done:
         for name, text in signature.text_inputs.items():

@@ -70,7 +70,7 @@ def centered_one_hot(codes: KerasTensor, categories: Categories) -> KerasTensor:
 
 
 def columns_of(categories: Categories) -> tuple[list[int], list[int], list[int]]:
-    """Of each one-hot column the input's column, the code that is 1, and the one that is -1."""
+    """Input column, code that is 1 and code that is -1, for each one-hot column."""
     source, wanted, against = [], [], []
     for column, (size, width) in enumerate(
         zip(categories.cardinalities, categories.widths, strict=True)

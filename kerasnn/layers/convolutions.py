@@ -127,7 +127,7 @@ def global_pool(x: KerasTensor, kind: Literal["mean", "max"], *, name: str) -> K
 
 
 def stem_stride(x: KerasTensor) -> int:
-    """By how much a network for small images first makes larger ones smaller: 1, 2 or 4.
+    """Stride of the first convolution for large images: 1, 2 or 4.
 
     >>> stem_stride(keras.Input((32, 32, 3))), stem_stride(keras.Input((224, 224, 3)))
     (1, 4)

@@ -45,7 +45,7 @@ def window_of(signature: Signature) -> Window:
 
 
 def levels_of(window: Window) -> int:
-    """Numbers forecast for each point in time and target: one, or one a quantile."""
+    """Numbers forecast for each time step and target: one, or one a quantile."""
     return max(1, len(window.quantiles))
 
 

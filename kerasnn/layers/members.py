@@ -70,7 +70,7 @@ def _log_sum(logs: KerasTensor, shares: KerasTensor | None) -> KerasTensor:
 def weighted_scores(
     scores: Sequence[KerasTensor], output: Output, shares: Sequence[float]
 ) -> KerasTensor:
-    """As `mean_scores`, of networks that count more or less.
+    """Weighted mean of the scores of networks, otherwise as `mean_scores`.
 
     Args:
         scores: Raw scores of each network.

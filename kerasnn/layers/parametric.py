@@ -175,7 +175,7 @@ def set_rates(
 
 
 def _factor(name: str, *, scale_rate: float, number_rate: float) -> float | None:
-    """Of the variables of a layer; None where it is not one of a table."""
+    """Factor for the variables of a layer; None where it is not one of a table."""
     if name == SCALE:
         return scale_rate
     if name.startswith("number_"):

@@ -177,7 +177,7 @@ def _best_penalty(x: Matrix, wanted: NDArray[Any]) -> tuple[float, Matrix]:
 def _kernel(
     features: NDArray[Any], mean: Matrix, deviation: Matrix, y: Matrix, penalty: float
 ) -> Matrix:
-    """By the smaller of the two systems of equations: of the rows, or of the features."""
+    """Solve the smaller of the two systems of equations: that of the rows, or of the features."""
     n_rows, width = features.shape
     if n_rows <= width:
         x = features - mean

@@ -100,7 +100,7 @@ def rocket_features(x: KerasTensor, mask: KerasTensor, *, features: int, name: s
 
 
 def changes(x: KerasTensor, mask: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
-    """From each place to the next one, and where there is a next one.
+    """Differences from each position to the next one, and a mask of where there is a next one.
 
     Shape:
         x: (batch, time, channels); mask: (batch, time); returns the same shapes
@@ -272,7 +272,7 @@ def _with_channels(channels: int, generator: np.random.Generator) -> NDArray[np.
 def _found(
     part: keras.Model, inputs: Mapping[str, Any], rows: NDArray[Any]
 ) -> Iterator[NDArray[Any]]:
-    """For each kernel what it gives for its row, at the places that count."""
+    """Output of each kernel for its row, at the valid positions."""
     kernel = 0
     for some in in_batches(part, inputs, rows, most=ROWS_AT_ONCE):
         for each in some:

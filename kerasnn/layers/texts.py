@@ -132,7 +132,7 @@ def token_counts(inputs: dict[str, KerasTensor], signature: Signature) -> KerasT
 def max_over_time(
     x: KerasTensor, mask: KerasTensor, *, width: int, size: int, name: str
 ) -> KerasTensor:
-    """Of each filter of a convolution with ReLU, the highest value within the mask.
+    """Max-over-time pooling: the highest value of each filter within the mask, after a ReLU.
 
     Args:
         x: Vectors in order, 0 where the mask is.

@@ -25,7 +25,7 @@ def balanced_accuracy(predictions: Predictions) -> Measure:
 
 
 def f1(predictions: Predictions) -> Measure:
-    """Of class 1 for two classes; else the mean over the classes that are true or decided."""
+    """F1 of class 1 for two classes; else the mean over the classes that are true or predicted."""
     return _from_confusion(predictions, _f1_of)
 
 
@@ -35,14 +35,14 @@ def matthews(predictions: Predictions) -> Measure:
 
 
 def area_under_roc(predictions: Predictions) -> Measure:
-    """Of class 1 for two classes; else the mean over the classes, or the labels."""
+    """ROC AUC of class 1 for two classes; else the mean over the classes, or the labels."""
     if predictions.task == "multilabel":
         return multilabel.area_under_roc(predictions)
     return _one_against_rest(predictions, _area)
 
 
 def average_precision(predictions: Predictions) -> Measure:
-    """Of class 1 for two classes; else the mean over the classes."""
+    """Average precision of class 1 for two classes; else the mean over the classes."""
     return _one_against_rest(predictions, _precision_area)
 
 
@@ -98,7 +98,7 @@ def confidence(predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weighted_confusion(predictions: Predictions) -> Measure:
-    """From row weights to the sums, (…, n_classes true, n_classes decided)."""
+    """Function from row weights to sums, (…, n_classes true, n_classes predicted)."""
     n_classes = len(predictions.classes)
     counts = count_of(
         predictions.truth.astype(np.int64) * n_classes + predictions.decision, n_classes**2
@@ -130,7 +130,7 @@ def _matthews_of(matrix: np.ndarray) -> np.ndarray:
 
 
 def _one_against_rest(predictions: Predictions, value: Measure) -> Measure:
-    """Of class 1 for two classes; else the mean over the classes for which it is defined."""
+    """Value of class 1 for two classes; else the mean over the classes for which it is defined."""
     codes = [1] if predictions.task == "binary" else range(len(predictions.classes))
     ranked = [_ranked(predictions.scores[:, code], predictions.truth == code) for code in codes]
     return lambda weights: mean_defined(
@@ -139,7 +139,7 @@ def _one_against_rest(predictions: Predictions, value: Measure) -> Measure:
 
 
 def _ranked(score: np.ndarray, positive: np.ndarray) -> Measure:
-    """From row weights to the true and false positives above each distinct score, (…, 2, cuts)."""
+    """Function from row weights to true and false positives above each score, (…, 2, cuts)."""
     order = np.argsort(-score, kind="stable").astype(np.int32)
     ordered, hits = score[order], positive[order].astype(np.float64)
     cuts = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(ordered) - 1)

@@ -72,7 +72,7 @@ def parse_condition(text: str, task: Task | None = None) -> Condition:
 
 
 def _metric(name: str, task: Task | None) -> Metric | of_forecasts.Metric:
-    """Of any task, where that is not known."""
+    """Metric of any task, where the task is not known."""
     known = of_forecasts.METRICS
     if task == "forecast" and name not in known:
         if name not in METRICS:

@@ -65,7 +65,7 @@ class Metric:
         return reference - value if self.direction == "lower" else value - reference
 
     def format(self, value: float | None) -> str:
-        """For people; a dash for no value.
+        """Format a value for display; a dash stands for no value.
 
         >>> METRICS["smape"].format(2.9644), METRICS["coverage"].format(0.8123)
         ('2.96 %', '81.2 %')
@@ -208,7 +208,7 @@ def sums_of(found: Forecasts, names: tuple[str, ...] = ()) -> dict[str, Sums]:
 
 
 def values(sums: Mapping[str, Sums]) -> Values:
-    """Of all forecasts."""
+    """Values of the metrics over all forecasts."""
     return {
         name: _plain(METRICS[name].value(*(part.sum() for part in each.windows)))
         for name, each in sums.items()
@@ -216,7 +216,7 @@ def values(sums: Mapping[str, Sums]) -> Values:
 
 
 def by_step(sums: Mapping[str, Sums]) -> dict[str, list[float | None]]:
-    """Of each step ahead, by the measure."""
+    """Values of each metric by step ahead."""
     return {
         name: [_plain(value) for value in METRICS[name].value(*each.steps)]
         for name, each in sums.items()
@@ -224,7 +224,7 @@ def by_step(sums: Mapping[str, Sums]) -> dict[str, list[float | None]]:
 
 
 def by_target(sums: Mapping[str, Sums], targets: tuple[str, ...]) -> dict[str, Values]:
-    """Of each target, by its name."""
+    """Values of the metrics by the name of the target."""
     found = {name: METRICS[name].value(*each.targets) for name, each in sums.items()}
     return {
         target: {name: _plain(each[i]) for name, each in found.items()}
@@ -233,7 +233,7 @@ def by_target(sums: Mapping[str, Sums], targets: tuple[str, ...]) -> dict[str, V
 
 
 def by_series(sums: Mapping[str, Sums], series: NDArray[np.object_]) -> dict[str, Values]:
-    """Of each series, by its name, in the order of their first window."""
+    """Values of the metrics by the name of the series, in the order of their first window."""
     names = list(dict.fromkeys(series.tolist()))
     number = {name: i for i, name in enumerate(names)}
     groups = np.array([number[name] for name in series.tolist()])

@@ -16,14 +16,14 @@ class Forecasts:
     Args:
         targets: Names of the targets.
         series: Name of the series of each window, (n,).
-        origins: The last point in time that a forecast knew, datetime64[s], (n,).
-        times: The points in time that are forecast, datetime64[s], (n, horizon).
+        origins: The last time step that a forecast knew, datetime64[s], (n,).
+        times: The time steps that are forecast, datetime64[s], (n, horizon).
         truth: True values, (n, horizon, targets); NaN where they are not known.
         prediction: Point forecasts, (n, horizon, targets).
         quantiles: Forecasts of quantiles by their level in (0, 1), each (n, horizon, targets).
         naive_error: Mean absolute error, on the training part of the series, of repeating the
             value of a season ago, (n, targets); by it MASE divides.
-        season: Number of points in time of a season.
+        season: Number of time steps of a season.
     """
 
     targets: tuple[str, ...]

@@ -43,7 +43,7 @@ def mean_average_precision(predictions: Predictions) -> Measure:
 
 
 def average_precisions(predictions: Predictions) -> Measure:
-    """From row weights to the average precision of each label, (…, labels)."""
+    """Function from row weights to the average precision of each label, (…, labels)."""
     ranking = _Ranking(predictions)
 
     def measure(weights: np.ndarray) -> np.ndarray:

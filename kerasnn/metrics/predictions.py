@@ -80,7 +80,7 @@ class Predictions:
         scores: np.ndarray,
         threshold: float = 0.5,
     ) -> Predictions:
-        """Decide from the scores: the likeliest class; for binary, class 1 from `threshold` on.
+        """Decide from the scores: the most probable class; for binary, class 1 from `threshold` on.
 
         For multilabel, each label from `threshold` on.
 

@@ -55,7 +55,7 @@ class Metric:
         return value - reference if self.direction == "higher" else reference - value
 
     def format(self, value: float | None) -> str:
-        """For people: four decimals, or four digits in the target's unit; a dash for no value.
+        """Text for display: four decimals, or four digits in the target's unit; a dash for none.
 
         >>> METRICS["auc"].format(0.91428), METRICS["rmse"].format(543.21), METRICS["mae"].format(None)
         ('0.9143', '543.2', '–')

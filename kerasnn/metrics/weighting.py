@@ -14,13 +14,13 @@ Measure = Callable[[np.ndarray], np.ndarray]
 
 
 def mean_of(values: np.ndarray) -> Measure:
-    """From row weights to the weighted mean of one value a row."""
+    """Function from row weights to the weighted mean of one value a row."""
     values = values.astype(np.float64)
     return lambda weights: weights @ values / weights.sum(axis=-1)
 
 
 def count_of(codes: np.ndarray, n_codes: int, values: np.ndarray | None = None) -> Measure:
-    """From row weights to the weighted count of each code, (…, n_codes).
+    """Function from row weights to the weighted count of each code, (…, n_codes).
 
     Args:
         codes: Code of each row, integers in [0, n_codes), (n,).

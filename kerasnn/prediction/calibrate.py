@@ -232,7 +232,7 @@ def with_margins(
 def _by_decision(
     outputs: np.ndarray, truth: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Of several labels each is present or absent on its own: two classes, row by row and label."""
+    """Rows by predicted class; of several labels, present or absent for each row and label."""
     if truth.ndim == 1:
         return outputs, truth, weights
     weights = None if weights is None else np.repeat(weights, truth.shape[1])

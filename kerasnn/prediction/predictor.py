@@ -175,7 +175,7 @@ class Predictor:
     def sets(self, scores: NDArray[np.float64], coverage: float) -> NDArray[np.bool_]:
         """Which classes are in the set of each row, (n, classes), from probabilities.
 
-        The likeliest class always is, and so is the one that the threshold chooses.
+        The most probable class always is, and so is the one that the threshold chooses.
 
         Raises:
             ConfigError: As `margins_for`.
@@ -222,7 +222,7 @@ class Predictor:
     def predict_and_count(
         self, frame: pd.DataFrame, *, strict: bool = False, coverage: float | None = None
     ) -> Predicted:
-        """As `predict`, and count the cells that are unlike those of training."""
+        """Predict as `predict` does, and count the cells that are unlike those of training."""
         features = self.preprocessor.schema.features
         layouts = {c.name: c.layout for c in features if c.kind == "image" and c.name in frame}
         rows, kept = image_columns.readable(frame, layouts, strict=strict)

@@ -87,7 +87,7 @@ def _only(known: dict[str, str], frame: pd.DataFrame) -> dict[str, str]:
 
 
 def _bytes_of(schema: Schema) -> int:
-    """Of the images, the readings and the samples of a row."""
+    """Bytes of the images, series and sounds of a row."""
     images = [math.prod(parse_layout(each)) for each in layouts(schema).values()]
     series = [math.prod(series_cells.parse_layout(x)) for x in layouts(schema, "series").values()]
     sounds = [sound_cells.parse_layout(x)[1] for x in layouts(schema, "sound").values()]

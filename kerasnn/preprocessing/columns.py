@@ -66,7 +66,7 @@ def read_column(series: pd.Series, column: Column) -> Any:
 
 
 def count_longer(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
-    """By the column of series or sounds, how many are longer than in training, where any are."""
+    """Number of series or sounds longer than in training, by column, where there are any."""
     columns = [column for column in schema.features if column.kind in _COUNTS]
     counts = {c.name: _COUNTS[c.kind](frame[c.name], c.layout) for c in columns}
     return {name: count for name, count in counts.items() if count}

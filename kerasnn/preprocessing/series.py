@@ -22,7 +22,7 @@ class SeriesColumn:
 
     Args:
         name: Name of the column.
-        length: Most points in time, behind which a series is cut.
+        length: Most time steps, behind which a series is cut.
         channels: Readings at each point.
         mean: Mean of the training readings, for each channel.
         deviation: Standard deviation of the same; 1 for a channel that never changes.
@@ -76,7 +76,7 @@ def layout_of(series: pd.Series, *, length: int) -> str:
 
     Args:
         series: Training cells.
-        length: Most points in time; 0 takes the longest series whole.
+        length: Most time steps; 0 takes the longest series whole.
     """
     cells = series_cells.read(series)
     channels = next((readings.shape[1] for readings in cells if len(readings)), 1)
@@ -96,7 +96,7 @@ def values_of(series: pd.Series, layout: str) -> NDArray[np.float32]:
 
 
 def count_longer(series: pd.Series, layout: str) -> int:
-    """How many cells have more points in time than the layout."""
+    """How many cells have more time steps than the layout."""
     length, _ = parse_layout(layout)
     return sum(len(series_cells.as_readings(cell)) > length for cell in series)
 

@@ -113,12 +113,12 @@ class TargetCoder:
         return values
 
     def scaled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """From a regression target in its own unit to what the network learns."""
+        """Scale a regression target from its unit to that which the network is trained on."""
         scaled: NDArray[np.float64] = (self.transform.forward(values) - self.mean) / self.deviation
         return scaled
 
     def decode(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """From outputs of a network to predictions in the unit of the target."""
+        """Decode outputs of a network to predictions in the unit of the target."""
         values: NDArray[np.float64] = np.asarray(outputs, dtype="float64")
         decoded: NDArray[np.float64] = self.finish(np, values)
         return decoded
@@ -141,7 +141,7 @@ class TargetCoder:
         return xp.maximum(values, 0.0) if self.non_negative else values
 
     def truth(self, encoded: NDArray[Any]) -> NDArray[np.float64]:
-        """From an encoded regression target back to its unit, without the bounds of predictions."""
+        """Decode an encoded regression target to its unit, without the bounds of predictions."""
         values = np.asarray(encoded, dtype="float64") * self.deviation + self.mean
         found: NDArray[np.float64] = self.transform.inverse(np, values)
         # A 0 comes back as what float32 left of it, which relative errors must not divide by.

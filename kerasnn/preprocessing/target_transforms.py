@@ -213,7 +213,7 @@ def _shift(values: Floats) -> float:
 
 
 def _power(values: Floats) -> float:
-    """Of the largest likelihood, in [0, 2]."""
+    """Power of the largest likelihood, in [0, 2]."""
     from scipy import optimize, stats
 
     def loss(power: float) -> float:

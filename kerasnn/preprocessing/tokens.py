@@ -134,7 +134,7 @@ class Coder:
         return codes.to_tensor(0, shape=(None, self.length))
 
     def serve(self, texts: Any) -> Any:
-        """As for a call, of strings that may be long or no UTF-8."""
+        """Tokenize as a call does, from strings that may be long or no UTF-8."""
         import tensorflow as tf
 
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")

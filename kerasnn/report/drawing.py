@@ -164,7 +164,7 @@ def shorten(text: str, length: int = 22) -> str:
 
 
 def first_upper(text: str) -> str:
-    """With a capital at the start; the rest as it is."""
+    """Capitalize the first letter; the rest stays as it is."""
     return text[:1].upper() + text[1:]
 
 
@@ -198,7 +198,7 @@ def percent(share: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """For people.
+    """Format a duration for display.
 
     >>> duration(0.52), duration(34.4), duration(125), duration(7260)
     ('0.5 s', '34 s', '2 min 5 s', '2 h 1 min')
@@ -213,7 +213,7 @@ def duration(seconds: float) -> str:
 
 
 def metric_title(name: str) -> str:
-    """For people, of a metric or of a column of the history."""
+    """Title of a metric, or of a column of the history."""
     name = name.removeprefix("validation_")
     return METRICS[name].title if name in METRICS else name.replace("_", " ")
 

@@ -43,7 +43,7 @@ def render(target: Target, explained: Sequence[TextExplanation]) -> str:
 
 
 def _said(explained: TextExplanation) -> str:
-    """The prediction, the likeliest classes, and what the words are for where that is another."""
+    """The prediction, the most probable classes, and what the words are for where that is another."""
     if not explained.probabilities:
         value = figure_of(float(explained.prediction))
         return f"{value} ({figure_of(explained.base)} without the words)"

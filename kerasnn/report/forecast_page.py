@@ -51,7 +51,7 @@ def _subtitle(report_data: ReportData) -> str:
     ahead = report_data["forecast"]["horizon"]
     count = report_data["data"]["series"]
     what = f"{count:,} series" if count > 1 else "one series"
-    return f"{report_data['model']} · forecasts {what} {ahead:,} points ahead"
+    return f"{report_data['model']} · forecasts {what} {ahead:,} time steps ahead"
 
 
 def _cards(report_data: ReportData) -> list[ReportData]:
@@ -72,7 +72,7 @@ def _cards(report_data: ReportData) -> list[ReportData]:
     count = report_data["data"]["series"]
     return [
         *cards,
-        {"title": "points in time", "value": f"{points:,}", "note": f"in {count:,} series"},
+        {"title": "time steps", "value": f"{points:,}", "note": f"in {count:,} series"},
         {
             "title": "parameters",
             "value": f"{report_data['parameters']:,}",

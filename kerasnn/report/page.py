@@ -149,7 +149,7 @@ def context(report_data: ReportData) -> ReportData:
 
 
 def _notes(report_data: ReportData) -> list[str]:
-    """Of the columns, those that are not among the warnings as well."""
+    """Notes on the columns, including those that are not among the warnings."""
     return [
         note
         for note in report_data["data"]["notes"]

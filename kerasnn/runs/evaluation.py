@@ -43,7 +43,7 @@ def evaluate(
     threshold: str | float | None = None,
     save: bool = False,
 ) -> Scores:
-    """As `kerasnn.Run.evaluate`; ``form`` has the encoding and the delimiter of a text file."""
+    """Evaluate as `kerasnn.Run.evaluate`; ``form`` has encoding and delimiter of a text file."""
     rule = _rule(costs, threshold)
     if save:
         _check_can_save(run, rule)

@@ -75,7 +75,7 @@ def explain_files(
         predictor: Predictor of a run with an image column.
         pieces: Raw rows, few enough at once for the memory.
         folder: Folder for the pictures.
-        target_class: Class or label to explain in place of the likeliest one.
+        target_class: Class or label to explain in place of the most probable one.
         layer: Layer whose maps are weighed, and drawn into a second file.
         force: Replace pictures that are there.
 

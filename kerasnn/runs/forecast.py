@@ -277,7 +277,7 @@ class ForecastRun:
         return "\n".join([*lines, *summary.of_end(self.folder, interrupted=self.interrupted)])
 
     def predictions(self) -> pd.DataFrame:
-        """Truth and forecasts of the test part, each point in time once.
+        """Truth and forecasts of the test part, each time step once.
 
         Of windows that overlap, one each horizon; counted back from the last.
         """

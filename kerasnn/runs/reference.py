@@ -68,7 +68,7 @@ class Reference:
         return known if known > usual * len(hashes) else 0
 
     def to_bytes(self) -> bytes:
-        """As a file of arrays."""
+        """Content of a NumPy ``.npz`` file."""
         names = [each.name for each in self.baselines]
         meta = {
             "parts": list(self.parts),

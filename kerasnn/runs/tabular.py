@@ -137,7 +137,7 @@ class Run:
                 Series; a folder of images, an image or a list of these. The target is not needed.
             coverage: Share of rows, in (0, 1), whose truth is to lie between the columns ``lower``
                 and ``upper``, or of one class a row to be in ``set``: labels with a mark between
-                them that is in none, the likeliest always among them. Of several labels a row,
+                them that is in none, the most probable always among them. Of several labels a row,
                 ``lower`` holds those that it surely has, and ``upper`` those that it may have.
             encoding: Encoding of a text file; None for that of the training.
             delimiter: Delimiter of a text file; None for that of the training.
@@ -210,7 +210,7 @@ class Run:
         Args:
             data: Paths of images or folders, or arrays of images; a text, a list of texts or a
                 ``.txt`` file; or rows of a table with all columns of the run.
-            target_class: Class or label to explain in place of the likeliest one.
+            target_class: Class or label to explain in place of the most probable one.
             layer: Layer whose maps are weighed and given back, one of `layers`; for images only.
             other_columns: Values of the other columns of a text, which are missing otherwise.
 
@@ -242,7 +242,7 @@ class Run:
         Args:
             data: Texts or rows to explain, as `explain` takes them.
             output: An HTML file, or the folder for one; no page is written if None.
-            target_class: Class or label to explain in place of the likeliest one.
+            target_class: Class or label to explain in place of the most probable one.
             other_columns: Values of the other columns of a text, which are missing otherwise.
             force: Replace a page that is there.
 
@@ -275,7 +275,7 @@ class Run:
         Args:
             images: Images to explain, as `explain` takes them.
             output: Folder of the pictures.
-            target_class: Class or label to explain in place of the likeliest one.
+            target_class: Class or label to explain in place of the most probable one.
             layer: Layer whose maps are weighed, and drawn into a second file.
             force: Replace pictures that are there.
 

@@ -114,7 +114,7 @@ def _free_of_machine() -> float:
 
 
 def _free_of_groups() -> Iterator[float]:
-    """Of the container, and of each control group that the process is in."""
+    """Free memory of the container, and of each control group that the process is in."""
     for folder in _groups():
         for limit, used, reclaimable in _GROUP_FILES:
             try:

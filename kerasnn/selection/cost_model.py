@@ -81,7 +81,7 @@ class Cost:
         epochs: int,
         n_words: float = 0,
     ) -> float:
-        """Of a whole training.
+        """Estimate the seconds of a whole training.
 
         Args:
             n_rows: Number of training rows.

@@ -49,7 +49,7 @@ def resolve(
 
 
 def _choose(settings: Settings, schema: Schema, frame: pd.DataFrame, share: float) -> Choice:
-    """For a table of plain columns and texts, of whose rows a share is trained on."""
+    """Choose networks for a table of plain columns and texts, by the rows that are trained on."""
     epochs = settings.chosen.get("training.epochs")
     names = {
         kind: [column.name for column in schema.features if column.kind == kind]
@@ -92,6 +92,6 @@ def _words(cells: pd.Series) -> float:
 
 
 def _train_share(split: SplitOptions, given: Collection[str]) -> float:
-    """Of the rows, by the options; a column may divide them otherwise."""
+    """Share of training rows by the options; a column may split them otherwise."""
     shares = {"validation": split.validation, "test": split.test}
     return 1 - sum(share for name, share in shares.items() if name not in given)

@@ -215,7 +215,7 @@ def _plans(table_stats: TableStats) -> tuple[Plan, ...]:
 
 
 def _members(plan: Plan, ensemble: int, profile: str | None) -> tuple[EnsembleMember, ...]:
-    """Of a plan, as many and of the size that somebody chose."""
+    """Members of a plan, in the number and size that the user chose."""
     found = islice(cycle(plan.members), ensemble or len(plan.members))
     return tuple(EnsembleMember(each.model, profile or each.profile) for each in found)
 
@@ -243,7 +243,7 @@ def _seconds(
 def _affordable_share(
     members: tuple[EnsembleMember, ...], table_stats: TableStats, machine: Machine
 ) -> float:
-    """Of the usual epochs; 1 where there is time for all."""
+    """Share of the usual epochs that fits the budget; 1 where there is time for all."""
     needed, fixed = _seconds(members, table_stats, machine), START_S * len(members)
     if needed <= max(table_stats.budget_s, fixed):
         return 1.0

@@ -229,7 +229,7 @@ class _Trial:
         return None
 
     def _measured(self, metric: Metric, values: Floats) -> Floats:
-        """On the validation rows, then on each resample of them."""
+        """Metric on the validation rows, then on each resample of them."""
         measure = metric.prepare(
             Predictions.from_scores("regression", (), truth=self.truth, scores=values)
         )

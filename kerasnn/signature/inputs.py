@@ -121,7 +121,7 @@ class Series:
 
     Args:
         name: Name of the column.
-        length: Most points in time; >= 1.
+        length: Most time steps; >= 1.
         channels: Readings at each point; >= 1.
         mean: Mean of the training readings of each channel.
         deviation: Their standard deviations; > 0.

@@ -86,22 +86,22 @@ class Signature:
 
     @property
     def image_inputs(self) -> dict[str, Image]:
-        """By the name of the input: ``image``, then ``image_2``, ``image_3`` …."""
+        """Image inputs by name: ``image``, then ``image_2``, ``image_3`` …."""
         return _named("image", self.images)
 
     @property
     def text_inputs(self) -> dict[str, Text]:
-        """By the name of the input: ``text``, then ``text_2`` …."""
+        """Text inputs by name: ``text``, then ``text_2`` …."""
         return _named("text", self.texts)
 
     @property
     def series_inputs(self) -> dict[str, Series]:
-        """By the name of the input: ``series``, then ``series_2`` …."""
+        """Series inputs by name: ``series``, then ``series_2`` …."""
         return _named("series", self.series)
 
     @property
     def sound_inputs(self) -> dict[str, Sound]:
-        """By the name of the input: ``sound``, then ``sound_2`` …."""
+        """Sound inputs by name: ``sound``, then ``sound_2`` …."""
         return _named("sound", self.sounds)
 
     @classmethod

@@ -129,7 +129,7 @@ def _of_network(pace: Pace, entry: Entry, n_rows: int, n_validation: int) -> flo
 
 
 def _of_equations(n_rows: int, size: int) -> float:
-    """Of the eigenvalues of a matrix of some rows, and of the moments."""
+    """Seconds for the eigenvalues of a matrix of some rows, and for the moments."""
     known = min(n_rows, 3_000)
     return (10 * known**3 + 2 * n_rows * min(n_rows, size) * size) / SPEED
 

@@ -76,7 +76,7 @@ class TrainedEnsemble:
     kept: Sequence[tuple[TrainedModel, TrainingSetup]]
 
     def again(self, left_s: float | None = None) -> TrainedModel:
-        """As `kerasnn.trainers.refit.refit`, for each of them.
+        """Refit each member as `kerasnn.trainers.refit.refit` does.
 
         Args:
             left_s: Seconds that are left for all; None has no limit.

@@ -44,7 +44,7 @@ def plan(config: Config) -> tuple[Config, ...]:
 
 
 def seed_of(seed: int, number: int) -> int:
-    """Of a network in an average: the first has that of the run, the others none near it.
+    """Seed of a member: the first has that of the run, the others have unrelated ones.
 
     >>> seed_of(7, 0), seed_of(7, 1) == seed_of(8, 0)
     (7, False)
@@ -78,7 +78,7 @@ def check(settings: Settings) -> None:
 
 
 def adapted(plans: Sequence[Config], config: Config, table: Table) -> list[Config]:
-    """With what the rows decide of those that are of another model than the run."""
+    """Add what the rows decide for members of another model than the run's."""
     return [
         each
         if each.model == config.model
@@ -139,7 +139,7 @@ def _kinds(config: Config) -> list[EnsembleMember]:
 
 
 def _configuration(config: Config, kind: EnsembleMember, number: int) -> Config:
-    """Of one network, whose model may be another than the run's."""
+    """Configuration of one member, whose model may differ from the run's."""
     run = replace(
         config.run, seed=seed_of(config.run.seed, number), ensemble=1, members=(), output=None
     )

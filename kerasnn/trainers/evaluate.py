@@ -113,7 +113,7 @@ def _baselines(
     time_limit_s: float | None,
     on_omitted: Callable[[str], None],
 ) -> Sequence[Baseline]:
-    """On the rows of a part; an interrupted run has none, because somebody waits."""
+    """Baselines on the rows of a part; an interrupted run has none, because somebody waits."""
     options, interrupted = (
         trained_model.config.run,
         trained_model.fitted.progress.stopped == "interrupted",

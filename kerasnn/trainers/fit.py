@@ -97,7 +97,7 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Of what a network is the mean.
+    """An ensemble as a model of the zoo, with the scores and epochs of its members.
 
     Args:
         model: The average as a model of the zoo.

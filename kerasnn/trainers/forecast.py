@@ -50,7 +50,7 @@ def train_forecaster(
     force: bool = False,
     progress: bool = False,
 ) -> ForecastRun:
-    """Train a network on series, and score it on points in time that it has not seen.
+    """Train a network on series, and score it on time steps that it has not seen.
 
     Args:
         table: Result of `kerasnn.datasets.forecast.read_series`.

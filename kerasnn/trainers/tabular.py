@@ -104,7 +104,7 @@ def _tell_of_resume(
 def _fit_or_lighter(
     table: Table, config: Config, timed: Config, folder: RunFolder | None, *, progress: bool
 ) -> tuple[TrainedModel, Probes | None]:
-    """As `_fit`; of a lighter model if the one that nobody named does not fit into memory."""
+    """Fit as `_fit`, with a lighter model if an automatic one does not fit into memory."""
     try:
         return _fit(table, config, timed, folder, progress=progress)
     except ResourceError as error:

@@ -58,7 +58,7 @@ def train(
 ) -> Run | ForecastRun:
     """Train a network on a table, and score it on rows that it has not seen.
 
-    With a horizon, rows are points in time of one or many series, and what is to come is forecast.
+    With a horizon, rows are time steps of one or many series, and what is to come is forecast.
 
     Args:
         data: Path, ``-``, DataFrame of pandas, polars or Arrow, dict of arrays, list of records,
@@ -83,12 +83,12 @@ def train(
         **settings: Any of the arguments below.
         profile: One of the sizes that the model comes in, such as ``small``.
         drop: Columns to leave out.
-        series: Columns that name the series of a row, where each row is a point in time.
+        series: Columns that name the series of a row, where each row is a time step.
         time: Column of the time, by which the points of a series are ordered.
         targets: Columns to forecast together, in place of the one target.
         future_covariates: Columns of numbers that are known ahead too, such as holidays.
         lookback: Points in time to look back; by the horizon and the season if None.
-        frequency: Distance of the points in time, such as ``h``, ``W`` or ``MS``; found if None.
+        frequency: Distance between time steps, such as ``h``, ``W`` or ``MS``; found if None.
         season: Points in time of a season; found if None.
         coverage: Share of future values that the intervals are to hold, in (0, 1).
         split: ``random``, ``stratified``, or ``group:COLUMN``, ``time:COLUMN``, ``column:COLUMN``.
@@ -267,7 +267,7 @@ def _check_no_forecast(settings: Settings) -> None:
     if settings.names_model and models.data_of(settings.model_name) == "forecast":
         wanted.append(f"the model '{settings.model_name}'")
     if wanted:
-        hint = "set `forecast.horizon` to how many points in time are to be forecast"
+        hint = "set `forecast.horizon` to how many time steps are to be forecast"
         raise ConfigError(f"{wanted[-1]} needs a horizon", hint=hint)
 
 

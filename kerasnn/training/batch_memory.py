@@ -104,5 +104,5 @@ def _inputs(signature: Signature) -> int:
 
 
 def _numbers(network: keras.Model) -> int:
-    """Of its weights."""
+    """Number of elements of its weights."""
     return sum(math.prod(variable.shape) for variable in network.variables)

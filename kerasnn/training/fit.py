@@ -407,7 +407,7 @@ class _TrainingSession:
         return f"the validation loss is {loss / self._constant_loss:,.0f} times that of a constant"
 
     def _outputs(self, weights: list[np.ndarray]) -> np.ndarray:
-        """On the validation rows, of the network with other weights for a moment."""
+        """Outputs on the validation rows of the network with other weights for a moment."""
         variables = self.engine.network.variables
         own = [variable.numpy() for variable in variables]
         _assign(variables, weights)

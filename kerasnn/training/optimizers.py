@@ -17,7 +17,7 @@ MATRICES = "holds_matrices"
 
 
 class _OwnRates(OptimizerHooks):
-    """Of a Keras optimizer, in which a variable may have a rate and a decay of its own.
+    """Hooks of a Keras optimizer for a learning rate and a weight decay of each variable.
 
     A factory of the zoo may set a variable's `learning_rate_factor` and `weight_decay_factor`,
     numbers or arrays that are broadcast to its shape. They multiply what the step has for all.

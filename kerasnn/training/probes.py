@@ -69,7 +69,7 @@ class Distribution:
 
     @classmethod
     def of(cls, values: np.ndarray) -> Distribution:
-        """Of values in any shape.
+        """Distribution of values in any shape.
 
         >>> Distribution.of(np.array([0.0, 0.0, 2.0, 2.0])).zeros
         0.5
@@ -143,7 +143,7 @@ class Probes:
 
     @classmethod
     def of(cls, training_setup: TrainingSetup, config: Config) -> Probes:
-        """For the rows and the loss of a lesson."""
+        """Probes for the rows and the loss of a training setup."""
         output = training_setup.preprocessor.signature.output
         row_loss = loss_function(config.training, output)
         return cls(training_setup.train.inputs, training_setup.train.target, row_loss)

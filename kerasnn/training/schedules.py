@@ -80,12 +80,12 @@ def _after_warmup(done: np.ndarray, training_options: TrainingOptions) -> np.nda
 
 
 def _four_waves(share: np.ndarray) -> np.ndarray:
-    """From 0 to 1 and back four times, each time twice as slowly."""
+    """Four waves from 0 to 1 and back, each twice as long as the one before."""
     result: np.ndarray = 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * share)))
     return result
 
 
 def _half_cosine(share: np.ndarray) -> np.ndarray:
-    """From 1 at 0 to 0 at 1."""
+    """Half a cosine from 1 at 0 to 0 at 1."""
     result: np.ndarray = 0.5 * (1 + np.cos(np.pi * np.clip(share, 0, 1)))
     return result

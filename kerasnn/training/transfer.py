@@ -170,7 +170,7 @@ def fit_in_stages(
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """From a network to another one of the same factory; states of dropout too."""
+    """Copy weights to another network of the same factory, with the states of dropout."""
     for variable, other in zip(source.variables, target.variables, strict=True):
         other.assign(variable.value)
 

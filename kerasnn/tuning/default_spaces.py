@@ -57,7 +57,7 @@ def _around(name: str, value: Any) -> Space | None:
 
 
 def _largest(name: str, value: Any) -> Any:
-    """As far as the range of the name goes."""
+    """Largest value in the range of the name."""
     return min(value, type(value)(RANGES[name].bounds[1]))
 
 

@@ -307,7 +307,7 @@ class _SearchSession:
 
     @property
     def _path(self) -> Path:
-        """Of what a search keeps beside the run."""
+        """Path of a file that a search keeps beside the run."""
         assert self.folder
         return self.folder.path / FOLDER
 

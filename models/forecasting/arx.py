@@ -48,7 +48,7 @@ def arx(signature: Signature, *, memory: int = 48, penalty: float = 0.01) -> ker
 
     Args:
         signature: The inputs and the output.
-        memory: Last points in time that it sees of covariates and of other targets.
+        memory: Last time steps that it sees of covariates and of other targets.
         penalty: Ridge penalty on the squared weights, for inputs about unit scale; at least 0.
 
     Shape:

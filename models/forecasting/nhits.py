@@ -29,7 +29,7 @@ TRAINING_OPTIONS = TrainingOptions(
 )
 PREPROCESSING = PreprocessingOptions()
 
-# Of the three blocks: points in time that are pooled, and points ahead for each knot.
+# Of the three blocks: time steps that are pooled, and time steps ahead for each knot.
 POOLS = (2, 2, 1)
 REDUCTIONS = (4, 2, 1)
 
@@ -95,7 +95,7 @@ def nhits(
 
 
 def max_pool(x: KerasTensor, size: int) -> KerasTensor:
-    """Maxima of ``size`` points in time each; the last one may have fewer.
+    """Maxima of ``size`` time steps each; the last one may have fewer.
 
     Shape:
         x: (batch, targets, time); returns (batch, targets, ⌈time / size⌉)

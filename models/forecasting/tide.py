@@ -22,7 +22,7 @@ TRAINING_OPTIONS = TrainingOptions(
 )
 PREPROCESSING = PreprocessingOptions()
 
-# Covariates of a point in time become so few numbers, and so many stand for a step of the decoder.
+# Covariates of a time step become so few numbers, and so many stand for a step of the decoder.
 COVARIATES_WIDTH = 4
 STEP_WIDTH = 8
 STEP_HIDDEN = 128
@@ -39,7 +39,7 @@ def tide(
     """TiDE: a perceptron that encodes the past, one that decodes it, and a linear model beside.
 
     All layers are residual perceptrons, norm(dropout(W₂ ReLU(W₁ x)) + W x). The encoder sees the
-    past of a target and all covariates, brought to few numbers at each point in time; the decoder
+    past of a target and all covariates, brought to few numbers at each time step; the decoder
     makes a vector for each step ahead, and the last layer forecasts the step from it and from what
     is known of the step. All targets share the weights.
 
@@ -99,7 +99,7 @@ def tide(
 def _covariates(
     inputs: dict[str, KerasTensor], signature: Signature, *, dropout: float
 ) -> dict[str, KerasTensor]:
-    """A few numbers for the covariates of each point in time, (batch, time, any)."""
+    """A few numbers for the covariates of each time step, (batch, time, any)."""
     window = layers.window_of(signature)
     found = {}
     for name, columns in (("past", window.past_covariates), ("future", window.future_covariates)):

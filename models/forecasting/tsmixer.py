@@ -35,7 +35,7 @@ def tsmixer(
 
     A block is x + dropout(ReLU(W norm(x))) along the time, shared by the channels, then x + a
     perceptron along the channels, shared by the time. Covariates of the past are channels like the
-    targets; what is known ahead moves the forecast of each point in time by a perceptron.
+    targets; what is known ahead moves the forecast of each time step by a perceptron.
 
     Args:
         signature: The inputs and the output.
@@ -89,6 +89,6 @@ def _block(x: KerasTensor, *, width: int, dropout: float, name: str) -> KerasTen
 
 
 def _norm(x: KerasTensor, *, name: str) -> KerasTensor:
-    """Batch normalization of each channel at each point in time."""
+    """Batch normalization of each channel at each time step."""
     flat = ops.reshape(x, (-1, x.shape[1] * x.shape[2]))
     return ops.reshape(layers.normalize(flat, "batch", name=name), (-1, *x.shape[1:]))

@@ -81,7 +81,7 @@ class EnsembleMember:
     encoding: int = 1
 
     def text(self) -> str:
-        """As `members_of` reads it, with every hyper-parameter: defaults may change."""
+        """Text that `members_of` reads, with every hyper-parameter, because defaults may change."""
         values = {**models.hyperparameters(self.name), **self.hyperparameters}
         texts = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in values.items()]
         encoding = f"{self.encoding}/" if self.encoding > 1 else ""

@@ -201,7 +201,7 @@ class TestCoverage:
 
 
 class TestSets:
-    def test_they_hold_the_likeliest_class_and_grow_with_the_coverage(self) -> None:
+    def test_they_hold_the_most_probable_class_and_grow_with_the_coverage(self) -> None:
         likely, truth = draw_classes(np.random.default_rng(0), 3000, 5, sharpness=1.5)
         conformal_calibration, before = (
             fit_margins(classes(truth, likely)),
@@ -214,7 +214,7 @@ class TestSets:
             before = held
         assert before.sum(axis=1).mean() > 3
 
-    def test_where_the_likeliest_class_is_right_more_often_it_is_alone(self) -> None:
+    def test_where_the_most_probable_class_is_right_more_often_it_is_alone(self) -> None:
         rng = np.random.default_rng(1)
         likely, truth = draw_classes(rng, 20_000, 3, sharpness=6.0)
         accuracy = (likely.argmax(axis=1) == truth).mean()
@@ -227,7 +227,7 @@ class TestSets:
         # Exact probabilities: the best rule takes all classes above one probability.
         likely, truth = draw_classes(np.random.default_rng(2), 40_000, 4, sharpness=1.0)
         held = fit_margins(classes(truth[:20_000], likely[:20_000])).sets(likely[20_000:], 0.9)
-        # Taking the likeliest classes until they sum to 90 % holds at least as much.
+        # Taking the most probable classes until they sum to 90 % holds at least as much.
         ordered = -np.sort(-likely[20_000:], axis=1)
         adaptive = 1 + (ordered.cumsum(axis=1) < 0.9).sum(axis=1)
         assert held.sum(axis=1).mean() < adaptive.mean()

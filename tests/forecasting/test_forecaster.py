@@ -133,7 +133,9 @@ def test_a_prediction_is_the_forecast_from_the_last_origin(run: ForecastRun) -> 
 
 
 def test_the_future_of_known_columns_must_be_given(run: ForecastRun) -> None:
-    with pytest.raises(DataError, match=r"'holiday' of series 'a' must be known 4 points ahead"):
+    with pytest.raises(
+        DataError, match=r"'holiday' of series 'a' must be known 4 time steps ahead"
+    ):
         run.predict(table())
     with pytest.raises(DataError, match="add rows with the times to come"):
         run.predict(pd.concat([table(), ahead(table(), HORIZON - 1)]))

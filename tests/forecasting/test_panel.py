@@ -322,7 +322,7 @@ def test_validation_rows_of_their_own_need_test_rows() -> None:
 
 
 def test_short_data_share_a_part_and_say_so() -> None:
-    with pytest.warns(KerasnnWarning, match="too few points in time to calibrate apart"):
+    with pytest.warns(KerasnnWarning, match="too few time steps to calibrate apart"):
         parts = parts_of([60], 12)
     assert parts.shared
     assert [b.tolist() for b in parts.bounds("validation")] == [
@@ -331,7 +331,7 @@ def test_short_data_share_a_part_and_say_so() -> None:
 
 
 def test_too_long_a_horizon_is_an_error() -> None:
-    with pytest.raises(DataError, match="40 points in time are too few for a horizon of 20"):
+    with pytest.raises(DataError, match="40 time steps are too few for a horizon of 20"):
         parts_of([40], 20)
 
 

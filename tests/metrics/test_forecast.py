@@ -160,7 +160,7 @@ def test_scores_beside_baselines() -> None:
 def test_one_forecast_has_scores_without_intervals() -> None:
     scores = score(random(1))
     assert scores.intervals == {}
-    assert "too few points in time" in scores.notes[-1]
+    assert "too few time steps" in scores.notes[-1]
     assert "1 forecast " in scores.table()
 
 

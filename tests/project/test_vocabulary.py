@@ -96,6 +96,9 @@ HANGING = [
     "Else",
 ]
 
+# Beginnings of a summary that hangs on the name of its function.
+FRAGMENTS = ("Of ", "Likewise", "As ", "By ", "From ", "With ", "For ", "On ")
+
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     """Modules of the package, by their path."""
@@ -135,4 +138,15 @@ def test_retired_names_do_not_come_back() -> None:
 
 def test_docstring_entries_stand_without_the_name() -> None:
     found = [f"{path}: {entry}" for path, tree in modules() for entry in hanging_entries(tree)]
+    assert not found
+
+
+def test_docstring_summaries_are_no_fragments() -> None:
+    found = [
+        f"{path}: {node.name}"
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and (ast.get_docstring(node) or "").startswith(FRAGMENTS)
+    ]
     assert not found

@@ -182,7 +182,7 @@ def test_the_coming_forecast_is_on_the_page(run: ForecastRun, report_data: dict[
     own = expected[expected["s"] == first["series"]]
     name = "prediction:y" if "prediction:y" in own else "prediction"
     np.testing.assert_allclose(first["prediction"], own[name], rtol=1e-4)
-    assert "What is to come" in Page(render(report_data)).text
+    assert "The coming forecast" in Page(render(report_data)).text
     sentence = forecasts.coming(report_data)[0].sentence
     assert sentence.startswith("From 2021-06-28, the end of the data. 2021-07-05: ")
 

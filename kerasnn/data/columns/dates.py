@@ -10,7 +10,7 @@ One rule for time zones holds wherever dates and times are read:
 - Offsets that differ within a column are brought to UTC, with a warning; a time without an offset
   among them is taken for UTC.
 - Forecasts return times in the one offset or zone of the column they were given. Where the instants
-  are not regular but the clocks are, as with days in a zone with summer time, points in time are
+  are not regular but the clocks are, as with days in a zone with summer time, time steps are
   counted as the clocks show them; with texts whose offsets change this is said, and the forecast
   has no zone.
 """
@@ -70,7 +70,7 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S")
 
 
 def layouts(texts: Sequence[str]) -> list[str]:
-    """Every layout that all of the texts can be read with; the likeliest first."""
+    """Every layout that all of the texts can be read with; the most probable first."""
     column = pa.array(texts, pa.large_string())
     if not texts or not (days := _common_shape(column)):
         return []

@@ -204,7 +204,7 @@ def _with_minus(text: str) -> str:
 
 
 def _sign(text: str) -> str:
-    """Of one cell, if it can be read in one way only."""
+    """Decimal sign of one cell, if it can be read in one way only."""
     text = _with_minus(text)
     point = bool(_PLAIN.fullmatch(text)) and "." in text and not _DOTTED.fullmatch(text)
     comma = bool(_COMMA.fullmatch(text)) and not _POINT.fullmatch(text)

@@ -1,7 +1,7 @@
-"""Series as the cells of a table: readings at points in time.
+"""Series as the cells of a table: readings at time steps.
 
 A cell is an array or a list: of readings, of one channel, or of the readings of all channels at
-each point in time. NaN and None stand for a missing reading. An empty cell has no reading at all.
+each time step. NaN and None stand for a missing reading. An empty cell has no reading at all.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def digest(cell: Any) -> int:
 
 
 def layout_text(length: int, channels: int) -> str:
-    """As `Column.layout` of a column of series has it, such as ``150x3``."""
+    """Text of `Column.layout` for a column of series, such as ``150x3``."""
     return f"{length}x{channels}"
 
 
@@ -153,7 +153,7 @@ def parse_layout(layout: str) -> tuple[int, int]:
 
 
 def describe_layout(layout: str) -> str:
-    """For people.
+    """Description of a layout for display.
 
     >>> describe_layout("150x3"), describe_layout("24x1")
     ('up to 150 points of 3 channels', 'up to 24 points')

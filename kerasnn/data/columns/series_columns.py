@@ -40,8 +40,8 @@ def check_series(series: pd.Series, reason: str) -> InferredKind:
     if low == high:
         return constant(f"{low:g}")
     if max(map(len, known)) == 1:
-        what = "has series of one point in time, left out"
-        return left_out("series", "one point in time", what, "give a column a number")
+        what = "has series of one time step, left out"
+        return left_out("series", "one time step", what, "give a column a number")
     data_warnings = []
     if len(known) < len(cells):
         n_empty = len(cells) - len(known)

@@ -94,7 +94,7 @@ def fetch(cell: Any, folder: str) -> tuple[Any, str]:
 
 
 def decode_fetched(fetched: tuple[Any, str], channels: int) -> tuple[NDArray[np.uint8], bool]:
-    """As `decode_cell`, for what `fetch` gave."""
+    """Decode as `decode_cell` does, from the result of `fetch`."""
     cell, name = fetched
     if isinstance(cell, np.ndarray):
         return with_channels(as_bytes(cell), channels), False

@@ -183,7 +183,7 @@ def _fingerprints(pixels: Pixels) -> tuple[NDArray[np.uint64], Hashes]:
 def _equal(
     ours: NDArray[np.uint64], theirs: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For each of theirs a place among ours, and whether that is its equal."""
+    """Match each of the other images with one of ours, and say whether the two are equal."""
     order = np.argsort(ours, kind="stable")
     places = np.minimum(np.searchsorted(ours, theirs, sorter=order), len(ours) - 1)
     found = order[places]

@@ -76,7 +76,7 @@ def is_image_cell(cell: Any) -> bool:
 
 
 def layout_text(height: int, width: int, channels: int) -> str:
-    """As `Column.layout` of an image column has it, such as ``32x32x3``."""
+    """Text of `Column.layout` for an image column, such as ``32x32x3``."""
     return f"{height}x{width}x{channels}"
 
 
@@ -91,7 +91,7 @@ def parse_layout(layout: str) -> tuple[int, int, int]:
 
 
 def describe_layout(layout: str) -> str:
-    """For people.
+    """Description of a layout for display.
 
     >>> describe_layout("32x48x3"), describe_layout("28x28x1")
     ('32 × 48 colour', '28 × 28 grey')

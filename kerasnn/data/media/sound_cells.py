@@ -97,7 +97,7 @@ def as_stored(cell: Any, *, folder: str = "") -> Any:
 
 
 def layout_text(rate: int, samples: int) -> str:
-    """As `Column.layout` of a column of sounds has it, such as ``16000x32000``."""
+    """Text of `Column.layout` for a column of sounds, such as ``16000x32000``."""
     return f"{rate}x{samples}"
 
 
@@ -112,7 +112,7 @@ def parse_layout(layout: str) -> tuple[int, int]:
 
 
 def describe_layout(layout: str) -> str:
-    """For people.
+    """Description of a layout for display.
 
     >>> describe_layout("16000x32000")
     'up to 2.0 s at 16,000 Hz'

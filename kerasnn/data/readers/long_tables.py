@@ -1,4 +1,4 @@
-"""Long tables: each row is a point in time of a series, and each series becomes one row.
+"""Long tables: each row is a time step of a series, and each series becomes one row.
 
 Columns of numbers that change within a series are its channels; what never changes in any series,
 such as its label, stays a column.
@@ -29,7 +29,7 @@ class LongTable:
     Args:
         keys: Together they name the series of a row.
         time: Column that orders the points of a series; empty for the order of the rows.
-        channels: Readings at each point in time.
+        channels: Readings at each time step.
         constants: Columns that never change within a series.
         column: Name of the column of series that is made.
     """

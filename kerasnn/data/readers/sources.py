@@ -222,7 +222,7 @@ def _check_not_empty(head: bytes, origin: str) -> None:
 
 
 def _format(path: Path, head: bytes, origin: str, *, named: bool) -> Format:
-    """By the name, which the content must not contradict; without a name, by the content."""
+    """Format by the name, which the content must not contradict, or else by the content."""
     if named and _FORMATS.get(_suffix(path)) == "arrays":
         if not head.startswith(_ZIP):
             raise _misnamed(path.name, origin, "a file of NumPy arrays", ".npz", really=False)

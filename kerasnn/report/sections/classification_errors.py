@@ -121,7 +121,7 @@ def _one_of(report_data: ReportData) -> str:
 
 
 def _is_each_on_its_own(report_data: ReportData) -> bool:
-    """Whether calibration looks at probabilities of one thing, and not of the likeliest class."""
+    """Whether calibration looks at probabilities of one thing, and not of the most probable class."""
     return report_data["task"] in ("binary", "multilabel")
 
 

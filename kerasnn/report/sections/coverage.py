@@ -89,7 +89,7 @@ def _by_chance(report_data: ReportData, share: Any) -> Any:
 
 
 def _exactly(share: float) -> str:
-    """With a digit more than other shares: here it matters."""
+    """Format a share with one digit more than elsewhere, because it matters here."""
     return f"{100 * share:.1f} %"
 
 

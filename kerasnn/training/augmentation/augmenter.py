@@ -25,7 +25,7 @@ Stage = Callable[[tf.Tensor, Draws], tf.Tensor]
 
 @dataclass(frozen=True)
 class Mix:
-    """Of which rows the images of a batch are mixed, and how their targets are to be.
+    """Rows that the images of a batch are mixed from, and how their targets are mixed.
 
     Args:
         partner: (batch,) int32, place in the batch of the other image.
@@ -139,7 +139,7 @@ class Augmenter:
         return any(name in self.changes for name in names)
 
     def _mean_share(self, draws: Draws) -> tf.Tensor:
-        """Of the images of a row, which may differ in size."""
+        """Mean share of the images of a row, which may differ in size."""
         images = self.images.values()
         shares = [mixing.share(draws, image.height, image.width) for image in images]
         return tf.add_n(shares) / len(shares)

@@ -70,7 +70,7 @@ class Warp:
         self.offset = (none, none)
 
     def turn(self, angle: tf.Tensor) -> None:
-        """By an angle in radians; the image turns anticlockwise where it is positive."""
+        """Rotate by an angle in radians; positive angles turn the image counterclockwise."""
         self._multiply(tf.cos(angle), -tf.sin(angle), tf.sin(angle), tf.cos(angle))
 
     def shear(self, x: tf.Tensor, y: tf.Tensor) -> None:

@@ -219,7 +219,7 @@ def test_odd_columns_of_series() -> None:
     found, messages = columns_of([np.array([[1.0, i]]) for i in range(4)])
     assert not found.used
     assert messages[0] == (
-        "has series of one point in time, left out (column 'x') – give a column a number"
+        "has series of one time step, left out (column 'x') – give a column a number"
     )
     found, messages = columns_of([[1, 2], [1, 3], None, [2.0, 2.0]])
     assert found.used

@@ -142,7 +142,7 @@ def _facts(
 
 
 def span(panel: Panel) -> list[str]:
-    """The first and the last known point in time of all series."""
+    """The first and the last known time step of all series."""
     first = min(track.start for track in panel.tracks)
     last = max(track.start + track.end - 1 for track in panel.tracks)
     return panel.frequency.texts(panel.frequency.values(np.array([first, last], np.int64)))

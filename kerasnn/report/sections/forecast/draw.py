@@ -60,7 +60,7 @@ def steps(report_data: ReportData) -> list[Drawing]:
 
 
 def curves(report_data: ReportData) -> list[tuple[str, str, list[Drawing]]]:
-    """Of each model that was trained: its name, how that went, and the curves."""
+    """Name, course of the training and learning curves of each trained model."""
     found: list[tuple[str, str, list[Drawing]]] = []
     for name, member in report_data["members"].items():
         if member["solved"]:
@@ -266,7 +266,7 @@ def _error_by_step(scores: ReportData) -> Drawing:
             label = shorten(baseline["title"], 30)
             axes.plot(ahead, _numbers(baseline["steps"]), color=colour, linewidth=1.1, label=label)
         axes.plot(ahead, ours, color=ACCENT, linewidth=2.0, label="the model")
-        axes.set(xlabel="points in time ahead", ylabel=metric.title)
+        axes.set(xlabel="time steps ahead", ylabel=metric.title)
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
         legend_above(axes)
@@ -288,7 +288,7 @@ def _coverage_by_step(scores: ReportData) -> Drawing:
     def paint(axes: Axes) -> None:
         axes.axhline(nominal, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), label="asked for")
         axes.plot(ahead, shares, color=ACCENT, marker="o", markersize=3, label="measured")
-        axes.set(xlabel="points in time ahead", ylabel="share within")
+        axes.set(xlabel="time steps ahead", ylabel="share within")
         axes.set_ylim(0, 1.04)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))

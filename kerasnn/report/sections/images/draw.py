@@ -68,7 +68,7 @@ class ImageFigure:
 
 
 def parts(report_data: ReportData) -> dict[str, list[ImageFigure]]:
-    """By the section of the page that they stand in; empty ones where there are no images.
+    """Figures by the section of the page that they stand in; empty lists without images.
 
     Raises:
         ModelRefusedError: The pictures are damaged, or are none.

@@ -246,7 +246,7 @@ def _spread_out(level: list[_Node]) -> None:
 
 
 def _settle(level: list[_Node], wanted: list[float]) -> None:
-    """As near as can be to where each wants to be, in their order and without overlap.
+    """Place each as near as possible to its preferred position, in order and without overlap.
 
     Less its offset, a place must not fall from one node to the next: an isotonic regression.
     """

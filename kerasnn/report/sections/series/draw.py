@@ -46,7 +46,7 @@ class SeriesFigure:
 
 
 def parts(report_data: ReportData) -> dict[str, list[SeriesFigure]]:
-    """By the section of the page that they stand in.
+    """Figures by the section of the page that they stand in.
 
     Raises:
         ModelRefusedError: The series are damaged.

@@ -66,7 +66,7 @@ class VocabularyCoverage(TypedDict):
 
 
 def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> list[TopWords]:
-    """For each class, the words without which least would speak for it: means over some texts.
+    """Words of each class without which its score falls most: means over some texts.
 
     Only words are left out, wherever they are in a text, in whose texts the class is likelier than
     in all.
@@ -97,7 +97,7 @@ def top_words(predicted_rows: PredictedRows, name: str, column: TextColumn) -> l
     for label, code, sign in groups:
         given = predicted_rows.predictions
         scores = given.scores[rows] if given.task == "regression" else given.scores[rows, code]
-        words = _likeliest(held, sign * scores, count)
+        words = _most_probable(held, sign * scores, count)
         effects = [
             _mean_effect(predicted_rows, rows, name, code, readings, held[word]) * sign
             for word in words
@@ -181,7 +181,7 @@ def _groups(predicted_rows: PredictedRows) -> list[tuple[str | None, int, int]]:
     return [(given.classes[code], code, 1) for code in codes]
 
 
-def _likeliest(
+def _most_probable(
     held: dict[str, dict[int, list[Word]]], scores: NDArray[np.float64], count: int
 ) -> list[str]:
     """Words in whose texts the scores are clearly higher than in all, the clearest first."""
