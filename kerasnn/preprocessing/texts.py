@@ -16,6 +16,7 @@ from kerasnn.options import PreprocessingOptions
 from kerasnn.preprocessing import tokens
 from kerasnn.preprocessing.checks import LONGEST_TOKEN
 from kerasnn.preprocessing.tokens import Coder, Texts
+from kerasnn.runtime.backend import import_tensorflow
 from kerasnn.signature import Text, Unit
 
 FIRST_CODE = 2
@@ -109,7 +110,7 @@ def count_tokens(
     texts: Texts, unit: Unit, *, lower_case: bool
 ) -> tuple[Counter[str], Counter[str], NDArray[np.int64]]:
     """How often each token is there, in how many texts, and how many tokens each text has."""
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     counts: Counter[str] = Counter()
     in_texts: Counter[str] = Counter()

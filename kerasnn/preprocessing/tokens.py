@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kerasnn.data.columns.scripts import SPACELESS
 from kerasnn.data.columns.values import LONGEST_TEXT
+from kerasnn.runtime.backend import import_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def batches(texts: Texts) -> Iterator[slice]:
 
 def tensor(texts: Texts) -> Any:
     """Python's texts as a tensor of strings; half of a surrogate pair is no character."""
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     with tf.device("CPU:0"):
         return tf.constant([text.encode("utf-8", "replace") for text in texts], tf.string)
@@ -81,7 +82,7 @@ def cut(texts: Any, unit: Unit, *, lower_case: bool) -> Any:
     Shape:
         returns a ragged tensor (n, any): strings, or the int32 code points of characters.
     """
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     replace = tf.strings.regex_replace
     texts = replace(texts, _IS_UNSEEN, "")
@@ -113,7 +114,7 @@ class Coder:
     def __init__(
         self, words: Sequence[str], unit: Unit, *, length: int, lower_case: bool, buckets: int
     ) -> None:
-        import tensorflow as tf
+        tf = import_tensorflow()
 
         self.unit, self.length, self.lower_case, self.buckets = unit, length, lower_case, buckets
         self._end = len(words) + 2
@@ -135,14 +136,14 @@ class Coder:
 
     def serve(self, texts: Any) -> Any:
         """Tokenize as a call does, from strings that may be long or no UTF-8."""
-        import tensorflow as tf
+        tf = import_tensorflow()
 
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="replace")
         return self(tf.strings.substr(texts, 0, LONGEST_TEXT, unit="UTF8_CHAR"))
 
     def encode(self, texts: Texts) -> NDArray[np.int32]:
         """Codes of Python's texts, int32 (n, length)."""
-        import tensorflow as tf
+        tf = import_tensorflow()
 
         codes = np.zeros((len(texts), self.length), "int32")
         with tf.device("CPU:0"):
@@ -151,7 +152,7 @@ class Coder:
         return codes
 
     def _codes(self, tokens: Any) -> Any:
-        import tensorflow as tf
+        tf = import_tensorflow()
 
         keys = tf.cast(tokens, tf.int64) if self.unit == "characters" else tokens
         codes = self.table.lookup(keys)

@@ -6,6 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 from kerasnn.errors import ConfigError
 
@@ -66,15 +68,23 @@ def start_keras() -> bool:
     return is_new
 
 
+def import_tensorflow() -> Any:
+    """TensorFlow, imported as `start_keras` does it where that has not happened yet.
+
+    Raises:
+        ConfigError: Keras computes with anything but TensorFlow.
+    """
+    start_keras()
+    return import_module("tensorflow")
+
+
 def has_gpu() -> bool:
     """Whether TensorFlow has a GPU; it is imported only where the system shows one."""
     if "tensorflow" not in sys.modules:
         if sys.platform == "linux" and not any(map(os.path.exists, _DEVICES)):
             return False
         start_keras()
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
+    return bool(import_module("tensorflow").config.list_physical_devices("GPU"))
 
 
 @contextlib.contextmanager

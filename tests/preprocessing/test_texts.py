@@ -344,3 +344,12 @@ def test_other_columns_than_the_schema_has_are_refused(texts: object) -> None:
     data = fitted_preprocessor().to_dict() | {"texts": texts}
     with pytest.raises(ModelRefusedError, match="the preprocessing is malformed"):
         Preprocessor.from_dict(data)
+
+
+def test_tensorflow_is_quiet_where_texts_are_the_first_to_need_it() -> None:
+    code = (
+        "import numpy as np; from kerasnn.preprocessing.texts import count_tokens\n"
+        "count_tokens(np.array(['a text'], object), 'word', lower_case=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
