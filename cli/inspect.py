@@ -28,7 +28,7 @@ def inspect(run: str, *, as_json: bool) -> None:
 
 
 def _plain(members: dict[str, bytes]) -> dict[str, object]:
-    """The members that are plain data, without the story of the training."""
+    """The members that are plain data, without the report data."""
     from kerasnn.bundle.members import parse
 
     return {

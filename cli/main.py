@@ -3,8 +3,9 @@
 ::
 
     0    done                           3    a model was refused
-    1    a score is under its limit     4    reading, writing or memory failed
-    2    data or usage                  130  interrupted
+    1    a score is under its limit,    4    reading, writing or memory failed
+         or a fault of kerasnn          130  interrupted
+    2    data or usage                  141  the reader of the output has closed it
 """
 
 from __future__ import annotations
@@ -160,6 +161,10 @@ def _usage(error: click.ClickException) -> str:
     return str(KerasnnError(problem, hint=hint))
 
 
+# Options of earlier versions that are no keys of the configuration.
+_RENAMED = {"beside": "--other-column"}
+
+
 def _no_such_option(name: str, command: click.Command) -> UnknownNameError:
     """Name the option of the same meaning, or else that of the closest name."""
     options = [*(text for item in command.params for text in item.opts), "--help"]
@@ -167,6 +172,8 @@ def _no_such_option(name: str, command: click.Command) -> UnknownNameError:
     key = key_of(plain) or next(iter(sections_of(plain)), None)
     by_key = {getattr(item, "key", None): item.opts[-1] for item in command.params}
     meant = by_key.get(key) if key else None
+    if not meant and _RENAMED.get(plain) in options:
+        meant = _RENAMED[plain]
     if key and not meant and "--set" in options:
         meant = f"--set {key}=…"
     if not meant:

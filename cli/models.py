@@ -68,5 +68,6 @@ def _list(zoo: dict[str, tuple[str, str]], *, as_json: bool) -> None:
         print_json({name: {"data": data, "summary": line} for name, (data, line) in zoo.items()})
         return
     width = max(map(len, zoo))
+    kinds = max(len(data) for data, _ in zoo.values())
     for name, (data, line) in zoo.items():
-        click.echo(f"{name:{width}}  {data:5}  {line}")
+        click.echo(f"{name:{width}}  {data:{kinds}}  {line}")

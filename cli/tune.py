@@ -57,7 +57,13 @@ def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
     group="Search",
     help="Time limit of all trials and the final training, such as 30m or 2h.",
 )
-@option("--trials", type=click.IntRange(min=1), metavar="N", group="Search", help="At most.")
+@option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    group="Search",
+    help="Maximum number of trials.",
+)
 @option(
     "--search",
     "searches",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Bundle:
-    """What is needed to predict, and the story of the training.
+    """What is needed to predict, and the report data.
 
     Args:
         model: Name of the network in the zoo.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ForecastBundle:
-    """What is needed to forecast, and the story of the training.
+    """What is needed to forecast, and the report data.
 
     Args:
         model: Name of the network in the zoo.

@@ -15,8 +15,15 @@ from kerasnn.synonyms import key_of
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Arguments whose name is not the last part of their key.
-_ARGUMENTS = {"data.source": "data", "model.name": "model", "split.kind": "split"}
+# Arguments whose name is not the last part of their key. The arguments `validation` and `test` are
+# tables, not the shares of rows that these keys of the split are.
+_ARGUMENTS = {
+    "data.source": "data",
+    "model.name": "model",
+    "split.kind": "split",
+    "split.validation": "",
+    "split.test": "",
+}
 _LONGEST_VALUE = 40
 
 

@@ -267,9 +267,12 @@ def _note_layout(series: pd.Series, layout: str, notes: list[str]) -> None:
     """Say how a target with units or durations is read."""
     if pd.api.types.is_string_dtype(series.dtype) or series.dtype == object:
         known = [str(cell).strip() for cell in series.dropna().unique()]
-        problem = number_parsing.described(known, layout) if len(layout) > 1 else None
+        has_unit = len(layout) > 1
+        describe = number_parsing.described if has_unit else number_parsing.describe_separators
+        problem = describe(known, layout)
         if problem is not None:
             hint = f"if that is wrong, pass columns={{'{series.name}': 'category'}}"
+            hint = hint if has_unit else "write plain numbers, if that is wrong"
             _note(problem, notes, at=location(series), hint=hint)
 
 

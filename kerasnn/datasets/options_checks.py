@@ -31,7 +31,7 @@ def check_model(settings: Settings, schema: Schema) -> None:
         check_kinds(models.data_of(name), kinds)
 
 
-def check_recipe(config: Config, schema: Schema, target: pd.Series) -> None:
+def check_training(config: Config, schema: Schema, target: pd.Series) -> None:
     """Raise what building or training the network would raise later.
 
     Args:

@@ -22,7 +22,7 @@ from kerasnn.data.readers import folders, ts_header
 from kerasnn.data.readers.long_tables import LongTable
 from kerasnn.data.schema import Column, Schema, infer
 from kerasnn.data.splits import Splits, drop_unlabeled, split
-from kerasnn.datasets.options_checks import check_model, check_recipe
+from kerasnn.datasets.options_checks import check_model, check_training
 from kerasnn.errors import ConfigError, warn
 from kerasnn.options import DataOptions, SplitOptions
 from kerasnn.preprocessing.preprocessor import Preprocessor, check_columns
@@ -114,7 +114,7 @@ def read_table(settings: Settings, sources: Mapping[str, Any]) -> tuple[Table, C
     }
     rows = table.rows("train"), table.rows("validation")
     config = adapt(config.with_inferred(inferred), *rows, schema)
-    check_recipe(config, schema, rows[0][schema.target.name])
+    check_training(config, schema, rows[0][schema.target.name])
     return table, config
 
 

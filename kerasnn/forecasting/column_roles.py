@@ -205,7 +205,7 @@ def _check_apart(targets: tuple[str, ...], options: ForecastOptions) -> None:
     ]
     twice = next((name for name in named if named.count(name) > 1), None)
     if twice is not None:
-        hint = "name it as one of time, series, target and known"
+        hint = "name it as one of time, series, target and future covariate"
         raise ConfigError(f"column '{twice}' has two roles", hint=hint)
 
 

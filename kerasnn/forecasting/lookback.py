@@ -18,8 +18,8 @@ from kerasnn.forecasting.splits import Splits
 from kerasnn.forecasting.windows import Origins, origins
 from kerasnn.options import ForecastOptions
 
-# A history of so many points, in whole seasons, is what most models of the zoo were made with.
-USUAL_HISTORY, FEWEST_SEASONS, MOST_SEASONS = 336, 2, 14
+# A lookback of so many time steps, in whole seasons, is what most models of the zoo were made with.
+USUAL_LOOKBACK, FEWEST_SEASONS, MOST_SEASONS = 336, 2, 14
 # Windows that pick the best epoch: more would say the same and take long.
 MOST_VALIDATION = 20_000
 
@@ -27,7 +27,7 @@ MOST_VALIDATION = 20_000
 def decide_options(
     options: ForecastOptions, panel: Panel, splits: Splits, *, quiet: bool = False
 ) -> dict[str, Any]:
-    """The season and the history that the training part suggests, where they are left open.
+    """The season and the lookback that the training part suggests, where they are left open.
 
     Raises:
         ConfigError: What was chosen leaves no window to train on.
@@ -60,8 +60,8 @@ def lookback_for(season: int, horizon: int, longest: int) -> int:
     >>> lookback_for(24, 336, 8000), lookback_for(12, 24, 96), lookback_for(1, 8, 50)
     (336, 36, 16)
     """
-    seasons_back = int(np.clip(USUAL_HISTORY // season, FEWEST_SEASONS, MOST_SEASONS))
-    wanted = max(seasons_back * season, min(2 * horizon, USUAL_HISTORY), horizon)
+    seasons_back = int(np.clip(USUAL_LOOKBACK // season, FEWEST_SEASONS, MOST_SEASONS))
+    wanted = max(seasons_back * season, min(2 * horizon, USUAL_LOOKBACK), horizon)
     most = max((longest - horizon) // 2, 1)
     if wanted <= most:
         return wanted

@@ -226,9 +226,12 @@ def _verdict(values: Values, main: str, baselines: Mapping[str, BaselineScores])
     if value == 0 and best.values[main] == 0 and METRICS[main].direction == "lower":
         return f"No forecast can be better: the model and {best.title} are both exact."
     if best.gain_interval is None:
-        how = "beats" if (best.gain or 0) > 0 else "does not beat"
-        every = "every baseline; the best is" if how == "beats" else "the best baseline,"
-        return f"The model {how} {every} {best.title}: {figures}."
+        if (best.gain or 0) <= 0:
+            return f"The model does not beat the best baseline, {best.title}: {figures}."
+        return (
+            f"The model is ahead of every baseline; the best is {best.title}: {figures}. From so few "
+            "time steps nobody can say whether that is chance."
+        )
     if math.isclose(float(best.gain or 0.0), 0.0, abs_tol=1e-6 * abs(value)):
         return f"The model does not win: it forecasts like {best.title}, {figures}."
     figures += f" (95 % interval of the gain {metric.format_interval(best.gain_interval)})"

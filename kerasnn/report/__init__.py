@@ -1,21 +1,13 @@
-"""A run as one page for a browser, drawn from its story alone.
+"""A run as one page for a browser, drawn from its report data alone.
 
 ::
 
-    page          the story as one HTML page
-    drawing       matplotlib figures as SVG in the colours of the page
-    learning      learning curves, learning rate, the finder's sweep
-    mistakes      of classes: confusion, ROC, precision and recall, calibration
-    distances     of values: predicted against true, residuals
-    trust         sets and intervals: what they promise, hold, and how large they are
-    columns       importance and the decision boundary
-    images        thumbnails: samples, mistakes, where a network looks
-    texts         mistakes word by word, telling words, lengths
-    series        series and sounds as small lines: samples, mistakes
-    explained     the page of `kerasnn explain` for texts
-    inside        weights, activations and gradients over the epochs
-    network       the network as a picture
-    tuning        the search for hyper-parameters: its course, and what each does
+    data             report data: plain data from which a page is drawn
+    page             the report of a run on a table
+    forecast_page    the report of a forecast
+    explained_texts  the page of `kerasnn explain` for texts
+    drawing          matplotlib figures as SVG in the colors of the page
+    sections         one module or package for each section of a page
 """
 
 from kerasnn.report.page import render

@@ -16,7 +16,7 @@ def of_run(report_data: Mapping[str, Any]) -> list[str]:
     """The lines of a run, up to its scores.
 
     Args:
-        report_data: Data of the report, from `kerasnn.report.sections.forecast.collect.tell`.
+        report_data: Data of the report, from `kerasnn.report.sections.forecast.collect.build_report_data`.
     """
     data, forecast = report_data["data"], report_data["forecast"]
     count = data["series"]

@@ -23,7 +23,7 @@ def of_run(report_data: Mapping[str, Any], schema: Schema, parameters: int) -> l
     """The lines of a run, up to its scores.
 
     Args:
-        report_data: Data of the report, from `kerasnn.report.data.tell`.
+        report_data: Data of the report, from `kerasnn.report.data.build_report_data`.
         schema: Schema of the table.
         parameters: Number of parameters that the network learned.
     """

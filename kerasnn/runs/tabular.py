@@ -343,7 +343,7 @@ class Run:
 
         Raises:
             ConfigError: The file exists.
-            DataError: The model is an estimator's, which tells no story.
+            DataError: The model is an estimator's, which has no report data.
         """
         if "version" not in self.bundle.report:
             raise DataError("the model has no report", hint="train it with `kerasnn.train`")

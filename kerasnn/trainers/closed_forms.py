@@ -15,6 +15,7 @@ from kerasnn.config.config import Config
 from kerasnn.errors import warn
 from kerasnn.inference.batched_model import SMALLEST_BATCH, BatchedModel
 from kerasnn.inference.memory_batches import in_batches
+from kerasnn.layers import ridge
 from kerasnn.training.engine import Arrays
 
 if TYPE_CHECKING:
@@ -129,9 +130,9 @@ def _of_network(pace: Pace, entry: Entry, n_rows: int, n_validation: int) -> flo
 
 
 def _of_equations(n_rows: int, size: int) -> float:
-    """Seconds for the eigenvalues of a matrix of some rows, and for the moments."""
-    known = min(n_rows, 3_000)
-    return (10 * known**3 + 2 * n_rows * min(n_rows, size) * size) / SPEED
+    """Seconds for the eigenvalues of a matrix of some of the rows, and for the moments of all."""
+    side = min(n_rows, ridge.ROWS)
+    return (10 * side**3 + 2 * n_rows * min(n_rows, size) * size) / SPEED
 
 
 def _some(rows: Arrays, count: int, *, seed: int) -> Arrays:

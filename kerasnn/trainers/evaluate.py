@@ -46,7 +46,7 @@ def evaluate(
     *,
     phases: Phases,
 ) -> Run:
-    """A run in memory: scores on the test rows, or else the validation rows, and its story.
+    """A run in memory: scores on the test rows, or else the validation rows, and its report data.
 
     Args:
         table: Training rows, and the rows that were held back.

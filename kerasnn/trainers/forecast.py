@@ -149,7 +149,7 @@ def _watchers(
 def _judged(
     table: SeriesTable, trained_model: TrainedModel, told: ForecastReportInputs
 ) -> ForecastRun:
-    """Scores on the test part, or else on the validation part, and the story of the run."""
+    """Scores on the test part, or else on the validation part, and the report data of the run."""
     training_setup, config = trained_model.training_setup, trained_model.config
     part: PartName = "test" if len(training_setup.origins("test")) else "validation"
     interrupted = trained_model.fitted.progress.stopped == "interrupted"

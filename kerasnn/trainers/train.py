@@ -250,6 +250,12 @@ def _tell_choices(config: Config) -> None:
         announce(reason)
 
 
+_ONLY_FORECASTS = (
+    *("targets", "future_covariates", "lookback", "frequency", "season"),
+    *("transform", "coverage", "windows"),
+)
+
+
 def _check_no_forecast(settings: Settings) -> None:
     """Raise if what was chosen makes sense with a horizon only.
 
@@ -259,7 +265,7 @@ def _check_no_forecast(settings: Settings) -> None:
     options, plain = settings.forecast, ForecastOptions()
     wanted = [
         f"`forecast.{name}`"
-        for name in ("targets", "future_covariates", "lookback", "frequency", "season")
+        for name in _ONLY_FORECASTS
         if getattr(options, name) != getattr(plain, name)
     ]
     if settings.data.task == "forecast":

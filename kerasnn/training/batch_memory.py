@@ -30,11 +30,11 @@ LARGE_MATRIX = 10_000_000
 def affordable(
     network: keras.Model, training_options: TrainingOptions, n_rows: int
 ) -> TrainingOptions:
-    """A recipe whose steps fit into memory: of as many rows as wanted, or half of them, a quarter, …
+    """Training options whose steps fit into memory: of as many rows as wanted, or half of them, a quarter, …
 
     Args:
         network: Network to be trained.
-        training_options: Recipe with the number of rows that is wanted.
+        training_options: Training options with the number of rows that is wanted.
         n_rows: Number of training rows.
 
     Raises:

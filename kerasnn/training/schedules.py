@@ -19,7 +19,8 @@ def learning_rates(
 ) -> np.ndarray:
     """The learning rates of steps ``first`` to ``first + count - 1`` of a run of ``total``.
 
-    ``plateau`` is constant here: `kerasnn.training.stopping.Plateau` lowers it by what it sees.
+    ``plateau`` is constant here: `kerasnn.training.stopping.Progress.lower_rate` lowers it once
+    epochs no longer gain.
 
     Returns:
         float32, (count,).

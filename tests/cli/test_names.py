@@ -194,3 +194,8 @@ def test_warnings_point_at_the_caller() -> None:
         warnings.simplefilter("always", KerasnnWarning)
         deep()
     assert [Path(each.filename).name for each in caught] == [Path(__file__).name]
+
+
+def test_a_renamed_option_is_suggested() -> None:
+    message = error_of("explain", "run", "a text", "--beside", "x")
+    assert message == "unknown option '--beside' – did you mean '--other-column'?"

@@ -47,7 +47,6 @@ def table(**columns: Any) -> Any:
         (cycle("10", "9", "8"), "multiclass", ("8", "9", "10"), "int"),
         (list(range(20)) * 2, "regression", (), "str"),
         (list(X), "regression", (), "str"),
-        (cycle("1,5", "2,5"), "regression", (), "str"),
         (cycle(0.5, 1.5), "regression", (), "str"),
     ],
 )
@@ -60,6 +59,18 @@ def test_the_task_follows_from_the_target(
         task,
         classes,
         label_type,
+    )
+
+
+def test_numbers_with_a_decimal_comma_are_a_regression_and_say_so() -> None:
+    line = r"numbers with separators: '1,5' is read as 1.5 \(column 'y'\)"
+    with pytest.warns(KerasnnWarning, match=line):
+        found = infer(table(y=cycle("1,5", "2,5")), target="y").target
+    assert (found.name, found.task, found.classes, found.label_type) == (
+        "y",
+        "regression",
+        (),
+        "str",
     )
 
 

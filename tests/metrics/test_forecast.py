@@ -151,6 +151,19 @@ def test_scores_beside_baselines() -> None:
     assert baseline.gain_interval is not None
     assert baseline.gain_interval[0] > 0
     assert scores.verdict.startswith("The model beats every baseline; the best is naive: MASE ")
+    few = score(
+        random(1),
+        [
+            Baseline(
+                "naive",
+                "naive",
+                replace(random(1), prediction=random(1).prediction + 5, quantiles={}),
+            )
+        ],
+    )
+    assert few.baselines["naive"].gain_interval is None
+    assert few.verdict.startswith("The model is ahead of every baseline; the best is naive: MASE ")
+    assert few.verdict.endswith("From so few time steps nobody can say whether that is chance.")
     other = score(worse, [Baseline("better", "better", found)])
     assert other.verdict.startswith("The model does not win: better is better, MASE ")
     same = score(found, [Baseline("same", "same", found)])

@@ -59,3 +59,11 @@ def test_zero_epochs_are_refused() -> None:
         "error: invalid value for '--epochs': 0 epochs train nothing; without the option, the data "
         "decide – see 'kerasnn train --help'\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("test_size", "split.test"), ("validation_split", "split.validation")]
+)
+def test_shares_of_rows_are_not_taken_for_tables(name: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(f"pass set={{'{key}': 0.2}}")):
+        kerasnn.train([{"x": 1.0, "y": 2.0}], target="y", **{name: 0.2})

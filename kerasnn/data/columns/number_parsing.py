@@ -217,3 +217,16 @@ def _sign(text: str) -> str:
 def _float(text: str, decimal: str) -> float:
     kept = re.sub(rf"[^\d{decimal}eE+-]", "", text)
     return float(kept.replace(",", "."))
+
+
+def describe_separators(texts: Iterable[str], layout: str) -> str | None:
+    """How the first number with a separator or in parentheses is read; None if there is none.
+
+    >>> describe_separators(["12", "1,234"], ".")
+    "numbers with separators: '1,234' is read as 1234"
+    """
+    separated = next((text for text in texts if has_separators(text)), None)
+    if separated is None:
+        return None
+    how = "in parentheses" if in_parentheses(separated) else "with separators"
+    return f"numbers {how}: '{separated}' is read as {parse(separated, layout):.12g}"

@@ -124,11 +124,8 @@ def _separated_numbers(series: pd.Series, texts: list[str]) -> InferredKind | No
     layout = sign or "."
     numbers = values.as_numbers(series, layout=layout)
     found = of_numbers(series, numbers, whole=bool((numbers == np.floor(numbers)).all()))
-    separated = next((text for text in texts if number_parsing.has_separators(text)), None)
-    if found.used and separated is not None:
-        number = number_parsing.parse(separated, layout)
-        how = "in parentheses" if number_parsing.in_parentheses(separated) else "with separators"
-        problem = f"numbers {how}: '{separated}' is read as {number:.12g}"
+    problem = number_parsing.describe_separators(texts, layout)
+    if found.used and problem is not None:
         found.data_warnings.insert(0, (problem, "write plain numbers, if that is wrong"))
     found.layout = layout
     return found

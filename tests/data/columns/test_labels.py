@@ -15,6 +15,7 @@ from helpers import invoke
 from kerasnn.data import read
 from kerasnn.data.columns.labels import likely_task
 from kerasnn.data.schema import infer
+from kerasnn.errors import KerasnnWarning
 from kerasnn.evaluation.caveats import caveats
 from kerasnn.metrics.predictions import Predictions
 from kerasnn.runs.summary import of_columns
@@ -179,3 +180,11 @@ def test_an_infinite_target_has_no_label_where_asked_for() -> None:
         found = read(frame, infinite="missing").frame
     assert found["y"].isna().tolist() == [True] + [False] * 8
     assert np.isinf(frame["y"][0])
+
+
+def test_separators_of_a_target_are_said() -> None:
+    cells = [f"{i % 7 + 1},{100 + i}" for i in range(40)]
+    table = read(pd.DataFrame({"x": RANDOM.normal(size=40), "y": cells}))
+    with pytest.warns(KerasnnWarning, match=r"numbers with separators: '1,100' is read as 1100"):
+        schema = infer(table, target="y")
+    assert schema.target.task == "regression"

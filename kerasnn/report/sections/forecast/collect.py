@@ -27,7 +27,7 @@ MOST_POINTS, MOST_PICTURES, MOST_COURSES = 400, 6, 3
 
 @dataclass(frozen=True)
 class ForecastReportInputs:
-    """What the story takes from elsewhere.
+    """What the report data take from elsewhere.
 
     Args:
         candidates: Candidates of the back-test as plain data; empty without one.

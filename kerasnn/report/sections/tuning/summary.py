@@ -12,7 +12,7 @@ def course(tuning: Mapping[str, Any]) -> str:
     """How many trials there were, and why there were no more.
 
     Args:
-        tuning: The part of a story, as of `kerasnn.tuning.report_data.build_report_data`.
+        tuning: The part of the report data, from `kerasnn.tuning.report_data.tell`.
     """
     count = tuning["n_trials"]
     given_up = f", {tuning['n_pruned']} of them stopped early" if tuning["n_pruned"] else ""
