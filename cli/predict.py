@@ -65,7 +65,7 @@ def predict(
     spreadsheet_safe: bool,
     force: bool,
 ) -> None:
-    """Predict each row of a table, image, sound or series, in its order; memory stays bounded.
+    """Predict each row of a table, image, text, sound or series, in its order; memory stays bounded.
 
     RUN is the folder of a run or its model.kerasnn; DATA is a table, which needs no target, or
     images, WAV files and folders of these. The result has the column prediction and, for classes,

@@ -335,7 +335,7 @@ def train(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Train a network on a table, images, series or sounds and score it on rows not seen before.
+    """Train a network on tables, images, texts, sounds or series, and score it on rows not seen before.
 
     DATA is a CSV, TSV, JSON lines or Parquet file, also gzipped, or - for standard input; a folder
     with one subfolder of images or WAV files a class; an .npz file with images or series x and

@@ -104,7 +104,7 @@ def tune(
     What comes out is a run like that of 'kerasnn train', with all trials in tuning.csv and in its
     report.
 
-    DATA is as for 'kerasnn train'; it can't be forecast.
+    DATA is as for 'kerasnn train'; forecasts can't be tuned.
     """
     values = {**chosen(context), **split_values(split), "data.source": data}
     settings = collect(values, set=dict(assignments), config=config, origin="command line")

@@ -135,7 +135,7 @@ def _check_room(validation: NDArray[np.int64], end: NDArray[np.int64], horizon: 
     if longest > horizon:
         return
     problem = f"{int(end.max()):,} time steps are too few for a horizon of {horizon:,}"
-    hint = "give a shorter horizon or more history: training, validation and test each need one"
+    hint = "give a shorter horizon or more time steps: training, validation and test each need one"
     raise DataError(problem, hint=hint)
 
 

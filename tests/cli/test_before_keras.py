@@ -35,7 +35,7 @@ for arguments in json.load(sys.stdin):
     results.append([result.exit_code, result.stderr])
 print(json.dumps(results))
 """
-MANY = "80 time steps are too few for a horizon of 60 – give a shorter horizon or more history: "
+MANY = "80 time steps are too few for a horizon of 60 – give a shorter horizon or more time steps: "
 NO_IMAGES = "a model for images needs an image column; got none – add one, or choose a model for "
 NO_TEXTS = (
     "a model for sequences needs a column of texts, series or sounds; got none – add one, or "
