@@ -229,4 +229,4 @@ def describe_separators(texts: Iterable[str], layout: str) -> str | None:
     if separated is None:
         return None
     how = "in parentheses" if in_parentheses(separated) else "with separators"
-    return f"numbers {how}: '{separated}' is read as {parse(separated, layout):.12g}"
+    return f"numbers {how}: '{separated}' is read as {parse_as(separated, layout):.12g}"

@@ -124,9 +124,9 @@ def _separated_numbers(series: pd.Series, texts: list[str]) -> InferredKind | No
     layout = sign or "."
     numbers = values.as_numbers(series, layout=layout)
     found = of_numbers(series, numbers, whole=bool((numbers == np.floor(numbers)).all()))
-    problem = number_parsing.describe_separators(texts, layout)
-    if found.used and problem is not None:
-        found.data_warnings.insert(0, (problem, "write plain numbers, if that is wrong"))
+    separators = number_parsing.describe_separators(texts, layout)
+    if found.used and separators is not None:
+        found.data_warnings.insert(0, (separators, "write plain numbers, if that is wrong"))
     found.layout = layout
     return found
 
