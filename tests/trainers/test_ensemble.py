@@ -493,7 +493,7 @@ class TestRun:
         ]
         assert lines[at - 1].startswith("average")
         page = (run.folder / "report.html").read_text()
-        assert "average of networks that were trained one after the other" in page
+        assert "ensemble of networks that were trained one after the other" in page
         history = pd.read_csv(run.folder / "history.csv")
         assert history["member"].tolist() == [1, 1, 1, 2, 2, 2]
 
